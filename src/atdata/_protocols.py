@@ -1,0 +1,113 @@
+"""The four interfaces of seed 001: entries, indexes, stores and sources.
+
+All are runtime-checkable. Nothing needs to inherit from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from atdata.dataset import Dataset
+
+
+@runtime_checkable
+class IndexEntry(Protocol):
+    """One dataset in an index."""
+
+    @property
+    def name(self) -> str:
+        """Name for people, unique in its index."""
+        ...
+
+    @property
+    def schema_ref(self) -> str:
+        """``atdata://local/sampleSchema/{Class}@{version}`` or ``at://{did}/{collection}/{rkey}``."""
+        ...
+
+    @property
+    def data_urls(self) -> list[str]:
+        """WebDataset URLs of the shards, in order; brace notation as written."""
+        ...
+
+    @property
+    def metadata(self) -> dict[str, Any] | None:
+        """Free metadata, or None."""
+        ...
+
+
+@runtime_checkable
+class AbstractIndex(Protocol):
+    """Schemas and datasets by reference. ``LocalIndex`` and ``AtmosphereIndex`` are two."""
+
+    def insert_dataset(
+        self, ds: Dataset[Any], *, name: str, schema_ref: str | None = None, **kwargs: Any
+    ) -> IndexEntry:
+        """Add a dataset; publish its schema first when ``schema_ref`` is None and it is missing."""
+        ...
+
+    def get_dataset(self, ref: str) -> IndexEntry:
+        """The entry of this name or URI; ``KeyError`` when there is none."""
+        ...
+
+    def list_datasets(self) -> Iterable[IndexEntry]:
+        """All entries."""
+        ...
+
+    def publish_schema(
+        self, sample_type: type, *, version: str | None = None, **kwargs: Any
+    ) -> str:
+        """Publish the schema of a sample type; return its reference."""
+        ...
+
+    def get_schema(self, ref: str) -> Mapping[str, Any]:
+        """The schema record (``["name"]``, ``["version"]``, …); ``KeyError`` when there is none."""
+        ...
+
+    def list_schemas(self) -> Iterable[Mapping[str, Any]]:
+        """All schema records."""
+        ...
+
+    def decode_schema(self, ref: str) -> type[Any]:
+        """A sample type that behaves as the one that was published."""
+        ...
+
+
+@runtime_checkable
+class AbstractDataStore(Protocol):
+    """A place that shards are written to."""
+
+    def write_shards(self, ds: Dataset[Any], *, prefix: str, **kwargs: Any) -> list[str]:
+        """Write the dataset's samples as shards below ``prefix``; return their URLs in order."""
+        ...
+
+    def read_url(self, url: str) -> str:
+        """A URL that stock readers can open (a presigned one, say) for one of the store's URLs."""
+        ...
+
+    def supports_streaming(self) -> bool:
+        """Whether shards can be read from the store without downloading them first."""
+        ...
+
+
+@runtime_checkable
+class DataSource(Protocol):
+    """A place that shards are read from.
+
+    Sources of existing users differ in two ways, and all of them are accepted: ``shards`` may
+    be a method or a property, and ``list_shards()`` may stand in for ``shard_list``.
+    """
+
+    @property
+    def shard_list(self) -> list[str]:
+        """Names of the shards, in order."""
+        ...
+
+    def shards(self) -> Iterator[tuple[str, IO[bytes]]]:
+        """Each shard's name and an open binary stream of its bytes."""
+        ...
+
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """One shard's stream; ``KeyError`` when the source has no such shard."""
+        ...

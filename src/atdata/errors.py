@@ -1,0 +1,156 @@
+"""Every error that atdata raises on purpose.
+
+::
+
+    AtdataError
+    ├── MissingExtra            (ImportError)    an optional dependency is not installed
+    ├── SchemaError             (ValueError)     a sample type or schema document can't be used
+    │   └── SchemaConflict                       the same name and version, other content
+    ├── SchemaNotFound          (KeyError)
+    ├── SampleError             (ValueError)     bytes that are not a sample of the type
+    ├── ShardError              (ValueError)     a file that is not a sound shard
+    │   └── DigestMismatch                       bytes that are not the ones promised
+    ├── ShardNotFound           (KeyError)       a source has no such shard
+    ├── EntryError              (ValueError)     an index entry can't be used as asked
+    │   └── EntryConflict                        the name stands for other data already
+    ├── EntryNotFound           (KeyError)
+    ├── RecordError             (ValueError)     a record that its lexicon refuses
+    ├── UrlError                (ValueError)     a URL, path or name that can't be used
+    │   └── AddressRefused                       one that data from the network may not name
+    ├── StorageError            (OSError)        reading or writing failed
+    ├── NetworkError            (OSError)        a server could not be reached, or refused
+    └── AuthError               (PermissionError)
+
+The builtin in brackets is a base class too, so code that knows nothing of this tree still
+catches the right thing. ``KeyError`` and ``ValueError`` are what the seeds promise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AtdataError(Exception):
+    """Base of the tree: a message, the place it speaks of, and what to do next.
+
+    Args:
+        message: What is wrong, in one sentence.
+        hint: What to do next, in one sentence.
+        place: Where, by name: ``uri``, ``shard``, ``member``, ``offset`` (bytes from the
+            start of the shard), ``path`` (inside a record or sample). Each becomes an
+            attribute and a part of the text; one that is None is left out.
+    """
+
+    hint: str | None
+    uri: str | None
+    shard: str | None
+    member: str | None
+    offset: int | None
+    path: str | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        uri: str | None = None,
+        shard: str | None = None,
+        member: str | None = None,
+        offset: int | None = None,
+        path: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.uri = uri
+        self.shard = shard
+        self.member = member
+        self.offset = offset
+        self.path = path
+
+    def place(self) -> dict[str, Any]:
+        """The parts of the place that are known, in the order they narrow down."""
+        names = ("uri", "shard", "member", "offset", "path")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def __str__(self) -> str:
+        # KeyError's own __str__ would print the repr of the message.
+        where = ", ".join(f"{name} {value}" for name, value in self.place().items())
+        text = f"{self.message} ({where})" if where else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only places would be lost between worker processes otherwise.
+        return _rebuild, (type(self), self.message, {"hint": self.hint, **self.place()})
+
+
+def _rebuild(kind: type[AtdataError], message: str, place: dict[str, Any]) -> AtdataError:
+    return kind(message, **place)
+
+
+class MissingExtra(AtdataError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class SchemaError(AtdataError, ValueError):
+    """A sample type has no schema, or a schema document describes no sample type."""
+
+
+class SchemaConflict(SchemaError):
+    """This name and version is published with other content. Versions are immutable."""
+
+
+class SchemaNotFound(AtdataError, KeyError):
+    """No schema under this reference."""
+
+
+class SampleError(AtdataError, ValueError):
+    """A value or payload that is not a sample of the type it is read or written as."""
+
+
+class ShardError(AtdataError, ValueError):
+    """A file that is not a sound WebDataset shard."""
+
+
+class DigestMismatch(ShardError):
+    """Bytes that are not the ones that a digest or CID promised."""
+
+
+class ShardNotFound(AtdataError, KeyError):
+    """A data source has no shard of this name."""
+
+
+class EntryError(AtdataError, ValueError):
+    """An index entry can't be used as asked: it has no data URLs, for one."""
+
+
+class EntryConflict(EntryError):
+    """The name stands for other data already."""
+
+
+class EntryNotFound(AtdataError, KeyError):
+    """No dataset under this name or reference."""
+
+
+class RecordError(AtdataError, ValueError):
+    """A record that its lexicon refuses."""
+
+
+class UrlError(AtdataError, ValueError):
+    """A URL, path or name that has the wrong form or an unknown scheme."""
+
+
+class AddressRefused(UrlError):
+    """A local file or private address, named by data that came from the network."""
+
+
+class StorageError(AtdataError, OSError):
+    """A store could not be read or written."""
+
+
+class NetworkError(AtdataError, OSError):
+    """A server could not be reached, or refused the request."""
+
+
+class AuthError(AtdataError, PermissionError):
+    """Not logged in, or the credentials were refused."""
