@@ -1,0 +1,90 @@
+"""Fixtures that every test may use: real servers, and a home of its own for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from servers.atproto_pds import Pds, pds_server
+from servers.s3 import S3Server
+from servers.s3 import s3_server as run_s3_server
+from servers.valkey import valkey_server
+
+if TYPE_CHECKING:
+    import redis
+
+# Time is not asserted anywhere: the machines that run this are shared.
+settings.register_profile(
+    "atdata", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("atdata")
+
+
+@pytest.fixture(autouse=True)
+def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own, and no setting of the machine's."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "ATDATA_")) and name != "ATDATA_INTEROP_DIR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    for kind in ("DATA", "CACHE", "CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    return home
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server."""
+    with run_s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server) -> str:
+    """An empty bucket on it."""
+    return s3_server.new_bucket()
+
+
+@pytest.fixture
+def s3_credentials(s3_server: S3Server) -> dict[str, str]:
+    """The server's credentials, as ``S3DataStore`` takes them."""
+    return s3_server.credentials
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis-compatible server."""
+    with valkey_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of it; the server is empty when the test starts."""
+    import redis
+
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def pds() -> Iterator[Pds]:
+    """The reference PDS, with its own PLC directory."""
+    with pds_server() as server:
+        yield server
+
+
+@pytest.fixture
+def pds_env(pds: Pds, monkeypatch: pytest.MonkeyPatch) -> Pds:
+    """The PDS, and the environment that points atdata at it."""
+    monkeypatch.setenv("ATDATA_PDS_URL", pds.url)
+    monkeypatch.setenv("ATDATA_PLC_URL", pds.plc_url)
+    return pds

@@ -1,0 +1,111 @@
+"""The reference PDS with its own PLC directory, from npm."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .node import node_path, npm_install
+
+_FOLDER = Path(__file__).parent / "pds"
+_numbers = itertools.count(1)
+
+
+class Account(NamedTuple):
+    """One account of the PDS."""
+
+    handle: str
+    did: str
+    password: str
+    app_password: str
+
+
+@dataclass
+class Pds:
+    """A running PDS and its PLC directory."""
+
+    url: str
+    plc_url: str
+    pid: int
+    accounts: list[Account] = field(default_factory=list)
+
+    def new_account(self, name: str = "lab") -> Account:
+        """Make an account whose handle was not used before on this server."""
+        handle = f"{name}{next(_numbers)}.test"
+        password = f"password of {handle}"
+        made = self._post(
+            "com.atproto.server.createAccount",
+            {"handle": handle, "email": f"{handle}@example.com", "password": password},
+        )
+        app = self._post(
+            "com.atproto.server.createAppPassword", {"name": "tests"}, made["accessJwt"]
+        )
+        account = Account(handle, made["did"], password, app["password"])
+        self.accounts.append(account)
+        return account
+
+    def _post(self, method: str, body: dict[str, Any], token: str | None = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/xrpc/{method}",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@contextlib.contextmanager
+def pds_server(*, data: Path | None = None, blob_limit: int | None = None) -> Iterator[Pds]:
+    """Run the PDS.
+
+    Args:
+        data: Folder that keeps everything for a restart; temporary when None.
+        blob_limit: Largest blob in bytes; the server's own default (5 MiB) when None.
+    """
+    logs = Path(tempfile.mkdtemp(prefix="atdata-pds-log-"))
+    command = [str(node_path()), str(npm_install(_FOLDER) / "pds.mjs")]
+    if data is not None:
+        command += ["--data", str(data)]
+    if blob_limit is not None:
+        command += ["--blob-limit", str(blob_limit)]
+    with (logs / "pds.log").open("wb") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        )
+    try:
+        started = _first_line(process, logs / "pds.log")
+        yield Pds(started["pds"], started["plc"], started["pid"])
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
+        shutil.rmtree(logs, ignore_errors=True)
+
+
+def _first_line(process: subprocess.Popen[bytes], log: Path, timeout: float = 120) -> Any:
+    assert process.stdout
+    watchdog = threading.Timer(timeout, process.kill)
+    watchdog.start()
+    line = process.stdout.readline()
+    watchdog.cancel()
+    if not line:
+        raise RuntimeError(f"the PDS did not start:\n{log.read_text()[-3000:]}")
+    return json.loads(line)
