@@ -19,6 +19,7 @@
     │   └── AddressRefused                       one that data from the network may not name
     ├── StorageError            (OSError)        reading or writing failed
     ├── NetworkError            (OSError)        a server could not be reached, or refused
+    │   └── XrpcError                            an AT Protocol server refused, and said why
     └── AuthError               (PermissionError)
 
 The builtin in brackets is a base class too, so code that knows nothing of this tree still
@@ -27,7 +28,7 @@ catches the right thing. ``KeyError`` and ``ValueError`` are what the seeds prom
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class AtdataError(Exception):
@@ -150,6 +151,28 @@ class StorageError(AtdataError, OSError):
 
 class NetworkError(AtdataError, OSError):
     """A server could not be reached, or refused the request."""
+
+
+class XrpcError(NetworkError):
+    """An AT Protocol server refused a request.
+
+    ``status`` is the HTTP status, ``code`` the name that the server gave to the error, such
+    as ``"RecordNotFound"`` or ``"InvalidSwap"`` (empty when it gave none).
+    """
+
+    status: int = 0
+    code: str = ""
+
+    @classmethod
+    def answer(cls, status: int, code: str, message: str, *, uri: str) -> Self:
+        """The error for one answer of a server."""
+        said = f": {message}" if message else ""
+        error = cls(f"the server answered {status} {code}".rstrip() + said, uri=uri)
+        error.status, error.code = status, code
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (*super().__reduce__(), {"status": self.status, "code": self.code})
 
 
 class AuthError(AtdataError, PermissionError):
