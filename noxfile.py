@@ -25,7 +25,7 @@ def _go_on_with_nox() -> None:
     if subprocess.run([python, "-c", "import nox"], capture_output=True).returncode:
         print("installing nox into .nox/bootstrap", file=sys.stderr)
         venv.create(home, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "nox>=2024.10.9"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "nox>=2025.5.1"], check=True)
     command = [str(python), "-m", "nox", "-f", __file__, *sys.argv[1:]]
     sys.exit(subprocess.run(command).returncode)
 

@@ -25,8 +25,8 @@ class S3Server:
     """Where the server listens, and the one identity that may do everything."""
 
     endpoint: str
-    access_key: str = "atdata-test-key"
-    secret_key: str = field(default="atdata-test-secret", repr=False)
+    access_key: str = "minioadmin"
+    secret_key: str = field(default="minioadmin", repr=False)
 
     @property
     def credentials(self) -> dict[str, str]:

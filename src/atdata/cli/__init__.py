@@ -1,0 +1,50 @@
+"""The command ``atdata``."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from atdata import __version__
+from atdata.cli.output import fail
+from atdata.errors import AtdataError
+
+# Imported when called for: `atdata --help` needs none of what the commands import.
+_COMMANDS = {
+    "dataset": "atdata.cli.datasets",
+    "demo": "atdata.cli.demo",
+    "load": "atdata.cli.load",
+    "login": "atdata.cli.atmosphere",
+    "promote": "atdata.cli.atmosphere",
+    "schema": "atdata.cli.schemas",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, imported on demand; atdata's own errors become exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        home = _COMMANDS.get(cmd_name)
+        return getattr(import_module(home), cmd_name) if home else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AtdataError as error:
+            sys.exit(fail(error, as_json="--json" in sys.argv))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="atdata")
+def main() -> None:
+    """Typed datasets in WebDataset shards: pack, index, publish, load.
+
+    Exit codes: 0 done, 2 usage, 3 invalid content, 4 missing or unreachable, 5 integrity or
+    trust, 6 conflict, 10 a bug.
+    """

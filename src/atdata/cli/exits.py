@@ -1,0 +1,44 @@
+"""What the command line's exit codes mean, and which error gives which.
+
+====  ==========================================================
+code  meaning
+====  ==========================================================
+0     done
+2     usage: a wrong argument, URL or name
+3     content: a schema, sample, record or entry that is invalid
+4     missing or unreachable
+5     integrity or trust: bad shards, wrong digests, no access
+6     conflict: the name stands for something else already
+10    a bug in atdata
+====  ==========================================================
+"""
+
+from __future__ import annotations
+
+from atdata import errors
+
+# The first class that fits decides, so the special comes before the general.
+EXITS: tuple[tuple[type[BaseException], int], ...] = (
+    (errors.SchemaConflict, 6),
+    (errors.EntryConflict, 6),
+    (errors.AddressRefused, 5),
+    (errors.AuthError, 5),
+    (errors.ShardError, 5),
+    (errors.UrlError, 2),
+    (errors.SchemaError, 3),
+    (errors.SampleError, 3),
+    (errors.RecordError, 3),
+    (errors.EntryError, 3),
+    (errors.SchemaNotFound, 4),
+    (errors.EntryNotFound, 4),
+    (errors.ShardNotFound, 4),
+    (errors.StorageError, 4),
+    (errors.NetworkError, 4),
+    (errors.MissingExtra, 4),
+)
+BUG = 10
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code for an error that ended a command."""
+    return next((code for kind, code in EXITS if isinstance(error, kind)), BUG)

@@ -1,0 +1,55 @@
+"""How commands print: text for people, JSON for programs, errors with the next step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from atdata.cli.exits import exit_code
+from atdata.errors import AtdataError
+
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON."
+)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
+    """Aligned lines of name and value; a list takes a line an item, None is left out."""
+    shown = [(name, value) for name, value in fields if value is not None]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        lines = value if isinstance(value, list) else [value]
+        for number, line in enumerate(lines):
+            click.echo(f"{name if number == 0 else '':<{width}}  {line}")
+
+
+def print_table(rows: Iterable[tuple[str, ...]], *, empty: str) -> None:
+    """Rows in columns as wide as their widest cell, or the sentence ``empty``."""
+    rows = list(rows)
+    if not rows:
+        click.echo(empty)
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def fail(error: AtdataError, *, as_json: bool) -> int:
+    """Print an error to stderr; return the exit code."""
+    code = exit_code(error)
+    if as_json:
+        about = {"type": type(error).__name__, "message": error.message, **error.place()}
+        document = {"error": {**about, "hint": error.hint, "exit": code}}
+        click.echo(json.dumps(document, ensure_ascii=False), err=True)
+    else:
+        click.echo(f"error: {error}", err=True)
+    return code
