@@ -1,0 +1,73 @@
+"""``atdata dataset``: what an index holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from atdata._protocols import IndexEntry
+from atdata.cli.find import index_of
+from atdata.cli.output import json_option, print_fields, print_json, print_table
+
+
+@click.group()
+def dataset() -> None:
+    """List and show datasets."""
+
+
+@dataset.command("list")
+@click.argument("repository", required=False)
+@json_option
+def list_(repository: str | None, as_json: bool) -> None:
+    """List the local index, or the datasets that REPOSITORY (@handle) has published."""
+    entries = _entries(repository)
+    if as_json:
+        print_json([_facts(entry) for entry in entries])
+    else:
+        rows = ((e.name, e.schema_ref, _count(e)) for e in entries)
+        print_table(rows, empty="no datasets yet: LocalIndex().insert_dataset(ds, name=...)")
+
+
+@dataset.command()
+@click.argument("reference")
+@json_option
+def show(reference: str, as_json: bool) -> None:
+    """Show one dataset: a name of the local index, @handle/name, or an at:// URI."""
+    facts = _facts(index_of(reference).get_dataset(reference))
+    if as_json:
+        print_json(facts)
+    else:
+        print_fields((name.replace("_", " "), value) for name, value in facts.items())
+
+
+def _entries(repository: str | None) -> list[IndexEntry]:
+    if repository is None:
+        return list(index_of("").list_datasets())
+    from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
+
+    index = AtmosphereIndex(AtmosphereClient())
+    return list(index.list_datasets(repo=repository.removeprefix("@")))
+
+
+def _count(entry: IndexEntry) -> str:
+    shards = getattr(entry, "shards", None)
+    if shards is None:
+        return ""
+    return f"{sum(shard.samples for shard in shards):,} samples"
+
+
+def _facts(entry: IndexEntry) -> dict[str, Any]:
+    shards = getattr(entry, "shards", None)
+    known = shards is not None
+    return {
+        "name": entry.name,
+        "uri": getattr(entry, "uri", None),
+        "schema_ref": entry.schema_ref,
+        "schema_cid": getattr(entry, "schema_cid", None),
+        "content_cid": getattr(entry, "content_cid", None),
+        "samples": sum(shard.samples for shard in shards) if known else None,
+        "bytes": sum(shard.size for shard in shards) if known else None,
+        "data_urls": entry.data_urls,
+        "metadata": entry.metadata,
+    }
