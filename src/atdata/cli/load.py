@@ -59,6 +59,6 @@ def _value(value: Any) -> Any:
 
 def _line(value: Any) -> str:
     if isinstance(value, dict) and "dtype" in value:
-        shape = "×".join(map(str, value["shape"])) or "scalar"
+        shape = " x ".join(map(str, value["shape"])) or "scalar"
         return f"{value['dtype']} {shape}"
     return str(value)
