@@ -1,0 +1,99 @@
+"""What is known of a dataset's shards, and the identity that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from atdata_records import cid, dag_cbor
+
+from atdata.errors import StorageError
+from atdata.shards.reader import read_samples
+from atdata.shards.window import open_stream
+
+
+@dataclass(frozen=True, slots=True)
+class ShardInfo:
+    """A shard's identity: what a reader needs to know that it got the right bytes.
+
+    Attributes:
+        cid: CIDv1 (raw, sha2-256) of the shard's bytes.
+        size: Its length in bytes.
+        samples: How many samples it holds.
+    """
+
+    cid: str
+    size: int
+    samples: int
+
+
+class ShardUrls(list[str]):
+    """URLs of shards, in order, and what is known of each shard.
+
+    Args:
+        urls: One URL a shard.
+        shards: As many infos, in the same order.
+    """
+
+    def __init__(self, urls: Iterable[str], shards: Iterable[ShardInfo]) -> None:
+        super().__init__(urls)
+        self.shards = tuple(shards)
+        if len(self.shards) != len(self):
+            raise ValueError(f"{len(self)} urls, but {len(self.shards)} shard infos")
+
+
+def content_cid(schema_cid: str, shards: Sequence[ShardInfo]) -> str:
+    """The identity of a dataset: its schema, and the shards in their order.
+
+    Equal in a local index, in a record on a PDS and as recomputed from the bytes, because where
+    the shards lie and what the dataset is called don't enter.
+    """
+    rows = [{"cid": s.cid, "size": s.size, "samples": s.samples} for s in shards]
+    return cid.of_cbor(dag_cbor.encode({"schema": schema_cid, "shards": rows}))
+
+
+def inspect_shard(shard: IO[bytes] | Path | str, name: str | None = None) -> ShardInfo:
+    """Digest, size and sample count of a shard, walked strictly, in one pass.
+
+    Args:
+        shard: A path, or a stream, which is read to its end and left open.
+        name: Name of the shard in errors; a path is its own name.
+
+    Raises:
+        ShardError: It is not a sound shard.
+        StorageError: The file can't be read.
+    """
+    if not isinstance(shard, (str, Path)):
+        return _inspect(shard, name or "shard")
+    try:
+        file = Path(shard).open("rb")
+    except OSError as error:
+        raise StorageError(
+            f"can't open the shard: {error.strerror}", shard=name or str(shard)
+        ) from error
+    with file:
+        return _inspect(file, name or str(shard))
+
+
+def _inspect(stream: IO[bytes], name: str) -> ShardInfo:
+    hashed = _Hashed(stream)
+    samples = sum(1 for _ in read_samples(open_stream(hashed, name)))
+    return ShardInfo(cid.from_digest(hashed.sha256.digest()), hashed.size, samples)
+
+
+class _Hashed:
+    """A stream that remembers the digest and length of what was read from it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size)
+        self.sha256.update(data)
+        self.size += len(data)
+        return data

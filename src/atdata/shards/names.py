@@ -1,0 +1,86 @@
+"""Member names of a shard: ``key.extension``, and nothing that could surprise a reader.
+
+WebDataset cuts a name at the first dot after the last slash: what stands before is the key of
+the sample, what follows is the name of the field. Our samples are the field ``msgpack``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from atdata.errors import ShardError
+
+SAMPLE = "msgpack"
+_SUFFIX = b".msgpack"
+_NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes that a USTAR header has for a name
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+_META = re.compile(r"__[^/]*__(?:$|/)")
+
+
+def split_name(raw: bytes) -> tuple[str, str]:
+    """The key and extension of a member name, as read from a tar header.
+
+    Raises:
+        ShardError: The name could lead out of a folder, hides something, or is one that
+            WebDataset readers pass over in silence.
+    """
+    if raw.endswith(_SUFFIX) and (stem := raw[:-8]).isalnum():
+        return stem.decode("ascii"), SAMPLE  # nearly every member of nearly every shard
+    try:
+        name = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ShardError("the member's name is not UTF-8") from None
+    return _split(name)
+
+
+def sample_name(key: str) -> tuple[bytes, bytes]:
+    """The ``name`` and ``prefix`` fields of a USTAR header for the sample of this key.
+
+    Raises:
+        ShardError: Not a name that :func:`split_name` would read back as this key, or longer
+            than a USTAR header can say.
+    """
+    name = f"{key}.{SAMPLE}"
+    if _split(name) != (key, SAMPLE):
+        raise ShardError(
+            "the key holds a dot", member=repr(name), hint="WebDataset ends a key at its first dot"
+        )
+    try:
+        encoded = name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ShardError("the key is not text that UTF-8 can say", member=repr(name)) from None
+    return _fields(encoded, name)
+
+
+def _fields(encoded: bytes, name: str) -> tuple[bytes, bytes]:
+    if len(encoded) <= _NAME_FIELD:
+        return encoded, b""
+    # The standard cuts a long name at a slash, which is then not stored.
+    cut = encoded.rfind(b"/", 0, _PREFIX_FIELD + 1)
+    if cut < 0 or len(encoded) - cut - 1 > _NAME_FIELD:
+        raise ShardError(
+            f"the name is too long for a tar header: {len(encoded)} bytes",
+            member=repr(name),
+            hint=f"use keys of at most {_NAME_FIELD - len(_SUFFIX)} bytes",
+        )
+    return encoded[cut + 1 :], encoded[:cut]
+
+
+def _split(name: str) -> tuple[str, str]:
+    parts = name.split("/")
+    stem, dot, extension = parts[-1].partition(".")
+    problem = None
+    if _CONTROL.search(name):
+        problem = "holds a control character or backslash"
+    elif "" in parts or "." in parts or ".." in parts:
+        problem = "is not a plain relative path"
+    elif _META.match(name) or (stem.startswith("__") and stem.endswith("__")):
+        problem = "is reserved: WebDataset readers skip names like __this__"
+    elif not stem:
+        problem = "has no key before its first dot"
+    elif not (dot and extension):
+        problem = "has no extension"
+    if problem:
+        raise ShardError(f"the member's name {problem}", member=repr(name))
+    return name[: len(name) - len(extension) - 1], extension

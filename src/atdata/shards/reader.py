@@ -1,0 +1,107 @@
+"""From a shard to its samples: the members called ``key.msgpack``.
+
+Members of other fields beside a sample are passed over, as stock readers allow; a group without
+a sample is an error, because silence would lose data; a pickle is an error, because a stock
+reader would run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from atdata.errors import ShardError, StorageError
+from atdata.shards.names import SAMPLE
+from atdata.shards.tar import walk
+from atdata.shards.window import Window, open_file, open_stream
+
+Packed = tuple[str, int, memoryview]
+"""Key, offset of the member in the shard, msgpack payload."""
+
+_PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
+
+
+def read_file(path: Path, shard: str) -> Iterator[Packed]:
+    """The samples of a local shard, as views of the mapped file.
+
+    Raises:
+        ShardError: Not a sound shard, with the offset.
+        StorageError: The file can't be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise StorageError(f"can't open the shard: {error.strerror}", shard=shard) from error
+    with file:
+        yield from read_samples(open_file(file, shard))
+
+
+def read_stream(stream: IO[bytes], shard: str) -> Iterator[Packed]:
+    """The samples of a shard that arrives as a stream, which is closed at the end.
+
+    Raises:
+        ShardError: Not a sound shard, with the offset.
+    """
+    try:
+        yield from read_samples(open_stream(stream, shard))
+    finally:
+        stream.close()
+
+
+def read_samples(window: Window) -> Iterator[Packed]:
+    """The samples in a window's members.
+
+    Raises:
+        ShardError: Not a sound shard, a group without a sample, two of them, or a pickle.
+    """
+    last = ""
+    start = 0
+    found = True
+    others: list[str] = []
+    for key, extension, offset, payload in walk(window):
+        if key != last:
+            if not found:
+                raise _no_sample(window.shard, last, start, others)
+            last, start, found, others = key, offset, False, []
+        if extension != SAMPLE:
+            _refuse_pickle(window.shard, key, extension, offset)
+            others.append(extension)
+            continue
+        if found:
+            raise _unsound("the sample is there twice", window.shard, key, SAMPLE, offset)
+        found = True
+        yield key, offset, payload
+    if not found:
+        raise _no_sample(window.shard, last, start, others)
+
+
+def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
+    if extension.lower().rpartition(".")[2] in _PICKLES:
+        raise _unsound(
+            "the shard holds a pickle, which can run code in whoever reads it",
+            shard,
+            key,
+            extension,
+            offset,
+            "do not open it with other tools; write the samples again with atdata",
+        )
+
+
+def _no_sample(shard: str, key: str, offset: int, extensions: list[str]) -> ShardError:
+    fields = ", ".join(sorted(set(extensions))[:8])
+    return _unsound(
+        f"the group {key!r} holds {fields} but no {SAMPLE}: a shard of other data",
+        shard,
+        key,
+        extensions[0],
+        offset,
+        f"atdata reads shards whose samples are members called <key>.{SAMPLE}",
+    )
+
+
+def _unsound(
+    message: str, shard: str, key: str, extension: str, offset: int, hint: str | None = None
+) -> ShardError:
+    member = f"{key}.{extension}"
+    return ShardError(message, hint=hint, shard=shard, member=member, offset=offset)

@@ -1,0 +1,129 @@
+"""The bytes of a shard that are at hand: a whole mapped file, or a stretch of a stream.
+
+Both look the same to the tar walk, so there is one walk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import mmap
+import zlib
+from typing import IO, Protocol
+
+from atdata.errors import AtdataError, ShardError, StorageError
+
+CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Window:
+    """A stretch of a shard's bytes, and the stream that more of them come from, if any.
+
+    Args:
+        data: The first bytes; a mapped file is here whole from the start.
+        shard: Name of the shard, for errors.
+        stream: Where the rest comes from.
+    """
+
+    __slots__ = ("_data", "_start", "_stream", "_view", "shard")
+
+    def __init__(
+        self, data: bytes | mmap.mmap, shard: str, stream: _Readable | None = None
+    ) -> None:
+        self.shard = shard
+        self._data = data
+        self._view = memoryview(data)
+        self._start = 0
+        self._stream = stream
+
+    def state(self) -> tuple[bytes | mmap.mmap, memoryview, int, int]:
+        """The bytes, a view of them, how many there are, and the offset of the first."""
+        return self._data, self._view, len(self._view), self._start
+
+    def refill(self, position: int, need: int) -> int:
+        """Have ``need`` bytes from ``position`` on, unless the shard ends; its new position."""
+        have = len(self._view) - position
+        if self._stream is None or have >= need:
+            return position
+        # Views of the old bytes may be in use, so they are never written over.
+        parts = [bytes(self._view[position:])]
+        while have < need and (part := self._read(max(CHUNK, min(need - have, 64 * CHUNK)))):
+            parts.append(part)
+            have += len(part)
+        self._start += position
+        self._data = b"".join(parts)
+        self._view = memoryview(self._data)
+        return 0
+
+    def _read(self, size: int) -> bytes:
+        assert self._stream is not None  # noqa: S101 - refill has looked
+        try:
+            return self._stream.read(size)
+        except AtdataError:
+            raise
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ShardError(
+                f"the compressed shard is damaged: {error}",
+                shard=self.shard,
+                hint="fetch or write it again",
+            ) from error
+        except OSError as error:
+            raise StorageError(f"reading stopped: {error}", shard=self.shard) from error
+
+
+def open_file(file: IO[bytes], shard: str) -> Window:
+    """A window on an open local file, mapped into memory where possible: nothing is copied.
+
+    The mapping outlives the file object, as long as any view of it. A file must not be cut short
+    while it is read (the operating system would end the process); our writers never do that.
+
+    Raises:
+        ShardError: The file is compressed in a way that is not read here.
+    """
+    try:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # a pipe, say, or an empty file
+        return open_stream(file, shard)
+    if data[:2] == _GZIP or data[:4] == _ZSTD:
+        return open_stream(file, shard)
+    return Window(data, shard)
+
+
+def open_stream(stream: IO[bytes], shard: str) -> Window:
+    """A window on a stream of a shard; gzip is undone on the way.
+
+    Offsets in errors are then those of the uncompressed shard.
+
+    Raises:
+        ShardError: The stream is compressed in a way that is not read here.
+    """
+    window = Window(b"", shard, stream)
+    window.refill(0, len(_ZSTD))
+    head, *_ = window.state()
+    if head[:4] == _ZSTD:
+        raise ShardError(
+            "a shard compressed with zstd", shard=shard, hint="decompress it first: zstd -d"
+        )
+    if head[:2] != _GZIP:
+        return window
+    return Window(b"", shard, gzip.GzipFile(fileobj=_Prefixed(bytes(head), stream), mode="rb"))
+
+
+class _Prefixed:
+    """A stream with bytes that were read from it put back."""
+
+    def __init__(self, head: bytes, stream: _Readable) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._head:
+            return self._stream.read(size)
+        stop = len(self._head) if size < 0 else size
+        part, self._head = self._head[:stop], self._head[stop:]
+        return part

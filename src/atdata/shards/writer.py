@@ -1,0 +1,202 @@
+"""Shards from samples: always the same bytes for the same samples.
+
+Digest, size and count are known when a shard is closed, without reading it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from atdata_records import cid
+
+from atdata.errors import ShardError, StorageError
+from atdata.shards.manifest import ShardInfo
+from atdata.shards.tar import BLOCK, END, PADS, build_header, member_size
+
+_FLUSH = 1 << 20
+
+
+class Packed(Protocol):
+    """A sample, as far as a shard cares."""
+
+    @property
+    def packed(self) -> bytes:
+        """Its msgpack bytes."""
+        ...
+
+
+class ShardWriter:
+    """One shard, which appears under its name when it is complete, or not at all.
+
+    A context manager: it closes when all went well, and leaves nothing behind when not.
+
+    Args:
+        path: Where the shard shall be; an older file there is replaced.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.size = len(END)
+        self._info: ShardInfo | None = None
+        self._keys: set[str] = set()
+        self._pending: list[bytes | memoryview] = []
+        self._pending_size = 0
+        self._sha256 = hashlib.sha256()
+        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            self._file = self._temporary.open("xb", buffering=0)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    @property
+    def info(self) -> ShardInfo:
+        """What was written, once the writer is closed."""
+        if self._info is None:
+            raise ValueError("the shard is not closed yet")
+        return self._info
+
+    def write(self, key: str, payload: bytes | memoryview) -> None:
+        """Add a sample's msgpack bytes.
+
+        Raises:
+            ShardError: A key that readers would not give back, or one that is there already.
+            StorageError: The disk refuses.
+        """
+        if key in self._keys:
+            raise ShardError("the key is in the shard already", member=f"{key}.msgpack")
+        size = len(payload)
+        header = build_header(key, size)
+        self._keys.add(key)
+        self.size += member_size(size)
+        self._put(header, payload, PADS[-size % BLOCK])
+
+    def close(self) -> None:
+        """End the archive, bring it to the disk, and give it its name."""
+        if self._file.closed:
+            return
+        try:
+            self._put(END)
+            self._flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self.path)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            self.discard()
+            raise self._failed(error) from error
+        digest = self._sha256.digest()
+        self._info = ShardInfo(cid.from_digest(digest), self.size, len(self._keys))
+
+    def discard(self) -> None:
+        """Give up: nothing of the shard remains. A closed one is left alone."""
+        self._file.close()
+        with suppress(FileNotFoundError):
+            self._temporary.unlink()
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def _put(self, *parts: bytes | memoryview) -> None:
+        self._pending += parts
+        self._pending_size += sum(map(len, parts))
+        if self._pending_size >= _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        data = memoryview(b"".join(self._pending))
+        self._pending, self._pending_size = [], 0
+        self._sha256.update(data)
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> StorageError:
+        return StorageError(f"can't write the shard: {error.strerror}", shard=str(self.path))
+
+
+def cut_shards(
+    samples: Iterable[Packed],
+    folder: Path | str,
+    *,
+    maxcount: int = 10_000,
+    maxsize: int | None = None,
+) -> Iterator[tuple[Path, ShardInfo]]:
+    """Write samples as shards ``000000.tar``, ``000001.tar``, … into a folder, one at a time.
+
+    Keys are the sample's number in the whole dataset, in nine digits, so they are unique and the
+    shards depend on nothing but the samples. Each shard is yielded when it is complete; the next
+    is started only then, so the caller may move it away or stop. No samples, no shard.
+
+    Args:
+        samples: Anything with ``packed``, or a Dataset's ``ordered()``.
+        folder: An existing folder.
+        maxcount: Most samples in a shard.
+        maxsize: Most bytes in a shard, headers and end included; None for no limit.
+
+    Raises:
+        ShardError: A single sample does not fit into ``maxsize``.
+        StorageError: The disk refuses.
+    """
+    if maxcount < 1:
+        raise ValueError(f"maxcount must be at least 1, not {maxcount}")
+    writer: ShardWriter | None = None
+    try:
+        count = shard = 0
+        for number, sample in enumerate(samples):
+            payload = sample.packed
+            room = member_size(len(payload))
+            if writer and (count == maxcount or _over(writer.size + room, maxsize)):
+                writer.close()
+                yield writer.path, writer.info
+                writer, shard = None, shard + 1
+            if writer is None:
+                writer, count = ShardWriter(Path(folder) / f"{shard:06d}.tar"), 0
+            if _over(writer.size + room, maxsize):
+                raise _too_large(number, writer.size + room, maxsize)
+            writer.write(f"{number:09d}", payload)
+            count += 1
+        if writer:
+            writer.close()
+            yield writer.path, writer.info
+    finally:
+        if writer:
+            writer.discard()
+
+
+def _over(size: int, maxsize: int | None) -> bool:
+    return maxsize is not None and size > maxsize
+
+
+def _too_large(number: int, size: int, maxsize: int | None) -> ShardError:
+    return ShardError(
+        f"sample {number} makes a shard of {size} bytes; the limit is {maxsize}",
+        hint="store it where shards may be larger, or make the samples smaller",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
