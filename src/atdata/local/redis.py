@@ -1,0 +1,173 @@
+"""The team's backend: a Redis (or Valkey) server that several machines share.
+
+Layout, all keys in one hash slot so that a cluster serves it too::
+
+    {atdata}:entries       hash    name            -> "{cid}\\n{entry as JSON}"
+    {atdata}:entry-names   zset    name            (score 0: ordered by bytes)
+    {atdata}:entry-cids    zset    "{cid} {name}"  (score 0)
+    {atdata}:schemas       hash    name@version    -> schema record as JSON
+    {atdata}:schema-keys   zset    name@version    (score 0)
+
+Reads are hash look-ups and ranges of the sorted sets: never ``KEYS``, never a scan. Writes that
+depend on what is there are Lua scripts, which Redis runs as one step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from atdata._extras import require
+from atdata.errors import StorageError
+from atdata.local.backend import EntryRow, SchemaRow
+
+if TYPE_CHECKING:
+    import redis
+
+_ENTRIES = "{atdata}:entries"
+_ENTRY_NAMES = "{atdata}:entry-names"
+_ENTRY_CIDS = "{atdata}:entry-cids"
+_SCHEMAS = "{atdata}:schemas"
+_SCHEMA_KEYS = "{atdata}:schema-keys"
+
+# The value that is expected is "" when there should be none: no value is empty.
+_PUT_ENTRY = """
+local present = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if present ~= ARGV[4] then return 0 end
+if ARGV[5] ~= '' then redis.call('ZREM', KEYS[3], ARGV[5] .. ' ' .. ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+redis.call('ZADD', KEYS[2], 0, ARGV[1])
+redis.call('ZADD', KEYS[3], 0, ARGV[2] .. ' ' .. ARGV[1])
+return 1
+"""
+_ADD_SCHEMA = """
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('ZADD', KEYS[2], 0, ARGV[1])
+return 1
+"""
+
+
+class RedisBackend:
+    """Entries and schemas on a Redis server.
+
+    Args:
+        client: A client of redis-py, with or without ``decode_responses``.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client: Any = client
+        self._put_entry = client.register_script(_PUT_ENTRY)
+        self._add_schema = client.register_script(_ADD_SCHEMA)
+
+    def __repr__(self) -> str:
+        place = self._client.get_connection_kwargs()
+        server = place.get("path") or f"{place.get('host')}:{place.get('port')}"
+        return f"RedisBackend({server!r})"
+
+    def entry(self, name: str) -> EntryRow | None:
+        with self._connected() as client:
+            return _entry_row(name, client.hget(_ENTRIES, name))
+
+    def entry_of(self, cid: str) -> EntryRow | None:
+        with self._connected() as client:
+            # "!" is the character that follows the space.
+            found = client.zrangebylex(_ENTRY_CIDS, f"[{cid} ", f"({cid}!", start=0, num=1)
+        return self.entry(_text(found[0]).partition(" ")[2]) if found else None
+
+    def entries(self, after: str, count: int) -> list[EntryRow]:
+        page = self._page(_ENTRY_NAMES, _ENTRIES, after, count)
+        return [row for name, value in page if (row := _entry_row(name, value)) is not None]
+
+    def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
+        old = (_value(before), before.cid) if before else ("", "")
+        with self._connected():
+            wrote = self._put_entry(
+                keys=[_ENTRIES, _ENTRY_NAMES, _ENTRY_CIDS],
+                args=[row.name, row.cid, _value(row), *old],
+            )
+        return bool(wrote)
+
+    def schema(self, key: str) -> SchemaRow | None:
+        with self._connected() as client:
+            value = client.hget(_SCHEMAS, key)
+        return None if value is None else SchemaRow(key, _text(value))
+
+    def schemas(self, after: str, count: int) -> list[SchemaRow]:
+        page = self._page(_SCHEMA_KEYS, _SCHEMAS, after, count)
+        return [SchemaRow(key, _text(value)) for key, value in page if value is not None]
+
+    def versions(self, name: str) -> list[str]:
+        with self._connected() as client:
+            # "A" is the character that follows "@".
+            keys = client.zrangebylex(_SCHEMA_KEYS, f"[{name}@", f"({name}A")
+        return [_text(key)[len(name) + 1 :] for key in keys]
+
+    def add_schema(self, row: SchemaRow) -> bool:
+        with self._connected():
+            return bool(self._add_schema(keys=[_SCHEMAS, _SCHEMA_KEYS], args=[*row]))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _page(self, order: str, values: str, after: str, count: int) -> list[tuple[str, Any]]:
+        with self._connected() as client:
+            keys = client.zrangebylex(order, f"({after}", "+", start=0, num=count)
+            return [
+                (_text(key), value)
+                for key, value in zip(keys, client.hmget(values, keys) if keys else (), strict=True)
+            ]
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Any]:
+        errors = require("redis.exceptions", extra="redis")
+        try:
+            yield self._client
+        except errors.RedisError as error:
+            raise StorageError(
+                f"the Redis server of the index failed: {error}",
+                uri=repr(self),
+                hint="Check that it runs and that ATDATA_REDIS_URL or redis= names it.",
+            ) from error
+
+
+def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
+    """A client that gives up within seconds when the server is not there.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``; the options' host and port when None.
+        options: Options of ``redis.Redis``, which come before our defaults.
+
+    Raises:
+        StorageError: The URL is none that redis-py knows.
+    """
+    redis = require("redis", extra="redis")
+    # redis-py's own default waits for up to ten seconds, three times.
+    backoff = require("redis.backoff", extra="redis").ExponentialBackoff(cap=0.2, base=0.02)
+    retry = require("redis.retry", extra="redis").Retry(backoff, 2)
+    options = {"retry": retry, "socket_connect_timeout": 5, "socket_timeout": 30, **options}
+    if url is None:
+        return redis.Redis(**options)  # type: ignore[no-any-return]
+    try:
+        return redis.Redis.from_url(url, **options)  # type: ignore[no-any-return]
+    except ValueError as error:
+        # The message is ours: redis-py's could quote a password that the URL holds.
+        raise StorageError(
+            "this is no Redis URL", hint="Such as redis://localhost:6379/0 or unix:///run/redis.sock"
+        ) from error
+
+
+def _value(row: EntryRow) -> str:
+    return f"{row.cid}\n{row.text}"
+
+
+def _entry_row(name: str, value: bytes | str | None) -> EntryRow | None:
+    if value is None:
+        return None
+    cid, _, text = _text(value).partition("\n")
+    return EntryRow(name, cid, text)
+
+
+def _text(value: bytes | str) -> str:
+    # A damaged value is told of when it is parsed, with its name; not here.
+    return value if isinstance(value, str) else value.decode(errors="replace")
