@@ -1,0 +1,1 @@
+"""The generator: lexicons in; typed records, validators, schemas and reference pages out."""

@@ -1,0 +1,225 @@
+"""A folder of lexicons, made into one catalog with every reference resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lexgen import ir
+from lexgen.document import Document, DocumentError, Finding, parse
+
+
+class CatalogError(ValueError):
+    """Lexicons that nothing can be generated from; ``findings`` says why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = findings
+
+
+def read_documents(folder: Path) -> tuple[list[Document], list[Finding]]:
+    """Parse every ``*.json`` below a folder, in the order of their paths."""
+    documents: list[Document] = []
+    findings: list[Finding] = []
+    for path in sorted(folder.rglob("*.json")):
+        if path.name == "lexicons.lock.json":
+            continue
+        name = path.relative_to(folder).as_posix()
+        try:
+            documents.append(parse(path.read_bytes(), name))
+        except DocumentError as error:
+            findings.append(Finding("json", error.message, name, error.line, error.column))
+    return documents, findings
+
+
+def build_catalog(documents: Iterable[Document]) -> ir.Catalog:
+    """Make the catalog of documents that lint has found nothing wrong with."""
+    by_nsid = {document.value["id"]: document for document in documents}
+    builder = _Builder(by_nsid)
+    lexicons = tuple(builder.lexicon(nsid) for nsid in sorted(by_nsid))
+    by_id = {d.id: d for lexicon in lexicons for d in lexicon.definitions}
+    return ir.Catalog(lexicons, by_id)
+
+
+def resolve(reference: str, nsid: str) -> ir.DefId:
+    """The definition that a reference in lexicon ``nsid`` speaks of."""
+    target, _, name = reference.partition("#")
+    return ir.DefId(target or nsid, name or "main")
+
+
+_OBJECTS = ("object", "record")
+
+
+class _Builder:
+    """Converts documents; holds the lexicon it is in."""
+
+    def __init__(self, documents: dict[str, Document]) -> None:
+        self._documents = documents
+        self._inline: list[ir.Object] = []
+
+    def lexicon(self, nsid: str) -> ir.Lexicon:
+        document = self._documents[nsid]
+        self._inline = []
+        definitions = [
+            self._definition(ir.DefId(nsid, name), raw)
+            for name, raw in document.value["defs"].items()
+        ]
+        return ir.Lexicon(
+            nsid,
+            document.sha256,
+            document.value.get("description", ""),
+            (*definitions, *self._inline),
+        )
+
+    def _definition(self, id: ir.DefId, raw: dict[str, Any]) -> ir.Definition:
+        kind, description = raw["type"], raw.get("description", "")
+        if kind == "record":
+            return self._object_definition(id, raw["record"], description=description, key=raw["key"])
+        if kind == "object":
+            return self._object_definition(id, raw, description=description)
+        if kind == "token":
+            return ir.Token(id, description)
+        if kind in ("query", "procedure", "subscription"):
+            return self._endpoint(id, raw)
+        if kind == "permission-set":
+            return _permission_set(id, raw)
+        return ir.Alias(id, self.type(raw, id), description)
+
+    def _object_definition(
+        self,
+        id: ir.DefId,
+        raw: dict[str, Any],
+        *,
+        description: str = "",
+        key: str | None = None,
+        typed: bool = True,
+    ) -> ir.Object:
+        required, nullable = raw.get("required", ()), raw.get("nullable", ())
+        fields = tuple(
+            ir.Field(
+                name,
+                self.type(field, ir.DefId(id.nsid, f"{id.name}.{name}")),
+                name in required,
+                name in nullable,
+                field.get("description", ""),
+            )
+            for name, field in raw.get("properties", {}).items()
+        )
+        return ir.Object(id, fields, description or raw.get("description", ""), key, typed)
+
+    def type(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        """Convert a type; ``id`` names it if it is an inline object."""
+        return getattr(self, f"_{raw['type'].replace('-', '_')}")(raw, id)  # type: ignore[no-any-return]
+
+    def _boolean(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.Boolean(raw.get("const"), raw.get("default"))
+
+    def _integer(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.Integer(
+            raw.get("minimum"),
+            raw.get("maximum"),
+            raw.get("const"),
+            _values(raw, "enum"),
+            raw.get("default"),
+        )
+
+    def _string(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.String(
+            raw.get("format"),
+            raw.get("minLength"),
+            raw.get("maxLength"),
+            raw.get("minGraphemes"),
+            raw.get("maxGraphemes"),
+            raw.get("const"),
+            _values(raw, "enum"),
+            _values(raw, "knownValues"),
+            raw.get("default"),
+        )
+
+    def _bytes(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.Bytes(raw.get("minLength"), raw.get("maxLength"))
+
+    def _cid_link(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.Link()
+
+    def _blob(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.Blob(_values(raw, "accept"), raw.get("maxSize"))
+
+    def _unknown(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        return ir.Unknown()
+
+    def _array(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        items = self.type(raw["items"], ir.DefId(id.nsid, f"{id.name}.item"))
+        return ir.Array(items, raw.get("minLength"), raw.get("maxLength"))
+
+    def _ref(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        target = resolve(raw["ref"], id.nsid)
+        found = self._find(target)
+        if found is None:
+            return ir.Opaque(target.full)
+        if found["type"] in _OBJECTS:
+            return ir.Ref(target)
+        if found["type"] == "token":
+            return ir.String(const=target.full)
+        return self.type(found, target)
+
+    def _union(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        members = (resolve(reference, id.nsid) for reference in raw["refs"])
+        known = tuple(member for member in members if self._find(member) is not None)
+        # A member that is not in the catalog can't be refused: its objects are kept unread.
+        closed = raw.get("closed", False) and len(known) == len(raw["refs"])
+        return ir.Union(known, closed)
+
+    def _find(self, id: ir.DefId) -> dict[str, Any] | None:
+        document = self._documents.get(id.nsid)
+        return None if document is None else document.value["defs"].get(id.name)
+
+    def _object(self, raw: dict[str, Any], id: ir.DefId) -> ir.Type:
+        # Not in the Lexicon language, but seen in the wild and in the official test documents.
+        self._inline.append(self._object_definition(id, raw, typed=False))
+        return ir.Ref(id)
+
+    def _endpoint(self, id: ir.DefId, raw: dict[str, Any]) -> ir.Endpoint:
+        parameters = None
+        if "parameters" in raw:
+            parameters = ir.DefId(id.nsid, f"{id.name}.params")
+            self._inline.append(self._object_definition(parameters, raw["parameters"], typed=False))
+        message = None
+        if "schema" in raw.get("message", {}):
+            message = self.type(raw["message"]["schema"], ir.DefId(id.nsid, f"{id.name}.message"))
+        return ir.Endpoint(
+            id,
+            raw["type"],
+            parameters,
+            self._body(raw.get("input"), ir.DefId(id.nsid, f"{id.name}.input")),
+            self._body(raw.get("output"), ir.DefId(id.nsid, f"{id.name}.output")),
+            message,
+            tuple((error["name"], error.get("description", "")) for error in raw.get("errors", ())),
+            raw.get("description", ""),
+        )
+
+    def _body(self, raw: dict[str, Any] | None, id: ir.DefId) -> ir.Body | None:
+        if raw is None:
+            return None
+        schema = self.type(raw["schema"], id) if "schema" in raw else None
+        return ir.Body(raw["encoding"], schema, raw.get("description", ""))
+
+
+def _values(raw: dict[str, Any], key: str) -> tuple[Any, ...] | None:
+    return tuple(raw[key]) if key in raw else None
+
+
+def _permission_set(id: ir.DefId, raw: dict[str, Any]) -> ir.PermissionSet:
+    permissions = json.dumps(raw["permissions"], sort_keys=True, separators=(",", ":"))
+    return ir.PermissionSet(
+        id, raw.get("title", ""), raw.get("detail", ""), permissions, raw.get("description", "")
+    )
+
+
+def inner_types(type: ir.Type) -> Iterator[ir.Type]:
+    """A type, and the types of the items in it."""
+    yield type
+    if isinstance(type, ir.Array):
+        yield from inner_types(type.items)

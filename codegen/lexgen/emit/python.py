@@ -1,0 +1,115 @@
+"""Python modules: a class, a reader and a dict type for each definition.
+
+The templates lay out files. What stands in them is made here, and every literal that comes from
+a lexicon goes through ``repr``: descriptions and values are hostile text until proven otherwise.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+from lexgen import ir
+from lexgen.emit import annotations, readers, writers
+from lexgen.runtime.base import ABI
+from lexgen.names import class_name, constant_name, field_name, function_suffix, module_parts
+
+
+@dataclass(slots=True)
+class Module:
+    """What a template needs to know of a module; collects what it imports."""
+
+    package: str
+    nsid: str
+    catalog: ir.Catalog
+    imports: set[str] = field(default_factory=set)
+
+    def alias(self, nsid: str) -> str:
+        """The prefix with which another module's names are written here; empty for our own."""
+        if nsid == self.nsid:
+            return ""
+        self.imports.add(nsid)
+        return "_" + "_".join(module_parts(nsid)) + "."
+
+    def imported(self) -> list[tuple[str, str]]:
+        """Modules to import, with their aliases."""
+        return [
+            (".".join((self.package, *module_parts(nsid))), self.alias(nsid)[:-1])
+            for nsid in sorted(self.imports)
+        ]
+
+
+def module_context(package: str, lexicon: ir.Lexicon, catalog: ir.Catalog) -> dict[str, Any]:
+    """All that the module template lays out."""
+    module = Module(package, lexicon.nsid, catalog)
+    definitions: dict[str, list[Any]] = {"objects": [], "tokens": [], "aliases": [], "endpoints": [], "permissions": []}
+    for definition in lexicon.definitions:
+        match definition:
+            case ir.Object():
+                definitions["objects"].append(_object_context(module, definition))
+            case ir.Token():
+                definitions["tokens"].append(_token_context(definition))
+            case ir.Alias():
+                pass
+    return {
+        "package": package,
+        "lexicon": lexicon,
+        "doc": docstring(lexicon.description or f"Records of {lexicon.nsid}."),
+        **definitions,
+        "imports": module.imported(),
+        "abi": ABI,
+    }
+
+
+def docstring(text: str, indent: int = 0) -> str:
+    """A string literal that documents; wrapped, and with nothing in it that ends it."""
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    width = 95 - indent
+    lines: list[str] = []
+    for paragraph in filter(None, paragraphs):
+        lines += ["", *textwrap.wrap(paragraph, width)] if lines else textwrap.wrap(paragraph, width)
+    safe = [_escaped(line) for line in lines] or ["-"]
+    if len(safe) == 1 and len(safe[0]) < width - 6:
+        return f'"""{safe[0]}"""'
+    space = " " * indent
+    return '"""' + f"\n{space}".join(safe) + f'\n{space}"""'
+
+
+def _escaped(line: str) -> str:
+    # The quote in front makes repr delimit with single quotes, which need no escape here.
+    return repr('"' + line)[2:-1].replace("\\'", "'").replace('"', '\\"')
+
+
+def _object_context(module: Module, definition: ir.Object) -> dict[str, Any]:
+    fields = [_field_context(module, definition, f) for f in definition.fields]
+    name = class_name(definition.id.nsid, definition.id.name)
+    return {
+        "name": name,
+        "suffix": function_suffix(definition.id.nsid, definition.id.name),
+        "type_id": repr(definition.id.full),
+        "base": "Record" if definition.is_record else "Object",
+        "is_record": definition.is_record,
+        "doc": docstring(definition.description or f"A value of {definition.id.full}.", 4),
+        "fields": fields,
+        "reader": readers.reader(module, definition, name),
+        "writer": writers.writer(definition),
+        "entries": annotations.dict_entries(module, definition),
+    }
+
+
+def _field_context(module: Module, definition: ir.Object, f: ir.Field) -> dict[str, Any]:
+    return {
+        "name": field_name(f.key, in_record=definition.is_record),
+        "annotation": annotations.field_annotation(module, f),
+        "default": annotations.field_default(f),
+        "doc": docstring(f.description, 4) if f.description else None,
+    }
+
+
+def _token_context(definition: ir.Token) -> dict[str, Any]:
+    return {
+        "name": constant_name(definition.id.nsid, definition.id.name),
+        "value": repr(definition.id.full),
+        "doc": docstring(definition.description) if definition.description else None,
+    }

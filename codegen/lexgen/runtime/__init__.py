@@ -1,0 +1,1 @@
+"""The runtime that generated packages carry: copied by ``lexgen build``, stdlib only."""
