@@ -6,13 +6,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
+from atdata.shards.reader import open_local, read_samples
+from atdata.shards.window import Readable, open_stream
 from atdata_records import cid, dag_cbor
-
-from atdata.errors import StorageError
-from atdata.shards.reader import read_samples
-from atdata.shards.window import open_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def content_cid(schema_cid: str, shards: Sequence[ShardInfo]) -> str:
     return cid.of_cbor(dag_cbor.encode({"schema": schema_cid, "shards": rows}))
 
 
-def inspect_shard(shard: IO[bytes] | Path | str, name: str | None = None) -> ShardInfo:
+def inspect_shard(shard: Readable | Path | str, name: str | None = None) -> ShardInfo:
     """Digest, size and sample count of a shard, walked strictly, in one pass.
 
     Args:
@@ -68,26 +65,22 @@ def inspect_shard(shard: IO[bytes] | Path | str, name: str | None = None) -> Sha
     """
     if not isinstance(shard, (str, Path)):
         return _inspect(shard, name or "shard")
-    try:
-        file = Path(shard).open("rb")
-    except OSError as error:
-        raise StorageError(
-            f"can't open the shard: {error.strerror}", shard=name or str(shard)
-        ) from error
-    with file:
+    with open_local(Path(shard), name or str(shard)) as file:
         return _inspect(file, name or str(shard))
 
 
-def _inspect(stream: IO[bytes], name: str) -> ShardInfo:
+def _inspect(stream: Readable, name: str) -> ShardInfo:
     hashed = _Hashed(stream)
-    samples = sum(1 for _ in read_samples(open_stream(hashed, name)))
+    samples = 0
+    for _ in read_samples(open_stream(hashed, name)):
+        samples += 1
     return ShardInfo(cid.from_digest(hashed.sha256.digest()), hashed.size, samples)
 
 
 class _Hashed:
     """A stream that remembers the digest and length of what was read from it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         self.sha256 = hashlib.sha256()
         self.size = 0
         self._stream = stream

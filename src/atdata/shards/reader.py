@@ -16,8 +16,8 @@ from atdata.shards.names import SAMPLE
 from atdata.shards.tar import walk
 from atdata.shards.window import Window, open_file, open_stream
 
-Packed = tuple[str, int, memoryview]
-"""Key, offset of the member in the shard, msgpack payload."""
+Packed = tuple[str, str, int, memoryview]
+"""Name of the shard, key, offset of the member in the shard, msgpack payload."""
 
 _PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
 
@@ -29,12 +29,22 @@ def read_file(path: Path, shard: str) -> Iterator[Packed]:
         ShardError: Not a sound shard, with the offset.
         StorageError: The file can't be read.
     """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise StorageError(f"can't open the shard: {error.strerror}", shard=shard) from error
-    with file:
+    with open_local(path, shard) as file:
         yield from read_samples(open_file(file, shard))
+
+
+def open_local(path: Path, shard: str) -> IO[bytes]:
+    """Open a local file.
+
+    Raises:
+        StorageError: There is none, or it can't be opened.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise StorageError(
+            f"can't open the shard: {error.strerror or error}", shard=shard
+        ) from error
 
 
 def read_stream(stream: IO[bytes], shard: str) -> Iterator[Packed]:
@@ -55,6 +65,7 @@ def read_samples(window: Window) -> Iterator[Packed]:
     Raises:
         ShardError: Not a sound shard, a group without a sample, two of them, or a pickle.
     """
+    shard = window.shard
     last = ""
     start = 0
     found = True
@@ -62,18 +73,18 @@ def read_samples(window: Window) -> Iterator[Packed]:
     for key, extension, offset, payload in walk(window):
         if key != last:
             if not found:
-                raise _no_sample(window.shard, last, start, others)
+                raise _no_sample(shard, last, start, others)
             last, start, found, others = key, offset, False, []
         if extension != SAMPLE:
-            _refuse_pickle(window.shard, key, extension, offset)
+            _refuse_pickle(shard, key, extension, offset)
             others.append(extension)
             continue
         if found:
-            raise _unsound("the sample is there twice", window.shard, key, SAMPLE, offset)
+            raise _unsound("the sample is there twice", shard, key, SAMPLE, offset)
         found = True
-        yield key, offset, payload
+        yield shard, key, offset, payload
     if not found:
-        raise _no_sample(window.shard, last, start, others)
+        raise _no_sample(shard, last, start, others)
 
 
 def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:

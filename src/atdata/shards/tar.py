@@ -134,10 +134,7 @@ def build_header(key: str, size: int) -> bytes:
             f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=f"{key}.msgpack"
         )
     digits = b"%011o" % size
-    if prefix:
-        tail = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:]
-    else:
-        tail = _TAIL
+    tail = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:] if prefix else _TAIL
     total = _FIXED_SUM + sum(name) + sum(digits) + sum(prefix)
     return b"%b%b%b%b%06o\0 %b" % (name.ljust(100, b"\0"), _OWNER, digits, _TIME, total, tail)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import mmap
 import zlib
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from atdata.errors import AtdataError, ShardError, StorageError
 
@@ -17,8 +17,11 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class Readable(Protocol):
+    """A binary stream, as far as reading a shard needs one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
 
 
 class Window:
@@ -32,9 +35,7 @@ class Window:
 
     __slots__ = ("_data", "_start", "_stream", "_view", "shard")
 
-    def __init__(
-        self, data: bytes | mmap.mmap, shard: str, stream: _Readable | None = None
-    ) -> None:
+    def __init__(self, data: bytes | mmap.mmap, shard: str, stream: Readable | None = None) -> None:
         self.shard = shard
         self._data = data
         self._view = memoryview(data)
@@ -94,7 +95,7 @@ def open_file(file: IO[bytes], shard: str) -> Window:
     return Window(data, shard)
 
 
-def open_stream(stream: IO[bytes], shard: str) -> Window:
+def open_stream(stream: Readable, shard: str) -> Window:
     """A window on a stream of a shard; gzip is undone on the way.
 
     Offsets in errors are then those of the uncompressed shard.
@@ -111,13 +112,14 @@ def open_stream(stream: IO[bytes], shard: str) -> Window:
         )
     if head[:2] != _GZIP:
         return window
-    return Window(b"", shard, gzip.GzipFile(fileobj=_Prefixed(bytes(head), stream), mode="rb"))
+    packed = cast("IO[bytes]", _Prefixed(bytes(head), stream))
+    return Window(b"", shard, gzip.GzipFile(fileobj=packed, mode="rb"))
 
 
 class _Prefixed:
     """A stream with bytes that were read from it put back."""
 
-    def __init__(self, head: bytes, stream: _Readable) -> None:
+    def __init__(self, head: bytes, stream: Readable) -> None:
         self._head = head
         self._stream = stream
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from atdata_records import cid
-
 from atdata.errors import ShardError, StorageError
 from atdata.shards.manifest import ShardInfo
 from atdata.shards.tar import BLOCK, END, PADS, build_header, member_size
+from atdata_records import cid
 
 _FLUSH = 1 << 20
 
@@ -131,7 +130,9 @@ class ShardWriter:
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> StorageError:
-        return StorageError(f"can't write the shard: {error.strerror}", shard=str(self.path))
+        return StorageError(
+            f"can't write the shard: {error.strerror or error}", shard=str(self.path)
+        )
 
 
 def cut_shards(

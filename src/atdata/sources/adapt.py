@@ -1,0 +1,100 @@
+"""Any source that users have written, behind the few methods that reading needs.
+
+They differ: ``shards`` is a method or a property, names come from ``shard_list`` or
+``list_shards()``, ``open_shard`` may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from atdata.errors import ShardNotFound, StorageError, UrlError
+
+
+class AdaptedSource:
+    """A source of any of the known shapes.
+
+    Args:
+        source: An object with ``shard_list`` or ``list_shards()``, and ``open_shard`` or
+            ``shards``.
+
+    Raises:
+        UrlError: It is not a source: the message says what is missing.
+    """
+
+    def __init__(self, source: Any) -> None:
+        # Names only: a property of the user's may open files when it is looked at.
+        has = {
+            name
+            for name in ("list_shards", "shard_list", "open_shard", "shards")
+            if hasattr(type(source), name) or name in getattr(source, "__dict__", {})
+        }
+        if not has & {"open_shard", "shards"} or has == {"open_shard"}:
+            raise UrlError(
+                f"a {type(source).__name__} is not a source of shards",
+                hint="give a path, a URL, a list of them, or an object with shard_list and "
+                "open_shard() (see atdata.DataSource)",
+            )
+        self.source = source
+        self._has = has
+
+    def list_shards(self) -> list[str]:
+        """Names of the shards, in order."""
+        if "list_shards" in self._has:
+            return list(self.source.list_shards())
+        if "shard_list" in self._has:
+            return list(_called(self.source.shard_list))
+        names = []
+        for name, stream in self._pairs():
+            stream.close()
+            names.append(name)
+        return names
+
+    def local_path(self, shard_id: str) -> Path | None:
+        """Where the shard lies on this machine, if the source knows and tells."""
+        find: Callable[[str], Path | None] | None = getattr(self.source, "local_path", None)
+        return find(shard_id) if find else None
+
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """A stream of one shard; the caller closes it.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+            StorageError: What the source gave is no stream.
+        """
+        if "open_shard" in self._has:
+            return _stream(shard_id, self.source.open_shard(shard_id))
+        for name, stream in self._pairs():
+            if name == shard_id:
+                return stream
+            stream.close()
+        raise ShardNotFound("the source has no such shard", shard=shard_id)
+
+    def opened(self, names: Iterable[str]) -> Iterator[tuple[str, Path | IO[bytes]]]:
+        """Each of these shards, as a path where it lies on this machine, else as a stream.
+
+        A source that can't open a shard by its name gives all of them in its own order.
+        """
+        if "open_shard" not in self._has:
+            yield from self._pairs()
+            return
+        for name in names:
+            yield name, self.local_path(name) or self.open_shard(name)
+
+    def _pairs(self) -> Iterator[tuple[str, IO[bytes]]]:
+        for name, stream in _called(self.source.shards):
+            yield name, _stream(name, stream)
+
+
+def _called(value: Any) -> Iterable[Any]:
+    return value() if callable(value) else value  # type: ignore[no-any-return]
+
+
+def _stream(shard: str, given: Any) -> IO[bytes]:
+    if not hasattr(given, "read"):
+        raise StorageError(
+            f"the source gave a {type(given).__name__} where a stream should be", shard=shard
+        )
+    return given  # type: ignore[no-any-return]

@@ -1,0 +1,98 @@
+"""Shards that are blobs of an AT Protocol repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+from atdata.errors import ShardNotFound, UrlError
+from atdata.sources.http import open_http
+from atdata.sources.streams import ShardStreams
+from atdata.sources.verified import verified
+from atdata_records import cid, formats
+
+BlobRef = Mapping[str, Any]
+"""``{"did": …, "cid": …}``, and ``"size"`` where known."""
+
+
+class BlobSource:
+    """Blobs as shards, named ``at://{did}/blob/{cid}``, checked against their CIDs while read.
+
+    Args:
+        blob_refs: Which blobs, in order.
+        pds_endpoint: Base URL of the server that holds the repositories. It may come from the
+            network: a private address is refused unless it was allowed.
+
+    Raises:
+        UrlError: A reference names no DID or CID, or there are none.
+    """
+
+    def __init__(self, blob_refs: Iterable[BlobRef], pds_endpoint: str) -> None:
+        self.pds_endpoint = pds_endpoint.rstrip("/")
+        self.blob_refs = [dict(ref) for ref in blob_refs]
+        if not self.blob_refs:
+            raise UrlError("no blobs were given")
+        self._refs = {_name(ref): ref for ref in self.blob_refs}
+
+    @classmethod
+    def from_refs(cls, refs: Iterable[BlobRef | str], pds_endpoint: str) -> BlobSource:
+        """From references of either form: ``at://{did}/blob/{cid}``, or as for the class.
+
+        Raises:
+            UrlError: A reference has another form.
+        """
+        return cls([_parse(ref) if isinstance(ref, str) else ref for ref in refs], pds_endpoint)
+
+    def list_shards(self) -> list[str]:
+        """Each blob as ``at://{did}/blob/{cid}``."""
+        return [_name(ref) for ref in self.blob_refs]
+
+    @property
+    def shard_list(self) -> list[str]:
+        """Each blob as ``at://{did}/blob/{cid}``."""
+        return self.list_shards()
+
+    @property
+    def shards(self) -> ShardStreams:
+        """(name, stream) pairs, to iterate over or to call."""
+        return ShardStreams(self)
+
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """A checked stream of one blob; the caller closes it.
+
+        Raises:
+            ShardNotFound: Not a shard of this source.
+            AddressRefused: The server's address is private.
+            NetworkError: The server can't be reached or has no such blob.
+            DigestMismatch: From reading it: the bytes are not those of the CID.
+        """
+        ref = self._refs.get(shard_id)
+        if ref is None:
+            raise ShardNotFound("the source has no such shard", shard=shard_id)
+        stream = open_http(
+            f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob",
+            untrusted=True,
+            params={"did": ref["did"], "cid": ref["cid"]},
+        )
+        return verified(stream, shard_id, cid.digest(ref["cid"]), ref.get("size"))
+
+    def __repr__(self) -> str:
+        return f"BlobSource({len(self.blob_refs)} blobs, pds_endpoint={self.pds_endpoint!r})"
+
+
+def _name(ref: BlobRef) -> str:
+    did, blob = str(ref.get("did")), str(ref.get("cid"))
+    if not formats.is_did(did):
+        raise UrlError(f"a blob reference without a DID: {did!r}")
+    try:
+        cid.digest(blob)
+    except ValueError as error:
+        raise UrlError(f"a blob reference without a CID: {blob!r}") from error
+    return f"at://{did}/blob/{blob}"
+
+
+def _parse(ref: str) -> BlobRef:
+    did, blob, name = [*ref.removeprefix("at://").split("/", 2), "", ""][:3]
+    if blob != "blob":
+        raise UrlError("not a blob reference", uri=ref, hint="write at://{did}/blob/{cid}")
+    return {"did": did, "cid": name}

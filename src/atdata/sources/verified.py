@@ -1,0 +1,136 @@
+"""Shards held to the digests and sizes that a record or manifest promises."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from atdata.errors import DigestMismatch, ShardNotFound
+from atdata.shards.manifest import ShardInfo
+from atdata.shards.reader import open_local
+from atdata.sources.adapt import AdaptedSource
+from atdata.sources.streams import ShardStreams, from_pieces
+from atdata_records import cid
+
+_PIECE = 1 << 18
+_HINT = "do not use the data; fetch it again, or tell whoever published it"
+
+
+class VerifiedSource:
+    """A source whose bytes are believed only as far as they match.
+
+    A stream ends with :class:`~atdata.errors.DigestMismatch` as soon as it is longer than
+    promised, and in place of its end when its digest is another; what came before is then not to
+    be trusted either. Shards up to a mebibyte are checked before a reader sees a sample. A local
+    file is checked whole before its path is given out.
+
+    Args:
+        source: Where the bytes come from.
+        shards: What is promised of each shard, in the source's order.
+
+    Raises:
+        DigestMismatch: The source has another number of shards.
+    """
+
+    def __init__(self, source: Any, shards: Sequence[ShardInfo]) -> None:
+        self.source = source
+        self._adapted = AdaptedSource(source)
+        self._names = self._adapted.list_shards()
+        if len(self._names) != len(shards):
+            raise DigestMismatch(
+                f"{len(shards)} shards are promised, the source has {len(self._names)}"
+            )
+        self._promised = dict(zip(self._names, shards, strict=True))
+        self._checked: dict[str, tuple[int, ...]] = {}
+
+    def list_shards(self) -> list[str]:
+        """Names of the shards, as the source calls them."""
+        return list(self._names)
+
+    @property
+    def shard_list(self) -> list[str]:
+        """Names of the shards, as the source calls them."""
+        return self.list_shards()
+
+    @property
+    def shards(self) -> ShardStreams:
+        """(name, stream) pairs, to iterate over or to call."""
+        return ShardStreams(self)
+
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """A checked stream of one shard; the caller closes it.
+
+        Raises:
+            ShardNotFound: Not a shard of the source.
+            DigestMismatch: From reading it.
+        """
+        info = self._info(shard_id)
+        stream = self._adapted.open_shard(shard_id)
+        return verified(stream, shard_id, cid.digest(info.cid), info.size)
+
+    def local_path(self, shard_id: str) -> Path | None:
+        """Where a shard lies on this machine, after its bytes were checked.
+
+        Raises:
+            DigestMismatch: They are others.
+            StorageError: The file can't be read.
+        """
+        info = self._info(shard_id)
+        path = self._adapted.local_path(shard_id)
+        if path is None:
+            return None
+        with open_local(path, shard_id) as file:
+            state = os.fstat(file.fileno())
+            seen = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+            if self._checked.get(shard_id) != seen:
+                for _ in _pieces(file, shard_id, cid.digest(info.cid), info.size):
+                    pass
+                self._checked[shard_id] = seen
+        return path
+
+    def _info(self, shard_id: str) -> ShardInfo:
+        info = self._promised.get(shard_id)
+        if info is None:
+            raise ShardNotFound("the source has no such shard", shard=shard_id)
+        return info
+
+    def __repr__(self) -> str:
+        return f"VerifiedSource({self.source!r})"
+
+
+def verified(stream: IO[bytes], shard: str, digest: bytes, size: int | None = None) -> IO[bytes]:
+    """A stream that passes on another one's bytes while they match.
+
+    Args:
+        stream: Where the bytes come from; closed with the new stream.
+        shard: Name of the shard, for errors.
+        digest: The sha256 that they must have.
+        size: How many there must be; None when that was not promised.
+    """
+    return from_pieces(_pieces(stream, shard, digest, size), stream.close)
+
+
+def _pieces(stream: IO[bytes], shard: str, digest: bytes, size: int | None) -> Iterator[bytes]:
+    sha256 = hashlib.sha256()
+    seen = 0
+    while piece := stream.read(_PIECE):
+        seen += len(piece)
+        if size is not None and seen > size:
+            raise _mismatch(f"the shard is longer than the {size} bytes promised", shard)
+        sha256.update(piece)
+        yield piece
+    if size is not None and seen < size:
+        raise _mismatch(f"the shard ends after {seen} of {size} bytes", shard)
+    if sha256.digest() != digest:
+        raise _mismatch(
+            f"the shard's bytes are not those promised: sha256 {sha256.hexdigest()}, "
+            f"not {digest.hex()}",
+            shard,
+        )
+
+
+def _mismatch(message: str, shard: str) -> DigestMismatch:
+    return DigestMismatch(message, shard=shard, hint=_HINT)
