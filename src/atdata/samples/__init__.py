@@ -1,0 +1,16 @@
+"""One sample: its type, its bytes, its schema. Knows neither files nor networks."""
+
+from atdata.samples.batch import SampleBatch
+from atdata.samples.cids import generate_cid, verify_cid
+from atdata.samples.dict_sample import DictSample
+from atdata.samples.packable import Packable, PackableSample, packable
+
+__all__ = [
+    "DictSample",
+    "Packable",
+    "PackableSample",
+    "SampleBatch",
+    "generate_cid",
+    "packable",
+    "verify_cid",
+]

@@ -1,0 +1,176 @@
+"""From an annotation to the kind of value it stands for."""
+
+from __future__ import annotations
+
+import collections.abc
+import enum
+import types
+import typing
+from dataclasses import is_dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+
+from atdata.errors import SchemaError
+from atdata.samples.kinds import (
+    Anything,
+    ArrayOf,
+    Choice,
+    Kind,
+    Member,
+    Moment,
+    Nested,
+    Nullable,
+    Row,
+    Scalar,
+    Sequence,
+    Table,
+)
+
+_LISTS = (list, collections.abc.Sequence)
+_DICTS = (dict, collections.abc.Mapping)
+_ENUM_VALUES = (str, int, float, bool)
+
+
+def kind_of(annotation: Any) -> Kind:
+    """The kind of value that an annotation (an object, not text) stands for.
+
+    Raises:
+        SchemaError: Samples can't hold such values.
+    """
+    if annotation is Any:
+        return Anything()
+    if annotation is np.ndarray:
+        return ArrayOf()
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return _plain_class(annotation)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return kind_of(args[0])
+    if origin in (Union, types.UnionType):
+        return _union(annotation, args)
+    if origin is Literal:
+        return _literal(args)
+    if origin is np.ndarray:
+        return _array(annotation, *args)
+    if origin in _LISTS:
+        return Sequence(kind_of(args[0]))
+    if origin is tuple:
+        return _tuple(args)
+    if origin in _DICTS:
+        return _dict(annotation, *args)
+    raise _unknown(annotation)
+
+
+def description_of(annotation: Any) -> str | None:
+    """The text in ``Annotated[T, "text"]``."""
+    texts = [note for note in getattr(annotation, "__metadata__", ()) if isinstance(note, str)]
+    return texts[0] if texts else None
+
+
+def _plain_class(annotation: type) -> Kind:
+    if annotation in (str, bytes, bool, int, float):
+        return Scalar(annotation)
+    if annotation in (datetime, date):
+        return Moment(annotation)
+    if annotation in _LISTS:
+        return Sequence(Anything())
+    if annotation is tuple:
+        return Sequence(Anything(), tuple)
+    if annotation in _DICTS:
+        return Table(Anything())
+    if issubclass(annotation, enum.Enum):
+        return _enum(annotation)
+    if is_dataclass(annotation):
+        return Nested(annotation)
+    raise _unknown(annotation)
+
+
+def _union(annotation: Any, args: tuple[Any, ...]) -> Kind:
+    rest = [arg for arg in args if arg is not types.NoneType]
+    if len(rest) == 1:
+        inner = kind_of(rest[0])
+        return inner if isinstance(inner, Nullable | Anything) else Nullable(inner)
+    if set(rest) == {int, float}:
+        return Scalar(float) if len(rest) == len(args) else Nullable(Scalar(float))
+    raise _unknown(annotation, hint="of unions, only `T | None` is kept; Any takes all plain data")
+
+
+def _literal(args: tuple[Any, ...]) -> Kind:
+    values = tuple(arg for arg in args if arg is not None)
+    for value in values:
+        if type(value) not in (str, int, bool):
+            raise SchemaError(f"Literal[{value!r}] is kept only for text, integers and bools")
+    if not values:
+        raise SchemaError("a field that is always None holds nothing")
+    choice = Choice(values)
+    return choice if len(values) == len(args) else Nullable(choice)
+
+
+def _enum(annotation: type[enum.Enum]) -> Kind:
+    if issubclass(annotation, enum.Flag) or not len(annotation):
+        raise SchemaError(f"the enum {annotation.__name__} has flags, or no members")
+    for member in annotation:
+        if not isinstance(member.value, _ENUM_VALUES):
+            raise SchemaError(
+                f"{annotation.__name__}.{member.name} is a {type(member.value).__name__}",
+                hint="enums are kept by value: text, numbers and bools",
+            )
+    return Member(annotation)
+
+
+def _array(annotation: Any, shape: Any, dtype: Any = Any) -> Kind:
+    scalar = (get_args(dtype) or (Any,))[0]
+    if scalar is Any or isinstance(scalar, typing.TypeVar):
+        return ArrayOf(None, _shape(annotation, shape))
+    if not (isinstance(scalar, type) and issubclass(scalar, np.generic)):
+        raise _unknown(annotation, hint="name one NumPy scalar type, such as np.float32")
+    return ArrayOf(_scalar_type(scalar), _shape(annotation, shape))
+
+
+def _scalar_type(scalar: type[np.generic]) -> type[np.generic] | None:
+    if scalar is np.generic:
+        return None
+    if issubclass(scalar, np.object_):
+        raise SchemaError("arrays of objects need pickle, which is refused")
+    if issubclass(scalar, np.integer) and not scalar.__subclasses__():
+        # np.longlong and its like are written, and read back, as the type of that size.
+        return np.dtype(np.dtype(scalar).str).type
+    return scalar
+
+
+def _shape(annotation: Any, shape: Any) -> tuple[int | None, ...] | None:
+    axes = get_args(shape)
+    if get_origin(shape) is not tuple or Ellipsis in axes:
+        return None
+    return tuple(_axis(annotation, axis) for axis in axes)
+
+
+def _axis(annotation: Any, axis: Any) -> int | None:
+    if axis is int or axis is Any:
+        return None
+    lengths = get_args(axis) if get_origin(axis) is Literal else ()
+    if len(lengths) != 1 or type(lengths[0]) is not int or lengths[0] < 0:
+        raise _unknown(annotation, hint="an axis is `int`, or `Literal[28]` for a fixed length")
+    return lengths[0]
+
+
+def _tuple(args: tuple[Any, ...]) -> Kind:
+    if len(args) == 2 and args[1] is Ellipsis:
+        return Sequence(kind_of(args[0]), tuple)
+    return Row(tuple(kind_of(arg) for arg in args))
+
+
+def _dict(annotation: Any, key: Any, value: Any) -> Kind:
+    if key is not str:
+        raise _unknown(annotation, hint="keys are str")
+    return Table(kind_of(value))
+
+
+def _unknown(annotation: Any, hint: str | None = None) -> SchemaError:
+    text = annotation.__qualname__ if isinstance(annotation, type) else repr(annotation)
+    return SchemaError(
+        f"samples can't hold values of type {text}",
+        hint=hint or "see atdata.samples.kinds for the types that they can",
+    )

@@ -1,0 +1,211 @@
+"""The straight-line functions of a codec, as source that is compiled once for each class.
+
+For ``features: NDArray`` and ``label: int`` the source is::
+
+    def encode(sample):
+        try:
+            v0 = sample.features
+            v1 = sample.label
+            if type(v1) is not int: v1 = encode1(v1)
+            return join((key0, *parts0(v0), key1, pack(v1)))
+        except Exception as error:
+            codec.fail_encode(sample, error)
+
+    def build(data):
+        try:
+            v0 = read0(data['features'])
+            v1 = data['label']
+            if type(v1) is not int: v1 = decode1(v1)
+        except Exception as error:
+            codec.fail_build(data, error)
+        return make(v0, v1)
+
+    def decode(payload):
+        return build(unpack(payload))
+
+Names of fields are all that comes from the class, and only after ``fields.check_name``. A
+msgpack map is the sequence of its parts, so the parts are joined without building the map.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atdata.samples import arrays
+from atdata.samples.kinds import ArrayOf, Kind, Nullable, Scalar
+from atdata.samples.wire import bytes_head, map_head, pack
+
+if TYPE_CHECKING:
+    from atdata.samples.codec import Codec
+    from atdata.samples.fields import Field
+
+_numbers = count(1)
+_NIL = (b"\xc0",)
+
+Parts = Callable[[Any], tuple[bytes, Any]]
+Functions = tuple[
+    Callable[[Any], bytes], Callable[[bytes], Any], Callable[[Mapping[str, Any]], Any]
+]
+
+
+def compile_functions(codec: Codec) -> Functions:
+    """``encode``, ``decode`` and ``build`` of a codec, whose fields are known."""
+    names: dict[str, Any] = {
+        "codec": codec,
+        "unpack": codec.unpack,
+        "make": codec.sample_type,
+        "known": frozenset(field.name for field in codec.fields),
+        "join": b"".join,
+        "pack": pack,
+        "nil": _NIL,
+    }
+    for index, field in enumerate(codec.fields):
+        names |= _names(index, field, len(codec.fields))
+    lines = [*_encode_lines(codec), "", *_build_lines(codec), "", *_DECODE]
+    _run("\n".join(lines) + "\n", names, codec.sample_type)
+    return names["encode"], names["decode"], names["build"]
+
+
+_DECODE = ("def decode(payload):", "    return build(unpack(payload))")
+
+
+def _run(source: str, names: dict[str, Any], sample_type: type) -> None:
+    file = f"<atdata codec {next(_numbers)} of {sample_type.__module__}.{sample_type.__qualname__}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    weakref.finalize(sample_type, linecache.cache.pop, file, None)
+    exec(compile(source, file, "exec"), names)  # noqa: S102 - see the module's docstring
+
+
+def _names(index: int, field: Field, total: int) -> dict[str, Any]:
+    """The objects that the lines of one field refer to."""
+    key = pack(field.name)
+    names = {
+        # The head of the map goes with the first key.
+        f"key{index}": (map_head(total) if index == 0 else b"") + key,
+        f"encode{index}": field.kind.encode,
+        f"decode{index}": field.kind.decode,
+        f"fallback{index}": field.fallback,
+    }
+    kind = _inner(field.kind)
+    if isinstance(kind, ArrayOf):
+        names[f"parts{index}"] = _array_parts(kind)
+        names[f"read{index}"] = _array_reader(kind)
+    if isinstance(kind, Scalar):
+        names[f"type{index}"] = kind.type
+    return names
+
+
+def _inner(kind: Kind) -> Kind:
+    return kind.inner if isinstance(kind, Nullable) else kind
+
+
+def _encode_lines(codec: Codec) -> Iterator[str]:
+    yield "def encode(sample):"
+    yield "    try:"
+    parts = [] if codec.fields else ["b'\\x80'"]
+    for i, field in enumerate(codec.fields):
+        yield f"        v{i} = sample.{field.name}"
+        kind, nullable = _inner(field.kind), isinstance(field.kind, Nullable)
+        if isinstance(kind, ArrayOf):
+            part = f"*(nil if v{i} is None else parts{i}(v{i}))" if nullable else f"*parts{i}(v{i})"
+        else:
+            yield f"        {_unless_plain(i, field.kind)}v{i} = encode{i}(v{i})"
+            part = f"pack(v{i})"
+        parts += [f"key{i}", part]
+    yield f"        return join(({', '.join(parts)},))"
+    yield "    except Exception as error:"
+    yield "        codec.fail_encode(sample, error)"
+
+
+def _build_lines(codec: Codec) -> Iterator[str]:
+    yield "def build(data):"
+    yield "    try:"
+    if codec.refuse_unknown:
+        yield "        if not data.keys() <= known: raise LookupError"
+    for i, field in enumerate(codec.fields):
+        indent = "        "
+        if not field.required:
+            yield f"{indent}if {field.name!r} not in data: v{i} = fallback{i}()"
+            yield f"{indent}else:"
+            indent += "    "
+        yield f"{indent}v{i} = data[{field.name!r}]"
+        kind, nullable = _inner(field.kind), isinstance(field.kind, Nullable)
+        if isinstance(kind, ArrayOf):
+            yield f"{indent}{f'if v{i} is not None: ' if nullable else ''}v{i} = read{i}(v{i})"
+        else:
+            yield f"{indent}{_unless_plain(i, field.kind)}v{i} = decode{i}(v{i})"
+    yield "        pass"
+    yield "    except Exception as error:"
+    yield "        codec.fail_build(data, error)"
+    yield f"    return make({', '.join(_arguments(codec))})"
+
+
+def _unless_plain(index: int, kind: Kind) -> str:
+    """The condition under which a value needs more than a look at its type."""
+    if not isinstance(_inner(kind), Scalar):
+        return ""
+    test = f"if type(v{index}) is not type{index}"
+    return f"{test} and v{index} is not None: " if isinstance(kind, Nullable) else f"{test}: "
+
+
+def _arguments(codec: Codec) -> Iterator[str]:
+    """Arguments of the constructor: by position, which is faster, where that is sure."""
+    signature = inspect.signature(codec.sample_type.__init__)  # type: ignore[misc]
+    parameters = list(signature.parameters.values())[1:]
+    positional = True
+    for i, field in enumerate(codec.fields):
+        positional = (
+            positional
+            and i < len(parameters)
+            and parameters[i].name == field.name
+            and parameters[i].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        )
+        yield f"v{i}" if positional else f"{field.name}=v{i}"
+
+
+def _array_parts(kind: ArrayOf) -> Parts:
+    """A function from an array to its msgpack and ``.npy`` head, and its elements."""
+    heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
+
+    def parts(value: Any) -> tuple[bytes, Any]:
+        if type(value) is np.ndarray and value.flags.c_contiguous:
+            head = heads.get((value.dtype, value.shape))
+            if head is not None:
+                return head, value
+        npy, body = kind.parts(value)
+        size = len(npy) + (len(body) if isinstance(body, bytes) else body.nbytes)
+        head = bytes_head(size) + npy
+        if body is value:
+            arrays.remember(heads, (value.dtype, value.shape), head)
+        return head, body
+
+    return parts
+
+
+def _array_reader(kind: ArrayOf) -> Callable[[Any], arrays.Array]:
+    """A function from ``.npy`` bytes to an array; equal headers are parsed and checked once."""
+    layouts: dict[bytes, arrays.Layout] = {}
+    usual, ndarray = arrays.USUAL_HEAD, np.ndarray
+
+    def read(payload: Any) -> arrays.Array:
+        if type(payload) is bytes:
+            layout = layouts.get(payload[:usual])
+            if layout is not None:
+                dtype, shape, order, offset, size = layout
+                if size == len(payload):
+                    return ndarray(shape, dtype, payload, offset, None, order)
+        array = kind.decode(payload)
+        if type(payload) is bytes:
+            layout = arrays.read_layout(payload)
+            if layout.offset == arrays.USUAL_HEAD:
+                arrays.remember(layouts, payload[: arrays.USUAL_HEAD], layout)
+        return array
+
+    return read

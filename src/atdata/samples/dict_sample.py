@@ -1,0 +1,122 @@
+"""Samples of no declared type: whatever fields the data holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from typing import Any, Self
+
+from atdata.errors import SampleError
+from atdata.samples.plain import convert_values, from_wire, same, to_wire
+from atdata.samples.wire import pack, unpack_map
+
+
+class DictSample:
+    """A sample whose fields are those of its data, by attribute and by item.
+
+    Bytes that start as ``.npy`` does are read as arrays. A field that has the name of a method
+    (``keys``, ``packed``, …) is reached by item only.
+
+    Args:
+        data: Field values by name.
+        fields: More of them, by keyword.
+    """
+
+    __slots__ = ("_data",)
+
+    _data: dict[str, Any]
+
+    def __init__(self, data: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+        self._data = {**(data or {}), **fields}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """The sample of these field values (arrays may be ``.npy`` bytes).
+
+        Raises:
+            SampleError: The data is no map, or holds what samples can't.
+        """
+        return cls(_converted(cls.__name__, from_wire, data))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The sample in msgpack bytes. Its arrays are read-only views of them.
+
+        Raises:
+            SampleError: Not a msgpack map, or an unsound array in it.
+        """
+        return cls.from_data(unpack_map(data, cls.__name__))
+
+    @property
+    def packed(self) -> bytes:
+        """The sample as msgpack bytes: a map of its fields, in order.
+
+        Raises:
+            SampleError: A value is neither plain data nor an array.
+        """
+        plain = _converted(type(self).__name__, to_wire, self._data)
+        try:
+            return pack(plain)
+        except (ValueError, OverflowError) as error:
+            raise SampleError(f"{type(self).__name__}: {error}") from None
+
+    @property
+    def as_wds(self) -> dict[str, Any]:
+        """The sample for webdataset's ``TarWriter``: a unique ``__key__``, and ``msgpack``."""
+        return {"__key__": uuid.uuid4().hex, "msgpack": self.packed}
+
+    def keys(self) -> KeysView[str]:
+        """Names of the fields."""
+        return self._data.keys()
+
+    def values(self) -> ValuesView[Any]:
+        """Values of the fields."""
+        return self._data.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Names and values of the fields."""
+        return self._data.items()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a field, or the default."""
+        return self._data.get(name, default)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A new dict of the fields."""
+        return dict(self._data)
+
+    def __getattr__(self, name: str) -> Any:
+        # A copy that is being unpickled has no _data yet.
+        data = {} if name == "_data" else self._data
+        if name not in data:
+            fields = ", ".join(data) or "none"
+            raise AttributeError(f"{type(self).__name__} has no field {name!r}; fields: {fields}")
+        return data[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._data[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DictSample) and same(self._data, other._data)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self._data.items())
+        return f"{type(self).__name__}({fields})"
+
+
+def _converted(name: str, convert: Any, data: Any) -> dict[str, Any]:
+    try:
+        return convert_values(convert, data)
+    except SampleError as error:
+        raise SampleError(f"{name}: {error.message}", hint=error.hint, path=error.path) from None

@@ -1,0 +1,157 @@
+"""What the fields of a sample type are.
+
+The fields are those of the dataclass that the type is, in order, but for those that
+``__init__`` does not take: these are computed, not data. Annotations may be text
+(``from __future__ import annotations``) and may name types of the function that the class is
+defined in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import keyword
+import sys
+import typing
+import unicodedata
+from dataclasses import MISSING, dataclass
+from types import FrameType
+from typing import Any
+
+from atdata.errors import SchemaError
+from atdata.samples.annotations import description_of, kind_of
+from atdata.samples.kinds import Kind
+
+# Names that samples need for themselves.
+RESERVED = frozenset({"packed", "as_wds", "from_bytes", "from_data"})
+
+_SCOPE = "__atdata_scope__"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its name, the kind of its values, and what is there when the data has none."""
+
+    name: str
+    kind: Kind
+    annotation: Any
+    description: str | None
+    default: Any  # dataclasses.MISSING when there is none
+    factory: Any  # the same
+    keyword_only: bool
+
+    @property
+    def required(self) -> bool:
+        """Whether the data must have it."""
+        return self.default is MISSING and self.factory is MISSING
+
+    def fallback(self) -> Any:
+        """The value of a sample whose data lacks the field."""
+        return self.default if self.factory is MISSING else self.factory()
+
+
+def fields_of(sample_type: type) -> tuple[Field, ...]:
+    """The fields of a sample type.
+
+    Raises:
+        SchemaError: It is no dataclass, an annotation stands for nothing that samples can hold,
+            a name can't be used, or ``__init__`` wants more than the fields.
+        NameError: An annotation names what is not defined (yet).
+    """
+    if not dataclasses.is_dataclass(sample_type):
+        raise SchemaError(
+            f"{sample_type.__qualname__} is no sample type",
+            hint="decorate it with @atdata.packable, or with @dataclass below PackableSample",
+        )
+    taken = [field for field in dataclasses.fields(sample_type) if field.init]
+    for field in taken:
+        check_name(field.name)
+    hints = _hints(sample_type)
+    fields = tuple(_field(sample_type, field, hints[field.name]) for field in taken)
+    _check_init(sample_type, {field.name for field in fields})
+    return fields
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not a plain identifier, or that samples need for themselves.
+
+    Names become attributes and parts of compiled source, so the check is strict.
+
+    Raises:
+        SchemaError: With the name in it, quoted.
+    """
+    if (
+        not name.isidentifier()
+        or keyword.iskeyword(name)
+        or name != unicodedata.normalize("NFKC", name)
+        or (name.startswith("__") and name.endswith("__"))
+    ):
+        raise SchemaError(f"{name[:80]!r} can't be the name of a field")
+    if name in RESERVED:
+        raise SchemaError(
+            f"a field can't be called {name!r}: samples have a method of that name",
+            hint="rename the field",
+        )
+
+
+def remember_scope(sample_type: type) -> None:
+    """Keep the names around a class definition, for annotations that are text.
+
+    To be called while the class is being defined.
+    """
+    if any(isinstance(text, str) for text in inspect.get_annotations(sample_type).values()):
+        setattr(sample_type, _SCOPE, _names_around(sample_type.__module__))
+
+
+def _names_around(module: str) -> dict[str, Any]:
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != module:
+        frame = frame.f_back
+    names: dict[str, Any] = {}
+    while frame is not None and frame.f_locals is not frame.f_globals:
+        names = {**frame.f_locals, **names}
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            break  # a function; the body of a class sees through to the one around it
+        frame = frame.f_back
+    return names
+
+
+def _hints(sample_type: type) -> dict[str, Any]:
+    hints: dict[str, Any] = {}
+    for base in reversed(sample_type.__mro__):
+        own = inspect.get_annotations(base)
+        if own:
+            # Each class by itself: its annotations belong to its own module and scope.
+            namespace = {"__annotations__": own, "__module__": base.__module__}
+            scope = {**base.__dict__.get(_SCOPE, {}), base.__name__: base}
+            bare = type(base.__name__, (), namespace)
+            hints |= typing.get_type_hints(bare, localns=scope, include_extras=True)
+    return hints
+
+
+def _field(sample_type: type, field: dataclasses.Field[Any], annotation: Any) -> Field:
+    try:
+        kind = kind_of(annotation)
+    except SchemaError as error:
+        message = f"{sample_type.__qualname__}.{field.name}: {error.message}"
+        raise SchemaError(message, hint=error.hint, path=field.name) from None
+    return Field(
+        name=field.name,
+        kind=kind,
+        annotation=annotation,
+        description=field.metadata.get("description") or description_of(annotation),
+        default=field.default,
+        factory=field.default_factory,
+        keyword_only=field.kw_only is True,
+    )
+
+
+def _check_init(sample_type: type, names: set[str]) -> None:
+    signature = inspect.signature(sample_type.__init__)  # type: ignore[misc]
+    for parameter in list(signature.parameters.values())[1:]:
+        named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if named and parameter.default is parameter.empty and parameter.name not in names:
+            raise SchemaError(
+                f"{sample_type.__qualname__}.__init__ wants {parameter.name!r}, which is no field",
+                hint="a sample is rebuilt from its fields alone: give the parameter a default",
+            )

@@ -1,0 +1,208 @@
+"""Sample types: ``@packable`` classes and :class:`PackableSample`; and samples of no type.
+
+Both kinds of sample type are dataclasses and stay what dataclasses are: the class is not made
+anew, and ``__init__``, ``__repr__``, ordering and hashing are those of :mod:`dataclasses`. Only
+``__eq__`` differs: it compares arrays by their elements and gives a bool.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from abc import ABCMeta
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    dataclass_transform,
+    overload,
+    runtime_checkable,
+)
+
+from atdata.errors import SchemaError
+from atdata.samples.codec import codec_of, set_unknown_fields
+from atdata.samples.fields import fields_of, remember_scope
+from atdata.samples.plain import same
+
+_T = TypeVar("_T")
+
+Unknown = Literal["drop", "refuse"]
+
+if TYPE_CHECKING:
+    _ProtocolMeta = ABCMeta
+else:
+    _ProtocolMeta = type(Protocol)
+
+
+class _ByClass(_ProtocolMeta):
+    """``isinstance`` by the attributes of the class: asking must not pack a sample."""
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        names = ("packed", "as_wds", "from_bytes", "from_data")
+        return all(hasattr(type(instance), name) for name in names)
+
+
+@runtime_checkable
+class Packable(Protocol, metaclass=_ByClass):
+    """What all samples can do."""
+
+    @property
+    def packed(self) -> bytes:
+        """The sample as msgpack bytes."""
+        ...
+
+    @property
+    def as_wds(self) -> dict[str, Any]:
+        """The sample for webdataset's ``TarWriter``: ``{"__key__": str, "msgpack": bytes}``."""
+        ...
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The sample in msgpack bytes."""
+        ...
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """The sample of these field values."""
+        ...
+
+
+class PackableSample(metaclass=ABCMeta):  # noqa: B024 - for register(), not for abstract methods
+    """Base of sample types; ``@dataclass class S(PackableSample)`` is one.
+
+    Classes made by :func:`packable` count as subclasses too. To inherit says the same to type
+    checkers, which then know :attr:`packed` and its companions.
+
+    Args:
+        unknown_fields: Class keyword: what :meth:`from_bytes` and :meth:`from_data` do with a
+            field that the class does not have: ``"drop"`` it (the default) or ``"refuse"``.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, *, unknown_fields: Unknown | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _prepare(cls, unknown_fields)
+
+    @property
+    def packed(self) -> bytes:
+        """The sample as msgpack bytes: a map of its fields, in order; equal samples, equal bytes.
+
+        Raises:
+            SampleError: A value does not fit its field; class and field are named.
+        """
+        return codec_of(type(self)).encode(self)
+
+    @property
+    def as_wds(self) -> dict[str, Any]:
+        """The sample for webdataset's ``TarWriter``: a unique ``__key__``, and ``msgpack``."""
+        return {"__key__": uuid.uuid4().hex, "msgpack": codec_of(type(self)).encode(self)}
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The sample in msgpack bytes. Its arrays are read-only views of them.
+
+        Raises:
+            SampleError: Not a sample of this type; class and field are named.
+        """
+        return codec_of(cls).decode(data)  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """The sample of these field values, which may be in wire form (arrays as ``.npy`` bytes).
+
+        Raises:
+            SampleError: Not a sample of this type; class and field are named.
+        """
+        return codec_of(cls).from_data(data)  # type: ignore[no-any-return]
+
+
+def _equal(self: Any, other: Any) -> Any:
+    if type(other) is not type(self) or not self.__dataclass_params__.eq:
+        return NotImplemented
+    names = (field.name for field in dataclasses.fields(self) if field.compare)
+    return all(same(getattr(self, name), getattr(other, name)) for name in names)
+
+
+@overload
+def packable(cls: type[_T], /) -> type[_T]: ...
+
+
+@overload
+def packable(
+    *, kw_only: bool = ..., frozen: bool = ..., unknown_fields: Unknown = ...
+) -> Callable[[type[_T]], type[_T]]: ...
+
+
+@dataclass_transform(field_specifiers=(dataclasses.field,))
+def packable(
+    cls: type[_T] | None = None,
+    /,
+    *,
+    kw_only: bool = False,
+    frozen: bool = False,
+    unknown_fields: Unknown = "drop",
+) -> type[_T] | Callable[[type[_T]], type[_T]]:
+    """Make a class a sample type: a dataclass that packs itself.
+
+    See :mod:`atdata.samples.kinds` for the annotations that fields may have. A class that is a
+    dataclass already is kept as it is.
+
+    Args:
+        cls: The class.
+        kw_only: As in :func:`dataclasses.dataclass`.
+        frozen: As in :func:`dataclasses.dataclass`.
+        unknown_fields: What reading does with a field that the class does not have: ``"drop"``
+            it or ``"refuse"``.
+
+    Raises:
+        SchemaError: A field's annotation or name can't be used, or a field without a default
+            follows one that has a default.
+    """
+
+    def decorate(cls: type[_T]) -> type[_T]:
+        _prepare(cls, unknown_fields)
+        if "__dataclass_fields__" not in cls.__dict__:
+            _make_dataclass(cls, kw_only=kw_only, frozen=frozen)
+        with suppress(NameError):  # a class that is defined further down: codec_of looks again
+            fields_of(cls)
+        _add_methods(cls)
+        return cls
+
+    return decorate if cls is None else decorate(cls)
+
+
+def _prepare(cls: type, unknown_fields: Unknown | None) -> None:
+    remember_scope(cls)
+    if unknown_fields is not None:
+        set_unknown_fields(cls, unknown_fields)
+    # dataclass() leaves an __eq__ alone that is there before it.
+    if _is_generated(cls.__dict__.get("__eq__")):
+        cls.__eq__ = _equal  # type: ignore[assignment, method-assign]
+
+
+def _is_generated(method: Any) -> bool:
+    """Whether dataclass() made the method, or it is missing."""
+    return method is None or getattr(method, "__code__", None).co_filename == "<string>"  # type: ignore[union-attr]
+
+
+def _make_dataclass(cls: type, *, kw_only: bool, frozen: bool) -> None:
+    try:
+        dataclasses.dataclass(kw_only=kw_only, frozen=frozen)(cls)
+    except TypeError as error:
+        hint = "give it a default, move it up, or use @packable(kw_only=True)"
+        follows = "follows default" in str(error)
+        raise SchemaError(f"{cls.__qualname__}: {error}", hint=hint if follows else None) from error
+
+
+def _add_methods(cls: type) -> None:
+    if not issubclass(cls, PackableSample):
+        for name in ("packed", "as_wds", "from_bytes", "from_data"):
+            if name not in cls.__dict__:
+                setattr(cls, name, PackableSample.__dict__[name])
+        PackableSample.register(cls)

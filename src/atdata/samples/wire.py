@@ -1,0 +1,81 @@
+"""The msgpack around plain data, read strictly."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from msgpack import packb, unpackb  # type: ignore[import-untyped]
+
+from atdata.errors import SampleError
+
+
+def pack(value: Any) -> bytes:
+    """Plain data as msgpack.
+
+    Raises:
+        ValueError: Nested too deeply, or text that is no valid Unicode.
+        OverflowError: An integer of more than 64 bits.
+        TypeError: No plain data.
+    """
+    return packb(value)  # type: ignore[no-any-return]
+
+
+def map_head(pairs: int) -> bytes:
+    """The head of msgpack's shortest map of so many pairs."""
+    if pairs < 16:
+        return bytes((0x80 + pairs,))
+    return _head(pairs, ((0xDE, 2), (0xDF, 4)))
+
+
+def bytes_head(size: int) -> bytes:
+    """The head of msgpack's shortest form of so many bytes.
+
+    Raises:
+        SampleError: More than msgpack can hold.
+    """
+    return _head(size, ((0xC4, 1), (0xC5, 2), (0xC6, 4)))
+
+
+def unpack_map(data: bytes, name: str) -> dict[str, Any]:
+    """The one map that msgpack bytes hold.
+
+    Args:
+        data: The bytes.
+        name: The sample type, for messages.
+
+    Raises:
+        SampleError: Not sound msgpack, an extension type, bytes behind the map, no map, or a
+            field twice.
+    """
+    try:
+        fields = unpackb(data, ext_hook=_refuse_extension)
+    except (ValueError, TypeError) as error:
+        # 0x80 is an empty map to msgpack, and how every pickle starts.
+        pickle = isinstance(data, bytes) and data[:1] == b"\x80"
+        raise SampleError(
+            f"{name}: not a msgpack sample: {error}",
+            hint="this looks like a pickle, which is never read" if pickle else None,
+        ) from None
+    if type(fields) is not dict:
+        raise SampleError(f"{name}: expected a map of fields, got {type(fields).__name__}")
+    if len(fields) != data[0] - 0x80 and len(fields) != _pairs(data):
+        raise SampleError(f"{name}: the data holds a field twice")
+    return fields
+
+
+def _pairs(data: bytes) -> int:
+    """How many pairs the map at the start of the bytes claims."""
+    if data[0] < 0x90:
+        return data[0] - 0x80
+    return int.from_bytes(data[1 : 3 if data[0] == 0xDE else 5], "big")
+
+
+def _head(size: int, forms: tuple[tuple[int, int], ...]) -> bytes:
+    for mark, width in forms:
+        if size < 256**width:
+            return bytes((mark,)) + size.to_bytes(width, "big")
+    raise SampleError(f"a field holds less than 4 GiB, not {size} bytes or items")
+
+
+def _refuse_extension(code: int, _data: bytes) -> NoReturn:
+    raise ValueError(f"extension type {code} is refused")
