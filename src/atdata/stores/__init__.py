@@ -1,0 +1,9 @@
+"""Where shards are written to: a folder, a bucket, a repository's blobs."""
+
+from __future__ import annotations
+
+from atdata.stores.base import ShardStore
+from atdata.stores.disk import LocalDiskStore
+from atdata.stores.s3 import S3DataStore
+
+__all__ = ["LocalDiskStore", "S3DataStore", "ShardStore"]

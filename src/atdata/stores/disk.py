@@ -1,0 +1,79 @@
+"""Shards in a folder of this machine, or of a shared file system."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from atdata._folders import data_folder
+from atdata.shards.manifest import ShardInfo
+from atdata.stores.base import ShardStore
+
+# Shards under way are kept here, on the same file system, so that storing one is a rename.
+_INCOMING = ".incoming"
+_STALE = 24 * 3600.0
+
+
+class LocalDiskStore(ShardStore):
+    """A folder of shards.
+
+    A shard is visible only when it is complete and on the disk: it is written elsewhere, synced,
+    and renamed.
+
+    Args:
+        root: The folder, made when it is missing; by default ``atdata/shards`` in the user's
+            XDG data folder.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
+        chosen = data_folder() / "shards" if root is None else Path(root).expanduser()
+        self.root = chosen.absolute()
+
+    def __repr__(self) -> str:
+        return f"LocalDiskStore({str(self.root)!r})"
+
+    def put(self, path: Path, key: str, info: ShardInfo) -> str:
+        """Sync one shard and rename it to its place; an existing one is replaced by its equal."""
+        target = self.root / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync(path)
+        path.replace(target)
+        _sync_folders(target.parent, self.root)
+        return str(target)
+
+    @contextlib.contextmanager
+    def _temporary_folder(self) -> Iterator[Path]:
+        incoming = self.root / _INCOMING
+        incoming.mkdir(parents=True, exist_ok=True)
+        _sweep(incoming)
+        with tempfile.TemporaryDirectory(dir=incoming) as folder:
+            yield Path(folder)
+
+
+def _sweep(incoming: Path) -> None:
+    """Remove what a process that was killed has left behind a day ago or earlier."""
+    for folder in incoming.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folders(folder: Path, root: Path) -> None:
+    # A new file's name, and the names of new folders above it, live in the folders themselves.
+    _sync(folder)
+    while folder != root:
+        folder = folder.parent
+        _sync(folder)

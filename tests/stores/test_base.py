@@ -1,0 +1,196 @@
+"""What all stores share, tried on the disk store."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+import atdata
+from atdata._protocols import AbstractDataStore
+from atdata.errors import DigestMismatch, ShardError, UrlError
+from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.stores import LocalDiskStore
+from atdata.stores.base import check_prefix, prefix_for
+from atdata_records import cid
+
+from .conftest import Number, numbers
+
+MakeDataset = Callable[[int], atdata.Dataset[Number]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalDiskStore:
+    return LocalDiskStore(tmp_path / "store")
+
+
+def files(store: LocalDiskStore) -> list[Path]:
+    return sorted(path for path in store.root.rglob("*") if path.is_file())
+
+
+class TestWriteShards:
+    def test_the_samples_come_back_in_order(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        urls = store.write_shards(make_dataset(25), prefix="numbers/v1", maxcount=10)
+        assert [info.samples for info in urls.shards] == [10, 10, 5]
+        assert list(atdata.Dataset[Number](list(urls)).ordered()) == numbers(25)
+
+    def test_what_is_told_of_each_shard_is_true(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        urls = store.write_shards(make_dataset(5), prefix="p", maxcount=2)
+        assert urls.shards == tuple(inspect_shard(url) for url in urls)
+
+    def test_keys_are_made_of_prefix_place_and_digest(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        urls = store.write_shards(make_dataset(3), prefix="a/b", maxcount=2)
+        for index, (url, info) in enumerate(zip(urls, urls.shards, strict=True)):
+            digest = cid.digest(info.cid).hex()
+            assert url == str(store.root / "a" / "b" / f"{index:06d}-{digest[:16]}.tar")
+
+    def test_a_second_run_adds_nothing(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        first = store.write_shards(make_dataset(7), prefix="p", maxcount=3)
+        before = {path: path.read_bytes() for path in files(store)}
+        second = store.write_shards(make_dataset(7), prefix="p", maxcount=3)
+        assert (first, first.shards) == (second, second.shards)
+        assert {path: path.read_bytes() for path in files(store)} == before
+
+    def test_datasets_of_one_prefix_do_not_overwrite_each_other(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        first = store.write_shards(make_dataset(3), prefix="p")
+        second = store.write_shards(make_dataset(4), prefix="p")
+        assert list(atdata.Dataset[Number](first[0]).ordered()) == numbers(3)
+        assert list(atdata.Dataset[Number](second[0]).ordered()) == numbers(4)
+
+    def test_shards_keep_to_a_size(self, store: LocalDiskStore, make_dataset: MakeDataset) -> None:
+        urls = store.write_shards(make_dataset(20), prefix="p", maxsize=8192)
+        assert len(urls) > 1
+        assert all(Path(url).stat().st_size == info.size <= 8192
+                   for url, info in zip(urls, urls.shards, strict=True))  # fmt: skip
+        assert sum(info.samples for info in urls.shards) == 20
+
+    def test_nothing_is_left_when_a_sample_does_not_fit(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        with pytest.raises(ShardError):
+            store.write_shards(make_dataset(20), prefix="p", maxsize=1024)
+        assert files(store) == []
+
+
+class TestCopyShards:
+    def test_every_byte_is_kept(self, store: LocalDiskStore, make_dataset: MakeDataset) -> None:
+        source = make_dataset(9).source
+        copied = store.copy_shards(source, prefix="copy")
+        (original,) = source.list_shards()
+        assert Path(copied[0]).read_bytes() == Path(original).read_bytes()
+        assert copied.shards == (inspect_shard(original),)
+        assert store.copy_shards(source, prefix="copy", infos=copied.shards) == copied
+
+    def test_a_source_of_the_users_own(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        (original,) = make_dataset(2).list_shards()
+
+        class Custom:
+            shard_list = ("first", "second")
+
+            def shards(self) -> Iterator[tuple[str, IO[bytes]]]:
+                for name in self.shard_list:
+                    yield name, open(original, "rb")  # noqa: SIM115
+
+        copied = store.copy_shards(Custom(), prefix="copy")
+        assert [Path(url).name[:7] for url in copied] == ["000000-", "000001-"]
+        assert copied.shards == (inspect_shard(original),) * 2
+
+    @pytest.mark.parametrize("lie", ["cid", "size", "samples", "count"])
+    def test_what_was_told_is_checked(
+        self, store: LocalDiskStore, make_dataset: MakeDataset, lie: str
+    ) -> None:
+        source = make_dataset(3).source
+        true = inspect_shard(source.list_shards()[0])
+        told = {
+            "cid": [ShardInfo(cid.of_bytes(b"other"), true.size, true.samples)],
+            "size": [ShardInfo(true.cid, true.size - 512, true.samples)],
+            "samples": [ShardInfo(true.cid, true.size, 4)],
+            "count": [true, true],
+        }[lie]
+        with pytest.raises(DigestMismatch):
+            store.copy_shards(source, prefix="copy", infos=told)
+        assert files(store) == []
+
+    def test_a_damaged_shard_is_not_stored(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        source = make_dataset(3).source
+        path = Path(source.list_shards()[0])
+        path.write_bytes(path.read_bytes()[:-700])
+        with pytest.raises(ShardError, match=path.name):
+            store.copy_shards(source, prefix="copy")
+        assert files(store) == []
+
+
+class TestPrefixes:
+    @pytest.mark.parametrize("prefix", ["a", "datasets/mnist/v1", "a/", "Datensätze", "a b", "x=1"])
+    def test_relative_ones_are_fine(self, prefix: str) -> None:
+        check_prefix(prefix)
+
+    @pytest.mark.parametrize(
+        "prefix",
+        ["", "/", "/etc", "..", "../x", "a/../../x", "a/..", "./a", "a//b", "a\\b", "a\0b", "a\nb",
+         "C:/x", "a{0..9}", "a?b", "a#b", "a%2e%2e", "a*"],
+    )  # fmt: skip
+    def test_those_that_could_lead_elsewhere_are_refused(
+        self, store: LocalDiskStore, make_dataset: MakeDataset, prefix: str
+    ) -> None:
+        dataset = make_dataset(1)
+        with pytest.raises(UrlError):
+            store.write_shards(dataset, prefix=prefix)
+        with pytest.raises(UrlError):
+            store.copy_shards(dataset.source, prefix=prefix)
+        assert not store.root.exists()
+
+    @pytest.mark.parametrize("name", ["mnist", "team/mnist", "a{0..9}", "50%", "what?", "a:b"])
+    def test_a_name_has_one(self, name: str) -> None:
+        check_prefix(prefix_for(name))
+
+
+def test_a_full_disk_leaves_no_part_of_a_shard(
+    store: LocalDiskStore, make_dataset: MakeDataset
+) -> None:
+    (path,) = make_dataset(1000).list_shards()
+    child = textwrap.dedent(
+        f"""
+        import resource, sys
+        from atdata.errors import StorageError
+        from atdata.sources import URLSource
+        from atdata.stores import LocalDiskStore
+
+        # The kernel refuses to let a file grow further, as it does when the disk is full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        try:
+            LocalDiskStore({str(store.root)!r}).copy_shards(URLSource({path!r}), prefix="p")
+        except StorageError as error:
+            print(error)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", child], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "could not be written" in done.stdout
+    assert "Make room" in done.stdout
+    assert files(store) == []
+
+
+def test_stores_are_data_stores(store: LocalDiskStore) -> None:
+    assert isinstance(store, AbstractDataStore)
+    assert store.supports_streaming()
