@@ -1,8 +1,8 @@
-"""The team's backend: a Redis (or Valkey) server that several machines share.
+r"""The team's backend: a Redis (or Valkey) server that several machines share.
 
 Layout, all keys in one hash slot so that a cluster serves it too::
 
-    {atdata}:entries       hash    name            -> "{cid}\\n{entry as JSON}"
+    {atdata}:entries       hash    name            -> "{cid}\n{entry as JSON}"
     {atdata}:entry-names   zset    name            (score 0: ordered by bytes)
     {atdata}:entry-cids    zset    "{cid} {name}"  (score 0)
     {atdata}:schemas       hash    name@version    -> schema record as JSON
@@ -55,7 +55,7 @@ class RedisBackend:
         client: A client of redis-py, with or without ``decode_responses``.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis[Any]) -> None:
         self._client: Any = client
         self._put_entry = client.register_script(_PUT_ENTRY)
         self._add_schema = client.register_script(_ADD_SCHEMA)
@@ -66,20 +66,24 @@ class RedisBackend:
         return f"RedisBackend({server!r})"
 
     def entry(self, name: str) -> EntryRow | None:
+        """One ``HGET``."""
         with self._connected() as client:
             return _entry_row(name, client.hget(_ENTRIES, name))
 
     def entry_of(self, cid: str) -> EntryRow | None:
+        """The first of a range of the sorted CIDs, then one ``HGET``."""
         with self._connected() as client:
             # "!" is the character that follows the space.
             found = client.zrangebylex(_ENTRY_CIDS, f"[{cid} ", f"({cid}!", start=0, num=1)
         return self.entry(_text(found[0]).partition(" ")[2]) if found else None
 
     def entries(self, after: str, count: int) -> list[EntryRow]:
+        """One range of the sorted names, then one ``HMGET``."""
         page = self._page(_ENTRY_NAMES, _ENTRIES, after, count)
         return [row for name, value in page if (row := _entry_row(name, value)) is not None]
 
     def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
+        """One script."""
         old = (_value(before), before.cid) if before else ("", "")
         with self._connected():
             wrote = self._put_entry(
@@ -89,25 +93,30 @@ class RedisBackend:
         return bool(wrote)
 
     def schema(self, key: str) -> SchemaRow | None:
+        """One ``HGET``."""
         with self._connected() as client:
             value = client.hget(_SCHEMAS, key)
         return None if value is None else SchemaRow(key, _text(value))
 
     def schemas(self, after: str, count: int) -> list[SchemaRow]:
+        """One range of the sorted keys, then one ``HMGET``."""
         page = self._page(_SCHEMA_KEYS, _SCHEMAS, after, count)
         return [SchemaRow(key, _text(value)) for key, value in page if value is not None]
 
     def versions(self, name: str) -> list[str]:
+        """One range of the sorted keys."""
         with self._connected() as client:
             # "A" is the character that follows "@".
             keys = client.zrangebylex(_SCHEMA_KEYS, f"[{name}@", f"({name}A")
         return [_text(key)[len(name) + 1 :] for key in keys]
 
     def add_schema(self, row: SchemaRow) -> bool:
+        """One script."""
         with self._connected():
             return bool(self._add_schema(keys=[_SCHEMAS, _SCHEMA_KEYS], args=[*row]))
 
     def close(self) -> None:
+        """Close the client's connections."""
         self._client.close()
 
     def _page(self, order: str, values: str, after: str, count: int) -> list[tuple[str, Any]]:
@@ -131,7 +140,7 @@ class RedisBackend:
             ) from error
 
 
-def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
+def redis_client(url: str | None = None, **options: Any) -> redis.Redis[Any]:
     """A client that gives up within seconds when the server is not there.
 
     Args:
@@ -153,7 +162,8 @@ def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
     except ValueError as error:
         # The message is ours: redis-py's could quote a password that the URL holds.
         raise StorageError(
-            "this is no Redis URL", hint="Such as redis://localhost:6379/0 or unix:///run/redis.sock"
+            "this is no Redis URL",
+            hint="Such as redis://localhost:6379/0 or unix:///run/redis.sock",
         ) from error
 
 

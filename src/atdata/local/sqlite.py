@@ -47,22 +47,26 @@ class SqliteBackend:
         self.close()
 
     def entry(self, name: str) -> EntryRow | None:
+        """One look-up in the index of names."""
         rows = self._rows("SELECT name, cid, body FROM entries WHERE name = ?", name)
         return EntryRow(*rows[0]) if rows else None
 
     def entry_of(self, cid: str) -> EntryRow | None:
+        """One look-up in the index of CIDs."""
         rows = self._rows(
             "SELECT name, cid, body FROM entries WHERE cid = ? ORDER BY name LIMIT 1", cid
         )
         return EntryRow(*rows[0]) if rows else None
 
     def entries(self, after: str, count: int) -> list[EntryRow]:
+        """One range of the index of names."""
         rows = self._rows(
             "SELECT name, cid, body FROM entries WHERE name > ? ORDER BY name LIMIT ?", after, count
         )
         return [EntryRow(*row) for row in rows]
 
     def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
+        """One statement, which SQLite makes atomic."""
         if before is None:
             return self._wrote(
                 "INSERT INTO entries (name, cid, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -77,16 +81,19 @@ class SqliteBackend:
         )
 
     def schema(self, key: str) -> SchemaRow | None:
+        """One look-up in the index of keys."""
         rows = self._rows("SELECT key, body FROM schemas WHERE key = ?", key)
         return SchemaRow(*rows[0]) if rows else None
 
     def schemas(self, after: str, count: int) -> list[SchemaRow]:
+        """One range of the index of keys."""
         rows = self._rows(
             "SELECT key, body FROM schemas WHERE key > ? ORDER BY key LIMIT ?", after, count
         )
         return [SchemaRow(*row) for row in rows]
 
     def versions(self, name: str) -> list[str]:
+        """One range of the index of keys."""
         # "A" is the character that follows "@": the range of all keys that start with "{name}@".
         rows = self._rows(
             "SELECT key FROM schemas WHERE key > ? AND key < ? ORDER BY key", f"{name}@", f"{name}A"
@@ -94,11 +101,13 @@ class SqliteBackend:
         return [key[len(name) + 1 :] for (key,) in rows]
 
     def add_schema(self, row: SchemaRow) -> bool:
+        """One statement, which SQLite makes atomic."""
         return self._wrote(
             "INSERT INTO schemas (key, body) VALUES (?, ?) ON CONFLICT DO NOTHING", *row
         )
 
     def close(self) -> None:
+        """Close the connection, if there is one."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()

@@ -1,0 +1,48 @@
+"""Versions of schemas: their form, their order, and the one that comes next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from atdata.errors import SchemaError
+
+# Semantic Versioning 2.0.0: three numbers without leading zeros, pre-release, build.
+_NUMBER = r"(0|[1-9][0-9]*)"
+_PART = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSION = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
+    rf"(?:-({_PART}(?:\.{_PART})*))?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+)
+
+
+def version_order(version: str) -> tuple[Any, ...]:
+    """A key that sorts versions by the precedence of Semantic Versioning 2.0.0.
+
+    Raises:
+        SchemaError: The version is not of that form.
+    """
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        raise SchemaError(f"{version!r} is no semantic version", hint="Such as '1.0.0'.")
+    major, minor, patch, pre_release = match.groups()
+    parts = pre_release.split(".") if pre_release else []
+    # Numbers come before words; a version without pre-release comes after those with one.
+    ranks = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+    return int(major), int(minor), int(patch), not parts, ranks
+
+
+def newest_first(versions: Iterable[str]) -> list[str]:
+    """The versions, the latest first."""
+    return sorted(versions, key=version_order, reverse=True)
+
+
+def next_version(versions: Iterable[str]) -> str:
+    """The patch after the latest of the versions; ``1.0.0`` when there are none."""
+    latest = next(iter(newest_first(versions)), None)
+    if latest is None:
+        return "1.0.0"
+    major, minor, patch = version_order(latest)[:3]
+    return f"{major}.{minor}.{patch + 1}"
