@@ -148,7 +148,8 @@ _FIXED_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 @lru_cache(maxsize=1024)
 def _adler(field: bytes) -> int:
     """What the low half of Adler-32 must be over a header with this checksum field."""
-    return (1 + _octal(field) - 8 * ord(" ") + sum(field)) % 65521
+    match = _OCTAL.fullmatch(field)
+    return (1 + int(match[1], 8) - 8 * ord(" ") + sum(field)) % 65521 if match else -1
 
 
 @lru_cache(maxsize=1024)
@@ -200,7 +201,7 @@ def _finish(window: Window, position: int, pax: bool) -> None:
         if rest.count(0) != len(rest):
             raise _broken(
                 window,
-                start + position,
+                start + position + len(rest) - len(rest.lstrip(b"\0")),
                 "data behind the end of the archive",
                 "two shards glued together, or a damaged one: fetch or write it again",
             )
