@@ -1,0 +1,22 @@
+"""The AT Protocol network: an account's client, and its repositories as an index."""
+
+from atdata.atmosphere.client import AtmosphereClient
+from atdata.atmosphere.datasets import DatasetLoader, DatasetPublisher
+from atdata.atmosphere.identity import Identity
+from atdata.atmosphere.index import AtmosphereIndex, AtmosphereIndexEntry
+from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
+from atdata.stores.pds import PDSBlobStore
+
+__all__ = [
+    "AtUri",
+    "AtmosphereClient",
+    "AtmosphereIndex",
+    "AtmosphereIndexEntry",
+    "DatasetLoader",
+    "DatasetPublisher",
+    "Identity",
+    "PDSBlobStore",
+    "SchemaLoader",
+    "SchemaPublisher",
+]

@@ -1,0 +1,223 @@
+"""An account on the AT Protocol network: its session and what it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from types import EllipsisType
+from typing import IO, Any
+
+from atdata_records import formats
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+from atdata.atmosphere.identity import Identity
+from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.records import validated
+from atdata.atmosphere.repositories import Repositories
+from atdata.atmosphere.session import Session
+from atdata.errors import AuthError, NetworkError
+
+_ENTRYWAY = "https://bsky.social"
+_OURS = {kind.NSID: kind for kind in (Record, SampleSchema)}
+
+
+class AtmosphereClient(Repositories):
+    """A client of the AT Protocol network.
+
+    Reading needs no login: records and blobs come from the server of the repository that
+    holds them. Writing goes to the server of the account that is logged in.
+
+    Args:
+        base_url: The personal data server to log in to. When None: ``ATDATA_PDS_URL``, or the
+            server that the handle's identity names.
+    """
+
+    def __init__(self, base_url: str | None = None) -> None:
+        chosen = base_url or os.environ.get("ATDATA_PDS_URL")
+        self._base_url = chosen.rstrip("/").removesuffix("/xrpc") if chosen else None
+        self._session: Session | None = None
+        super().__init__(self._base_url)
+
+    def __repr__(self) -> str:
+        who = f"handle={self._session.handle!r}" if self._session else "not logged in"
+        return f"AtmosphereClient({who})"
+
+    # -- session
+
+    def login(self, handle: str, app_password: str) -> None:
+        """Log in.
+
+        Args:
+            handle: Handle or DID of the account.
+            app_password: An app password, made in the account's settings.
+
+        Raises:
+            AuthError: The server refused the credentials.
+            NetworkError: It could not be reached.
+        """
+        handle = handle.removeprefix("@")
+        self._enter(Session.create(self._home_of(handle), handle, app_password))
+
+    def login_with_session(self, session: str) -> None:
+        """Continue a session that ``export_session`` gave. Makes no request.
+
+        Raises:
+            AuthError: The text is not an exported session.
+        """
+        self._enter(Session.restore(session))
+
+    def export_session(self) -> str:
+        """The session as text, to be kept as secret as a password.
+
+        Raises:
+            AuthError: Not logged in.
+        """
+        return self._active.export()
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether there is a session."""
+        return self._session is not None
+
+    @property
+    def did(self) -> str:
+        """DID of the account; ``AuthError`` when not logged in."""
+        return self._active.did
+
+    @property
+    def handle(self) -> str:
+        """Handle of the account; ``AuthError`` when not logged in."""
+        return self._active.handle
+
+    @property
+    def pds(self) -> str:
+        """Base URL of the account's server; ``AuthError`` when not logged in."""
+        return self._active.pds
+
+    @property
+    def _active(self) -> Session:
+        if self._session is None:
+            raise AuthError("not logged in", hint="Call client.login(handle, app_password).")
+        return self._session
+
+    def _enter(self, session: Session) -> None:
+        self._session = session
+        self._own = Identity(session.did, session.pds, session.handle)
+        self._chosen.add(session.pds)
+
+    def _home_of(self, handle: str) -> str:
+        if self._base_url:
+            return self._base_url
+        if not formats.is_at_identifier(handle):
+            return _ENTRYWAY  # an email address, which only the entryway can place
+        try:
+            return self.resolve(handle).pds
+        except NetworkError:
+            return _ENTRYWAY
+
+    # -- writes
+
+    def create_record(
+        self, collection: str, record: Mapping[str, Any], *, rkey: str | None = None
+    ) -> AtUri:
+        """Write a new record.
+
+        Args:
+            collection: NSID of its type.
+            record: Its value in JSON shape. ``$type`` is added when missing.
+            rkey: Its key; the server makes one when None.
+
+        Raises:
+            RecordError: It is of one of our types and its lexicon refuses it.
+            AuthError: Not logged in, or no longer.
+            XrpcError: The server refused: the key is taken (``InvalidSwap``), for one.
+            NetworkError: The server could not be reached.
+        """
+        if rkey is not None:
+            # createRecord on a taken key fails without saying so.
+            return self.put_record(collection, rkey, record, swap_record=None)
+        return self._write("createRecord", {"collection": collection}, record)
+
+    def put_record(
+        self,
+        collection: str,
+        rkey: str,
+        record: Mapping[str, Any],
+        *,
+        swap_record: str | EllipsisType | None = ...,
+    ) -> AtUri:
+        """Write a record under its key. Writing what is there already makes no commit.
+
+        Args:
+            collection: NSID of its type.
+            rkey: Its key.
+            record: Its value in JSON shape. ``$type`` is added when missing.
+            swap_record: CID that the record must have now, or None when there must be none
+                yet: otherwise the server refuses (``InvalidSwap``). Not checked when left out.
+
+        Raises:
+            RecordError, AuthError, XrpcError, NetworkError: As ``create_record``.
+        """
+        place: dict[str, Any] = {"collection": collection, "rkey": rkey}
+        if swap_record is not ...:
+            place["swapRecord"] = swap_record
+        return self._write("putRecord", place, record)
+
+    def delete_record(self, uri: str | AtUri, *, swap_record: str | None = None) -> None:
+        """Delete a record of the own repository; it is no error when there is none.
+
+        Args:
+            uri: The record.
+            swap_record: CID that it must have now; not checked when None.
+
+        Raises:
+            AuthError, XrpcError, NetworkError: As ``create_record``.
+        """
+        at = AtUri.parse(uri) if isinstance(uri, str) else uri
+        body = {"repo": at.authority, "collection": at.collection, "rkey": at.rkey}
+        if swap_record is not None:
+            body["swapRecord"] = swap_record
+        self._call("deleteRecord", body)
+
+    def _write(self, method: str, place: dict[str, Any], record: Mapping[str, Any]) -> AtUri:
+        value = {"$type": place["collection"], **record}
+        if (kind := _OURS.get(place["collection"])) is not None:
+            validated(kind, value)
+        answer = self._call(method, {"repo": self.did, **place, "record": value})
+        return AtUri.parse(str(answer.get("uri")))
+
+    def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+        return self._active.call(f"com.atproto.repo.{method}", text.encode())
+
+    # -- blobs
+
+    def upload_blob(
+        self, data: bytes | IO[bytes], mime_type: str = "application/octet-stream"
+    ) -> dict[str, Any]:
+        """Upload a blob. It can be read as soon as a record refers to it.
+
+        Args:
+            data: Its bytes, or an open binary file, which is streamed.
+            mime_type: Its media type.
+
+        Returns:
+            The reference to put into a record: ``{"$type": "blob", "ref": …, "mimeType": …,
+            "size": …}``.
+
+        Raises:
+            AuthError, XrpcError, NetworkError: As ``create_record``.
+        """
+        answer = self._active.call("com.atproto.repo.uploadBlob", data, content_type=mime_type)
+        blob = answer.get("blob")
+        if not isinstance(blob, dict):
+            raise NetworkError("the server's answer holds no blob", uri=self.pds)
+        return blob
+
+    def blob_limit(self) -> int | None:
+        """Bytes of the largest blob that the own server takes; None when it does not say."""
+        answer = self._query(self.pds, "com.atproto.server.describeServer")
+        limit = answer.get("blobUploadLimit")
+        return limit if isinstance(limit, int) else None

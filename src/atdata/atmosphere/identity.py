@@ -1,0 +1,168 @@
+"""Who stands behind a handle or DID, and which server holds their repository.
+
+A handle is believed only when both directions agree: the handle's domain names the DID, and
+the DID's document names the handle. The document's own server is where records are read.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from atdata_records import formats
+
+from atdata._extras import require
+from atdata.errors import AddressRefused, NetworkError, UrlError, XrpcError
+
+if TYPE_CHECKING:
+    from atdata.atmosphere.xrpc import Reader
+
+_PLC_DIRECTORY = "https://plc.directory"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_DNS_SECONDS = 5.0
+# Top-level domains that no public handle has: asking the network about them is in vain.
+_RESERVED = ("test", "local", "localhost", "invalid", "example", "internal", "arpa", "onion", "alt")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An account of the network.
+
+    Attributes:
+        did: Its permanent name.
+        pds: Base URL of the server that holds its repository.
+        handle: Its handle, when it was looked up by handle and both directions agreed.
+    """
+
+    did: str
+    pds: str
+    handle: str | None = None
+
+
+class Resolver:
+    """Resolves handles and DIDs, each once.
+
+    Args:
+        reader: Makes requests to servers that nobody vouches for.
+        trusted: Makes requests to ``pds``.
+        pds: A server that the user chose; it is asked first about handles.
+    """
+
+    def __init__(self, reader: Reader, trusted: Reader, pds: str | None = None) -> None:
+        self._reader = reader
+        self._trusted = trusted
+        self._pds = pds
+        self._known: dict[str, Identity] = {}
+
+    def resolve(self, actor: str) -> Identity:
+        """The identity of a handle or DID.
+
+        Raises:
+            UrlError: The text is neither, or the two directions do not agree.
+            NetworkError: The handle or DID can't be resolved.
+        """
+        actor = actor.removeprefix("@")
+        if not formats.is_did(actor):
+            actor = actor.lower()
+        if actor not in self._known:
+            self._known[actor] = self._look_up(actor)
+        return self._known[actor]
+
+    def _look_up(self, actor: str) -> Identity:
+        if formats.is_did(actor):
+            return Identity(actor, _pds_of(self._document(actor), actor))
+        if not formats.is_handle(actor):
+            raise UrlError(f"{actor!r} is neither a handle nor a DID")
+        did = self._did_of(actor)
+        document = self._document(did)
+        if f"at://{actor}" not in _strings(document.get("alsoKnownAs")):
+            raise UrlError(
+                f"the handle {actor} points to {did}, whose document does not name that handle",
+                hint=f"If you trust the account, use its DID: {did}",
+            )
+        return Identity(did, _pds_of(document, did), actor)
+
+    def _did_of(self, handle: str) -> str:
+        ways = [self._from_dns, self._from_domain]
+        if handle.rpartition(".")[2] in _RESERVED:
+            ways = []
+        if self._pds:
+            ways.insert(0, self._from_pds)
+        for way in ways:
+            if (did := way(handle)) and formats.is_did(did):
+                return did
+        raise NetworkError(
+            f"the handle {handle} can't be resolved",
+            hint="Check its spelling; for an account of your own server set ATDATA_PDS_URL.",
+        )
+
+    def _from_pds(self, handle: str) -> str | None:
+        url = f"{self._pds}/xrpc/com.atproto.identity.resolveHandle"
+        try:
+            answer = self._trusted.get_json(url, {"handle": handle})
+        except XrpcError:
+            return None
+        return str(answer.get("did"))
+
+    def _from_dns(self, handle: str) -> str | None:
+        resolver = require("dns.resolver", extra="atmosphere")
+        dns = require("dns.exception", extra="atmosphere")
+        try:
+            answer = resolver.resolve(f"_atproto.{handle}", "TXT", lifetime=_DNS_SECONDS)
+        except dns.DNSException:
+            return None
+        texts = (b"".join(record.strings).decode("utf-8", "replace") for record in answer)
+        dids = {text.removeprefix("did=") for text in texts if text.startswith("did=")}
+        return dids.pop() if len(dids) == 1 else None
+
+    def _from_domain(self, handle: str) -> str | None:
+        url = f"https://{handle}/.well-known/atproto-did"
+        try:
+            return self._reader.get(url, max_bytes=4096).decode("utf-8", "replace").strip()
+        except (NetworkError, AddressRefused):
+            return None
+
+    def _document(self, did: str) -> dict[str, Any]:
+        document = self._reader.get_json(_document_url(did))
+        if document.get("id") != did:
+            raise UrlError(f"the document of {did} is that of another DID")
+        return document
+
+
+def _document_url(did: str) -> str:
+    if did.startswith("did:plc:"):
+        directory = os.environ.get("ATDATA_PLC_URL") or _PLC_DIRECTORY
+        return f"{directory.rstrip('/')}/{quote(did)}"
+    if did.startswith("did:web:"):
+        host = unquote(did.removeprefix("did:web:"))
+        # A colon would be a path, which AT Protocol DIDs do not have, but for localhost's port.
+        if host.partition(":")[0] == "localhost":
+            return f"http://{host}/.well-known/did.json"
+        if formats.is_handle(host):
+            return f"https://{host}/.well-known/did.json"
+    raise UrlError(f"{did} is neither did:plc nor did:web with a domain")
+
+
+def _pds_of(document: dict[str, Any], did: str) -> str:
+    services = document.get("service")
+    for service in services if isinstance(services, list) else []:
+        if not isinstance(service, dict) or service.get("type") != "AtprotoPersonalDataServer":
+            continue
+        if str(service.get("id", "")).removeprefix(did) == "#atproto_pds":
+            return _origin(str(service.get("serviceEndpoint", "")), did)
+    raise UrlError(f"the document of {did} names no personal data server")
+
+
+def _origin(url: str, did: str) -> str:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    chosen = url.rstrip("/") == os.environ.get("ATDATA_PDS_URL", "").rstrip("/")
+    if not parts.hostname or not (secure or chosen) or parts.path.strip("/") or "@" in parts.netloc:
+        raise AddressRefused(f"the document of {did} names no https server but {url!r}")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _strings(value: Any) -> list[str]:
+    return [item.lower() for item in value if isinstance(item, str)] if value else []

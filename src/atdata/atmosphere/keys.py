@@ -1,0 +1,91 @@
+"""Record keys and AT URIs: a published name always has the same address.
+
+Because the key follows from the name, a record is found in one request and a repeated
+publication meets the record that the first one left.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from atdata_records import formats
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+from atdata.errors import UrlError
+
+_MAX_KEY = 512  # bytes; the record key rule of the AT Protocol
+_ESCAPED = re.compile(r"[^a-zA-Z0-9_.:-]")
+
+
+@dataclass(frozen=True, slots=True)
+class AtUri:
+    """The address of one record: ``at://{authority}/{collection}/{rkey}``.
+
+    Attributes:
+        authority: DID or handle of the repository.
+        collection: NSID of the record's type.
+        rkey: Record key.
+    """
+
+    authority: str
+    collection: str
+    rkey: str
+
+    @classmethod
+    def parse(cls, uri: str) -> Self:
+        """Read an AT URI that names a record.
+
+        Raises:
+            UrlError: It is no AT URI, or names a repository or collection only.
+        """
+        parts = uri.removeprefix("at://").split("/")
+        if not formats.is_at_uri(uri) or len(parts) != 3:
+            raise UrlError(
+                "not the AT URI of a record",
+                uri=uri,
+                hint="The form is at://{did or handle}/{collection}/{record key}.",
+            )
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"at://{self.authority}/{self.collection}/{self.rkey}"
+
+
+def record_key(name: str) -> str:
+    """The record key of a name; different names have different keys.
+
+    Characters that a key can't hold, and ``~`` itself, become ``~XX``: the hexadecimal
+    digits of their UTF-8 bytes.
+
+    Raises:
+        UrlError: The name is empty, too long, or not Unicode text.
+    """
+    try:
+        key = _ESCAPED.sub(lambda found: _escape(found[0]), name)
+    except UnicodeEncodeError as error:
+        raise UrlError(f"the name {name!r} is not Unicode text") from error
+    if key in (".", ".."):
+        key = _escape(key)
+    if not key or len(key) > _MAX_KEY:
+        raise UrlError(
+            f"the name {name!r} makes a record key of {len(key)} characters",
+            hint=f"A record key has 1 to {_MAX_KEY}: choose another name.",
+        )
+    return key
+
+
+def dataset_uri(did: str, name: str) -> AtUri:
+    """Where the dataset of this name is published in a repository."""
+    return AtUri(did, Record.NSID, record_key(name))
+
+
+def schema_uri(did: str, name: str, version: str) -> AtUri:
+    """Where this version of a sample schema is published in a repository."""
+    return AtUri(did, SampleSchema.NSID, record_key(f"{name}:{version}"))
+
+
+def _escape(text: str) -> str:
+    return "".join(f"~{byte:02X}" for byte in text.encode())

@@ -1,0 +1,186 @@
+"""Reading repositories of the network: records and blobs, from the server that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+from urllib.parse import urlencode
+
+from atdata_records import cid as cids
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+from atdata.atmosphere.identity import Identity, Resolver
+from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.records import StoredRecord
+from atdata.atmosphere.xrpc import Reader
+from atdata.errors import AuthError, DigestMismatch, EntryNotFound, NetworkError, XrpcError
+
+_PAGE = 100  # the most that listRecords gives at once
+_MAX_PAGES = 10_000  # a server that pages for longer is not listing, but holding us up
+_MAX_BLOB = 2**30  # bytes
+
+
+class Repositories:
+    """Public reads. No login is needed; ``own`` is the account that ``repo=None`` means.
+
+    Args:
+        chosen: Base URL of a server that the user chose: it may be on a private address, and
+            it is asked first about handles. All other servers are named by the network.
+    """
+
+    def __init__(self, chosen: str | None) -> None:
+        self._chosen = {chosen} if chosen else set[str]()
+        self._trusted, self._untrusted = Reader(untrusted=False), Reader(untrusted=True)
+        self._resolver = Resolver(self._untrusted, self._trusted, chosen)
+        self._own: Identity | None = None
+
+    def resolve(self, actor: str | None = None) -> Identity:
+        """The identity of a handle or DID; of the own account when None.
+
+        Raises:
+            UrlError: It is neither, or handle and DID do not name each other.
+            NetworkError: It can't be resolved.
+            AuthError: It is None, and nobody is logged in.
+        """
+        if self._own and actor in (None, self._own.did, self._own.handle):
+            return self._own
+        if actor is None:
+            raise AuthError("not logged in", hint="Call login(handle, app_password), or name a repo.")
+        return self._resolver.resolve(actor)
+
+    def is_chosen(self, pds: str) -> bool:
+        """Whether the user chose this server, so that it may be on a private address."""
+        return pds in self._chosen
+
+    # -- records
+
+    def find_record(self, uri: str | AtUri) -> StoredRecord | None:
+        """A record as its repository has it, or None when there is no such record.
+
+        Raises:
+            UrlError: The URI is none.
+            NetworkError: The server could not be reached, or refused.
+        """
+        at = AtUri.parse(uri) if isinstance(uri, str) else uri
+        home = self.resolve(at.authority)
+        place = {"repo": home.did, "collection": at.collection, "rkey": at.rkey}
+        try:
+            answer = self._query(home.pds, "com.atproto.repo.getRecord", place)
+        except XrpcError as error:
+            if error.code == "RecordNotFound":
+                return None
+            raise
+        return StoredRecord.from_answer(answer, AtUri(home.did, at.collection, at.rkey))
+
+    def get_record(self, uri: str | AtUri) -> dict[str, Any]:
+        """The value of a record, in its JSON shape.
+
+        Raises:
+            EntryNotFound: There is no such record.
+            UrlError, NetworkError: As ``find_record``.
+        """
+        found = self.find_record(uri)
+        if found is None:
+            raise EntryNotFound("no such record", uri=str(uri))
+        return found.value
+
+    def records(self, collection: str, repo: str | None = None) -> Iterator[StoredRecord]:
+        """All records of a collection, page by page.
+
+        Args:
+            collection: NSID of the records.
+            repo: Handle or DID; the own account when None.
+
+        Raises:
+            UrlError, NetworkError, AuthError: As ``resolve``.
+        """
+        cursor: str | None = None
+        for _ in range(_MAX_PAGES):
+            page, cursor = self._page(collection, repo, cursor, _PAGE)
+            yield from page
+            if cursor is None:
+                return
+        raise NetworkError(f"the listing of {collection} has no end", uri=repo)
+
+    def list_records(
+        self,
+        collection: str,
+        *,
+        repo: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """The values of a collection's records.
+
+        Args:
+            collection: NSID of the records.
+            repo: Handle or DID; the own account when None.
+            limit: Read one page of at most this many (100 at most). When None, read all.
+            cursor: Where an earlier page ended.
+
+        Returns:
+            The values, and the cursor of the next page (None when all were read).
+        """
+        if limit is None and cursor is None:
+            return [found.value for found in self.records(collection, repo)], None
+        page, after = self._page(collection, repo, cursor, min(limit or _PAGE, _PAGE))
+        return [found.value for found in page], after
+
+    def list_schemas(
+        self, repo: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The values of a repository's sample schemas: all of them, or the first ``limit``."""
+        return [found.value for found in islice(self.records(SampleSchema.NSID, repo), limit)]
+
+    def list_datasets(
+        self, repo: str | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The values of a repository's dataset records: all of them, or the first ``limit``."""
+        return [found.value for found in islice(self.records(Record.NSID, repo), limit)]
+
+    def _page(
+        self, collection: str, repo: str | None, cursor: str | None, limit: int
+    ) -> tuple[list[StoredRecord], str | None]:
+        home = self.resolve(repo)
+        params: dict[str, str | int] = {"repo": home.did, "collection": collection, "limit": limit}
+        if cursor:
+            params["cursor"] = cursor
+        answer = self._query(home.pds, "com.atproto.repo.listRecords", params)
+        listed = answer.get("records")
+        if not isinstance(listed, list):
+            raise NetworkError("the server's answer holds no list of records", uri=home.pds)
+        after = answer.get("cursor")
+        # Servers give a cursor with a page that is not full, and some with an empty one.
+        more = bool(listed) and isinstance(after, str) and after != cursor
+        return [StoredRecord.from_answer(item) for item in listed], after if more else None
+
+    def _query(
+        self, pds: str, method: str, params: dict[str, str | int] | dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        return self._reader(pds).get_json(f"{pds}/xrpc/{method}", params)
+
+    def _reader(self, pds: str) -> Reader:
+        return self._trusted if self.is_chosen(pds) else self._untrusted
+
+    # -- blobs
+
+    def get_blob(self, did: str, cid: str, *, max_bytes: int = _MAX_BLOB) -> bytes:
+        """The bytes of a blob, checked against its CID.
+
+        Raises:
+            DigestMismatch: The server sent other bytes.
+            NetworkError: It could not be reached, refused, or sent more than ``max_bytes``.
+        """
+        url = self.get_blob_url(did, cid)
+        data = self._reader(self.resolve(did).pds).get(url, max_bytes=max_bytes)
+        if cids.of_bytes(data) != cid:
+            raise DigestMismatch("the server sent other bytes than the CID promises", uri=url)
+        return data
+
+    def get_blob_url(self, did: str, cid: str) -> str:
+        """Where the server of a repository offers one of its blobs."""
+        home = self.resolve(did)
+        query = urlencode({"did": home.did, "cid": cid}, safe=":")
+        return f"{home.pds}/xrpc/com.atproto.sync.getBlob?{query}"

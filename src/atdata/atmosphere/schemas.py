@@ -1,0 +1,175 @@
+"""Sample schemas in repositories: one record a version, under a key that follows from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+from atdata.atmosphere.keys import AtUri, schema_uri
+from atdata.atmosphere.records import StoredRecord, now, readable, settle
+from atdata.errors import SchemaConflict, SchemaNotFound
+from atdata.local.schema import difference, document_text
+from atdata.local.versions import next_version
+from atdata.samples import DictSample
+from atdata.samples.schema import canonical_text, record_cid, schema_document, to_record
+
+if TYPE_CHECKING:
+    from atdata.atmosphere.client import AtmosphereClient
+    from atdata.atmosphere.repositories import Repositories
+
+
+class SchemaPublisher:
+    """Publishes the schemas of sample types in the client's own repository."""
+
+    def __init__(self, client: AtmosphereClient) -> None:
+        self._client = client
+
+    def publish(
+        self,
+        sample_type: type[Any],
+        *,
+        version: str | None = None,
+        description: str | None = None,
+        license: str | None = None,  # noqa: A002  (the lexicon's word)
+        tags: list[str] | None = None,
+    ) -> AtUri:
+        """Publish the schema of a sample type. Publishing it again changes nothing.
+
+        Args:
+            sample_type: The packable class.
+            version: Semantic version. When None: the version that has this very schema already,
+                or else the patch after the latest (1.0.0 for a new name).
+            description: What a sample is, for people; the class's docstring when None.
+            license: License of the schema: an SPDX identifier or a URL.
+            tags: Words to find it by.
+
+        Raises:
+            SchemaConflict: This version is published with other content.
+            SchemaError: The class has no schema that can be published.
+            AuthError, NetworkError: As ``AtmosphereClient.put_record``.
+        """
+        details = {"description": description, "license": license, "tags": tags}
+        record = to_record(sample_type, version or "1.0.0", created_at=now(), **details)
+        if version is None:
+            published, latest = self._published(record)
+            if published is not None:
+                return published
+            record = to_record(sample_type, latest, created_at=now(), **details)
+        return self.publish_record(record)
+
+    def publish_record(self, record: SampleSchema) -> AtUri:
+        """Publish a schema that is a record already; errors as ``publish``."""
+        uri = schema_uri(self._client.did, record.name, record.version)
+
+        def decide(found: StoredRecord | None) -> SampleSchema | None:
+            if found is None:
+                return record
+            _check_same(found.read(SampleSchema), record, found.uri)
+            return None
+
+        return settle(self._client, uri, decide)
+
+    def find(self, record: SampleSchema) -> AtUri | None:
+        """Where this very schema is published already, or None when its version is free.
+
+        One request when it was published by atdata; a listing when another tool chose a key.
+
+        Raises:
+            SchemaConflict: The version is published with other content.
+        """
+        found = find_version(self._client, record.name, record.version)
+        if found is None:
+            return None
+        _check_same(found.read(SampleSchema), record, found.uri)
+        return found.uri
+
+    def _published(self, record: SampleSchema) -> tuple[AtUri | None, str]:
+        """Where this document is published, and the version that comes next."""
+        versions = []
+        for found, published in readable(self._client, SampleSchema, None):
+            if published.name != record.name:
+                continue
+            if document_text(published) == document_text(record):
+                return found.uri, published.version
+            versions.append(published.version)
+        return None, next_version(versions)
+
+
+class SchemaLoader:
+    """Reads schemas from any repository."""
+
+    def __init__(self, client: Repositories) -> None:
+        self._client = client
+
+    def get(self, uri: str | AtUri) -> dict[str, Any]:
+        """The value of a schema record, in JSON shape.
+
+        Raises:
+            SchemaNotFound: There is no such record.
+            RecordError: It breaks its lexicon.
+            UrlError, NetworkError: As ``AtmosphereClient.find_record``.
+        """
+        return self.get_record(uri).to_dict()
+
+    def get_record(self, uri: str | AtUri) -> SampleSchema:
+        """A schema record; errors as ``get``."""
+        found = self._client.find_record(uri)
+        if found is None:
+            raise SchemaNotFound("no such schema is published", uri=str(uri))
+        return found.read(SampleSchema)
+
+    def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """The values of a repository's schemas.
+
+        A record that breaks its lexicon is left out, with a warning that says what it breaks.
+
+        Args:
+            repo: Handle or DID; the own account when None.
+            limit: How many, at most.
+        """
+        records = readable(self._client, SampleSchema, repo, limit)
+        return [record.to_dict() for _, record in records]
+
+
+def find_version(client: AtmosphereClient, name: str, version: str) -> StoredRecord | None:
+    """The published record of a schema version in the client's own repository.
+
+    One request when atdata published it. Otherwise the repository's schemas are listed,
+    because other tools choose other keys.
+    """
+    found = client.find_record(schema_uri(client.did, name, version))
+    if found is not None:
+        return found
+    for listed, record in readable(client, SampleSchema, None):
+        if (record.name, record.version) == (name, version):
+            return listed
+    return None
+
+
+def check_describes(schema: SampleSchema, sample_type: type[Any], uri: str) -> None:
+    """Refuse a schema that describes other samples than a class does.
+
+    Raises:
+        SchemaConflict: The documents differ; the message shows where.
+    """
+    if sample_type is DictSample:
+        return  # takes any fields
+    offered = canonical_text(schema_document(sample_type))
+    if document_text(schema) != offered:
+        raise SchemaConflict(
+            f"the schema does not describe {sample_type.__name__}:\n"
+            + difference(document_text(schema), offered),
+            uri=uri,
+        )
+
+
+def _check_same(published: SampleSchema, offered: SampleSchema, uri: AtUri) -> None:
+    if record_cid(published) == record_cid(offered):
+        return
+    raise SchemaConflict(
+        f"schema {offered.name} {offered.version} is published with other content:\n"
+        + difference(document_text(published), document_text(offered)),
+        uri=str(uri),
+        hint="Published versions are immutable: publish the change as a new version.",
+    )

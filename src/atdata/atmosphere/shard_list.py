@@ -1,0 +1,108 @@
+"""The shard list of a dataset record: in the record, or in a blob when it is too long."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from atdata_records import Blob, Link, ValidationError
+from atdata_records import cid as cids
+from atdata_records.ac.foundation.dataset.defs import Shard
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record
+
+from atdata.errors import EntryError, RecordError
+from atdata.shards.manifest import ShardInfo, content_cid
+
+if TYPE_CHECKING:
+    from atdata.atmosphere.repositories import Repositories
+
+MANIFEST_TYPE = "application/json"
+_MOST_SHARDS = 4096  # in the record itself, as its lexicon says
+# Servers take a million bytes of JSON with a write; some are for the rest of the request.
+_MOST_BYTES = 950_000
+_MOST_MANIFEST = 100_000_000
+
+
+def listed(shards: Sequence[ShardInfo]) -> list[Shard]:
+    """The list as members of a record."""
+    return [Shard(cid=info.cid, size=info.size, samples=info.samples) for info in shards]
+
+
+def manifest(shards: Sequence[ShardInfo]) -> bytes:
+    """The list as a JSON document. The same list is the same bytes."""
+    rows = [shard.to_dict() for shard in listed(shards)]
+    return json.dumps(rows, sort_keys=True, separators=(",", ":")).encode()
+
+
+def bounded(record: Record, shards: Sequence[ShardInfo]) -> Record:
+    """The record, with a reference to its manifest in place of a list that is too long.
+
+    Raises:
+        EntryError: The rest of it is too long as well.
+    """
+    if len(shards) > _MOST_SHARDS or _size(record) > _MOST_BYTES:
+        data = manifest(shards)
+        blob = Blob(ref=Link(cids.of_bytes(data)), mime_type=MANIFEST_TYPE, size=len(data))
+        record = dataclasses.replace(record, shards=None, manifest=blob)
+    if _size(record) > _MOST_BYTES:
+        raise EntryError(
+            f"the record would have {_size(record):,} bytes; a server takes about a million",
+            hint="Use brace notation for the URLs, or write larger shards.",
+        )
+    return record
+
+
+def shards_of(record: Record, repositories: Repositories, did: str) -> tuple[ShardInfo, ...] | None:
+    """What a published record tells of its shards, checked against its content CID.
+
+    Args:
+        record: The record.
+        repositories: Reads the manifest, where there is one.
+        did: The repository that holds the record.
+
+    Returns:
+        The list; None when the record has none.
+
+    Raises:
+        RecordError: The list is not the one of the record's content CID, or not a list.
+        DigestMismatch, NetworkError: The manifest can't be read.
+    """
+    shards = record.shards
+    if shards is None and record.manifest is not None:
+        data = repositories.get_blob(did, str(record.manifest.ref), max_bytes=_MOST_MANIFEST)
+        shards = _parsed(data)
+    if shards is None:
+        return None
+    infos = tuple(ShardInfo(shard.cid, shard.size, shard.samples) for shard in shards)
+    if record.content_cid is not None and record.schema_cid is not None:
+        found = content_cid(record.schema_cid, infos)
+        if found != record.content_cid:
+            raise RecordError(
+                f"the shard list has the content CID {found}, not {record.content_cid}",
+                path="$.shards",
+            )
+    if isinstance(record.storage, BlobStorage):
+        _check_blobs(record.storage, infos)
+    return infos
+
+
+def _check_blobs(storage: BlobStorage, infos: Sequence[ShardInfo]) -> None:
+    blobs = [(str(blob.ref), blob.size) for blob in storage.blobs]
+    if blobs != [(info.cid, info.size) for info in infos]:
+        raise RecordError("the blobs are not the shards of the list", path="$.storage.blobs")
+
+
+def _parsed(data: bytes) -> list[Shard]:
+    try:
+        rows = json.loads(data)
+        if not isinstance(rows, list):
+            raise RecordError("the manifest is not a list", path="$.manifest")
+        return [Shard.from_dict(row) for row in rows]
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise RecordError(f"the manifest is damaged: {error}", path="$.manifest") from error
+
+
+def _size(record: Record) -> int:
+    return len(record.to_json())

@@ -1,0 +1,81 @@
+"""Unauthenticated reads of bounded size, also from addresses that nobody vouches for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from atdata._extras import require
+from atdata.errors import NetworkError, XrpcError
+from atdata.sources.http import http_client
+
+if TYPE_CHECKING:
+    import httpx
+
+_MAX_JSON = 16 * 2**20  # bytes: a page of 100 records of the largest size is far below it
+
+
+class Reader:
+    """GET requests.
+
+    Args:
+        untrusted: The addresses come from the network: private ones are refused.
+    """
+
+    def __init__(self, *, untrusted: bool) -> None:
+        self._is_untrusted = untrusted
+        self._client: httpx.Client | None = None
+
+    def get(
+        self, url: str, params: Mapping[str, str | int] | None = None, *, max_bytes: int = _MAX_JSON
+    ) -> bytes:
+        """The body of one answer.
+
+        Raises:
+            AddressRefused: The address is private and not allowed.
+            XrpcError: The server answered with an error.
+            NetworkError: It could not be reached, or sent more than ``max_bytes``.
+        """
+        httpx = require("httpx", extra="atmosphere")
+        if self._client is None:
+            self._client = http_client(untrusted=self._is_untrusted)
+        try:
+            with self._client.stream("GET", url, params=params) as answer:
+                body = _bounded(answer, url, max_bytes)
+        except httpx.HTTPError as error:
+            raise NetworkError(f"no answer: {error or type(error).__name__}", uri=url) from error
+        if answer.status_code != 200:
+            raise _refusal(answer.status_code, body, url)
+        return body
+
+    def get_json(self, url: str, params: Mapping[str, str | int] | None = None) -> dict[str, Any]:
+        """The JSON object of one answer; errors as in ``get``."""
+        try:
+            value = json.loads(self.get(url, params))
+        except ValueError as error:
+            raise NetworkError("the answer is not JSON", uri=url) from error
+        if not isinstance(value, dict):
+            raise NetworkError("the answer is not a JSON object", uri=url)
+        return value
+
+
+def _refusal(status: int, body: bytes, url: str) -> XrpcError:
+    """The error that an answer with an error status stands for."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        said = {}
+    code, message = str(said.get("error") or ""), str(said.get("message") or "")
+    return XrpcError.answer(status, code[:100], message[:500], uri=url)
+
+
+def _bounded(answer: httpx.Response, url: str, max_bytes: int) -> bytes:
+    body = bytearray()
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > max_bytes:
+            raise NetworkError(f"the answer is longer than {max_bytes:,} bytes", uri=url)
+    return bytes(body)

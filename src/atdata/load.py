@@ -1,0 +1,226 @@
+"""One call that finds a dataset: on the network, in an index, or among files and URLs."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from atdata.dataset import Dataset
+from atdata.errors import EntryNotFound, StorageError
+from atdata.samples import DictSample
+from atdata.sources.braces import expand
+from atdata.sources.schemes import redacted, scheme_of
+
+if TYPE_CHECKING:
+    from atdata._protocols import AbstractIndex
+
+T = TypeVar("T")
+Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+_DEFAULT_SPLIT = "train"
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "development": "validation",
+}
+
+
+class DatasetDict(dict[str, Dataset[Any]]):
+    """The splits of a dataset by name.
+
+    Other names of a split are understood too (``"val"`` for ``"validation"``). While there is
+    only one split, its own methods can be called here: ``load_dataset(path).ordered()``.
+
+    Args:
+        splits: A dataset for each name.
+        streaming: As it was asked for.
+    """
+
+    def __init__(
+        self, splits: Mapping[str, Dataset[Any]] = {}, *, streaming: bool = False  # noqa: B006
+    ) -> None:
+        super().__init__(splits)
+        self.streaming = streaming
+
+    @property
+    def sample_type(self) -> type[Any] | None:
+        """The class of the samples, or None without splits."""
+        return next((ds.sample_type for ds in self.values()), None)
+
+    @property
+    def num_shards(self) -> dict[str, int]:
+        """How many shards each split has."""
+        return {name: len(ds.list_shards()) for name, ds in self.items()}
+
+    def __missing__(self, split: str) -> Dataset[Any]:
+        name = _SPLITS.get(split, split)
+        if name not in self:
+            raise EntryNotFound(
+                f"the dataset has no split {split!r}", hint=f"It has: {', '.join(self)}."
+            )
+        return self[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if len(self) != 1 or name.startswith("_"):
+            splits = ", ".join(map(repr, self))
+            raise AttributeError(
+                f"a DatasetDict has no {name!r}: choose a split first, one of {splits}"
+            )
+        return getattr(next(iter(self.values())), name)
+
+
+@overload
+def load_dataset(
+    path: str | os.PathLike[str],
+    sample_type: type[T],
+    *,
+    split: str,
+    data_files: Files | Mapping[str, Files] | None = None,
+    streaming: bool = False,
+    index: AbstractIndex | None = None,
+) -> Dataset[T]: ...
+@overload
+def load_dataset(
+    path: str | os.PathLike[str],
+    sample_type: None = None,
+    *,
+    split: str,
+    data_files: Files | Mapping[str, Files] | None = None,
+    streaming: bool = False,
+    index: AbstractIndex | None = None,
+) -> Dataset[Any]: ...
+@overload
+def load_dataset(
+    path: str | os.PathLike[str],
+    sample_type: type[Any] | None = None,
+    *,
+    split: None = None,
+    data_files: Files | Mapping[str, Files] | None = None,
+    streaming: bool = False,
+    index: AbstractIndex | None = None,
+) -> DatasetDict: ...
+def load_dataset(
+    path: str | os.PathLike[str],
+    sample_type: type[Any] | None = None,
+    *,
+    split: str | None = None,
+    data_files: Files | Mapping[str, Files] | None = None,
+    streaming: bool = False,
+    index: AbstractIndex | None = None,
+) -> Dataset[Any] | DatasetDict:
+    """Find a dataset.
+
+    Published datasets are read from the server of the repository that holds them. Their schema
+    and every shard are checked against the digests of the record, and nothing that a record
+    says can reach a local file or a private address.
+
+    Args:
+        path: ``@{handle or did}/{name}`` or ``at://…`` for a published dataset; a file, URL,
+            brace pattern, glob pattern, or a folder of ``.tar`` files otherwise. With
+            ``index``, the name of a dataset in it.
+        sample_type: Class of the samples. When None: as the schema says, where there is one,
+            and ``DictSample`` otherwise.
+        split: Name of the split to return. Shards belong to the split that their names tell
+            (train, test, val, dev, … as a word of its own), and to ``"train"`` otherwise.
+        data_files: Files or patterns inside of ``path``; or a dict of them by split.
+        streaming: Accepted for code that other loaders know; samples always stream.
+        index: Where names are looked up; the network for ``@`` and ``at://`` when None.
+
+    Returns:
+        The split as a dataset, or all splits when ``split`` is None.
+
+    Raises:
+        EntryNotFound: There is no such dataset or split.
+        StorageError: There are no such files.
+        UrlError: A scheme is unknown; or a record names something that is refused.
+        RecordError, SchemaConflict: A published record is not what it should be.
+        NetworkError: A server could not be reached.
+    """
+    text = os.fspath(path)
+    if index is not None or text.startswith(("@", "at://")):
+        splits = {_DEFAULT_SPLIT: _indexed(text, sample_type, index)}
+    else:
+        splits = {
+            name: Dataset[sample_type or DictSample](urls)  # type: ignore[misc]
+            for name, urls in _by_split(text, data_files).items()
+        }
+    found = DatasetDict(splits, streaming=streaming)
+    return found if split is None else found[split]
+
+
+def _indexed(
+    ref: str, sample_type: type[Any] | None, index: AbstractIndex | None
+) -> Dataset[Any]:
+    from atdata.atmosphere import AtmosphereClient, AtmosphereIndex, DatasetLoader
+
+    if index is None:
+        return DatasetLoader(AtmosphereClient()).to_dataset(ref, sample_type)
+    if isinstance(index, AtmosphereIndex):
+        return DatasetLoader(index.client).to_dataset(ref, sample_type)
+    # "@local/name" and "@local:name" are how earlier code spells a name in its own index.
+    name = ref.partition("/")[2] if ref.startswith("@") else ref
+    entry = index.get_dataset(name)
+    decoded = sample_type or index.decode_schema(entry.schema_ref)
+    return Dataset[decoded](list(entry.data_urls))  # type: ignore[valid-type]
+
+
+def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict[str, list[str]]:
+    """URLs of the shards of each split, in order."""
+    if isinstance(data_files, Mapping):
+        return {
+            _SPLITS.get(split, split): [url for url in _urls(files, path)]
+            for split, files in data_files.items()
+        }
+    urls = _found(path) if data_files is None else list(_urls(data_files, path))
+    names = [name for url in urls for name in expand(url)]
+    base = path if os.path.isdir(path) else ""
+    splits: dict[str, list[str]] = {}
+    for name in names:
+        splits.setdefault(_split_of(name.removeprefix(base)), []).append(name)
+    # A pattern that is one split stays a pattern.
+    return splits if len(splits) > 1 else dict.fromkeys(splits, urls)
+
+
+def _urls(files: Files, base: str) -> Iterator[str]:
+    """Files, given one by one or as patterns, inside of a folder or URL."""
+    for file in [files] if isinstance(files, (str, os.PathLike)) else files:
+        name = os.fspath(file)
+        inside = not scheme_of(name) and not os.path.isabs(name)
+        yield from _found(f"{base.rstrip('/')}/{name}" if inside and base else name)
+
+
+def _found(path: str) -> list[str]:
+    """The files of a folder or glob pattern; other paths and URLs as they are.
+
+    Raises:
+        StorageError: There are none.
+    """
+    if scheme_of(path):
+        return [path]
+    if os.path.isdir(path):
+        found = sorted(map(str, Path(path).rglob("*.tar")))
+    elif os.path.exists(path) or "{" in path:
+        return [path]
+    else:
+        found = sorted(glob.glob(path, recursive=True))
+    if not found:
+        raise StorageError("no shards there", uri=redacted(path))
+    return found
+
+
+def _split_of(name: str) -> str:
+    """The split that a shard's name tells: the last word of it that is one."""
+    for word in reversed(re.split(r"[^a-z]+", name.lower())):
+        if word in _SPLITS:
+            return _SPLITS[word]
+    return _DEFAULT_SPLIT
