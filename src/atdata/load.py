@@ -47,9 +47,9 @@ class DatasetDict(dict[str, Dataset[Any]]):
     """
 
     def __init__(
-        self, splits: Mapping[str, Dataset[Any]] = {}, *, streaming: bool = False  # noqa: B006
+        self, splits: Mapping[str, Dataset[Any]] | None = None, *, streaming: bool = False
     ) -> None:
-        super().__init__(splits)
+        super().__init__(splits or {})
         self.streaming = streaming
 
     @property
@@ -150,17 +150,13 @@ def load_dataset(
     if index is not None or text.startswith(("@", "at://")):
         splits = {_DEFAULT_SPLIT: _indexed(text, sample_type, index)}
     else:
-        splits = {
-            name: Dataset[sample_type or DictSample](urls)  # type: ignore[misc]
-            for name, urls in _by_split(text, data_files).items()
-        }
+        kind: Any = Dataset[sample_type or DictSample]  # type: ignore[misc]
+        splits = {name: kind(urls) for name, urls in _by_split(text, data_files).items()}
     found = DatasetDict(splits, streaming=streaming)
     return found if split is None else found[split]
 
 
-def _indexed(
-    ref: str, sample_type: type[Any] | None, index: AbstractIndex | None
-) -> Dataset[Any]:
+def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | None) -> Dataset[Any]:
     from atdata.atmosphere import AtmosphereClient, AtmosphereIndex, DatasetLoader
 
     if index is None:
@@ -178,7 +174,7 @@ def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict
     """URLs of the shards of each split, in order."""
     if isinstance(data_files, Mapping):
         return {
-            _SPLITS.get(split, split): [url for url in _urls(files, path)]
+            _SPLITS.get(split, split): list(_urls(files, path))
             for split, files in data_files.items()
         }
     urls = _found(path) if data_files is None else list(_urls(data_files, path))

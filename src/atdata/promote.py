@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from atdata_records import ValidationError
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata.atmosphere.keys import schema_uri
 from atdata.atmosphere.placing import Placed, copy_to, is_public, place_urls, upload
 from atdata.atmosphere.publication import Details, Publication
@@ -23,6 +20,8 @@ from atdata.errors import EntryError
 from atdata.samples.schema import record_cid, to_record
 from atdata.sources import URLSource
 from atdata.stores.base import prefix_for
+from atdata_records import ValidationError
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore, AbstractIndex, IndexEntry

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from atdata_records import formats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata.atmosphere.keys import AtUri, dataset_uri, record_key, schema_uri
 from atdata.errors import UrlError
+from atdata_records import formats
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 

@@ -8,16 +8,15 @@ from collections.abc import Mapping
 from types import EllipsisType
 from typing import IO, Any
 
-from atdata_records import formats
-from atdata_records.ac.foundation.dataset.record import Record
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import validated
 from atdata.atmosphere.repositories import Repositories
 from atdata.atmosphere.session import Session
 from atdata.errors import AuthError, NetworkError
+from atdata_records import formats
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _ENTRYWAY = "https://bsky.social"
 _OURS = {kind.NSID: kind for kind in (Record, SampleSchema)}
@@ -92,9 +91,9 @@ class AtmosphereClient(Repositories):
         return self._active.handle
 
     @property
-    def pds(self) -> str:
-        """Base URL of the account's server; ``AuthError`` when not logged in."""
-        return self._active.pds
+    def base_url(self) -> str | None:
+        """Base URL of the account's server; before a login, of the one that was chosen, if any."""
+        return self._session.pds if self._session else self._base_url
 
     @property
     def _active(self) -> Session:
@@ -213,11 +212,11 @@ class AtmosphereClient(Repositories):
         answer = self._active.call("com.atproto.repo.uploadBlob", data, content_type=mime_type)
         blob = answer.get("blob")
         if not isinstance(blob, dict):
-            raise NetworkError("the server's answer holds no blob", uri=self.pds)
+            raise NetworkError("the server's answer holds no blob", uri=self.base_url)
         return blob
 
     def blob_limit(self) -> int | None:
         """Bytes of the largest blob that the own server takes; None when it does not say."""
-        answer = self._query(self.pds, "com.atproto.server.describeServer")
+        answer = self._query(self._active.pds, "com.atproto.server.describeServer")
         limit = answer.get("blobUploadLimit")
         return limit if isinstance(limit, int) else None

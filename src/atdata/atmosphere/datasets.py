@@ -8,9 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata._protocols import AbstractDataStore
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.loading import open_dataset, shard_urls
@@ -22,6 +19,8 @@ from atdata.errors import EntryError, EntryNotFound, RecordError
 from atdata.samples.schema import record_cid
 from atdata.shards.manifest import ShardInfo
 from atdata.sources import URLSource
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
@@ -274,9 +273,7 @@ class DatasetLoader:
         """The metadata, or None."""
         return metadata_of(self.get_record(uri))
 
-    def to_dataset(
-        self, uri: str | AtUri, sample_type: type[Any] | None = None
-    ) -> Dataset[Any]:
+    def to_dataset(self, uri: str | AtUri, sample_type: type[Any] | None = None) -> Dataset[Any]:
         """The dataset; every shard is checked against its digest while it is read.
 
         Args:

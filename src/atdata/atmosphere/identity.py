@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from atdata_records import formats
-
 from atdata._extras import require
 from atdata.errors import AddressRefused, NetworkError, UrlError, XrpcError
+from atdata_records import formats
 
 if TYPE_CHECKING:
     from atdata.atmosphere.xrpc import Reader
@@ -69,6 +68,22 @@ class Resolver:
         if actor not in self._known:
             self._known[actor] = self._look_up(actor)
         return self._known[actor]
+
+    def look_up_again(self, did: str) -> Identity:
+        """The identity of a DID as it is now, with its handle when both directions agree.
+
+        Raises:
+            UrlError: The DID's document can't be used.
+            NetworkError: It can't be fetched.
+        """
+        document = self._document(did)
+        handle = next(iter(_handles(document)), None)
+        try:
+            agreed = handle is not None and self._did_of(handle) == did
+        except NetworkError:
+            agreed = False
+        self._known[did] = Identity(did, _pds_of(document, did), handle if agreed else None)
+        return self._known[did]
 
     def _look_up(self, actor: str) -> Identity:
         if formats.is_did(actor):
@@ -162,6 +177,11 @@ def _origin(url: str, did: str) -> str:
     if not parts.hostname or not (secure or chosen) or parts.path.strip("/") or "@" in parts.netloc:
         raise AddressRefused(f"the document of {did} names no https server but {url!r}")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _handles(document: dict[str, Any]) -> list[str]:
+    names = (name.removeprefix("at://") for name in _strings(document.get("alsoKnownAs")))
+    return [name for name in names if formats.is_handle(name)]
 
 
 def _strings(value: Any) -> list[str]:

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from atdata_records.ac.foundation.dataset.record import Record
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata._protocols import AbstractDataStore
 from atdata.atmosphere.datasets import DatasetLoader, DatasetPublisher, metadata_of
 from atdata.atmosphere.loading import shard_urls
@@ -16,6 +13,8 @@ from atdata.atmosphere.records import StoredRecord, readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
 from atdata.samples.schema import from_record
 from atdata.shards.manifest import ShardInfo
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient

@@ -10,11 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from atdata.errors import UrlError
 from atdata_records import formats
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
-from atdata.errors import UrlError
 
 _MAX_KEY = 512  # bytes; the record key rule of the AT Protocol
 _ESCAPED = re.compile(r"[^a-zA-Z0-9_.:-]")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata._protocols import DataSource
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
@@ -15,6 +12,8 @@ from atdata.dataset import Dataset
 from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
 from atdata.samples.schema import from_record, record_cid
 from atdata.sources import BlobSource, URLSource, VerifiedSource
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.atmosphere.repositories import Repositories
@@ -73,9 +72,7 @@ def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[s
     if isinstance(storage, UrlStorage):
         return list(storage.urls)
     if isinstance(storage, BlobStorage):
-        return [
-            repositories.get_blob_url(uri.authority, str(blob.ref)) for blob in storage.blobs
-        ]
+        return [repositories.get_blob_url(uri.authority, str(blob.ref)) for blob in storage.blobs]
     raise RecordError(
         "the dataset is stored in a way that is not known here",
         uri=str(uri),

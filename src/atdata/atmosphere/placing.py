@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
-
-from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 
 from atdata._protocols import AbstractDataStore, DataSource
 from atdata.errors import EntryError, UrlError
@@ -19,6 +17,7 @@ from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources.schemes import redacted
 from atdata.stores.base import prefix_for
 from atdata.stores.pds import PDSBlobStore
+from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
@@ -142,7 +141,7 @@ def place(
         urls = urls_of(ds.source)
         if all(map(is_public, urls)):
             return place_urls(urls)
-        store = PDSBlobStore(client)
+        store = cast("AbstractDataStore", PDSBlobStore(client))
     where = prefix_for(name) if prefix is None else prefix
     return _placed(store, store.write_shards(ds, prefix=where, **store_options))
 

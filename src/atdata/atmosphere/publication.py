@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from atdata_records import ValidationError
-from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
-
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.placing import Placed
 from atdata.atmosphere.records import StoredRecord, now, settle
@@ -22,6 +19,8 @@ from atdata.errors import EntryConflict, RecordError
 from atdata.local.metadata import metadata_text
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata.sources.braces import expand
+from atdata_records import ValidationError
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
@@ -118,19 +117,19 @@ class Publication:
             if self.replace:
                 return None
             raise
-        if self.shards is not None and current.content_cid not in (None, self._content(self.shards)):
+        if self.shards is not None and current.content_cid not in (
+            None,
+            self._content(self.shards),
+        ):
             self._check_replace()
         return current
 
     def _placed(self, current: Record | None) -> Placed:
-        there = (
-            self.may_stay
-            and self.shards is not None
-            and current is not None
-            and isinstance(current.storage, BlobStorage)
-            and current.content_cid == self._content(self.shards)
-        )
-        return Placed(current.storage, self.shards) if there and current else self.place()
+        if self.may_stay and self.shards is not None and current is not None:
+            same = current.content_cid == self._content(self.shards)
+            if same and isinstance(current.storage, BlobStorage):
+                return Placed(current.storage, self.shards)
+        return self.place()
 
     def _wanted(self, current: Record | None, placed: Placed) -> Record:
         said = self._facts(placed) | self.details.members()

@@ -7,31 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
-
-from atdata_records import ValidationError
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import NetworkError, RecordError, XrpcError
+from atdata_records import ValidationError
+from atdata_records.base import Record as RecordKind
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
     from atdata.atmosphere.repositories import Repositories
 
 _ATTEMPTS = 4
-
-
-class RecordKind(Protocol):
-    """A generated record class, as far as this module uses it."""
-
-    NSID: str
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any], /) -> Self: ...
-
-    def to_dict(self) -> dict[str, Any]: ...
-
-    def cid(self) -> str: ...
 
 
 K = TypeVar("K", bound=RecordKind)

@@ -7,15 +7,14 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from atdata_records import cid as cids
-from atdata_records.ac.foundation.dataset.record import Record
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata.atmosphere.identity import Identity, Resolver
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.xrpc import Reader
 from atdata.errors import AuthError, DigestMismatch, EntryNotFound, NetworkError, XrpcError
+from atdata_records import cid as cids
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _PAGE = 100  # the most that listRecords gives at once
 _MAX_PAGES = 10_000  # a server that pages for longer is not listing, but holding us up
@@ -47,7 +46,9 @@ class Repositories:
         if self._own and actor in (None, self._own.did, self._own.handle):
             return self._own
         if actor is None:
-            raise AuthError("not logged in", hint="Call login(handle, app_password), or name a repo.")
+            raise AuthError(
+                "not logged in", hint="Call login(handle, app_password), or name a repo."
+            )
         return self._resolver.resolve(actor)
 
     def is_chosen(self, pds: str) -> bool:

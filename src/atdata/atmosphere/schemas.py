@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now, readable, settle
 from atdata.errors import SchemaConflict, SchemaNotFound
@@ -13,6 +11,7 @@ from atdata.local.schema import difference, document_text
 from atdata.local.versions import next_version
 from atdata.samples import DictSample
 from atdata.samples.schema import canonical_text, record_cid, schema_document, to_record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient

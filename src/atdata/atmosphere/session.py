@@ -6,6 +6,7 @@ only: its own models add members to them, which would change a record's CID.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
@@ -24,7 +25,9 @@ class Session:
     def __init__(self, pds: str | None) -> None:
         sdk = require("atproto_client", extra="atmosphere")
         request = require("atproto_client.request", extra="atmosphere")
-        self._sdk = sdk.Client(pds, request=request.Request(timeout=_SECONDS))
+        connections = request.Request(timeout=_SECONDS)
+        self._sdk = sdk.Client(pds, request=connections)
+        weakref.finalize(self, connections.close)
 
     @classmethod
     def create(cls, pds: str, identifier: str, password: str) -> Session:
@@ -60,10 +63,12 @@ class Session:
 
     @property
     def did(self) -> str:
+        """DID of the account."""
         return str(self._sdk._session.did)
 
     @property
     def handle(self) -> str:
+        """Handle of the account."""
         return str(self._sdk._session.handle)
 
     @property

@@ -7,13 +7,12 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from atdata.errors import EntryError, RecordError
+from atdata.shards.manifest import ShardInfo, content_cid
 from atdata_records import Blob, Link, ValidationError
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record
-
-from atdata.errors import EntryError, RecordError
-from atdata.shards.manifest import ShardInfo, content_cid
 
 if TYPE_CHECKING:
     from atdata.atmosphere.repositories import Repositories
@@ -96,10 +95,10 @@ def _check_blobs(storage: BlobStorage, infos: Sequence[ShardInfo]) -> None:
 
 def _parsed(data: bytes) -> list[Shard]:
     try:
-        rows = json.loads(data)
-        if not isinstance(rows, list):
-            raise RecordError("the manifest is not a list", path="$.manifest")
-        return [Shard.from_dict(row) for row in rows]
+        # Something else than a list has no rows, or rows that are no shards.
+        return [Shard.from_dict(row) for row in json.loads(data)]
+    except TypeError as error:
+        raise RecordError("the manifest is not a list", path="$.manifest") from error
     except (ValidationError, ValueError, RecursionError) as error:
         raise RecordError(f"the manifest is damaged: {error}", path="$.manifest") from error
 

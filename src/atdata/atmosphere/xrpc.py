@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ class Reader:
         httpx = require("httpx", extra="atmosphere")
         if self._client is None:
             self._client = http_client(untrusted=self._is_untrusted)
+            weakref.finalize(self, self._client.close)
         try:
             with self._client.stream("GET", url, params=params) as answer:
                 body = _bounded(answer, url, max_bytes)
@@ -51,9 +53,10 @@ class Reader:
 
     def get_json(self, url: str, params: Mapping[str, str | int] | None = None) -> dict[str, Any]:
         """The JSON object of one answer; errors as in ``get``."""
+        body = self.get(url, params)
         try:
-            value = json.loads(self.get(url, params))
-        except ValueError as error:
+            value = json.loads(body)
+        except (ValueError, RecursionError) as error:
             raise NetworkError("the answer is not JSON", uri=url) from error
         if not isinstance(value, dict):
             raise NetworkError("the answer is not a JSON object", uri=url)
@@ -64,7 +67,7 @@ def _refusal(status: int, body: bytes, url: str) -> XrpcError:
     """The error that an answer with an error status stands for."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         said = {}

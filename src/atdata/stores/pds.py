@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
-from atdata_records import ValidationError
-from atdata_records import cid as cids
-from atdata_records.ac.foundation.dataset.record import BlobStorage
-
 from atdata._protocols import DataSource
 from atdata.errors import DigestMismatch, StorageError, XrpcError
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources import URLSource, VerifiedSource
 from atdata.stores.base import ShardStore
+from atdata_records import ValidationError
+from atdata_records.ac.foundation.dataset.record import BlobStorage
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
