@@ -11,6 +11,7 @@
     ├── ShardError              (ValueError)     a file that is not a sound shard
     │   └── DigestMismatch                       bytes that are not the ones promised
     ├── ShardNotFound           (KeyError)       a source has no such shard
+    ├── ManifestError           (ValueError)     a dataset.json that can't be used
     ├── EntryError              (ValueError)     an index entry can't be used as asked
     │   └── EntryConflict                        the name stands for other data already
     ├── EntryNotFound           (KeyError)
@@ -40,8 +41,10 @@ class AtdataError(Exception):
         place: Where, by name: ``uri``, ``shard``, ``member``, ``offset`` (bytes from the
             start of the shard), ``path`` (inside a record or sample). Each becomes an
             attribute and a part of the text; one that is None is left out.
+        code: A name for programs, such as ``"TAR_TRUNCATED"``; empty when nobody tells apart.
     """
 
+    code: str = ""
     hint: str | None
     uri: str | None
     shard: str | None
@@ -59,8 +62,11 @@ class AtdataError(Exception):
         member: str | None = None,
         offset: int | None = None,
         path: str | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message)
+        if code is not None:
+            self.code = code
         self.message = message
         self.hint = hint
         self.uri = uri
@@ -82,7 +88,8 @@ class AtdataError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only places would be lost between worker processes otherwise.
-        return _rebuild, (type(self), self.message, {"hint": self.hint, **self.place()})
+        known = {"hint": self.hint, "code": self.code or None, **self.place()}
+        return _rebuild, (type(self), self.message, known)
 
 
 def _rebuild(kind: type[AtdataError], message: str, place: dict[str, Any]) -> AtdataError:
@@ -110,7 +117,13 @@ class SampleError(AtdataError, ValueError):
 
 
 class ShardError(AtdataError, ValueError):
-    """A file that is not a sound WebDataset shard."""
+    """A file that is not a sound WebDataset shard.
+
+    ``resume`` is the offset from which a reader who wants to see all that is wrong may walk on;
+    None when there is no telling where the next member starts.
+    """
+
+    resume: int | None = None
 
 
 class DigestMismatch(ShardError):
@@ -119,6 +132,10 @@ class DigestMismatch(ShardError):
 
 class ShardNotFound(AtdataError, KeyError):
     """A data source has no shard of this name."""
+
+
+class ManifestError(AtdataError, ValueError):
+    """A ``dataset.json`` that is not one, or says what can't be."""
 
 
 class EntryError(AtdataError, ValueError):

@@ -30,7 +30,7 @@ def split_name(raw: bytes) -> tuple[str, str]:
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise ShardError("the member's name is not UTF-8") from None
+        raise ShardError("the member's name is not UTF-8", code="NAME_UNSAFE") from None
     return _split(name)
 
 
@@ -70,17 +70,17 @@ def _fields(encoded: bytes, name: str) -> tuple[bytes, bytes]:
 def _split(name: str) -> tuple[str, str]:
     parts = name.split("/")
     stem, dot, extension = parts[-1].partition(".")
-    problem = None
+    problem, code = None, "NAME_UNSAFE"
     if _CONTROL.search(name):
         problem = "holds a control character or backslash"
     elif "" in parts or "." in parts or ".." in parts:
         problem = "is not a plain relative path"
     elif _META.match(name) or (stem.startswith("__") and stem.endswith("__")):
-        problem = "is reserved: WebDataset readers skip names like __this__"
+        problem, code = "is reserved: WebDataset readers skip names like __this__", "NAME_RESERVED"
     elif not stem:
-        problem = "has no key before its first dot"
+        problem, code = "has no key before its first dot", "NAME_HIDDEN"
     elif not (dot and extension):
-        problem = "has no extension"
+        problem, code = "has no extension", "NAME_NO_EXTENSION"
     if problem:
-        raise ShardError(f"the member's name {problem}", member=repr(name))
+        raise ShardError(f"the member's name {problem}", member=repr(name), code=code)
     return name[: len(name) - len(extension) - 1], extension

@@ -24,6 +24,7 @@ BLOCK = 512
 END = bytes(2 * BLOCK)
 PADS = tuple(bytes(n) for n in range(BLOCK))  # zeros that fill a payload's last block
 MAX_PAYLOAD = 2**32  # the longest value that msgpack can say
+SKIPPED = memoryview(b"")  # stands for a payload that was too long to gather
 
 _MAX_PAX = 4096
 _MAX_PADDING = 1 << 20  # zero bytes allowed after the end; tar itself pads to 10 KiB
@@ -41,28 +42,36 @@ _KINDS = {
     b"K": "a long link name of GNU tar",
     b"S": "a sparse file",
 }
+_WITHOUT_PAYLOAD = b"123456S"
+_TRUNCATED = "the file is truncated: fetch or write it again"
 _HINT = "write shards with atdata or webdataset, or with: tar --format=ustar"
 
 Member = tuple[str, str, int, memoryview]
 """Key, extension, offset of the header from the start of the shard, payload."""
 
 
-def walk(window: Window) -> Iterator[Member]:
+def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Iterator[Member]:
     """Every member of a shard, in order; payloads are views of the window's bytes.
+
+    Args:
+        window: The bytes.
+        position: Where in the window to begin: at a header.
+        gather: Payloads longer than this that are not at hand are passed over without being
+            held in memory; ``SKIPPED`` stands for them.
 
     Raises:
         ShardError: The archive is damaged, truncated, or holds anything but plain files.
-            Members before the damage have been yielded by then.
+            Members before the damage have been yielded by then. ``code`` says what it is, and
+            ``resume`` where a walk may go on, if it may.
     """
     data, view, end, start = window.state()
-    position = 0
     pax = False
     while True:
         if end - position < BLOCK:
             position = window.refill(position, BLOCK)
             data, view, end, start = window.state()
             if end - position < BLOCK:
-                raise _broken(window, start + position, *_no_end(start + end))
+                raise _no_end(window, start + position, start + end)
         block = data[position : position + BLOCK]
         if not block[0]:
             return _finish(window, position, pax)
@@ -70,23 +79,25 @@ def walk(window: Window) -> Iterator[Member]:
             kind, raw, size = parse_header(block)
             key, extension = split_name(raw) if kind == b"0" else ("", "")
         except ShardError as error:
-            raise _placed(error, window, start + position) from None
+            raise _placed(error, window, start + position, block) from None
         body = BLOCK + size
         pad = -size % BLOCK
         if end - position < body + pad:
+            if size > gather and kind == b"0":
+                offset = start + position
+                position = _pass_over(window, position, size, f"{key}.{extension}")
+                data, view, end, start = window.state()
+                yield key, extension, offset, SKIPPED
+                pax = False
+                continue
             position = window.refill(position, body + pad)
             data, view, end, start = window.state()
             if end - position < body + pad:
-                raise _broken(
-                    window,
-                    start + position,
-                    f"the shard ends inside a member: {size} bytes announced, "
-                    f"{max(0, end - position - BLOCK)} there",
-                    "the file is truncated: fetch or write it again",
-                )
+                there = max(0, end - position - BLOCK)
+                raise _cut_off(window, start + position, size, there)
         stop = position + body
         if pad and data[stop : stop + pad] != PADS[pad]:
-            raise _broken(window, start + stop, "bytes after a member that should be zero", None)
+            raise _bad_padding(window, start + stop, pad, f"{key}.{extension}")
         if kind == b"0":
             yield key, extension, start + position, view[position + BLOCK : stop]
             pax = False
@@ -108,12 +119,15 @@ def parse_header(block: bytes) -> tuple[bytes, bytes, int]:
         raise ShardError(
             "this is not a tar header, or a damaged one: its checksum is wrong",
             hint="if the file should be a shard, fetch or write it again",
+            code="TAR_BAD_CHECKSUM",
         )
     kind, prefix = _fixed(block[156:])
     size = _octal(block[124:136])
     name = block[:100].rstrip(b"\0")
     if size > MAX_PAYLOAD:
-        raise ShardError(f"a member announces {size} bytes; the limit is {MAX_PAYLOAD}")
+        raise ShardError(
+            f"a member announces {size} bytes; the limit is {MAX_PAYLOAD}", code="TAR_TOO_LARGE"
+        )
     return kind, (prefix + b"/" + name if prefix else name), size
 
 
@@ -156,7 +170,7 @@ def _adler(field: bytes) -> int:
 def _octal(field: bytes) -> int:
     match = _OCTAL.fullmatch(field)
     if match is None:
-        raise ShardError("a number in a tar header is not octal", hint=_HINT)
+        raise ShardError("a number in a tar header is not octal", hint=_HINT, code="TAR_BAD_NUMBER")
     return int(match[1], 8)
 
 
@@ -164,13 +178,21 @@ def _octal(field: bytes) -> int:
 def _fixed(tail: bytes) -> tuple[bytes, bytes]:
     """Kind and name prefix, from the part of a header that hardly varies: bytes 156 to 511."""
     if tail[101:109] != b"ustar\x0000":
-        raise ShardError("a header that is not of the POSIX ustar format", hint=_HINT)
+        raise ShardError(
+            "a header that is not of the POSIX ustar format", hint=_HINT, code="TAR_NOT_USTAR"
+        )
     kind = b"0" if tail[:1] == b"\0" else tail[:1]
     if kind not in (b"0", b"x"):
         what = _KINDS.get(kind, f"of an unknown kind {kind!r}")
-        raise ShardError(f"a member that is {what}; shards hold plain files only", hint=_HINT)
+        raise ShardError(
+            f"a member that is {what}; shards hold plain files only",
+            hint=_HINT,
+            code="TAR_MEMBER_KIND",
+        )
     if tail[1:101].strip(b"\0") or tail[344:].strip(b"\0"):
-        raise ShardError("a plain file whose header names a link", hint=_HINT)
+        raise ShardError(
+            "a plain file whose header names a link", hint=_HINT, code="TAR_MEMBER_KIND"
+        )
     return kind, tail[189:344].rstrip(b"\0")
 
 
@@ -182,7 +204,11 @@ def _check_pax(window: Window, offset: int, payload: bytes, after_pax: bool) -> 
             break
         position = match.end()
     if position != len(payload) or not payload:
-        raise _broken(window, offset, "a pax record of something else than times", _HINT)
+        error = _broken(
+            window, offset, "TAR_PAX", "a pax record of something else than times", _HINT
+        )
+        error.resume = offset + member_size(len(payload))
+        raise error
 
 
 def _finish(window: Window, position: int, pax: bool) -> None:
@@ -190,7 +216,7 @@ def _finish(window: Window, position: int, pax: bool) -> None:
     _, _, _, start = window.state()
     offset = start + position
     if pax:
-        raise _broken(window, offset, "the archive ends after a pax record", None)
+        raise _broken(window, offset, "TAR_PAX", "the archive ends after a pax record", None)
     seen = 0
     while True:
         position = window.refill(position, 1)
@@ -202,27 +228,66 @@ def _finish(window: Window, position: int, pax: bool) -> None:
             raise _broken(
                 window,
                 start + position + len(rest) - len(rest.lstrip(b"\0")),
+                "TAR_AFTER_END",
                 "data behind the end of the archive",
                 "two shards glued together, or a damaged one: fetch or write it again",
             )
         seen += len(rest)
         position += len(rest)
         if seen > _MAX_PADDING:
-            raise _broken(window, start + position, "endless zeros behind the archive", None)
+            message = "endless zeros behind the archive"
+            raise _broken(window, start + position, "TAR_AFTER_END", message, None)
     if seen < len(END):
-        raise _broken(window, offset, *_no_end(start + end))
+        raise _no_end(window, offset, start + end)
 
 
-def _no_end(size: int) -> tuple[str, str]:
+def _pass_over(window: Window, position: int, size: int, member: str) -> int:
+    """Skip a member whose payload is not gathered; the position of what follows it."""
+    *_, start = window.state()
+    offset, pad = start + position, -size % BLOCK
+    position = window.skip(position, BLOCK + size)
+    *_, start = window.state()
+    there = start + position - offset - BLOCK
+    position = window.refill(position, pad)
+    data, _, end, start = window.state()
+    if there < size or end - position < pad:
+        raise _cut_off(window, offset, size, max(0, there))
+    if data[position : position + pad] != PADS[pad]:
+        raise _bad_padding(window, start + position, pad, member)
+    return position + pad
+
+
+def _no_end(window: Window, offset: int, size: int) -> ShardError:
     if not size:
-        return "the file is empty", "fetch or write it again"
-    return "the shard has no end of archive", "the file is truncated: fetch or write it again"
+        message, hint = "the file is empty", "fetch or write it again"
+        return _broken(window, offset, "TAR_EMPTY", message, hint)
+    message, hint = "the shard has no end of archive", _TRUNCATED
+    return _broken(window, offset, "TAR_NO_END", message, hint)
 
 
-def _broken(window: Window, offset: int, message: str, hint: str | None) -> ShardError:
-    return ShardError(message, hint=hint, shard=window.shard, offset=offset)
+def _cut_off(window: Window, offset: int, size: int, there: int) -> ShardError:
+    message = f"the shard ends inside a member: {size} bytes announced, {there} there"
+    return _broken(window, offset, "TAR_TRUNCATED", message, _TRUNCATED)
 
 
-def _placed(error: ShardError, window: Window, offset: int) -> ShardError:
+def _bad_padding(window: Window, offset: int, pad: int, member: str) -> ShardError:
+    message = "bytes after a member that should be zero"
+    error = _broken(window, offset, "TAR_PADDING", message, None)
+    error.member, error.resume = member, offset + pad
+    return error
+
+
+def _broken(window: Window, offset: int, code: str, message: str, hint: str | None) -> ShardError:
+    return ShardError(message, hint=hint, shard=window.shard, offset=offset, code=code)
+
+
+def _placed(error: ShardError, window: Window, offset: int, block: bytes) -> ShardError:
     error.shard, error.offset = window.shard, offset
+    # The size of a member is to be believed when its header's checksum was right; links and
+    # their like have no payload whatever their size field says, so it has to be zero.
+    size = _OCTAL.fullmatch(block[124:136])
+    if error.code.startswith("NAME_") or (error.code == "TAR_MEMBER_KIND" and size):
+        length = int(size[1], 8) if size else 0
+        if length <= MAX_PAYLOAD and (not length or block[156:157] not in _WITHOUT_PAYLOAD):
+            error.resume = offset + member_size(length)
     return error

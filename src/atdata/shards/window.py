@@ -61,6 +61,19 @@ class Window:
         self._view = memoryview(self._data)
         return 0
 
+    def skip(self, position: int, count: int) -> int:
+        """Pass over bytes without keeping them; the position behind them, or of the shard's end."""
+        missing = count - (len(self._view) - position)
+        if missing <= 0 or self._stream is None:
+            return min(position + count, len(self._view))
+        self._start += len(self._view)
+        self._data = b""
+        self._view = memoryview(b"")
+        while missing and (part := self._read(min(CHUNK, missing))):
+            missing -= len(part)
+            self._start += len(part)
+        return 0
+
     def _read(self, size: int) -> bytes:
         assert self._stream is not None  # noqa: S101 - refill has looked
         try:
