@@ -1,0 +1,180 @@
+"""What the AppView knows, in SQLite or PostgreSQL behind one small protocol.
+
+Statements are written once, in the SQL that both speak, with ``?`` for parameters. Where the two
+differ (text search, numbering rows), a database says how it does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+Parameters: TypeAlias = Sequence[Any]
+
+
+class Text(NamedTuple):
+    """What of a dataset can be found by its words, the weightiest first."""
+
+    name: str
+    tags: str
+    description: str
+
+
+class Match(NamedTuple):
+    """How a database finds datasets by words, as parts of a SELECT.
+
+    Attributes:
+        join: Joins ``datasets d`` with its index of words.
+        where: Holds for datasets that match.
+        rank: A number; smaller is better.
+        parameters: For the one ``?`` of each ``rank`` and ``where``.
+    """
+
+    join: str
+    where: str
+    rank: str
+    words: str
+
+
+class Transaction(Protocol):
+    """Statements that take effect together, or not at all."""
+
+    def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Run one statement; its rows, if it gives any."""
+        ...
+
+    def put_text(self, dataset: int, text: Text) -> None:
+        """Make a dataset findable by these words, and no others."""
+        ...
+
+    def drop_text(self, dataset: int) -> None:
+        """Make a dataset not findable by words."""
+        ...
+
+
+class Database(Protocol):
+    """Where the AppView keeps what it knows. Safe to share between threads."""
+
+    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """The rows of one SELECT."""
+        ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction: committed at the end of the block, undone when that raises."""
+        ...
+
+    def match(self, words: Sequence[str]) -> Match:
+        """How to find the datasets that hold words beginning with each of these."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS sources (
+    url TEXT PRIMARY KEY,
+    position BIGINT NOT NULL,
+    listed INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS repos (
+    did TEXT PRIMARY KEY,
+    handle TEXT,
+    pds TEXT,
+    status TEXT NOT NULL DEFAULT 'active',
+    rev TEXT NOT NULL DEFAULT '',
+    needs_history INTEGER NOT NULL DEFAULT 1,
+    needs_identity INTEGER NOT NULL DEFAULT 1,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due DOUBLE PRECISION NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS repos_to_do ON repos (due) WHERE needs_history + needs_identity > 0;
+CREATE INDEX IF NOT EXISTS repos_by_handle ON repos (handle);
+
+CREATE TABLE IF NOT EXISTS datasets (
+    id {number},
+    did TEXT NOT NULL,
+    rkey TEXT NOT NULL,
+    rev TEXT NOT NULL,
+    cid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    license TEXT,
+    schema_ref TEXT NOT NULL,
+    schema_cid TEXT,
+    value TEXT NOT NULL,
+    indexed_at TEXT NOT NULL,
+    visible INTEGER NOT NULL,
+    UNIQUE (did, rkey)
+);
+CREATE INDEX IF NOT EXISTS datasets_by_author ON datasets (did, id);
+CREATE INDEX IF NOT EXISTS datasets_by_schema ON datasets (schema_ref, id);
+CREATE INDEX IF NOT EXISTS datasets_by_schema_cid ON datasets (schema_cid, id);
+CREATE INDEX IF NOT EXISTS datasets_by_license ON datasets (license, id);
+
+CREATE TABLE IF NOT EXISTS tags (
+    tag TEXT NOT NULL,
+    dataset BIGINT NOT NULL REFERENCES datasets (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, dataset)
+);
+CREATE INDEX IF NOT EXISTS tags_by_dataset ON tags (dataset);
+
+CREATE TABLE IF NOT EXISTS schemas (
+    id {number},
+    did TEXT NOT NULL,
+    rkey TEXT NOT NULL,
+    rev TEXT NOT NULL,
+    cid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    schema_cid TEXT NOT NULL,
+    value TEXT NOT NULL,
+    indexed_at TEXT NOT NULL,
+    visible INTEGER NOT NULL,
+    UNIQUE (did, rkey)
+);
+CREATE INDEX IF NOT EXISTS schemas_by_name ON schemas (did, name);
+CREATE INDEX IF NOT EXISTS schemas_by_cid ON schemas (schema_cid);
+
+CREATE TABLE IF NOT EXISTS refused (
+    did TEXT NOT NULL,
+    collection TEXT NOT NULL,
+    rkey TEXT NOT NULL,
+    rev TEXT NOT NULL,
+    cid TEXT NOT NULL,
+    value TEXT NOT NULL,
+    issues TEXT NOT NULL,
+    indexed_at TEXT NOT NULL,
+    PRIMARY KEY (did, collection, rkey)
+);
+
+CREATE TABLE IF NOT EXISTS takedowns (subject TEXT PRIMARY KEY, reason TEXT NOT NULL);
+"""
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script that holds no ``;`` elsewhere."""
+    return (part for part in script.split(";") if part.strip())
+
+
+def open_database(where: str | Path) -> Database:
+    """Open a database, and make its tables when they are missing.
+
+    Args:
+        where: Path of an SQLite file, or a ``postgresql://`` URL.
+
+    Raises:
+        MissingExtra: PostgreSQL, and its driver is not installed.
+        StorageError: It can't be opened.
+    """
+    if str(where).startswith(("postgresql://", "postgres://")):
+        from atdata.appview.postgres import PostgresDatabase
+
+        return PostgresDatabase(str(where))
+    from atdata.appview.sqlite import SqliteDatabase
+
+    return SqliteDatabase(Path(where))

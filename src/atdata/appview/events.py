@@ -1,0 +1,86 @@
+"""What can happen in the network, as far as the AppView cares.
+
+Every way of hearing of it (firehose, Jetstream, listings) gives these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+COLLECTIONS: Final = (Record.NSID, SampleSchema.NSID)
+"""The record types that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One record written or deleted.
+
+    Attributes:
+        collection: Its type; one of ``COLLECTIONS``.
+        rkey: Its key.
+        cid: CID of its content; None when it was deleted.
+        content: Its content, as DAG-CBOR or in JSON shape; None when it was deleted.
+    """
+
+    collection: str
+    rkey: str
+    cid: str | None = None
+    content: bytes | dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A repository's new state.
+
+    Attributes:
+        did: The repository.
+        rev: Its revision; later ones are greater.
+        writes: What changed, of the record types that are kept.
+    """
+
+    did: str
+    rev: str
+    writes: tuple[Write, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A repository changed in a way that the event does not tell: it must be read again."""
+
+    did: str
+    rev: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """An account is active again, or no longer: deactivated, taken down, deleted, …"""
+
+    did: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChange:
+    """An account's handle or server may have changed."""
+
+    did: str
+
+
+Happening: TypeAlias = Commit | Gap | AccountChange | IdentityChange
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message of a stream.
+
+    Attributes:
+        position: Where the stream goes on after it.
+        what: What happened; None when it is nothing that is kept.
+    """
+
+    position: int
+    what: Happening | None

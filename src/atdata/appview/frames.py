@@ -1,0 +1,146 @@
+"""The frames of ``com.atproto.sync.subscribeRepos``, read without trust.
+
+A frame is two DAG-CBOR values. A commit carries the records that it wrote as a CAR file, whose
+blocks are checked against their CIDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, Self
+
+from atdata._extras import require
+from atdata.appview.events import (
+    COLLECTIONS,
+    AccountChange,
+    Commit,
+    Event,
+    Gap,
+    Happening,
+    IdentityChange,
+    Write,
+)
+from atdata.errors import NetworkError
+from atdata_records import cid, formats
+
+_CID = 36  # bytes of a binary CIDv1 with sha2-256
+
+
+class FrameError(NetworkError):
+    """A frame that can't be read, or by which the server ends the stream.
+
+    ``code`` is the server's name for the reason, such as ``"FutureCursor"``; empty otherwise.
+    """
+
+    code: str = ""
+
+    @classmethod
+    def told(cls, code: object) -> Self:
+        """The error that the server named."""
+        error = cls(f"the server ends the stream: {code!s:.100}")
+        error.code = str(code)
+        return error
+
+
+def read_frame(data: bytes) -> Event | None:
+    """The event of one frame; None for one that carries none.
+
+    Raises:
+        FrameError: It can't be read, or tells of an error.
+    """
+    decode = require("libipld", extra="appview").decode_dag_cbor_multi
+    try:
+        header, body = decode(data)
+        if header["op"] != 1:
+            raise FrameError.told(body.get("error"))
+        return _event(header["t"], body)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FrameError(f"the server sent a frame that can't be read: {error}") from error
+
+
+def _event(kind: str, body: dict[str, Any]) -> Event | None:
+    if kind == "#info":
+        if body.get("name") == "OutdatedCursor":
+            raise FrameError.told("OutdatedCursor")
+        return None
+    return Event(_typed(body["seq"], int), _happening(kind, body))
+
+
+def _happening(kind: str, body: dict[str, Any]) -> Happening | None:
+    if kind == "#commit":
+        return _commit(body)
+    if kind not in ("#account", "#identity", "#sync"):
+        return None
+    did = _did(body["did"])
+    if kind == "#account":
+        status = "active" if body["active"] is True else body.get("status") or "inactive"
+        return AccountChange(did, _typed(status, str)[:100])
+    return IdentityChange(did) if kind == "#identity" else Gap(did, _rev(body["rev"]))
+
+
+def _commit(body: dict[str, Any]) -> Commit | Gap | None:
+    kept = []
+    for op in body["ops"]:
+        collection, _, rkey = op["path"].partition("/")
+        if collection in COLLECTIONS and formats.is_record_key(rkey):
+            kept.append((collection, rkey, op))
+    if body.get("tooBig") is True:
+        return Gap(_did(body["repo"]), _rev(body["rev"]))
+    if not kept:
+        return None
+    blocks = dict(_blocks(body["blocks"]))
+    writes = []
+    for collection, rkey, op in kept:
+        if op["action"] == "delete":
+            writes.append(Write(collection, rkey))
+        elif op["cid"] in blocks:
+            name = cid.from_bytes(op["cid"])
+            writes.append(Write(collection, rkey, name, blocks[op["cid"]]))
+        else:
+            return Gap(_did(body["repo"]), _rev(body["rev"]))
+    return Commit(_did(body["repo"]), _rev(body["rev"]), tuple(writes))
+
+
+def _blocks(car: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """CID and bytes of the blocks of a CAR file (version 1); only those that match are given."""
+    size, at = _varint(car, 0)
+    at += size
+    while at < len(car):
+        size, at = _varint(car, at)
+        name, data = car[at : at + _CID], car[at + _CID : at + size]
+        at += size
+        if at > len(car):
+            raise ValueError("a block ends beyond the CAR file")
+        if sha256(data).digest() == name[4:]:
+            yield name, data
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 63:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+    raise ValueError("a length that has no end")
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} where a {kind.__name__} was expected")
+    return value
+
+
+def _did(value: Any) -> str:
+    if not (isinstance(value, str) and formats.is_did(value)):
+        raise ValueError(f"{value!r:.80} is no DID")
+    return value
+
+
+def _rev(value: Any) -> str:
+    if not (isinstance(value, str) and formats.is_tid(value)):
+        raise ValueError(f"{value!r:.80} is no revision")
+    return value

@@ -1,0 +1,55 @@
+"""The messages of Jetstream: the firehose as JSON, for those who can't read all of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from atdata.appview.events import (
+    COLLECTIONS,
+    AccountChange,
+    Commit,
+    Event,
+    Happening,
+    IdentityChange,
+    Write,
+)
+from atdata.appview.frames import FrameError
+from atdata_records import formats
+
+
+def read_message(text: str | bytes) -> Event:
+    """The event of one message.
+
+    Raises:
+        FrameError: It can't be read.
+    """
+    try:
+        message = json.loads(text)
+        did = message["did"]
+        if not formats.is_did(did):
+            raise ValueError(f"{did!r:.80} is no DID")
+        return Event(int(message["time_us"]), _happening(did, message))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FrameError(f"the server sent a message that can't be read: {error}") from error
+
+
+def _happening(did: str, message: dict[str, Any]) -> Happening | None:
+    kind = message.get("kind")
+    if kind == "identity":
+        return IdentityChange(did)
+    if kind == "account":
+        account = message["account"]
+        active = account["active"] is True
+        return AccountChange(did, "active" if active else str(account.get("status") or "inactive"))
+    if kind != "commit":
+        return None
+    commit = message["commit"]
+    collection, rkey, rev = commit["collection"], commit["rkey"], commit["rev"]
+    if collection not in COLLECTIONS or not formats.is_record_key(rkey):
+        return None
+    if not formats.is_tid(rev):
+        raise ValueError(f"{rev!r:.80} is no revision")
+    if commit["operation"] == "delete":
+        return Commit(did, rev, (Write(collection, rkey),))
+    return Commit(did, rev, (Write(collection, rkey, commit["cid"], commit["record"]),))

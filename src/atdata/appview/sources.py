@@ -1,0 +1,60 @@
+"""Where the AppView hears of the network from. The operator chooses these servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode, urlsplit
+
+from atdata.appview.events import COLLECTIONS, Event
+from atdata.appview.frames import read_frame
+from atdata.appview.jetstream import read_message
+from atdata.errors import UrlError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A server that tells of events.
+
+    Attributes:
+        kind: A personal data server speaks for the repositories that it holds, and no others. A
+            relay is believed about all. Jetstream is a relay that speaks JSON; it has no
+            listing, so only repositories that write something are heard of.
+        url: Its base URL, ``https://host``.
+    """
+
+    kind: Literal["pds", "relay", "jetstream"]
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise UrlError("not the base URL of a server", uri=self.url, hint="Such as https://host")
+        object.__setattr__(self, "url", self.url.rstrip("/"))
+
+    @property
+    def speaks_for(self) -> str | None:
+        """The server whose repositories alone it speaks for; None when that is all of them."""
+        return self.url if self.kind == "pds" else None
+
+    def stream_url(self, position: int) -> str:
+        """Where its stream is, from a position on; from now on when that is 0."""
+        base = self.url.replace("http", "ws", 1)
+        query: list[tuple[str, str]] = []
+        path = "xrpc/com.atproto.sync.subscribeRepos"
+        if self.kind == "jetstream":
+            path = "subscribe"
+            query = [("wantedCollections", name) for name in COLLECTIONS]
+        if position:
+            query.append(("cursor", str(position)))
+        return f"{base}/{path}?{urlencode(query)}"
+
+    def read(self, message: str | bytes) -> Event | None:
+        """The event that a message of its stream tells of.
+
+        Raises:
+            FrameError: The message can't be read, or ends the stream.
+        """
+        if self.kind == "jetstream":
+            return read_message(message)
+        return read_frame(message if isinstance(message, bytes) else message.encode())

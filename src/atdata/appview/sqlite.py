@@ -1,0 +1,113 @@
+"""The embedded database: one SQLite file in WAL mode, with an FTS5 index of words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from atdata.appview.database import TABLES, Match, Parameters, Row, Text, statements
+from atdata.errors import StorageError
+
+_NUMBER = "INTEGER PRIMARY KEY AUTOINCREMENT"
+_WORDS = """
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+    name, tags, description, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+)
+"""
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # A crash of the machine may lose the last transactions, never consistency; their events
+    # are read again, because the cursor went with them.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -65536",
+)
+_PATIENCE = 30.0  # seconds that a writer waits for another process
+
+
+class SqliteDatabase:
+    """One file. Each thread reads over a connection of its own; writers take turns.
+
+    Raises:
+        StorageError: The file can't be opened or is no database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._here = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._writing = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect()
+            for statement in statements(TABLES.format(number=_NUMBER)):
+                self._writer.execute(statement)
+            self._writer.execute(_WORDS)
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"can't open the database: {error}", uri=str(path)) from error
+
+    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """The rows of one SELECT."""
+        connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
+        if connection is None:
+            connection = self._here.connection = self._connect()
+        return connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def write(self) -> Iterator[_Transaction]:
+        """A transaction; others wait until it ends."""
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield _Transaction(self._writer)
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def match(self, words: Sequence[str]) -> Match:
+        """Quoted, so that no word is read as an operator of the query language."""
+        return Match(
+            join="JOIN words ON words.rowid = d.id",
+            where="words MATCH ?",
+            rank="round(bm25(words, 8, 4, 1), 6)",
+            words=" ".join(f'"{word}"*' for word in words),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._writing:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        self._all.append(connection)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        return connection
+
+
+class _Transaction:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def put_text(self, dataset: int, text: Text) -> None:
+        self.drop_text(dataset)
+        self.run(
+            "INSERT INTO words (rowid, name, tags, description) VALUES (?, ?, ?, ?)",
+            (dataset, *text),
+        )
+
+    def drop_text(self, dataset: int) -> None:
+        self.run("DELETE FROM words WHERE rowid = ?", (dataset,))
