@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lexgen.catalog import CatalogError, build_catalog, read_documents
+from lexgen.catalog import load
 from lexgen.emit.package import package_files
 
 
@@ -16,11 +16,8 @@ def main() -> None:
     """Generate typed records from lexicons, and keep lexicons sound."""
 
 
-def _load(lexicons: Path, package: str) -> dict[str, str]:
-    documents, findings = read_documents(lexicons)
-    if findings:
-        raise CatalogError(findings)
-    return package_files(build_catalog(documents), package)
+def _load(lexicons: Path, package: str, third_party: bool) -> dict[str, str]:
+    return package_files(load(lexicons, third_party=third_party).sound_catalog(), package)
 
 
 def _current(output: Path) -> dict[str, str]:
@@ -31,8 +28,11 @@ def _current(output: Path) -> dict[str, str]:
     }
 
 
-_lexicons = click.option("--lexicons", type=click.Path(path_type=Path, exists=True), default="lexicons")
+_lexicons = click.option(
+    "--lexicons", type=click.Path(path_type=Path, exists=True), default="lexicons"
+)
 _output = click.option("--output", type=click.Path(path_type=Path), default="generated")
+_third_party = click.option("--third-party", is_flag=True)
 _package = click.option("--package", default="atdata_records")
 
 
@@ -40,10 +40,11 @@ _package = click.option("--package", default="atdata_records")
 @_lexicons
 @_output
 @_package
-def build(lexicons: Path, output: Path, package: str) -> None:
+@_third_party
+def build(lexicons: Path, output: Path, package: str, third_party: bool) -> None:
     """Write the generated package."""
     folder = output / Path(*package.split("."))
-    wanted = _load(lexicons, package)
+    wanted = _load(lexicons, package, third_party)
     for path in _current(folder).keys() - wanted.keys():
         (folder / path).unlink()
     for path, text in wanted.items():
@@ -57,10 +58,11 @@ def build(lexicons: Path, output: Path, package: str) -> None:
 @_lexicons
 @_output
 @_package
-def check(lexicons: Path, output: Path, package: str) -> None:
+@_third_party
+def check(lexicons: Path, output: Path, package: str, third_party: bool) -> None:
     """Compare what is generated with what would be; print a unified diff, exit 1 on drift."""
     folder = output / Path(*package.split("."))
-    wanted, found = _load(lexicons, package), _current(folder)
+    wanted, found = _load(lexicons, package, third_party), _current(folder)
     drift = False
     for path in sorted(wanted.keys() | found.keys()):
         old, new = found.get(path, ""), wanted.get(path, "")

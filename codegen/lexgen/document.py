@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -53,9 +54,14 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed document; ``name`` is the file as findings show it."""
+    """A parsed document.
+
+    ``name`` is the file as findings show it; ``path`` is where it lies below its folder of
+    lexicons, or None when it lies in none.
+    """
 
     name: str
+    path: str | None
     value: Any
     places: dict[Pointer, tuple[int, int]]
     sha256: str
@@ -80,7 +86,7 @@ class Document:
         return Finding(rule, message, self.name, line, column, severity, direction)
 
 
-def parse(data: bytes, name: str) -> Document:
+def parse(data: bytes, name: str, path: str | None = None) -> Document:
     """Parse a document; ``DocumentError`` when it is not JSON, too large or too deep."""
     if len(data) > MAX_BYTES:
         raise DocumentError(f"longer than {MAX_BYTES} bytes", 1, 1)
@@ -91,13 +97,13 @@ def parse(data: bytes, name: str) -> Document:
     parser = _Parser(text)
     value = parser.document()
     places = {pointer: parser.line_and_column(at) for pointer, at in parser.starts.items()}
-    return Document(name, value, places, sha256(data).hexdigest())
+    return Document(name, path, value, places, sha256(data).hexdigest())
 
 
 class _Parser:
     """A recursive descent over JSON text."""
 
-    __slots__ = ("at", "starts", "text", "_lines")
+    __slots__ = ("_lines", "at", "starts", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -106,8 +112,6 @@ class _Parser:
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def line_and_column(self, at: int) -> tuple[int, int]:
-        from bisect import bisect_right
-
         line = bisect_right(self._lines, at)
         return line, at - self._lines[line - 1] + 1
 

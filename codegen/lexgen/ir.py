@@ -5,6 +5,7 @@ Emitters read this and nothing else. All of it is immutable.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -114,17 +115,7 @@ class Union:
 
 
 Type: TypeAlias = (
-    Boolean
-    | Integer
-    | String
-    | Bytes
-    | Link
-    | Blob
-    | Unknown
-    | Opaque
-    | Array
-    | Ref
-    | Union
+    Boolean | Integer | String | Bytes | Link | Blob | Unknown | Opaque | Array | Ref | Union
 )
 
 
@@ -198,6 +189,18 @@ class Endpoint:
     errors: tuple[tuple[str, str], ...] = ()
     description: str = ""
 
+    def aliases(self) -> Iterator[Alias]:
+        """What its bodies are, where an inline object does not say it."""
+        bodies = {
+            "input": None if self.input is None else self.input.type,
+            "output": None if self.output is None else self.output.type,
+            "message": self.message,
+        }
+        for what, kind in bodies.items():
+            def_id = DefId(self.id.nsid, f"{self.id.name}.{what}")
+            if kind is not None and kind != Ref(def_id):
+                yield Alias(def_id, kind, f"The {what} of {self.id.full}.")
+
 
 @dataclass(frozen=True, slots=True)
 class PermissionSet:
@@ -230,9 +233,9 @@ class Catalog:
     lexicons: tuple[Lexicon, ...]
     by_id: dict[DefId, Definition] = field(compare=False, repr=False)
 
-    def object(self, id: DefId) -> Object:
+    def object(self, def_id: DefId) -> Object:
         """The object or record definition with this id."""
-        definition = self.by_id[id]
+        definition = self.by_id[def_id]
         if not isinstance(definition, Object):
-            raise TypeError(f"{id.full} is not an object")
+            raise TypeError(f"{def_id.full} is not an object")
         return definition

@@ -20,11 +20,14 @@ _OTHER = re.compile(r"[^a-zA-Z0-9_]")
 
 # Annotations and decorators in a generated class body look these up by their bare names.
 _BUILTIN_TYPES = frozenset(
-    "bool bytes classmethod dict float frozenset int list object property set staticmethod "
-    "str tuple type".split()
+    kind.__name__
+    for kind in (
+        *(bool, bytes, classmethod, dict, float, frozenset, int, list, object),
+        *(property, set, staticmethod, str, tuple, type),
+    )
 )
 _OBJECT_MEMBERS = frozenset(
-    "extra from_cbor from_dict from_json to_cbor to_dict to_json validate".split()
+    ("extra", "from_cbor", "from_dict", "from_json", "to_cbor", "to_dict", "to_json", "validate")
 )
 _RECORD_MEMBERS = frozenset(("cid",))
 

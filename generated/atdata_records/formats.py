@@ -50,9 +50,10 @@ _language = _full(
 )
 _IRREGULAR_LANGUAGES: Final = frozenset(
     (
-        "en-gb-oed i-ami i-bnn i-default i-enochian i-hak i-klingon i-lux i-mingo i-navajo i-pwn "
-        "i-tao i-tay i-tsu sgn-be-fr sgn-be-nl sgn-ch-de"
-    ).split()
+        *("en-gb-oed", "sgn-be-fr", "sgn-be-nl", "sgn-ch-de"),
+        *("i-ami", "i-bnn", "i-default", "i-enochian", "i-hak", "i-klingon", "i-lux", "i-mingo"),
+        *("i-navajo", "i-pwn", "i-tao", "i-tay", "i-tsu"),
+    )
 )
 
 

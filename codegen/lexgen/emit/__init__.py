@@ -1,0 +1,1 @@
+"""Emitters: each reads the intermediate form and makes texts of one kind."""

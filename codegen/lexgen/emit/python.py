@@ -6,14 +6,15 @@ a lexicon goes through ``repr``: descriptions and values are hostile text until 
 
 from __future__ import annotations
 
+import json
 import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
 from lexgen import ir
-from lexgen.emit import annotations, readers, writers
-from lexgen.runtime.base import ABI
+from lexgen.emit import readers, typing_, writers
 from lexgen.names import class_name, constant_name, field_name, function_suffix, module_parts
+from lexgen.runtime.base import ABI
 
 
 @dataclass(slots=True)
@@ -43,23 +44,32 @@ class Module:
 def module_context(package: str, lexicon: ir.Lexicon, catalog: ir.Catalog) -> dict[str, Any]:
     """All that the module template lays out."""
     module = Module(package, lexicon.nsid, catalog)
-    definitions: dict[str, list[Any]] = {"objects": [], "tokens": [], "aliases": [], "endpoints": [], "permissions": []}
+    context: dict[str, Any] = {
+        "abi": ABI,
+        "package": package,
+        "lexicon": lexicon,
+        "doc": docstring(lexicon.description or f"Definitions of {lexicon.nsid}."),
+        "objects": [],
+        "tokens": [],
+        "aliases": [],
+        "endpoints": [],
+        "permission_sets": [],
+    }
     for definition in lexicon.definitions:
         match definition:
             case ir.Object():
-                definitions["objects"].append(_object_context(module, definition))
+                context["objects"].append(_object_context(module, definition))
             case ir.Token():
-                definitions["tokens"].append(_token_context(definition))
+                context["tokens"].append(_token_context(definition))
             case ir.Alias():
-                pass
-    return {
-        "package": package,
-        "lexicon": lexicon,
-        "doc": docstring(lexicon.description or f"Records of {lexicon.nsid}."),
-        **definitions,
-        "imports": module.imported(),
-        "abi": ABI,
-    }
+                context["aliases"].append(_alias_context(module, definition))
+            case ir.Endpoint():
+                context["endpoints"].append(_endpoint_context(definition))
+                aliases = definition.aliases()
+                context["aliases"] += [_alias_context(module, alias) for alias in aliases]
+            case ir.PermissionSet():
+                context["permission_sets"].append(_permission_set_context(definition))
+    return {**context, "imports": module.imported()}
 
 
 def docstring(text: str, indent: int = 0) -> str:
@@ -68,7 +78,9 @@ def docstring(text: str, indent: int = 0) -> str:
     width = 95 - indent
     lines: list[str] = []
     for paragraph in filter(None, paragraphs):
-        lines += ["", *textwrap.wrap(paragraph, width)] if lines else textwrap.wrap(paragraph, width)
+        lines += (
+            ["", *textwrap.wrap(paragraph, width)] if lines else textwrap.wrap(paragraph, width)
+        )
     safe = [_escaped(line) for line in lines] or ["-"]
     if len(safe) == 1 and len(safe[0]) < width - 6:
         return f'"""{safe[0]}"""'
@@ -92,17 +104,17 @@ def _object_context(module: Module, definition: ir.Object) -> dict[str, Any]:
         "is_record": definition.is_record,
         "doc": docstring(definition.description or f"A value of {definition.id.full}.", 4),
         "fields": fields,
-        "reader": readers.reader(module, definition, name),
+        "reader": readers.object_reader(module, definition, name),
         "writer": writers.writer(definition),
-        "entries": annotations.dict_entries(module, definition),
+        "entries": typing_.dict_entries(module, definition),
     }
 
 
 def _field_context(module: Module, definition: ir.Object, f: ir.Field) -> dict[str, Any]:
     return {
         "name": field_name(f.key, in_record=definition.is_record),
-        "annotation": annotations.field_annotation(module, f),
-        "default": annotations.field_default(f),
+        "annotation": typing_.field_annotation(module, f),
+        "default": typing_.field_default(f),
         "doc": docstring(f.description, 4) if f.description else None,
     }
 
@@ -111,5 +123,39 @@ def _token_context(definition: ir.Token) -> dict[str, Any]:
     return {
         "name": constant_name(definition.id.nsid, definition.id.name),
         "value": repr(definition.id.full),
+        "doc": docstring(definition.description) if definition.description else None,
+    }
+
+
+def _alias_context(module: Module, alias: ir.Alias) -> dict[str, Any]:
+    return {
+        "name": class_name(alias.id.nsid, alias.id.name),
+        "suffix": function_suffix(alias.id.nsid, alias.id.name),
+        "type_id": repr(alias.id.full),
+        "annotation": repr(typing_.annotation(module, alias.type)),
+        "doc": docstring(alias.description) if alias.description else None,
+        "reader": readers.alias_reader(module, alias),
+    }
+
+
+def _endpoint_context(endpoint: ir.Endpoint) -> dict[str, Any]:
+    return {
+        "name": constant_name(endpoint.id.nsid, endpoint.id.name),
+        "nsid": repr(endpoint.id.nsid),
+        "kind": repr(endpoint.kind),
+        "input": repr(endpoint.input.encoding if endpoint.input else None),
+        "output": repr(endpoint.output.encoding if endpoint.output else None),
+        "errors": repr(tuple(name for name, _ in endpoint.errors)),
+        "doc": docstring(endpoint.description) if endpoint.description else None,
+    }
+
+
+def _permission_set_context(definition: ir.PermissionSet) -> dict[str, Any]:
+    return {
+        "name": constant_name(definition.id.nsid, definition.id.name),
+        "nsid": repr(definition.id.nsid),
+        "title": repr(definition.title),
+        "detail": repr(definition.detail),
+        "permissions": repr(tuple(json.loads(definition.permissions))),
         "doc": docstring(definition.description) if definition.description else None,
     }

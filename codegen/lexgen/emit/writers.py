@@ -42,9 +42,9 @@ def _field(field: ir.Field, name: str) -> list[str]:
     return [f"if {name} is not None:", f"    {target} = {value}"]
 
 
-def expression(type: ir.Type, name: str, level: int = 0) -> str:
+def expression(kind: ir.Type, name: str, level: int = 0) -> str:
     """The expression that writes the value ``name``."""
-    match type:
+    match kind:
         case ir.Boolean() | ir.Integer() | ir.String():
             return name
         case ir.Blob():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import cid, wire
@@ -21,6 +23,43 @@ def require_abi(abi: int, module: str) -> None:
             f"{module} was generated for runtime ABI {abi}, and this is ABI {ABI}: "
             "run `lexgen build` again, and install what it writes as a whole"
         )
+
+
+def setters(cls: type[Object]) -> tuple[Any, ...]:
+    """The functions that set the fields of a frozen class, in order.
+
+    Readers build with these: they have checked every field, and ``__init__`` takes thrice as long.
+    """
+    return tuple(cls.__dict__[field.name].__set__ for field in fields(cls))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A query, procedure or subscription; the encodings are media types."""
+
+    nsid: str
+    kind: str
+    input_encoding: str | None
+    output_encoding: str | None
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionSet:
+    """A named set of permissions."""
+
+    nsid: str
+    title: str
+    detail: str
+    permissions: tuple[Mapping[str, Any], ...]
+
+
+def read_alias(read: Callable[[Any, bool], Any], type_id: str, value: Any, lenient: bool) -> Any:
+    """Read a value of a plain type; ``ValidationError`` with all that is wrong with it."""
+    found = read(value, lenient)
+    if type(found) is Issues:
+        raise ValidationError(type_id, found)
+    return found
 
 
 class Object:

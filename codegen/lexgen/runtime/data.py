@@ -21,6 +21,7 @@ MAX_KEY_BYTES: Final = 8_192
 MAX_CBOR_BYTES: Final = 1_048_576
 MAX_JSON_BYTES: Final = 2_097_152
 
+_NO_KEYS: Final[frozenset[str]] = frozenset()
 _base64 = re.compile("[A-Za-z0-9+/]*={0,2}").fullmatch
 
 
@@ -78,25 +79,23 @@ def _read_object(value: dict[Any, Any], depth: int) -> Any:
     return entries if issues is None else issues
 
 
-_NO_KEYS: Final[frozenset[str]] = frozenset()
-
-
 def read_entries(
     value: dict[Any, Any],
     depth: int,
     issues: Issues | None,
     known: frozenset[str],
     entries: dict[str, Any],
+    nullable: frozenset[str] = _NO_KEYS,
 ) -> Issues | None:
     """Read into ``entries`` what an object holds beside its ``known`` keys.
 
-    The caller reads those itself, all but the nulls, which are reported here.
+    The caller reads those itself, all but the nulls that may not be, which are reported here.
     """
     if len(value) > MAX_ENTRIES:
         return add(issues, (), "entries", f"{len(value)} entries are more than {MAX_ENTRIES}")
     for key, item in value.items():
         if key in known:
-            if item is None:
+            if item is None and key not in nullable:
                 issues = add(issues, (key,), "null", "null is not allowed here")
         elif (problem := _key_problem(key)) is not None:
             issues = add(issues, (), *problem)
@@ -159,7 +158,7 @@ def read_bytes(value: Any) -> Any:
     if type(text) is not str or not _base64(text):
         return only("bytes", f"{shown(text)} is not base64 (RFC 4648, section 4)")
     bare = text.rstrip("=")
-    if len(bare) % 4 == 1 or len(text) != len(bare) and len(text) % 4:
+    if len(bare) % 4 == 1 or (len(text) != len(bare) and len(text) % 4):
         return only("bytes", f"{shown(text)} is not base64: its length is wrong")
     try:
         return b64decode(bare + "=" * (-len(bare) % 4))
@@ -185,8 +184,9 @@ def read_blob(
     if lenient and "$type" not in value and value.keys() == {"cid", "mimeType"}:
         return _read_legacy_blob(value, accept)
     issues = None
-    if value.get("$type") != "blob":
-        issues = add(issues, ("$type",), "blob", f'expected "blob", not {shown(value.get("$type"))}')
+    name = value.get("$type")
+    if name != "blob":
+        issues = add(issues, ("$type",), "blob", f'expected "blob", not {shown(name)}')
     if value.keys() != _BLOB_KEYS:
         issues = add(issues, (), "blob", "a blob has the keys $type, ref, mimeType and size")
     link = read_link(value.get("ref"))
@@ -202,7 +202,7 @@ def read_blob(
     issues = _check_mime_type(mime_type, accept, issues)
     if issues is not None:
         return issues
-    return Blob(ref=link, mime_type=mime_type, size=size)  # type: ignore[arg-type]
+    return Blob(ref=link, mime_type=mime_type, size=size)
 
 
 def _read_legacy_blob(value: dict[str, Any], accept: tuple[str, ...] | None) -> Any:
@@ -235,8 +235,10 @@ def _accepts(pattern: str, mime_type: str) -> bool:
 
 def read_unknown(value: Any, depth: int) -> Any:
     """Read a field of type ``unknown``: an object of any shape, not bytes, a link or a blob."""
-    if type(value) is not dict or "$link" in value or "$bytes" in value:
+    if type(value) is not dict:
         return only("type", f"expected an object, not {shown(value)}")
+    if "$link" in value or "$bytes" in value:
+        return only("type", "expected an object, not bytes or a link")
     if value.get("$type") == "blob":
         return only("type", "expected an object, not a blob")
     return read_data(value, depth)

@@ -89,9 +89,7 @@ class Issues(list[Issue]):
     __slots__ = ()
 
 
-def add(
-    issues: Issues | None, parts: tuple[str | int, ...], code: str, message: str
-) -> Issues:
+def add(issues: Issues | None, parts: tuple[str | int, ...], code: str, message: str) -> Issues:
     """Append an issue; the list is made with the first one."""
     if issues is None:
         issues = Issues()
@@ -121,7 +119,9 @@ def shown(value: object) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int | float):
         return repr(value) if -(10**40) < value < 10**40 else "a very large number"
-    return {dict: "an object", list: "an array"}.get(type(value), type(value).__name__)
+    if isinstance(value, dict):
+        return "an object"
+    return "an array" if isinstance(value, list) else type(value).__name__
 
 
 class ValidationError(ValueError):

@@ -18,9 +18,7 @@ def _full(pattern: str) -> Callable[[str], re.Match[str] | None]:
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _HANDLE = rf"(?:{_LABEL}\.)+[a-zA-Z](?:[a-zA-Z0-9-]{{0,61}}[a-zA-Z0-9])?"
 _DID = "did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]"
-_NSID = (
-    rf"[a-zA-Z](?:[a-zA-Z0-9-]{{0,61}}[a-zA-Z0-9])?(?:\.{_LABEL})+\.[a-zA-Z][a-zA-Z0-9]{{0,62}}"
-)
+_NSID = rf"[a-zA-Z](?:[a-zA-Z0-9-]{{0,61}}[a-zA-Z0-9])?(?:\.{_LABEL})+\.[a-zA-Z][a-zA-Z0-9]{{0,62}}"
 _RECORD_KEY = r"(?!\.\.?\Z)[a-zA-Z0-9_~.:-]{1,512}"
 
 _handle = _full(_HANDLE)
@@ -28,7 +26,9 @@ _did = _full(_DID)
 _nsid = _full(_NSID)
 _record_key = _full(_RECORD_KEY)
 _tid = _full("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
-_at_uri = _full(f"at://(?P<did>{_DID}|(?P<handle>{_HANDLE}))(?:/(?P<nsid>{_NSID})(?:/{_RECORD_KEY})?)?")
+_at_uri = _full(
+    f"at://(?P<did>{_DID}|(?P<handle>{_HANDLE}))(?:/(?P<nsid>{_NSID})(?:/{_RECORD_KEY})?)?"
+)
 _cid = _full("(?!Qm)[a-zA-Z0-9+=]{8,256}")
 _uri = _full("[a-zA-Z][a-zA-Z0-9+.-]*:[!-~]+")
 _datetime = _full(
@@ -49,9 +49,10 @@ _language = _full(
 )
 _IRREGULAR_LANGUAGES: Final = frozenset(
     (
-        "en-gb-oed i-ami i-bnn i-default i-enochian i-hak i-klingon i-lux i-mingo i-navajo i-pwn "
-        "i-tao i-tay i-tsu sgn-be-fr sgn-be-nl sgn-ch-de"
-    ).split()
+        *("en-gb-oed", "sgn-be-fr", "sgn-be-nl", "sgn-ch-de"),
+        *("i-ami", "i-bnn", "i-default", "i-enochian", "i-hak", "i-klingon", "i-lux", "i-mingo"),
+        *("i-navajo", "i-pwn", "i-tao", "i-tay", "i-tsu"),
+    )
 )
 
 

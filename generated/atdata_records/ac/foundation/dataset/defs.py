@@ -14,6 +14,7 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
 _b.require_abi(1, __name__)
+_new = object.__new__
 
 JSON_SCHEMA: _t.Final = "ac.foundation.dataset.defs#jsonSchema"
 """The schema format of JSON Schema, draft 2020-12, carried as text."""
@@ -60,13 +61,19 @@ ShardDict = _t.TypedDict(
 
 
 _KEYS_SHARD = frozenset(["$type", "cid", "size", "samples"])
+(
+    _set_shard_cid,
+    _set_shard_size,
+    _set_shard_samples,
+    _set_shard_extra,
+) = _b.setters(Shard)
 
 
 def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -74,11 +81,11 @@ def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         n -= 1
     elif name is not None:
         n -= 1
-        extra["$type"] = name
+        f_extra["$type"] = name
     if name is not None and name != "ac.foundation.dataset.defs#shard":
         issues = _c.check_type(issues, name, "ac.foundation.dataset.defs#shard", lenient, False)
-        extra["$type"] = name
-    f_cid = get("cid")
+        f_extra["$type"] = name
+    f_cid: _t.Any = get("cid")
     if f_cid is None:
         if "cid" not in v:
             issues = _add(issues, ("cid",), "required", "missing")
@@ -88,7 +95,7 @@ def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("cid",), "a string", f_cid)
         elif not _f.is_cid(f_cid):
             issues = _c.bad_format(issues, ("cid",), "cid", f_cid)
-    f_size = get("size")
+    f_size: _t.Any = get("size")
     if f_size is None:
         if "size" not in v:
             issues = _add(issues, ("size",), "required", "missing")
@@ -98,7 +105,7 @@ def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("size",), "an integer", f_size)
         elif not 0 <= f_size <= 9223372036854775807:
             issues = _c.check_integer(issues, ("size",), f_size, 0, 9223372036854775807)
-    f_samples = get("samples")
+    f_samples: _t.Any = get("samples")
     if f_samples is None:
         if "samples" not in v:
             issues = _add(issues, ("samples",), "required", "missing")
@@ -109,7 +116,12 @@ def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         elif not 0 <= f_samples <= 9223372036854775807:
             issues = _c.check_integer(issues, ("samples",), f_samples, 0, 9223372036854775807)
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_SHARD, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_SHARD, f_extra)
     if issues is not None:
         return issues
-    return Shard(cid=f_cid, size=f_size, samples=f_samples, extra=extra)
+    value = _new(Shard)
+    _set_shard_cid(value, f_cid)
+    _set_shard_size(value, f_size)
+    _set_shard_samples(value, f_samples)
+    _set_shard_extra(value, f_extra)
+    return value

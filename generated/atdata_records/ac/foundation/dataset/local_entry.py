@@ -17,6 +17,7 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.defs as _ac_foundation_dataset_defs
 
 _b.require_abi(1, __name__)
+_new = object.__new__
 
 
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +99,24 @@ _KEYS_LOCAL_ENTRY = frozenset(
         "createdAt",
     ]
 )
+(
+    _set_local_entry_name,
+    _set_local_entry_schema_ref,
+    _set_local_entry_schema_cid,
+    _set_local_entry_urls,
+    _set_local_entry_shards,
+    _set_local_entry_content_cid,
+    _set_local_entry_metadata,
+    _set_local_entry_created_at,
+    _set_local_entry_extra,
+) = _b.setters(LocalEntry)
 
 
 def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -112,11 +124,11 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         n -= 1
     elif name is not None:
         n -= 1
-        extra["$type"] = name
+        f_extra["$type"] = name
     if name is not None and name != "ac.foundation.dataset.localEntry":
         issues = _c.check_type(issues, name, "ac.foundation.dataset.localEntry", lenient, False)
-        extra["$type"] = name
-    f_name = get("name")
+        f_extra["$type"] = name
+    f_name: _t.Any = get("name")
     if f_name is None:
         if "name" not in v:
             issues = _add(issues, ("name",), "required", "missing")
@@ -129,7 +141,7 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
             and (wrong := _c.check_text(f_name, min_length=1, max_length=512)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
-    f_schema_ref = get("schemaRef")
+    f_schema_ref: _t.Any = get("schemaRef")
     if f_schema_ref is None:
         if "schemaRef" not in v:
             issues = _add(issues, ("schemaRef",), "required", "missing")
@@ -139,14 +151,14 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
             issues = _c.expected(issues, ("schemaRef",), "a string", f_schema_ref)
         elif not _f.is_uri(f_schema_ref):
             issues = _c.bad_format(issues, ("schemaRef",), "uri", f_schema_ref)
-    f_schema_cid = get("schemaCid")
+    f_schema_cid: _t.Any = get("schemaCid")
     if f_schema_cid is not None:
         n -= 1
         if type(f_schema_cid) is not str:
             issues = _c.expected(issues, ("schemaCid",), "a string", f_schema_cid)
         elif not _f.is_cid(f_schema_cid):
             issues = _c.bad_format(issues, ("schemaCid",), "cid", f_schema_cid)
-    f_urls = get("urls")
+    f_urls: _t.Any = get("urls")
     if f_urls is None:
         if "urls" not in v:
             issues = _add(issues, ("urls",), "required", "missing")
@@ -169,7 +181,7 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
                     issues = _add(issues, ("urls", i0), *wrong)
                 items0.append(f_urls_item)
             f_urls = items0
-    f_shards = get("shards")
+    f_shards: _t.Any = get("shards")
     if f_shards is not None:
         n -= 1
         if type(f_shards) is not list:
@@ -177,23 +189,23 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         elif not 0 <= len(f_shards) <= 131072:
             issues = _c.check_length(issues, ("shards",), len(f_shards), 0, 131072, "items")
         else:
-            items0: list[_t.Any] = []
-            for i0, f_shards_item in enumerate(f_shards):
+            items1: list[_t.Any] = []
+            for i1, f_shards_item in enumerate(f_shards):
                 f_shards_item = _ac_foundation_dataset_defs._read_shard(
                     f_shards_item, lenient, depth + 1 + 1, False
                 )
                 if type(f_shards_item) is _Issues:
-                    issues = _nest(issues, ("shards", i0), f_shards_item)
-                items0.append(f_shards_item)
-            f_shards = items0
-    f_content_cid = get("contentCid")
+                    issues = _nest(issues, ("shards", i1), f_shards_item)
+                items1.append(f_shards_item)
+            f_shards = items1
+    f_content_cid: _t.Any = get("contentCid")
     if f_content_cid is not None:
         n -= 1
         if type(f_content_cid) is not str:
             issues = _c.expected(issues, ("contentCid",), "a string", f_content_cid)
         elif not _f.is_cid(f_content_cid):
             issues = _c.bad_format(issues, ("contentCid",), "cid", f_content_cid)
-    f_metadata = get("metadata")
+    f_metadata: _t.Any = get("metadata")
     if f_metadata is not None:
         n -= 1
         if type(f_metadata) is not str:
@@ -203,7 +215,7 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
             and (wrong := _c.check_text(f_metadata, max_length=1000000)) is not None
         ):
             issues = _add(issues, ("metadata",), *wrong)
-    f_created_at = get("createdAt")
+    f_created_at: _t.Any = get("createdAt")
     if f_created_at is None:
         if "createdAt" not in v:
             issues = _add(issues, ("createdAt",), "required", "missing")
@@ -214,17 +226,17 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         elif not _f.is_datetime(f_created_at):
             issues = _c.bad_format(issues, ("createdAt",), "datetime", f_created_at)
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_LOCAL_ENTRY, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_LOCAL_ENTRY, f_extra)
     if issues is not None:
         return issues
-    return LocalEntry(
-        name=f_name,
-        schema_ref=f_schema_ref,
-        schema_cid=f_schema_cid,
-        urls=f_urls,
-        shards=f_shards,
-        content_cid=f_content_cid,
-        metadata=f_metadata,
-        created_at=f_created_at,
-        extra=extra,
-    )
+    value = _new(LocalEntry)
+    _set_local_entry_name(value, f_name)
+    _set_local_entry_schema_ref(value, f_schema_ref)
+    _set_local_entry_schema_cid(value, f_schema_cid)
+    _set_local_entry_urls(value, f_urls)
+    _set_local_entry_shards(value, f_shards)
+    _set_local_entry_content_cid(value, f_content_cid)
+    _set_local_entry_metadata(value, f_metadata)
+    _set_local_entry_created_at(value, f_created_at)
+    _set_local_entry_extra(value, f_extra)
+    return value

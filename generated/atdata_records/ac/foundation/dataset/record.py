@@ -15,6 +15,7 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.defs as _ac_foundation_dataset_defs
 
 _b.require_abi(1, __name__)
+_new = object.__new__
 
 
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,13 +140,30 @@ _KEYS_RECORD = frozenset(
         "createdAt",
     ]
 )
+(
+    _set_record_name,
+    _set_record_schema_ref,
+    _set_record_schema_cid,
+    _set_record_storage,
+    _set_record_shards,
+    _set_record_manifest,
+    _set_record_content_cid,
+    _set_record_size,
+    _set_record_samples,
+    _set_record_description,
+    _set_record_tags,
+    _set_record_license,
+    _set_record_metadata,
+    _set_record_created_at,
+    _set_record_extra,
+) = _b.setters(Record)
 
 
 def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -153,10 +171,10 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         n -= 1
     else:
         issues = _c.check_type(issues, name, "ac.foundation.dataset.record", lenient, True)
-        extra["$type"] = name
+        f_extra["$type"] = name
         if name is not None:
             n -= 1
-    f_name = get("name")
+    f_name: _t.Any = get("name")
     if f_name is None:
         if "name" not in v:
             issues = _add(issues, ("name",), "required", "missing")
@@ -169,7 +187,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             and (wrong := _c.check_text(f_name, min_length=1, max_length=512)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
-    f_schema_ref = get("schemaRef")
+    f_schema_ref: _t.Any = get("schemaRef")
     if f_schema_ref is None:
         if "schemaRef" not in v:
             issues = _add(issues, ("schemaRef",), "required", "missing")
@@ -179,14 +197,14 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("schemaRef",), "a string", f_schema_ref)
         elif not _f.is_at_uri(f_schema_ref):
             issues = _c.bad_format(issues, ("schemaRef",), "at-uri", f_schema_ref)
-    f_schema_cid = get("schemaCid")
+    f_schema_cid: _t.Any = get("schemaCid")
     if f_schema_cid is not None:
         n -= 1
         if type(f_schema_cid) is not str:
             issues = _c.expected(issues, ("schemaCid",), "a string", f_schema_cid)
         elif not _f.is_cid(f_schema_cid):
             issues = _c.bad_format(issues, ("schemaCid",), "cid", f_schema_cid)
-    f_storage = get("storage")
+    f_storage: _t.Any = get("storage")
     if f_storage is None:
         if "storage" not in v:
             issues = _add(issues, ("storage",), "required", "missing")
@@ -204,7 +222,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
                 f_storage = _c.read_variant(f_storage, depth, lenient)
             if type(f_storage) is _Issues:
                 issues = _nest(issues, ("storage",), f_storage)
-    f_shards = get("shards")
+    f_shards: _t.Any = get("shards")
     if f_shards is not None:
         n -= 1
         if type(f_shards) is not list:
@@ -221,34 +239,34 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
                     issues = _nest(issues, ("shards", i0), f_shards_item)
                 items0.append(f_shards_item)
             f_shards = items0
-    f_manifest = get("manifest")
+    f_manifest: _t.Any = get("manifest")
     if f_manifest is not None:
         n -= 1
         f_manifest = _d.read_blob(f_manifest, lenient, ("application/json",), 100000000)
         if type(f_manifest) is _Issues:
             issues = _nest(issues, ("manifest",), f_manifest)
-    f_content_cid = get("contentCid")
+    f_content_cid: _t.Any = get("contentCid")
     if f_content_cid is not None:
         n -= 1
         if type(f_content_cid) is not str:
             issues = _c.expected(issues, ("contentCid",), "a string", f_content_cid)
         elif not _f.is_cid(f_content_cid):
             issues = _c.bad_format(issues, ("contentCid",), "cid", f_content_cid)
-    f_size = get("size")
+    f_size: _t.Any = get("size")
     if f_size is not None:
         n -= 1
         if type(f_size) is not int:
             issues = _c.expected(issues, ("size",), "an integer", f_size)
         elif not 0 <= f_size <= 9223372036854775807:
             issues = _c.check_integer(issues, ("size",), f_size, 0, 9223372036854775807)
-    f_samples = get("samples")
+    f_samples: _t.Any = get("samples")
     if f_samples is not None:
         n -= 1
         if type(f_samples) is not int:
             issues = _c.expected(issues, ("samples",), "an integer", f_samples)
         elif not 0 <= f_samples <= 9223372036854775807:
             issues = _c.check_integer(issues, ("samples",), f_samples, 0, 9223372036854775807)
-    f_description = get("description")
+    f_description: _t.Any = get("description")
     if f_description is not None:
         n -= 1
         if type(f_description) is not str:
@@ -259,7 +277,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             is not None
         ):
             issues = _add(issues, ("description",), *wrong)
-    f_tags = get("tags")
+    f_tags: _t.Any = get("tags")
     if f_tags is not None:
         n -= 1
         if type(f_tags) is not list:
@@ -267,10 +285,10 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         elif not 0 <= len(f_tags) <= 64:
             issues = _c.check_length(issues, ("tags",), len(f_tags), 0, 64, "items")
         else:
-            items0: list[_t.Any] = []
-            for i0, f_tags_item in enumerate(f_tags):
+            items1: list[_t.Any] = []
+            for i1, f_tags_item in enumerate(f_tags):
                 if type(f_tags_item) is not str:
-                    issues = _c.expected(issues, ("tags", i0), "a string", f_tags_item)
+                    issues = _c.expected(issues, ("tags", i1), "a string", f_tags_item)
                 elif (
                     not (f_tags_item.isascii() and 1 <= len(f_tags_item) <= 64)
                     and (
@@ -280,10 +298,10 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
                     )
                     is not None
                 ):
-                    issues = _add(issues, ("tags", i0), *wrong)
-                items0.append(f_tags_item)
-            f_tags = items0
-    f_license = get("license")
+                    issues = _add(issues, ("tags", i1), *wrong)
+                items1.append(f_tags_item)
+            f_tags = items1
+    f_license: _t.Any = get("license")
     if f_license is not None:
         n -= 1
         if type(f_license) is not str:
@@ -293,7 +311,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             and (wrong := _c.check_text(f_license, max_length=256)) is not None
         ):
             issues = _add(issues, ("license",), *wrong)
-    f_metadata = get("metadata")
+    f_metadata: _t.Any = get("metadata")
     if f_metadata is not None:
         n -= 1
         if type(f_metadata) is not str:
@@ -303,7 +321,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             and (wrong := _c.check_text(f_metadata, max_length=200000)) is not None
         ):
             issues = _add(issues, ("metadata",), *wrong)
-    f_created_at = get("createdAt")
+    f_created_at: _t.Any = get("createdAt")
     if f_created_at is None:
         if "createdAt" not in v:
             issues = _add(issues, ("createdAt",), "required", "missing")
@@ -314,26 +332,26 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         elif not _f.is_datetime(f_created_at):
             issues = _c.bad_format(issues, ("createdAt",), "datetime", f_created_at)
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_RECORD, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_RECORD, f_extra)
     if issues is not None:
         return issues
-    return Record(
-        name=f_name,
-        schema_ref=f_schema_ref,
-        schema_cid=f_schema_cid,
-        storage=f_storage,
-        shards=f_shards,
-        manifest=f_manifest,
-        content_cid=f_content_cid,
-        size=f_size,
-        samples=f_samples,
-        description=f_description,
-        tags=f_tags,
-        license=f_license,
-        metadata=f_metadata,
-        created_at=f_created_at,
-        extra=extra,
-    )
+    value = _new(Record)
+    _set_record_name(value, f_name)
+    _set_record_schema_ref(value, f_schema_ref)
+    _set_record_schema_cid(value, f_schema_cid)
+    _set_record_storage(value, f_storage)
+    _set_record_shards(value, f_shards)
+    _set_record_manifest(value, f_manifest)
+    _set_record_content_cid(value, f_content_cid)
+    _set_record_size(value, f_size)
+    _set_record_samples(value, f_samples)
+    _set_record_description(value, f_description)
+    _set_record_tags(value, f_tags)
+    _set_record_license(value, f_license)
+    _set_record_metadata(value, f_metadata)
+    _set_record_created_at(value, f_created_at)
+    _set_record_extra(value, f_extra)
+    return value
 
 
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,13 +390,17 @@ UrlStorageDict = _t.TypedDict(
 
 
 _KEYS_URL_STORAGE = frozenset(["$type", "urls"])
+(
+    _set_url_storage_urls,
+    _set_url_storage_extra,
+) = _b.setters(UrlStorage)
 
 
 def _read_url_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -386,13 +408,13 @@ def _read_url_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         n -= 1
     elif name is not None:
         n -= 1
-        extra["$type"] = name
+        f_extra["$type"] = name
     if name is not None and name != "ac.foundation.dataset.record#urlStorage":
         issues = _c.check_type(
             issues, name, "ac.foundation.dataset.record#urlStorage", lenient, False
         )
-        extra["$type"] = name
-    f_urls = get("urls")
+        f_extra["$type"] = name
+    f_urls: _t.Any = get("urls")
     if f_urls is None:
         if "urls" not in v:
             issues = _add(issues, ("urls",), "required", "missing")
@@ -417,10 +439,13 @@ def _read_url_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
                 items0.append(f_urls_item)
             f_urls = items0
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_URL_STORAGE, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_URL_STORAGE, f_extra)
     if issues is not None:
         return issues
-    return UrlStorage(urls=f_urls, extra=extra)
+    value = _new(UrlStorage)
+    _set_url_storage_urls(value, f_urls)
+    _set_url_storage_extra(value, f_extra)
+    return value
 
 
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
@@ -458,13 +483,17 @@ BlobStorageDict = _t.TypedDict(
 
 
 _KEYS_BLOB_STORAGE = frozenset(["$type", "blobs"])
+(
+    _set_blob_storage_blobs,
+    _set_blob_storage_extra,
+) = _b.setters(BlobStorage)
 
 
 def _read_blob_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -472,13 +501,13 @@ def _read_blob_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.
         n -= 1
     elif name is not None:
         n -= 1
-        extra["$type"] = name
+        f_extra["$type"] = name
     if name is not None and name != "ac.foundation.dataset.record#blobStorage":
         issues = _c.check_type(
             issues, name, "ac.foundation.dataset.record#blobStorage", lenient, False
         )
-        extra["$type"] = name
-    f_blobs = get("blobs")
+        f_extra["$type"] = name
+    f_blobs: _t.Any = get("blobs")
     if f_blobs is None:
         if "blobs" not in v:
             issues = _add(issues, ("blobs",), "required", "missing")
@@ -499,7 +528,10 @@ def _read_blob_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.
                 items0.append(f_blobs_item)
             f_blobs = items0
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_BLOB_STORAGE, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_BLOB_STORAGE, f_extra)
     if issues is not None:
         return issues
-    return BlobStorage(blobs=f_blobs, extra=extra)
+    value = _new(BlobStorage)
+    _set_blob_storage_blobs(value, f_blobs)
+    _set_blob_storage_extra(value, f_extra)
+    return value

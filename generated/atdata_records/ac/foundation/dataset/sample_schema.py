@@ -14,6 +14,7 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
 _b.require_abi(1, __name__)
+_new = object.__new__
 
 
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +96,24 @@ _KEYS_SAMPLE_SCHEMA = frozenset(
         "createdAt",
     ]
 )
+(
+    _set_sample_schema_name,
+    _set_sample_schema_version,
+    _set_sample_schema_schema_type,
+    _set_sample_schema_schema,
+    _set_sample_schema_description,
+    _set_sample_schema_license,
+    _set_sample_schema_tags,
+    _set_sample_schema_created_at,
+    _set_sample_schema_extra,
+) = _b.setters(SampleSchema)
 
 
 def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -109,10 +121,10 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
         n -= 1
     else:
         issues = _c.check_type(issues, name, "ac.foundation.dataset.sampleSchema", lenient, True)
-        extra["$type"] = name
+        f_extra["$type"] = name
         if name is not None:
             n -= 1
-    f_name = get("name")
+    f_name: _t.Any = get("name")
     if f_name is None:
         if "name" not in v:
             issues = _add(issues, ("name",), "required", "missing")
@@ -125,7 +137,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             and (wrong := _c.check_text(f_name, min_length=1, max_length=256)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
-    f_version = get("version")
+    f_version: _t.Any = get("version")
     if f_version is None:
         if "version" not in v:
             issues = _add(issues, ("version",), "required", "missing")
@@ -138,7 +150,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             and (wrong := _c.check_text(f_version, min_length=5, max_length=64)) is not None
         ):
             issues = _add(issues, ("version",), *wrong)
-    f_schema_type = get("schemaType")
+    f_schema_type: _t.Any = get("schemaType")
     if f_schema_type is None:
         if "schemaType" not in v:
             issues = _add(issues, ("schemaType",), "required", "missing")
@@ -151,7 +163,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             and (wrong := _c.check_text(f_schema_type, max_length=512)) is not None
         ):
             issues = _add(issues, ("schemaType",), *wrong)
-    f_schema = get("schema")
+    f_schema: _t.Any = get("schema")
     if f_schema is None:
         if "schema" not in v:
             issues = _add(issues, ("schema",), "required", "missing")
@@ -167,7 +179,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
                 f_schema = _c.read_variant(f_schema, depth, lenient)
             if type(f_schema) is _Issues:
                 issues = _nest(issues, ("schema",), f_schema)
-    f_description = get("description")
+    f_description: _t.Any = get("description")
     if f_description is not None:
         n -= 1
         if type(f_description) is not str:
@@ -178,7 +190,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             is not None
         ):
             issues = _add(issues, ("description",), *wrong)
-    f_license = get("license")
+    f_license: _t.Any = get("license")
     if f_license is not None:
         n -= 1
         if type(f_license) is not str:
@@ -188,7 +200,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             and (wrong := _c.check_text(f_license, max_length=256)) is not None
         ):
             issues = _add(issues, ("license",), *wrong)
-    f_tags = get("tags")
+    f_tags: _t.Any = get("tags")
     if f_tags is not None:
         n -= 1
         if type(f_tags) is not list:
@@ -212,7 +224,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
                     issues = _add(issues, ("tags", i0), *wrong)
                 items0.append(f_tags_item)
             f_tags = items0
-    f_created_at = get("createdAt")
+    f_created_at: _t.Any = get("createdAt")
     if f_created_at is None:
         if "createdAt" not in v:
             issues = _add(issues, ("createdAt",), "required", "missing")
@@ -223,20 +235,20 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
         elif not _f.is_datetime(f_created_at):
             issues = _c.bad_format(issues, ("createdAt",), "datetime", f_created_at)
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_SAMPLE_SCHEMA, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_SAMPLE_SCHEMA, f_extra)
     if issues is not None:
         return issues
-    return SampleSchema(
-        name=f_name,
-        version=f_version,
-        schema_type=f_schema_type,
-        schema=f_schema,
-        description=f_description,
-        license=f_license,
-        tags=f_tags,
-        created_at=f_created_at,
-        extra=extra,
-    )
+    value = _new(SampleSchema)
+    _set_sample_schema_name(value, f_name)
+    _set_sample_schema_version(value, f_version)
+    _set_sample_schema_schema_type(value, f_schema_type)
+    _set_sample_schema_schema(value, f_schema)
+    _set_sample_schema_description(value, f_description)
+    _set_sample_schema_license(value, f_license)
+    _set_sample_schema_tags(value, f_tags)
+    _set_sample_schema_created_at(value, f_created_at)
+    _set_sample_schema_extra(value, f_extra)
+    return value
 
 
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,13 +289,17 @@ JsonSchemaFormatDict = _t.TypedDict(
 
 
 _KEYS_JSON_SCHEMA_FORMAT = frozenset(["$type", "text"])
+(
+    _set_json_schema_format_text,
+    _set_json_schema_format_extra,
+) = _b.setters(JsonSchemaFormat)
 
 
 def _read_json_schema_format(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
     if type(v) is not dict or depth > 32:
         return _c.not_an_object(v, depth)
     issues: _Issues | None = None
-    extra: dict[str, _t.Any] = {}
+    f_extra: dict[str, _t.Any] = {}
     get = v.get
     n = len(v)
     name = get("$type")
@@ -291,13 +307,13 @@ def _read_json_schema_format(v: _t.Any, lenient: bool, depth: int, typed: bool) 
         n -= 1
     elif name is not None:
         n -= 1
-        extra["$type"] = name
+        f_extra["$type"] = name
     if name is not None and name != "ac.foundation.dataset.sampleSchema#jsonSchemaFormat":
         issues = _c.check_type(
             issues, name, "ac.foundation.dataset.sampleSchema#jsonSchemaFormat", lenient, False
         )
-        extra["$type"] = name
-    f_text = get("text")
+        f_extra["$type"] = name
+    f_text: _t.Any = get("text")
     if f_text is None:
         if "text" not in v:
             issues = _add(issues, ("text",), "required", "missing")
@@ -311,7 +327,10 @@ def _read_json_schema_format(v: _t.Any, lenient: bool, depth: int, typed: bool) 
         ):
             issues = _add(issues, ("text",), *wrong)
     if n:
-        issues = _c.read_entries(v, depth, issues, _KEYS_JSON_SCHEMA_FORMAT, extra)
+        issues = _c.read_entries(v, depth, issues, _KEYS_JSON_SCHEMA_FORMAT, f_extra)
     if issues is not None:
         return issues
-    return JsonSchemaFormat(text=f_text, extra=extra)
+    value = _new(JsonSchemaFormat)
+    _set_json_schema_format_text(value, f_text)
+    _set_json_schema_format_extra(value, f_extra)
+    return value

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from lexgen.emit.python import Module
 
 
-def annotation(module: Module, type: ir.Type) -> str:
+def annotation(module: Module, kind: ir.Type) -> str:
     """What an attribute of this type holds."""
-    match type:
+    match kind:
         case ir.Boolean():
             return "bool"
         case ir.Integer():
@@ -60,9 +60,9 @@ def field_default(field: ir.Field) -> str | None:
     return None if field.required else "None"
 
 
-def dict_annotation(module: Module, type: ir.Type) -> str:
+def dict_annotation(module: Module, kind: ir.Type) -> str:
     """The JSON form of a type."""
-    match type:
+    match kind:
         case ir.Bytes():
             return "_v.BytesDict"
         case ir.Link():
@@ -78,7 +78,7 @@ def dict_annotation(module: Module, type: ir.Type) -> str:
             extra = [] if closed and options else ["_t.Mapping[str, _t.Any]"]
             return " | ".join([*options, *extra])
         case _:
-            return annotation(module, type)
+            return annotation(module, kind)
 
 
 def dict_entries(module: Module, definition: ir.Object) -> list[tuple[str, str]]:
