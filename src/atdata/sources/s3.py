@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, Any
 
 from atdata._extras import require
 from atdata.errors import NetworkError, ShardNotFound, StorageError, UrlError
 from atdata.sources.braces import expand
+from atdata.sources.schemes import redacted
 from atdata.sources.streams import ShardStreams, from_pieces
 
 _PIECE = 1 << 20
@@ -32,14 +33,18 @@ class S3Access:
     Attributes:
         endpoint: URL of the server; None for AWS.
         access_key: Access key id.
-        secret_key: Its secret; never shown.
+        secret_key: Its secret; neither is ever shown.
         region: Region name.
     """
 
     endpoint: str | None = None
-    access_key: str | None = field(default=None, repr=False)
-    secret_key: str | None = field(default=None, repr=False)
+    access_key: str | None = None
+    secret_key: str | None = None
     region: str | None = None
+
+    def __repr__(self) -> str:
+        endpoint = redacted(self.endpoint) if self.endpoint else None
+        return f"S3Access(endpoint={endpoint!r}, region={self.region!r})"
 
     @classmethod
     def from_environment(cls) -> S3Access:
@@ -53,8 +58,16 @@ class S3Access:
 
         Raises:
             MissingExtra: boto3 is not installed.
+            UrlError: The endpoint or region has no usable form.
         """
-        return _client(self, os.getpid())
+        try:
+            return _client(self, os.getpid())
+        except ValueError:
+            raise UrlError(
+                "boto3 can't use this endpoint or region",
+                uri=self.endpoint and redacted(self.endpoint),
+                hint="an endpoint is written as https://host:port, a region as us-east-1",
+            ) from None
 
 
 @lru_cache(maxsize=32)
@@ -121,8 +134,8 @@ def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
         NetworkError: The server can't be reached; also from reading the stream.
     """
     bucket, key = split_url(url)
-    client = (access or access_for(bucket)).client()
     with s3_errors(url):
+        client = (access or access_for(bucket)).client()
         body = client.get_object(Bucket=bucket, Key=key)["Body"]
     return from_pieces(_pieces(body, url), body.close)
 
@@ -142,7 +155,7 @@ def s3_errors(url: str) -> Iterator[None]:
     except errors.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         raise StorageError(f"S3 answers {code}", uri=url, hint=_HINTS.get(code)) from None
-    except errors.HTTPClientError as error:
+    except (errors.ConnectionError, errors.HTTPClientError) as error:
         raise NetworkError(
             f"the S3 server can't be reached ({type(error).__name__})",
             uri=url,
@@ -246,5 +259,4 @@ class S3Source:
         return open_s3(shard_id, self._access)
 
     def __repr__(self) -> str:
-        endpoint = self._access and self._access.endpoint
-        return f"S3Source({self.bucket!r}, {len(self.keys)} keys, endpoint={endpoint!r})"
+        return f"S3Source({self.bucket!r}, {len(self.keys)} keys, access={self._access!r})"
