@@ -4,6 +4,7 @@ from atdata.samples.batch import SampleBatch
 from atdata.samples.cids import generate_cid, verify_cid
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.packable import Packable, PackableSample, packable
+from atdata.samples.schema import schema_to_type
 
 __all__ = [
     "DictSample",
@@ -12,5 +13,6 @@ __all__ = [
     "SampleBatch",
     "generate_cid",
     "packable",
+    "schema_to_type",
     "verify_cid",
 ]

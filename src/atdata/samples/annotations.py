@@ -5,14 +5,14 @@ from __future__ import annotations
 import collections.abc
 import enum
 import types
-import typing
 from dataclasses import is_dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
 from atdata.errors import SchemaError
+from atdata.samples.dtypes import DTYPES, dtype_name
 from atdata.samples.kinds import (
     Anything,
     ArrayOf,
@@ -61,6 +61,28 @@ def kind_of(annotation: Any) -> Kind:
     if origin in _DICTS:
         return _dict(annotation, *args)
     raise _unknown(annotation)
+
+
+def annotation_of(kind: Kind) -> Any:
+    """The annotation that stands for a kind; ``kind_of`` turns it back."""
+    match kind:
+        case Scalar(plain) | Moment(plain) | Member(plain) | Nested(plain):
+            return plain
+        case ArrayOf(dtype, shape):
+            axes = (Any, ...) if shape is None else tuple(_length(n) for n in shape)
+            return np.ndarray[tuple[axes], np.dtype[dtype or Any]]  # type: ignore[valid-type, misc]
+        case Sequence(item, container):
+            inner = annotation_of(item)
+            return list[inner] if container is list else tuple[inner, ...]  # type: ignore[valid-type]
+        case Row(items):
+            return tuple[tuple(map(annotation_of, items))]  # type: ignore[misc]
+        case Table(value):
+            return dict[str, annotation_of(value)]  # type: ignore[misc]
+        case Choice(values):
+            return Literal[values]
+        case Nullable(inner):
+            return Optional[annotation_of(inner)]  # noqa: UP045 - an expression, not an annotation
+    return Any
 
 
 def description_of(annotation: Any) -> str | None:
@@ -122,22 +144,19 @@ def _enum(annotation: type[enum.Enum]) -> Kind:
 
 def _array(annotation: Any, shape: Any, dtype: Any = Any) -> Kind:
     scalar = (get_args(dtype) or (Any,))[0]
-    if scalar is Any or isinstance(scalar, typing.TypeVar):
+    if scalar is Any or scalar is np.generic or isinstance(scalar, TypeVar):
         return ArrayOf(None, _shape(annotation, shape))
-    if not (isinstance(scalar, type) and issubclass(scalar, np.generic)):
-        raise _unknown(annotation, hint="name one NumPy scalar type, such as np.float32")
-    return ArrayOf(_scalar_type(scalar), _shape(annotation, shape))
+    return ArrayOf(_scalar_type(annotation, scalar), _shape(annotation, shape))
 
 
-def _scalar_type(scalar: type[np.generic]) -> type[np.generic] | None:
-    if scalar is np.generic:
-        return None
-    if issubclass(scalar, np.object_):
-        raise SchemaError("arrays of objects need pickle, which is refused")
-    if issubclass(scalar, np.integer) and not scalar.__subclasses__():
-        # np.longlong and its like are written, and read back, as the type of that size.
-        return np.dtype(np.dtype(scalar).str).type
-    return scalar
+def _scalar_type(annotation: Any, scalar: Any) -> type[np.generic]:
+    name = None
+    if isinstance(scalar, type) and issubclass(scalar, np.generic):
+        name = dtype_name(scalar)
+    if name is None:
+        raise _unknown(annotation, hint="name one NumPy scalar type, such as np.float32; no object")
+    known: type[np.generic] = DTYPES[name]
+    return known
 
 
 def _shape(annotation: Any, shape: Any) -> tuple[int | None, ...] | None:
@@ -156,9 +175,15 @@ def _axis(annotation: Any, axis: Any) -> int | None:
     return lengths[0]
 
 
+def _length(length: int | None) -> Any:
+    return int if length is None else Literal[length]
+
+
 def _tuple(args: tuple[Any, ...]) -> Kind:
     if len(args) == 2 and args[1] is Ellipsis:
         return Sequence(kind_of(args[0]), tuple)
+    if not args:
+        raise SchemaError("tuple[()] holds nothing")
     return Row(tuple(kind_of(arg) for arg in args))
 
 

@@ -25,6 +25,7 @@ from atdata.samples.kinds import Kind
 # Names that samples need for themselves.
 RESERVED = frozenset({"packed", "as_wds", "from_bytes", "from_data"})
 
+_MAX_NAME = 256
 _SCOPE = "__atdata_scope__"
 
 
@@ -73,25 +74,39 @@ def fields_of(sample_type: type) -> tuple[Field, ...]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is not a plain identifier, or that samples need for themselves.
+    """Refuse a field name that is no plain identifier, or that samples need for themselves.
 
     Names become attributes and parts of compiled source, so the check is strict.
 
     Raises:
         SchemaError: With the name in it, quoted.
     """
-    if (
-        not name.isidentifier()
-        or keyword.iskeyword(name)
-        or name != unicodedata.normalize("NFKC", name)
-        or (name.startswith("__") and name.endswith("__"))
-    ):
-        raise SchemaError(f"{name[:80]!r} can't be the name of a field")
+    check_identifier(name, "a field")
     if name in RESERVED:
         raise SchemaError(
             f"a field can't be called {name!r}: samples have a method of that name",
             hint="rename the field",
         )
+
+
+def check_identifier(name: str, what: str) -> None:
+    """Refuse a name that Python source could not use as it stands.
+
+    Args:
+        name: The name.
+        what: What it would be the name of, for the message.
+
+    Raises:
+        SchemaError: With the name in it, quoted and cut.
+    """
+    if (
+        not name.isidentifier()
+        or keyword.iskeyword(name)
+        or name != unicodedata.normalize("NFKC", name)
+        or (name.startswith("__") and name.endswith("__"))
+        or len(name) > _MAX_NAME
+    ):
+        raise SchemaError(f"{name[:80]!r} can't be the name of {what}")
 
 
 def remember_scope(sample_type: type) -> None:

@@ -295,6 +295,18 @@ class Anything(Kind):
         return "plain data"
 
 
+def holds_samples(kind: Kind) -> bool:
+    """Whether values of this kind are, or contain, other samples."""
+    match kind:
+        case Nested():
+            return True
+        case Nullable(inner) | Sequence(inner) | Table(inner):
+            return holds_samples(inner)
+        case Row(items):
+            return any(map(holds_samples, items))
+    return False
+
+
 def _sequence(kind: Kind, value: Any) -> list[Any] | tuple[Any, ...]:
     if isinstance(value, list | tuple):
         return value

@@ -1,0 +1,183 @@
+"""Schemas: a sample type as a JSON Schema document and as a ``sampleSchema`` record.
+
+A document is JSON Schema, draft 2020-12. It describes the map that a packed sample is, so what
+JSON has no word for is said in keywords of our own, which other validators pass over:
+
+==========================================  ====================================================
+keywords                                    kind of value
+==========================================  ====================================================
+``type: string / integer / number / …``     ``str``, ``int``, ``float``, ``bool``
+``x-atdata-type: "bytes"``                  ``bytes``
+``x-atdata-type: "array"``                  NumPy array in ``.npy`` form, any dtype and shape …
+``x-atdata-dtype: "float32"``               … of this dtype (``"floating"`` for a family)
+``x-atdata-shape: [null, 28]``              … of this shape; null is an axis of any length
+``x-atdata-type: "datetime"`` / ``"date"``  text of ISO 8601
+``type: array`` with ``items``              list; with ``x-atdata-type: "tuple"`` a tuple
+``type: array`` with ``prefixItems``        tuple of fixed length
+``type: object`` with                       dict with text keys
+``additionalProperties``
+``enum``                                    ``Literal``
+``$ref``                                    class below ``$defs``, or ``#`` for the root: a
+                                            sample type, or an ``Enum`` with
+                                            ``x-atdata-members`` (names for the values) and
+                                            ``x-atdata-base`` (``IntEnum``, ``StrEnum``, …)
+``anyOf: [T, {type: null}]``                ``T | None``
+none                                        any plain data
+==========================================  ====================================================
+
+A class is an object with ``title`` (its name), ``description`` (docstring), ``properties`` with
+``description`` and ``default``, ``required``, ``x-atdata-order`` (the order of the fields: keys
+are sorted in the text) and ``x-atdata-keyword-only``. ``additionalProperties: false`` refuses
+unknown fields. A field whose default JSON can't say (an array, a call of one's own) is required.
+
+The identity of a schema is the CID of its name, version and document, in canonical text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from atdata.errors import RecordError, SchemaError
+from atdata.samples.canonical import canonical_text, parse_document
+from atdata.samples.from_schema import type_from_document
+from atdata.samples.packable import PackableSample
+from atdata.samples.to_schema import schema_document
+from atdata_records import ValidationError, cid, dag_cbor
+from atdata_records.ac.foundation.dataset.defs import JSON_SCHEMA
+from atdata_records.ac.foundation.dataset.sample_schema import JsonSchemaFormat, SampleSchema
+
+__all__ = [
+    "canonical_text",
+    "from_record",
+    "record_cid",
+    "record_document",
+    "schema_cid",
+    "schema_document",
+    "schema_to_type",
+    "to_record",
+    "type_from_document",
+]
+
+# https://semver.org, version 2.0.0
+_NUMBER = r"(0|[1-9][0-9]*)"
+_WORD = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
+_SEMVER = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_WORD}(\.{_WORD})*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?"
+)
+_MAX_DESCRIPTION = 3_000  # graphemes; no text has more of them than characters
+
+
+def schema_cid(name: str, version: str, document: Mapping[str, Any]) -> str:
+    """The identity of a schema: where and when it was published does not matter.
+
+    Returns:
+        CIDv1 in base32 (dag-cbor, sha2-256) of ``{name, version, schema}``, where schema is the
+        canonical text of the document.
+
+    Raises:
+        SchemaError: The document is no JSON object.
+    """
+    content = {"name": name, "version": version, "schema": canonical_text(document)}
+    return cid.of_cbor(dag_cbor.encode(content))
+
+
+def to_record(
+    sample_type: type,
+    version: str,
+    *,
+    created_at: str,
+    description: str | None = None,
+    license: str | None = None,  # noqa: A002 - the lexicon's word
+    tags: list[str] | None = None,
+) -> SampleSchema:
+    """The record of one version of a sample type, checked.
+
+    Args:
+        sample_type: A packable class.
+        version: Semantic version, such as ``1.0.0``.
+        created_at: Datetime as text, such as ``2026-01-31T12:00:00Z``.
+        description: For people; the docstring of the class when None.
+        license: SPDX identifier or URL.
+        tags: Words to find the schema by.
+
+    Raises:
+        SchemaError: The class has no schema, or the version is no semantic version.
+        RecordError: The lexicon refuses the record.
+    """
+    if not _SEMVER.fullmatch(version):
+        raise SchemaError(
+            f"{version[:80]!r} is no semantic version", hint="write it as major.minor.patch: 1.0.0"
+        )
+    document = schema_document(sample_type)
+    if description is None:
+        text = document.get("description", "")
+        description = text if 0 < len(text) <= _MAX_DESCRIPTION else None
+    record = SampleSchema(
+        name=sample_type.__name__,
+        version=version,
+        schema_type=JSON_SCHEMA,
+        schema=JsonSchemaFormat(text=canonical_text(document)),
+        description=description,
+        license=license,
+        tags=tags,
+        created_at=created_at,
+    )
+    try:
+        record.validate()
+    except ValidationError as error:
+        raise RecordError(f"the schema record is refused: {error}") from error
+    return record
+
+
+def record_document(record: SampleSchema) -> dict[str, Any]:
+    """The JSON Schema document in a record.
+
+    Raises:
+        SchemaError: The record is in another format, or the text is no JSON object.
+    """
+    if not isinstance(record.schema, JsonSchemaFormat) or record.schema_type != JSON_SCHEMA:
+        raise SchemaError(
+            f"schema format {record.schema_type!r:.80} is unknown",
+            hint="only JSON Schema is read; a newer version of atdata may know it",
+        )
+    return parse_document(record.schema.text)
+
+
+def from_record(record: SampleSchema) -> type[PackableSample]:
+    """The sample type that a record describes; nothing in it is compiled or evaluated as text.
+
+    Raises:
+        SchemaError: It describes none.
+    """
+    return type_from_document(record_document(record), name=record.name)
+
+
+def record_cid(record: SampleSchema) -> str:
+    """The identity of the schema in a record: :func:`schema_cid` of what it holds.
+
+    Raises:
+        SchemaError: As :func:`record_document`.
+    """
+    return schema_cid(record.name, record.version, record_document(record))
+
+
+def schema_to_type(schema: SampleSchema | Mapping[str, Any]) -> type[PackableSample]:
+    """The sample type of a schema, however it is given.
+
+    Args:
+        schema: A record, a record as a dict (what ``index.get_schema`` gives), or a document.
+
+    Raises:
+        SchemaError: It describes no sample type.
+        RecordError: A record that its lexicon refuses.
+    """
+    if isinstance(schema, SampleSchema):
+        return from_record(schema)
+    if "schemaType" not in schema:
+        return type_from_document(schema)
+    try:
+        return from_record(SampleSchema.from_dict(dict(schema)))
+    except ValidationError as error:
+        raise RecordError(f"the schema record is refused: {error}") from error
