@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from atdata.local import LocalIndex
 from atdata.local.backend import Backend
 from atdata.local.redis import RedisBackend, redis_client
 from atdata.local.sqlite import SqliteBackend
+from atdata.shards.writer import cut_shards
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -52,3 +55,28 @@ def backends(place: str) -> Iterator[Callable[[], Backend]]:
 def backend(backends: Callable[[], Backend]) -> Backend:
     """An empty backend."""
     return backends()
+
+
+def open_index(place: str, **options: Any) -> LocalIndex:
+    """An index on a database; also for child processes."""
+    if place.startswith("redis://"):
+        return LocalIndex(redis=place, **options)
+    return LocalIndex(path=place, **options)
+
+
+@pytest.fixture
+def index(place: str) -> Iterator[LocalIndex]:
+    """An empty index without a data store."""
+    with open_index(place) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_shards(tmp_path: Path) -> Callable[..., list[Path]]:
+    """Writes samples as shards of two."""
+
+    def make(samples: list[Any], folder: str = "shards") -> list[Path]:
+        (tmp_path / folder).mkdir()
+        return [path for path, _ in cut_shards(samples, tmp_path / folder, maxcount=2)]
+
+    return make

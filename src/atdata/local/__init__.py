@@ -1,0 +1,20 @@
+"""The local index: datasets and schemas of one person or team."""
+
+from __future__ import annotations
+
+from atdata.local.entry import LocalDatasetEntry
+from atdata.local.index import Index, LocalIndex
+from atdata.local.migration import MigrationReport, migrate
+from atdata.local.schema import LocalSchema
+from atdata.stores import LocalDiskStore, S3DataStore
+
+__all__ = [
+    "Index",
+    "LocalDatasetEntry",
+    "LocalDiskStore",
+    "LocalIndex",
+    "LocalSchema",
+    "MigrationReport",
+    "S3DataStore",
+    "migrate",
+]

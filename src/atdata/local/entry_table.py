@@ -1,0 +1,102 @@
+"""The entries of a local index: finding them, and writing one as a single step."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import replace as changed
+
+from atdata.errors import EntryConflict, EntryNotFound, RecordError, StorageError
+from atdata.local.backend import Backend, EntryRow
+from atdata.local.entry import LocalDatasetEntry, name_of
+
+_PAGE = 200
+# Each failed attempt means that another process has written the same name in between.
+_ATTEMPTS = 100
+
+
+class EntryTable:
+    """Entries by name and by CID, in a backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def get(self, ref: str) -> LocalDatasetEntry:
+        """The entry of this name or URI; ``EntryNotFound`` when there is none."""
+        name = name_of(ref)
+        row = self._backend.entry(name)
+        if row is None:
+            raise EntryNotFound(f"no dataset {name!r} in the index", hint=self._near(name))
+        return LocalDatasetEntry.from_text(row.name, row.text)
+
+    def of_cid(self, cid: str) -> LocalDatasetEntry:
+        """The first entry, by name, of those with this CID; ``EntryNotFound`` if none has it."""
+        row = self._backend.entry_of(cid)
+        if row is None:
+            raise EntryNotFound(f"no dataset in the index has the CID {cid}")
+        return LocalDatasetEntry.from_text(row.name, row.text)
+
+    def __iter__(self) -> Iterator[LocalDatasetEntry]:
+        after = ""
+        while page := self._backend.entries(after, _PAGE):
+            for row in page:
+                yield LocalDatasetEntry.from_text(row.name, row.text)
+            after = page[-1].name
+
+    def put(self, entry: LocalDatasetEntry, *, replace: bool = False) -> LocalDatasetEntry:
+        """Write an entry; return what the index then holds.
+
+        The same data under the same name is no conflict: URLs and metadata are brought up to
+        date, and the time of the first insertion stays.
+
+        Raises:
+            EntryConflict: The name stands for other data, and ``replace`` is false.
+        """
+        for _ in range(_ATTEMPTS):
+            present = self._backend.entry(entry.name)
+            final = entry if present is None else _merged(present, entry, replace=replace)
+            row = EntryRow(final.name, final.cid, final.to_text())
+            if row == present or self._backend.put_entry(row, before=present):
+                return final
+        raise StorageError(
+            f"the entry of dataset {entry.name!r} could not be written",
+            hint="Others write the same name all the time, or what is stored there is damaged.",
+        )
+
+    def _near(self, name: str) -> str:
+        # A typo at the very start is rare: the names that follow its first letter are enough.
+        names = [row.name for row in self._backend.entries(name[:1], _PAGE)]
+        close = difflib.get_close_matches(name, names, n=3)
+        if close:
+            return f"Did you mean {' or '.join(map(repr, close))}?"
+        return "Insert it first: index.insert_dataset(ds, name=...)."
+
+
+def _merged(row: EntryRow, entry: LocalDatasetEntry, *, replace: bool) -> LocalDatasetEntry:
+    try:
+        old = LocalDatasetEntry.from_text(row.name, row.text)
+    except RecordError:
+        if replace:
+            return entry
+        raise
+    if _same_data(old, entry):
+        return changed(
+            entry,
+            metadata=old.metadata if entry.metadata is None else entry.metadata,
+            schema_cid=entry.schema_cid or old.schema_cid,
+            shards=entry.shards or old.shards,
+            created_at=old.created_at,
+        )
+    if replace:
+        return entry
+    raise EntryConflict(
+        f"{entry.name!r} stands for other data already ({old.cid}, not {entry.cid})",
+        uri=old.uri,
+        hint="Choose another name, or pass replace=True.",
+    )
+
+
+def _same_data(old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
+    if old.content_cid is not None and new.content_cid is not None:
+        return old.content_cid == new.content_cid
+    return (old.schema_ref, old.data_urls) == (new.schema_ref, new.data_urls)

@@ -1,0 +1,347 @@
+"""The local index: schemas and datasets of one person or team."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from atdata._folders import data_folder
+from atdata._protocols import AbstractDataStore
+from atdata.local.backend import Backend
+from atdata.local.entry import LocalDatasetEntry, check_name
+from atdata.local.entry_table import EntryTable
+from atdata.local.metadata import metadata_text
+from atdata.local.placement import Place, placed, stored
+from atdata.local.redis import RedisBackend, redis_client
+from atdata.local.sample_types import SampleTypes
+from atdata.local.schema import LocalSchema
+from atdata.local.schema_table import SchemaTable
+from atdata.local.sqlite import SqliteBackend
+from atdata.local.stubs import StubFolder
+from atdata.samples.schema import from_record, schema_document
+from atdata.stores.base import prefix_for
+
+if TYPE_CHECKING:
+    import redis as redis_py
+
+    from atdata.dataset import Dataset
+
+T = TypeVar("T")
+
+
+class LocalIndex:
+    """Schemas and datasets by name, in one SQLite file or on a Redis server.
+
+    Args:
+        redis: A Redis client or a Redis URL. By default the URL in ``ATDATA_REDIS_URL``; when
+            that is not set either, the index is the SQLite file ``atdata/index.db`` in the
+            user's XDG data folder.
+        data_store: Where ``insert_dataset`` writes shards; None to index them where they are.
+        auto_stubs: Write a stub file for editors whenever a schema is decoded.
+        stub_dir: Folder of the stub files; by default ``atdata/stubs`` in the XDG data folder.
+        path: The SQLite file to use. It is made when it is missing.
+        redis_kwargs: Options of a Redis client, such as ``host=`` and ``port=``.
+
+    Raises:
+        TypeError: Both a Redis server and a file are named.
+        StorageError: Also of every method, when the database can't be used.
+        RecordError: Also of every method that reads, when what is stored is damaged.
+    """
+
+    def __init__(
+        self,
+        redis: redis_py.Redis[Any] | str | None = None,
+        data_store: AbstractDataStore | None = None,
+        auto_stubs: bool = False,
+        stub_dir: str | os.PathLike[str] | None = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        **redis_kwargs: Any,
+    ) -> None:
+        self.backend = _open_backend(redis, path, redis_kwargs)
+        self._schemas = SchemaTable(self.backend)
+        self._entries = EntryTable(self.backend)
+        self._stubs = StubFolder(stub_dir) if auto_stubs else None
+        self.data_store = data_store
+        self.types = SampleTypes()
+
+    def __repr__(self) -> str:
+        return f"LocalIndex({self.backend!r}, data_store={self.data_store!r})"
+
+    def __enter__(self) -> LocalIndex:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database. The index opens it again when it is used again."""
+        self.backend.close()
+
+    # Datasets
+
+    def insert_dataset(
+        self,
+        ds: Dataset[Any],
+        *,
+        name: str,
+        schema_ref: str | None = None,
+        prefix: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        replace: bool = False,
+        **store_options: Any,
+    ) -> LocalDatasetEntry:
+        """Add a dataset.
+
+        Its samples are written as shards to the index's data store; without one, its shards are
+        indexed where they are. Shards come first, then the schema, then the entry in one step:
+        whenever the process dies, there is no half entry, and a second run completes.
+
+        Args:
+            ds: The dataset.
+            name: Its name in the index.
+            schema_ref: Reference of its published schema; by default the latest one with the
+                document of ``ds.sample_type``, which is published when there is none.
+            prefix: Where in the data store; by default the dataset's name.
+            metadata: Free metadata: a JSON object; by default the dataset's own.
+            replace: Let the name stand for this data from now on, whatever it stood for.
+            store_options: Options of the store's ``write_shards``, such as ``maxcount``.
+
+        Returns:
+            The entry. Inserting the same data under the same name again brings its URLs and
+            metadata up to date and is no conflict.
+
+        Raises:
+            EntryError: The name or metadata can't be used, or a shard has no URL.
+            EntryConflict: The name stands for other data.
+            SchemaNotFound: ``schema_ref`` is not in the index.
+            SchemaConflict: ``schema_ref`` describes other samples.
+            ShardError: A local shard is damaged.
+            UrlError: The prefix can't be used.
+        """
+        metadata = ds.metadata if metadata is None else metadata
+        self._check(ds.sample_type, name, schema_ref, metadata)
+        if self.data_store is None:
+            if store_options:
+                raise TypeError(f"no data_store takes the options {', '.join(store_options)}")
+            place = placed(ds)
+        else:
+            where = prefix_for(name) if prefix is None else prefix
+            place = stored(self.data_store.write_shards(ds, prefix=where, **store_options))
+        return self._put(ds, name, schema_ref, place, metadata, replace)
+
+    def add_entry(
+        self,
+        ds: Dataset[Any],
+        *,
+        name: str,
+        schema_ref: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        replace: bool = False,
+    ) -> LocalDatasetEntry:
+        """Add a dataset whose shards stay where they are, also when there is a data store.
+
+        Arguments, result and errors are those of ``insert_dataset``.
+        """
+        metadata = ds.metadata if metadata is None else metadata
+        self._check(ds.sample_type, name, schema_ref, metadata)
+        return self._put(ds, name, schema_ref, placed(ds), metadata, replace)
+
+    def get_dataset(self, ref: str) -> LocalDatasetEntry:
+        """The entry of a name, or of an ``atdata://local/dataset/{name}`` URI.
+
+        Raises:
+            EntryNotFound: There is none; the hint tells the closest names.
+        """
+        return self._entries.get(ref)
+
+    def get_entry_by_name(self, name: str) -> LocalDatasetEntry:
+        """As ``get_dataset``."""
+        return self._entries.get(name)
+
+    def get_entry(self, cid: str) -> LocalDatasetEntry:
+        """An entry by its CID; the first by name, when several names stand for the same data.
+
+        Raises:
+            EntryNotFound: There is none.
+        """
+        return self._entries.of_cid(cid)
+
+    @property
+    def datasets(self) -> Iterator[LocalDatasetEntry]:
+        """All entries by name, read page by page."""
+        return iter(self._entries)
+
+    @property
+    def entries(self) -> Iterator[LocalDatasetEntry]:
+        """As ``datasets``."""
+        return iter(self._entries)
+
+    def list_datasets(self) -> list[LocalDatasetEntry]:
+        """All entries, by name."""
+        return list(self._entries)
+
+    def list_entries(self) -> list[LocalDatasetEntry]:
+        """As ``list_datasets``."""
+        return list(self._entries)
+
+    # Schemas
+
+    def publish_schema(
+        self, sample_type: type[Any], *, version: str | None = None, **fields: Any
+    ) -> str:
+        """Publish the schema of a sample type.
+
+        Args:
+            sample_type: A packable class.
+            version: Its semantic version; by default the patch that follows the latest
+                published one, and ``1.0.0`` when there is none.
+            fields: ``description``, ``license`` and ``tags`` of the record.
+
+        Returns:
+            ``atdata://local/sampleSchema/{Class}@{version}``.
+
+        Raises:
+            SchemaError: The class has no schema, or name or version can't be used.
+            SchemaConflict: The version is published with other content.
+        """
+        return self._schemas.publish(sample_type, version, **fields).ref
+
+    def get_schema(self, ref: str) -> LocalSchema:
+        """The schema of a reference (also ``local://schemas/…``), as a read-only mapping.
+
+        Raises:
+            SchemaNotFound: There is none; the hint tells the versions that there are.
+        """
+        return self._schemas.get(ref)
+
+    @property
+    def schemas(self) -> Iterator[LocalSchema]:
+        """All schemas by name and version, read page by page."""
+        return iter(self._schemas)
+
+    def list_schemas(self) -> list[LocalSchema]:
+        """All schemas, by name and version."""
+        return list(self._schemas)
+
+    def decode_schema(self, ref: str) -> type[Any]:
+        """A class that behaves as the one whose schema was published.
+
+        Raises:
+            SchemaNotFound: There is no such schema.
+            SchemaError: Its document describes no sample type.
+        """
+        schema = self._schemas.get(ref)
+        sample_type = from_record(schema.record)
+        if self._stubs is not None:
+            self._stubs.write(sample_type, schema.name, schema.version)
+        return sample_type
+
+    def decode_schema_as(self, ref: str, hint: type[T]) -> type[T]:
+        """As ``decode_schema``; type checkers take the result for the class ``hint``."""
+        return self.decode_schema(ref)
+
+    def load_schema(self, ref: str) -> type[Any]:
+        """As ``decode_schema``; the class is then an attribute of ``types``, by its name."""
+        sample_type = self.decode_schema(ref)
+        self.types.add(self._schemas.get(ref).name, sample_type)
+        return sample_type
+
+    # Stubs
+
+    @property
+    def stub_dir(self) -> Path | None:
+        """Folder of the stub files; None without ``auto_stubs``."""
+        return None if self._stubs is None else self._stubs.root
+
+    def get_import_path(self, ref: str) -> str | None:
+        """The module that type checkers know a schema's class by; None without ``auto_stubs``.
+
+        Raises:
+            SchemaNotFound: There is no such schema.
+        """
+        if self._stubs is None:
+            return None
+        schema = self._schemas.get(ref)
+        return self._stubs.import_path(schema.name, schema.version)
+
+    def clear_stubs(self) -> int:
+        """Remove the stub files; return how many there were."""
+        return 0 if self._stubs is None else self._stubs.clear()
+
+    def _check(
+        self,
+        sample_type: type[Any],
+        name: str,
+        schema_ref: str | None,
+        metadata: Mapping[str, Any] | None,
+    ) -> None:
+        """Refuse what can be refused before the first byte is written."""
+        check_name(name)
+        if metadata is not None:
+            metadata_text(metadata)
+        if schema_ref is None:
+            schema_document(sample_type)
+        else:
+            self._resolved(sample_type, schema_ref)
+
+    def _put(
+        self,
+        ds: Dataset[Any],
+        name: str,
+        schema_ref: str | None,
+        place: Place,
+        metadata: Mapping[str, Any] | None,
+        replace: bool,
+    ) -> LocalDatasetEntry:
+        ref, schema_cid = self._resolved(ds.sample_type, schema_ref)
+        entry = LocalDatasetEntry(
+            name=name,
+            schema_ref=ref,
+            data_urls=place.urls,
+            metadata=None if metadata is None else dict(metadata),
+            schema_cid=schema_cid,
+            shards=place.shards,
+        )
+        return self._entries.put(entry, replace=replace)
+
+    def _resolved(self, sample_type: type[Any], ref: str | None) -> tuple[str, str | None]:
+        """Reference and CID of the schema that a dataset of this type has here."""
+        if ref is None:
+            schema = self._schemas.ensure(sample_type)
+        elif ref.startswith("at://"):
+            return ref, None  # a published record: what it says is not known in this index
+        else:
+            schema = self._schemas.matching(ref, sample_type)
+        return schema.ref, schema.cid
+
+
+def _open_backend(
+    redis: redis_py.Redis[Any] | str | None,
+    path: str | os.PathLike[str] | None,
+    options: Mapping[str, Any],
+) -> Backend:
+    wants_redis = redis is not None or bool(options)
+    if wants_redis and path is not None:
+        raise TypeError("an index is in a SQLite file (path=) or on a Redis server, not both")
+    if redis is not None and not isinstance(redis, str):
+        if options:
+            raise TypeError(f"a Redis client takes no options: {', '.join(options)}")
+        return RedisBackend(redis)
+    url = os.environ.get("ATDATA_REDIS_URL") or None
+    if wants_redis:
+        return RedisBackend(redis_client(redis, **options))
+    if path is None and url is not None:
+        return RedisBackend(redis_client(url))
+    return SqliteBackend(data_folder() / "index.db" if path is None else Path(path))
+
+
+Index = LocalIndex

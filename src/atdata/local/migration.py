@@ -1,0 +1,164 @@
+"""Reading the Redis layout of earlier versions into an index.
+
+There, a dataset is a hash ``LocalDatasetEntry:{cid}`` (``name``, ``schema_ref``, ``data_urls`` and
+``metadata`` as msgpack; the oldest have ``wds_url`` and ``sample_kind``), and a schema is a JSON
+string ``LocalSchema:{Name}@{version}`` with a list of ``fields``. Nothing of it is changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgpack  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from atdata._extras import require
+from atdata.errors import AtdataError, EntryError, SchemaError, StorageError
+from atdata.local.entry import LocalDatasetEntry
+from atdata.local.entry_table import EntryTable
+from atdata.local.index import LocalIndex
+from atdata.local.redis import redis_client
+from atdata.local.schema import parse_ref
+from atdata.local.schema_table import SchemaTable
+from atdata.samples import packable
+
+if TYPE_CHECKING:
+    import redis as redis_py
+
+_ENTRY = b"LocalDatasetEntry:"
+_SCHEMA = b"LocalSchema:"
+_PRIMITIVES = {"str": str, "int": int, "float": float, "bool": bool, "bytes": bytes}
+
+
+@dataclass(frozen=True)
+class MigrationReport:
+    """What a migration did.
+
+    Attributes:
+        schemas: References of the schemas that are now in the index.
+        entries: Names of the datasets that are now in the index.
+        problems: What could not be read, by key, and why.
+    """
+
+    schemas: list[str] = field(default_factory=list)
+    entries: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def migrate(redis: redis_py.Redis[Any] | str, index: LocalIndex | None = None) -> MigrationReport:
+    """Copy schemas and entries of the earlier Redis layout into an index.
+
+    It may be run again: what is there already stays. Array fields become arrays of any dtype,
+    because the earlier versions recorded some dtypes wrongly.
+
+    Args:
+        redis: The server with the earlier layout: a client, or its URL.
+        index: Where to; by default the index on the same server.
+
+    Raises:
+        StorageError: The server can't be used.
+        ValueError: The client decodes what it reads (``decode_responses``), which would damage
+            the binary values.
+    """
+    client: Any = redis_client(redis) if isinstance(redis, str) else redis
+    if client.get_connection_kwargs().get("decode_responses"):
+        raise ValueError("a client without decode_responses is needed to read binary values")
+    target = LocalIndex(redis=client) if index is None else index
+    schemas, entries = SchemaTable(target.backend), EntryTable(target.backend)
+    report = MigrationReport()
+
+    def migrate_schema(key: bytes) -> None:
+        name, version = parse_ref(f"local://schemas/{key.removeprefix(_SCHEMA).decode()}")
+        sample_type = _sample_type(name, json.loads(client.get(key)))
+        report.schemas.append(schemas.publish(sample_type, version).ref)
+
+    def migrate_entry(key: bytes) -> None:
+        entry = _entry(client.hgetall(key), schemas)
+        report.entries.append(entries.put(entry).name)
+
+    for start, copy in ((_SCHEMA, migrate_schema), (_ENTRY, migrate_entry)):
+        for key in _keys(client, start):
+            _attempt(copy, key, report.problems)
+    return report
+
+
+def _attempt(copy: Callable[[bytes], None], key: bytes, problems: dict[str, str]) -> None:
+    """Copy one; a single bad one must not keep the others from being copied."""
+    errors = require("redis.exceptions", extra="redis")
+    try:
+        copy(key)
+    except StorageError:
+        raise
+    except (AtdataError, ValueError, KeyError, TypeError, errors.ResponseError) as error:
+        problems[key.decode(errors="replace")] = str(error)
+
+
+def _keys(client: Any, start: bytes) -> list[bytes]:
+    # A scan is what finds the keys of a layout without an index; it happens here alone.
+    errors = require("redis.exceptions", extra="redis")
+    try:
+        found: Iterator[bytes] = client.scan_iter(match=start + b"*", count=1000)
+        return sorted(set(found))
+    except errors.RedisError as error:
+        raise StorageError(f"the Redis server failed: {error}") from error
+
+
+def _entry(values: Mapping[bytes, bytes], schemas: SchemaTable) -> LocalDatasetEntry:
+    metadata = values.get(b"metadata")
+    urls = _unpacked(values[b"data_urls"]) if b"data_urls" in values else None
+    ref, schema_cid = _current_ref((values.get(b"schema_ref") or values[b"sample_kind"]), schemas)
+    return LocalDatasetEntry(
+        name=values[b"name"].decode(),
+        schema_ref=ref,
+        data_urls=[values[b"wds_url"].decode()] if urls is None else urls,
+        metadata=None if metadata is None else _unpacked(metadata),
+        schema_cid=schema_cid,
+    )
+
+
+def _current_ref(ref: bytes, schemas: SchemaTable) -> tuple[str, str | None]:
+    """Today's form of a reference, and the CID of its schema, when it is a local one."""
+    text = ref.decode()
+    if text.startswith("at://"):
+        return text, None
+    schema = schemas.get(text)
+    return schema.ref, schema.cid
+
+
+def _unpacked(value: bytes) -> Any:
+    try:
+        return msgpack.unpackb(value)
+    except (msgpack.UnpackException, ValueError) as error:
+        raise EntryError(f"a value is no msgpack: {error}") from error
+
+
+def _sample_type(name: str, schema: Mapping[str, Any]) -> type[Any]:
+    """A class with the fields of an earlier schema. Names are checked by ``dataclasses``."""
+    fields = [_field(one) for one in schema["fields"]]
+    try:
+        made = dataclasses.make_dataclass(name, fields, kw_only=True)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"the fields make no class: {error}") from error
+    return packable(made)
+
+
+def _field(old: Mapping[str, Any]) -> tuple[str, Any, Any]:
+    annotation = _annotation(old["fieldType"])
+    if old.get("optional"):
+        return old["name"], annotation | None, dataclasses.field(default=None)
+    return old["name"], annotation, dataclasses.field()
+
+
+def _annotation(old: Mapping[str, Any]) -> Any:
+    kind = old["$type"].rpartition("#")[2]
+    if kind == "primitive" and old["primitive"] in _PRIMITIVES:
+        return _PRIMITIVES[old["primitive"]]
+    if kind == "ndarray":
+        return NDArray[Any]
+    if kind == "array":
+        return list[_annotation(old["items"])]  # type: ignore[misc]
+    raise SchemaError(f"a field of type {kind!r} is not known")

@@ -1,0 +1,75 @@
+"""Where a dataset's shards are, when it is indexed without being written to a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from atdata.errors import EntryError
+from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.sources.registry import local_path
+from atdata.sources.schemes import scheme_of
+from atdata.sources.url import URLSource
+
+if TYPE_CHECKING:
+    from atdata.dataset import Dataset
+
+
+class Place(NamedTuple):
+    """URLs of a dataset's shards, and what is known of each shard; None when nothing is."""
+
+    urls: list[str]
+    shards: tuple[ShardInfo, ...] | None
+
+
+def stored(urls: list[str]) -> Place:
+    """What a store's ``write_shards`` returned. Stores of others tell the URLs alone.
+
+    Raises:
+        EntryError: There are none: the dataset has no samples.
+    """
+    if not urls:
+        raise EntryError("the dataset has no samples, so there is nothing to index")
+    return Place(list(urls), getattr(urls, "shards", None))
+
+
+def placed(ds: Dataset[Any]) -> Place:
+    """Where a dataset's shards are already.
+
+    Local files become absolute paths, brace notation kept; each is walked and digested in one
+    pass. URLs stay as they are, and nothing of them is read.
+
+    Raises:
+        EntryError: A shard of the dataset's source has neither a URL nor a path.
+        ShardError: A local file is not a sound shard.
+        StorageError: A local file can't be read.
+    """
+    names = ds.list_shards()
+    paths = [_path(ds.source, name) for name in names]
+    if None not in paths:
+        infos = tuple(inspect_shard(path) for path in paths if path is not None)
+        return Place(_absolute(_as_written(ds, list(map(str, paths)))), infos)
+    for name, path in zip(names, paths, strict=True):
+        if path is None and not scheme_of(name):
+            raise EntryError(
+                f"the shard {name!r} of a {type(ds.source).__name__} has no URL",
+                shard=name,
+                hint="Give the index a data_store=, which then holds a copy.",
+            )
+    return Place(_absolute(_as_written(ds, names)), None)
+
+
+def _path(source: Any, name: str) -> Path | None:
+    """Where a shard lies on this machine, if its source knows."""
+    find = getattr(source, "local_path", None)
+    return None if find is None else find(name)
+
+
+def _as_written(ds: Dataset[Any], names: list[str]) -> list[str]:
+    """The URLs with their brace notation, where the source has them."""
+    return ds.source.urls if isinstance(ds.source, URLSource) else names
+
+
+def _absolute(urls: list[str]) -> list[str]:
+    found = ((url, local_path(url)) for url in urls)
+    return [url if path is None else str(path.absolute()) for url, path in found]

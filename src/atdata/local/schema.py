@@ -1,0 +1,142 @@
+"""Published schemas in a local index: their references, their versions, the stored record."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from atdata.errors import RecordError, SchemaError, SchemaNotFound
+from atdata.local.versions import version_order
+from atdata.samples.schema import canonical_text, record_cid, record_document
+from atdata_records import ValidationError
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+_URI = "atdata://local/sampleSchema/"
+_LEGACY_URI = "local://schemas/"
+
+
+class LocalSchema(Mapping[str, Any]):
+    """A published schema: the fields of its record, read-only, and where it is.
+
+    Attributes:
+        record: The record, as the generated class.
+        ref: ``atdata://local/sampleSchema/{name}@{version}``.
+        cid: CID of the schema's content (name, version and document).
+        name: Name of the sample type.
+        version: Its semantic version.
+    """
+
+    __slots__ = ("_fields", "cid", "name", "record", "ref", "version")
+
+    def __init__(self, record: SampleSchema) -> None:
+        self.record = record
+        self.name: str = record.name
+        self.version: str = record.version
+        self.ref = schema_ref(record.name, record.version)
+        self.cid = record_cid(record)
+        self._fields: dict[str, Any] = record.to_dict()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._fields[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"LocalSchema({self.ref!r}, cid={self.cid!r})"
+
+    @property
+    def document_text(self) -> str:
+        """The JSON Schema document, in canonical text: equal documents have equal text."""
+        return canonical_text(record_document(self.record))
+
+    @classmethod
+    def from_text(cls, key: str, text: str) -> LocalSchema:
+        """Read a schema back from its JSON text.
+
+        Args:
+            key: ``{name}@{version}`` under which the text was stored.
+            text: The record as JSON.
+
+        Raises:
+            RecordError: The text is damaged, or the record of another schema.
+        """
+        try:
+            schema = cls(SampleSchema.from_json(text))
+        except (ValueError, RecursionError) as error:
+            raise RecordError(
+                f"the stored schema {key!r} is damaged: {error}", uri=_URI + key
+            ) from error
+        if schema_key(schema.name, schema.version) != key:
+            raise RecordError(f"the stored schema {key!r} is that of another one", uri=_URI + key)
+        return schema
+
+
+def record_text(record: SampleSchema) -> str:
+    """The record as JSON text, validated and with a name and version that a reference can hold.
+
+    Raises:
+        SchemaError: The name, the version or the record can't be used.
+    """
+    check_name(record.name)
+    version_order(record.version)
+    try:
+        record.validate()
+    except ValidationError as error:
+        raise SchemaError(f"schema {record.name!r} breaks its lexicon: {error}") from error
+    return record.to_json().decode()
+
+
+def schema_key(name: str, version: str) -> str:
+    """``{name}@{version}``."""
+    return f"{name}@{version}"
+
+
+def schema_ref(name: str, version: str) -> str:
+    """``atdata://local/sampleSchema/{name}@{version}``."""
+    return _URI + schema_key(name, version)
+
+
+def parse_ref(ref: str) -> tuple[str, str]:
+    """Name and version of a local schema reference.
+
+    The older ``local://schemas/{name}@{version}`` is read as the same thing; there the name may
+    be ``{module}.{name}``.
+
+    Raises:
+        SchemaNotFound: The text is no reference of a local schema.
+    """
+    for start in (_URI, _LEGACY_URI):
+        name, at, version = ref.removeprefix(start).rpartition("@")
+        if ref.startswith(start) and at and name and version:
+            return name.rpartition(".")[2], version
+    raise SchemaNotFound(
+        "this is no reference of a schema in a local index",
+        uri=ref,
+        hint=f"Such references look like {schema_ref('ImageSample', '1.0.0')}.",
+    )
+
+
+def check_name(name: str) -> None:
+    """Refuse names that are no Python identifiers.
+
+    Raises:
+        SchemaError: They would be ambiguous in a reference, and useless as a class.
+    """
+    if not name.isidentifier():
+        raise SchemaError(f"{name!r} can't name a schema", hint="Use a name that a class can have.")
+
+
+def difference(published: str, offered: str) -> str:
+    """Lines that differ between two schema documents (JSON text), as a unified diff."""
+    sides = (
+        json.dumps(json.loads(text), indent=1, sort_keys=True) for text in (published, offered)
+    )
+    old, new = (side.splitlines() for side in sides)
+    lines = difflib.unified_diff(old, new, "published", "offered", lineterm="", n=2)
+    return "\n".join(lines)

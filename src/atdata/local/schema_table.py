@@ -1,0 +1,126 @@
+"""The schemas of a local index: publishing, finding and decoding them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from atdata.errors import SchemaConflict, SchemaNotFound
+from atdata.local.backend import Backend, SchemaRow
+from atdata.local.entry import now
+from atdata.local.schema import (
+    LocalSchema,
+    difference,
+    parse_ref,
+    record_text,
+    schema_key,
+    schema_ref,
+)
+from atdata.local.versions import newest_first, next_version
+from atdata.samples import DictSample
+from atdata.samples.schema import canonical_text, schema_document, to_record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+_PAGE = 200
+
+
+class SchemaTable:
+    """Schemas by name and version, in a backend. A version that is published never changes."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def get(self, ref: str) -> LocalSchema:
+        """The schema of a reference; ``SchemaNotFound`` when there is none."""
+        name, version = parse_ref(ref)
+        found = self.find(name, version)
+        if found is None:
+            raise SchemaNotFound("no such schema in the index", uri=ref, hint=self._hint(name))
+        return found
+
+    def find(self, name: str, version: str) -> LocalSchema | None:
+        """The schema of this name and version, or None."""
+        row = self._backend.schema(schema_key(name, version))
+        return None if row is None else LocalSchema.from_text(row.key, row.text)
+
+    def __iter__(self) -> Iterator[LocalSchema]:
+        after = ""
+        while page := self._backend.schemas(after, _PAGE):
+            for row in page:
+                yield LocalSchema.from_text(row.key, row.text)
+            after = page[-1].key
+
+    def publish(self, sample_type: type[Any], version: str | None, **fields: Any) -> LocalSchema:
+        """Publish a sample type under a version, or under the patch that follows the latest."""
+        if version is not None:
+            return self.add(to_record(sample_type, version, created_at=now(), **fields))
+        while True:
+            record = self._next(sample_type, **fields)
+            if self._write(record):
+                return LocalSchema(record)
+
+    def add(self, record: SampleSchema) -> LocalSchema:
+        """Write a record; the schema that is there already when its content is the same.
+
+        Raises:
+            SchemaConflict: Its name and version are published with other content.
+        """
+        if self._write(record):
+            return LocalSchema(record)
+        offered = LocalSchema(record)
+        published = self.get(offered.ref)
+        if published.cid != offered.cid:
+            raise _conflict(published, offered.document_text)
+        return published
+
+    def matching(self, ref: str, sample_type: type[Any]) -> LocalSchema:
+        """The schema of a reference, which must describe this sample type.
+
+        Raises:
+            SchemaNotFound: There is no such schema.
+            SchemaConflict: It describes other samples. (A ``DictSample`` may be any.)
+        """
+        published = self.get(ref)
+        if not issubclass(sample_type, DictSample):
+            offered = canonical_text(schema_document(sample_type))
+            if offered != published.document_text:
+                raise _conflict(published, offered)
+        return published
+
+    def ensure(self, sample_type: type[Any]) -> LocalSchema:
+        """The latest published schema that has this sample type's very document.
+
+        If there is none, the type is published under the patch that follows the latest.
+        """
+        document = canonical_text(schema_document(sample_type))
+        while True:
+            for version in newest_first(self._backend.versions(sample_type.__name__)):
+                published = self.find(sample_type.__name__, version)
+                if published and published.document_text == document:
+                    return published
+            record = self._next(sample_type)
+            if self._write(record):
+                return LocalSchema(record)
+
+    def _next(self, sample_type: type[Any], **fields: Any) -> SampleSchema:
+        version = next_version(self._backend.versions(sample_type.__name__))
+        return to_record(sample_type, version, created_at=now(), **fields)
+
+    def _write(self, record: SampleSchema) -> bool:
+        key = schema_key(record.name, record.version)
+        return self._backend.add_schema(SchemaRow(key, record_text(record)))
+
+    def _hint(self, name: str) -> str:
+        versions = newest_first(self._backend.versions(name))
+        if versions:
+            return f"Published are: {', '.join(schema_ref(name, v) for v in versions[:5])}."
+        return "Publish it first: index.publish_schema(SampleType)."
+
+
+def _conflict(published: LocalSchema, offered: str) -> SchemaConflict:
+    return SchemaConflict(
+        f"{published.name} {published.version} is published with other content:\n"
+        + difference(published.document_text, offered),
+        uri=published.ref,
+        hint="A published version never changes: publish this one as a new version.",
+    )
