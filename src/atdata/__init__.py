@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from atdata._protocols import DataSource as DataSource
     from atdata._protocols import IndexEntry as IndexEntry
     from atdata.dataset import Dataset as Dataset
+    from atdata.dataset import write_shards as write_shards
     from atdata.errors import AtdataError as AtdataError
     from atdata.load import DatasetDict as DatasetDict
     from atdata.load import load_dataset as load_dataset
@@ -54,6 +55,7 @@ _HOMES = {
     "promote_to_atmosphere": "atdata.promote",
     "schema_to_type": "atdata.samples",
     "verify_cid": "atdata.samples",
+    "write_shards": "atdata.dataset",
 }
 
 __all__ = sorted(_HOMES)

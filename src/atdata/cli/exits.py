@@ -28,6 +28,7 @@ EXITS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SchemaError, 3),
     (errors.SampleError, 3),
     (errors.RecordError, 3),
+    (errors.ManifestError, 3),
     (errors.EntryError, 3),
     (errors.SchemaNotFound, 4),
     (errors.EntryNotFound, 4),
