@@ -1,0 +1,72 @@
+"""The cores of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from atdata.errors import StorageError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_ATTEMPTS = 3
+
+
+class LocalEngine:
+    """Worker processes of this machine; with one process, or one item, this process itself.
+
+    Args:
+        processes: How many; as many as there are cores when None.
+    """
+
+    def __init__(self, processes: int | None = None) -> None:
+        self.processes = processes or len(os.sched_getaffinity(0))
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """See :class:`atdata.engines.Engine`."""
+        waiting = list(items)
+        if self.processes == 1 or len(waiting) < 2:
+            yield from map(function, waiting)
+            return
+        done, failures = 0, 0
+        while done < len(waiting):
+            started = done
+            try:
+                for result in self._run(function, waiting[done:]):
+                    done += 1
+                    yield result
+            except BrokenProcessPool as error:
+                failures = 1 if done > started else failures + 1
+                if failures == _ATTEMPTS:
+                    raise StorageError(
+                        "worker processes die again and again",
+                        hint="is there memory enough? Fewer processes need less",
+                    ) from error
+
+    def _run(self, function: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
+        count = min(self.processes, len(items))
+        running: deque[Future[Result]] = deque()
+        pool = ProcessPoolExecutor(count, mp_context=_context())
+        try:
+            for item in items:
+                running.append(pool.submit(function, item))
+                # Results wait here until their turn: not more of them than keeps all busy.
+                if len(running) > 2 * count:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    # A fork is quick and runs in any script, but threads don't survive it: their locks do.
+    alone = threading.active_count() == 1
+    return multiprocessing.get_context("fork" if alone else "forkserver")
