@@ -18,6 +18,9 @@ TYPES: _t.Final[dict[str, tuple[str, str]]] = {
         "ac.foundation.dataset.sample_schema",
         "JsonSchemaFormat",
     ),
+    "ac.foundation.dataset.views#dataset": ("ac.foundation.dataset.views", "Dataset"),
+    "ac.foundation.dataset.views#schema": ("ac.foundation.dataset.views", "Schema"),
+    "ac.foundation.dataset.views#shard": ("ac.foundation.dataset.views", "Shard"),
 }
 """The module below this package and the class, by full id of the definition."""
 
