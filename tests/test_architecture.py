@@ -16,7 +16,7 @@ RUNTIME = ROOT / "src" / "atdata"
 
 # A room imports from lower floors, and from its own.
 FLOORS = (
-    {"errors", "_protocols", "_extras", "_folders", "order", "engines"},
+    {"errors", "_protocols", "_extras", "_folders", "_metadata", "order", "engines"},
     {"samples"},
     {"shards"},
     {"sources", "stores"},

@@ -5,10 +5,11 @@ URLs that others can reach stay where they are. What only this machine can read 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from atdata._protocols import AbstractDataStore, DataSource
@@ -16,7 +17,7 @@ from atdata.errors import EntryError, UrlError
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources.schemes import redacted
 from atdata.stores.base import prefix_for
-from atdata.stores.pds import PDSBlobStore
+from atdata.stores.pds import BlobTooLargeError, PDSBlobStore
 from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 
 if TYPE_CHECKING:
@@ -131,25 +132,32 @@ def place(
     """Bring a dataset's shards where others can read them.
 
     Its samples are written to ``store``. When that is None, shards stay at URLs that others can
-    reach; samples of all other shards are written as blobs of the client's repository.
+    reach; all others become blobs of the client's repository: byte for byte, so that their
+    digests stay, or cut anew when the server does not take blobs of their size.
 
     Raises:
         StorageError: The shards can't be stored.
         EntryError, UrlError: As ``place_urls``.
     """
-    if store is None:
-        urls = urls_of(ds.source)
-        if all(map(is_public, urls)):
-            return place_urls(urls)
-        store = cast("AbstractDataStore", PDSBlobStore(client))
     where = prefix_for(name) if prefix is None else prefix
-    return _placed(store, store.write_shards(ds, prefix=where, **store_options))
+    if store is not None:
+        return _placed(store, store.write_shards(ds, prefix=where, **store_options))
+    urls = _urls(ds)
+    if all(map(is_public, urls)):
+        return place_urls(urls)
+    blobs = PDSBlobStore(client)
+    if not store_options and hasattr(type(ds.source), "open_shard"):
+        with contextlib.suppress(BlobTooLargeError):
+            copied = blobs.copy_shards(ds.source, prefix=where)
+            return Placed(blobs.storage(copied), copied.shards)
+    written = blobs.write_shards(ds, prefix=where, **store_options)
+    return Placed(blobs.storage(written), written.shards)
 
 
-def urls_of(source: DataSource) -> list[str]:
-    """The URLs of a source, in brace notation where they were given so."""
-    written: Iterable[str] | None = getattr(source, "urls", None)
-    return list(source.shard_list if written is None else written)
+def _urls(ds: Dataset[Any]) -> list[str]:
+    """The URLs of a dataset, in brace notation where they were given so."""
+    written: Iterable[str] | None = getattr(ds.source, "urls", None)
+    return ds.list_shards() if written is None else list(written)
 
 
 def _placed(store: AbstractDataStore, urls: Sequence[str]) -> Placed:

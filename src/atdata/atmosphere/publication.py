@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from atdata._metadata import metadata_text
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.placing import Placed
 from atdata.atmosphere.records import StoredRecord, now, settle
 from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest
 from atdata.errors import EntryConflict, RecordError
-from atdata.local.metadata import metadata_text
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata.sources.braces import expand
 from atdata_records import ValidationError

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now, readable, settle
 from atdata.errors import SchemaConflict, SchemaNotFound
-from atdata.local.schema import difference, document_text
-from atdata.local.versions import next_version
 from atdata.samples import DictSample
-from atdata.samples.schema import canonical_text, record_cid, schema_document, to_record
+from atdata.samples.schema import (
+    canonical_text,
+    record_cid,
+    record_document,
+    schema_document,
+    to_record,
+)
+from atdata.samples.versions import difference, next_version
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
@@ -48,13 +54,19 @@ class SchemaPublisher:
             SchemaError: The class has no schema that can be published.
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
-        details = {"description": description, "license": license, "tags": tags}
-        record = to_record(sample_type, version or "1.0.0", created_at=now(), **details)
+        record = to_record(
+            sample_type,
+            version or "1.0.0",
+            created_at=now(),
+            description=description,
+            license=license,
+            tags=tags,
+        )
         if version is None:
-            published, latest = self._published(record)
+            published, following = self._published(record)
             if published is not None:
                 return published
-            record = to_record(sample_type, latest, created_at=now(), **details)
+            record = dataclasses.replace(record, version=following)
         return self.publish_record(record)
 
     def publish_record(self, record: SampleSchema) -> AtUri:
@@ -89,7 +101,7 @@ class SchemaPublisher:
         for found, published in readable(self._client, SampleSchema, None):
             if published.name != record.name:
                 continue
-            if document_text(published) == document_text(record):
+            if _text(published) == _text(record):
                 return found.uri, published.version
             versions.append(published.version)
         return None, next_version(versions)
@@ -155,12 +167,16 @@ def check_describes(schema: SampleSchema, sample_type: type[Any], uri: str) -> N
     if sample_type is DictSample:
         return  # takes any fields
     offered = canonical_text(schema_document(sample_type))
-    if document_text(schema) != offered:
+    if _text(schema) != offered:
         raise SchemaConflict(
             f"the schema does not describe {sample_type.__name__}:\n"
-            + difference(document_text(schema), offered),
+            + difference(_text(schema), offered),
             uri=uri,
         )
+
+
+def _text(schema: SampleSchema) -> str:
+    return canonical_text(record_document(schema))
 
 
 def _check_same(published: SampleSchema, offered: SampleSchema, uri: AtUri) -> None:
@@ -168,7 +184,7 @@ def _check_same(published: SampleSchema, offered: SampleSchema, uri: AtUri) -> N
         return
     raise SchemaConflict(
         f"schema {offered.name} {offered.version} is published with other content:\n"
-        + difference(document_text(published), document_text(offered)),
+        + difference(_text(published), _text(offered)),
         uri=str(uri),
         hint="Published versions are immutable: publish the change as a new version.",
     )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
+from atdata._metadata import metadata_text
 from atdata.errors import EntryError, RecordError
-from atdata.local.metadata import metadata_text
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata_records import ValidationError, cid, dag_cbor
 from atdata_records.ac.foundation.dataset.defs import Shard

@@ -8,18 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from atdata._folders import data_folder
+from atdata._metadata import metadata_text
 from atdata._protocols import AbstractDataStore
-from atdata.local.backend import Backend
+from atdata.local.choice import open_backend
 from atdata.local.entry import LocalDatasetEntry, check_name
 from atdata.local.entry_table import EntryTable
-from atdata.local.metadata import metadata_text
 from atdata.local.placement import Place, placed, stored
-from atdata.local.redis import RedisBackend, redis_client
 from atdata.local.sample_types import SampleTypes
 from atdata.local.schema import LocalSchema
 from atdata.local.schema_table import SchemaTable
-from atdata.local.sqlite import SqliteBackend
 from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record, schema_document
 from atdata.stores.base import prefix_for
@@ -61,7 +58,7 @@ class LocalIndex:
         path: str | os.PathLike[str] | None = None,
         **redis_kwargs: Any,
     ) -> None:
-        self.backend = _open_backend(redis, path, redis_kwargs)
+        self.backend = open_backend(redis, path, redis_kwargs)
         self._schemas = SchemaTable(self.backend)
         self._entries = EntryTable(self.backend)
         self._stubs = StubFolder(stub_dir) if auto_stubs else None
@@ -322,26 +319,6 @@ class LocalIndex:
         else:
             schema = self._schemas.matching(ref, sample_type)
         return schema.ref, schema.cid
-
-
-def _open_backend(
-    redis: redis_py.Redis[Any] | str | None,
-    path: str | os.PathLike[str] | None,
-    options: Mapping[str, Any],
-) -> Backend:
-    wants_redis = redis is not None or bool(options)
-    if wants_redis and path is not None:
-        raise TypeError("an index is in a SQLite file (path=) or on a Redis server, not both")
-    if redis is not None and not isinstance(redis, str):
-        if options:
-            raise TypeError(f"a Redis client takes no options: {', '.join(options)}")
-        return RedisBackend(redis)
-    url = os.environ.get("ATDATA_REDIS_URL") or None
-    if wants_redis:
-        return RedisBackend(redis_client(redis, **options))
-    if path is None and url is not None:
-        return RedisBackend(redis_client(url))
-    return SqliteBackend(data_folder() / "index.db" if path is None else Path(path))
 
 
 Index = LocalIndex

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atdata.errors import RecordError, SchemaError, SchemaNotFound
-from atdata.local.versions import version_order
 from atdata.samples.schema import canonical_text, record_cid, record_document
+from atdata.samples.versions import version_order
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -130,13 +128,3 @@ def check_name(name: str) -> None:
     """
     if not name.isidentifier():
         raise SchemaError(f"{name!r} can't name a schema", hint="Use a name that a class can have.")
-
-
-def difference(published: str, offered: str) -> str:
-    """Lines that differ between two schema documents (JSON text), as a unified diff."""
-    sides = (
-        json.dumps(json.loads(text), indent=1, sort_keys=True) for text in (published, offered)
-    )
-    old, new = (side.splitlines() for side in sides)
-    lines = difflib.unified_diff(old, new, "published", "offered", lineterm="", n=2)
-    return "\n".join(lines)

@@ -10,15 +10,14 @@ from atdata.local.backend import Backend, SchemaRow
 from atdata.local.entry import now
 from atdata.local.schema import (
     LocalSchema,
-    difference,
     parse_ref,
     record_text,
     schema_key,
     schema_ref,
 )
-from atdata.local.versions import newest_first, next_version
 from atdata.samples import DictSample
 from atdata.samples.schema import canonical_text, schema_document, to_record
+from atdata.samples.versions import difference, newest_first, next_version
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _PAGE = 200

@@ -26,6 +26,10 @@ _ADVISED = 100_000_000
 _MOST = 10_000_000_000
 
 
+class BlobTooLargeError(StorageError):
+    """A shard is larger than what the server takes as one blob."""
+
+
 class BlobClient(Protocol):
     """What the store needs of ``atdata.atmosphere.AtmosphereClient``."""
 
@@ -144,9 +148,9 @@ class PDSBlobStore(ShardStore):
         return self._limit
 
 
-def _too_large(info: ShardInfo, limit: int | None) -> StorageError:
+def _too_large(info: ShardInfo, limit: int | None) -> BlobTooLargeError:
     allowed = "less" if limit is None else f"{limit:,} bytes at most"
-    return StorageError(
+    return BlobTooLargeError(
         f"a shard of {info.size:,} bytes is too large for a blob: the server takes {allowed}",
         shard=info.cid,
         hint="Write the dataset with a smaller maxsize=, or pass data_store=S3DataStore(…).",

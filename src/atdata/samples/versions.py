@@ -1,7 +1,9 @@
-"""Versions of schemas: their form, their order, and the one that comes next."""
+"""Versions of schemas: their form, their order, the one that comes next, what differs."""
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -46,3 +48,13 @@ def next_version(versions: Iterable[str]) -> str:
         return "1.0.0"
     major, minor, patch = version_order(latest)[:3]
     return f"{major}.{minor}.{patch + 1}"
+
+
+def difference(published: str, offered: str) -> str:
+    """Lines that differ between two schema documents (JSON text), as a unified diff."""
+    sides = (
+        json.dumps(json.loads(text), indent=1, sort_keys=True) for text in (published, offered)
+    )
+    old, new = (side.splitlines() for side in sides)
+    lines = difflib.unified_diff(old, new, "published", "offered", lineterm="", n=2)
+    return "\n".join(lines)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata.errors import SchemaError
-from atdata.local.versions import newest_first, next_version, version_order
+from atdata.samples.versions import newest_first, next_version, version_order
 
 # The example of semver.org, section 11, and a few of our own.
 ASCENDING = [
