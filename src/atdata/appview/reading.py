@@ -1,0 +1,253 @@
+"""Questions to the database. Only what may be shown is found.
+
+Pages follow a cursor of keys, so that a late page costs what the first one does.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from atdata.appview.database import Database, Row
+from atdata.atmosphere.keys import AtUri
+from atdata.errors import SchemaError, UrlError
+from atdata.samples.versions import version_order
+from atdata_records import formats
+
+_WORD = re.compile(r"\w+")
+_MOST_WORDS = 16
+
+
+class CursorError(UrlError):
+    """A cursor that no earlier answer gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to find datasets by; what is None or empty does not matter.
+
+    Attributes:
+        words: Each must begin a word of the name, the tags or the description.
+        tags: All of them must be there.
+        license: Exactly this.
+        schema: AT URI of the schema's record, or CID of its content.
+        author: DID.
+    """
+
+    words: str = ""
+    tags: Sequence[str] = ()
+    license: str | None = None
+    schema: str | None = None
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, and the cursor of what follows them (None at the end)."""
+
+    rows: list[Row]
+    cursor: str | None
+
+
+class Reading:
+    """Reads what may be shown.
+
+    Args:
+        database: Where it is.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def did_of(self, actor: str) -> str | None:
+        """The DID of a handle or DID; None for a handle that is not known."""
+        if formats.is_did(actor):
+            return actor
+        rows = self._database.read(
+            "SELECT did FROM repos WHERE handle = ?", (actor.removeprefix("@").lower(),)
+        )
+        return rows[0]["did"] if len(rows) == 1 else None
+
+    def repo(self, did: str) -> Row | None:
+        """A repository that is followed and active."""
+        rows = self._database.read(
+            "SELECT * FROM repos WHERE did = ? AND status = 'active'", (did,)
+        )
+        return rows[0] if rows else None
+
+    # -- datasets
+
+    def datasets(self, search: Search, limit: int, cursor: str | None = None) -> Page:
+        """The datasets that a search finds: the best match first, or the newest without words.
+
+        Raises:
+            CursorError: The cursor is none of an earlier answer to this search.
+        """
+        where, parameters = _conditions(search)
+        words = _WORD.findall(search.words.lower())[:_MOST_WORDS]
+        if words:
+            return self._ranked(words, where, parameters, limit, cursor)
+        if cursor:
+            where.append("d.id < ?")
+            parameters.append(_key(cursor, int))
+        rows = self._database.read(
+            f"SELECT d.*, r.handle FROM datasets d LEFT JOIN repos r ON r.did = d.did"
+            f" WHERE {' AND '.join(where)} ORDER BY d.id DESC LIMIT ?",
+            (*parameters, limit + 1),
+        )
+        return _page(rows, limit, "id")
+
+    def _ranked(
+        self,
+        words: list[str],
+        where: list[str],
+        parameters: list[Any],
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        match = self._database.match(words)
+        inner = (
+            f"SELECT d.id AS id, {match.rank} AS rank FROM datasets d {match.join}"
+            f" WHERE {match.where} AND {' AND '.join(where)}"
+        )
+        asked = [match.words] * (match.rank + match.where).count("?") + parameters
+        after = ""
+        if cursor:
+            rank, number = _key(cursor, list)
+            after = "WHERE (m.rank, -m.id) > (?, ?)"
+            asked += [float(rank), -int(number)]
+        rows = self._database.read(
+            f"SELECT d.*, r.handle, f.rank FROM (SELECT * FROM ({inner}) m {after}"
+            " ORDER BY m.rank, -m.id LIMIT ?) f JOIN datasets d ON d.id = f.id"
+            " LEFT JOIN repos r ON r.did = d.did ORDER BY f.rank, -f.id",
+            (*asked, limit + 1),
+        )
+        return _page(rows, limit, "rank", "id")
+
+    def dataset(self, did: str, rkey: str) -> Row | None:
+        """One dataset."""
+        return self._one("datasets", did, rkey)
+
+    # -- schemas
+
+    def schemas(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        author: str | None = None,
+        name: str | None = None,
+    ) -> Page:
+        """The schemas of an author or name, the newest first.
+
+        Raises:
+            CursorError: The cursor is none of an earlier answer.
+        """
+        where, parameters = ["s.visible = 1"], list[Any]()
+        for column, value in (("s.did", author), ("s.name", name)):
+            if value is not None:
+                where.append(f"{column} = ?")
+                parameters.append(value)
+        if cursor:
+            where.append("s.id < ?")
+            parameters.append(_key(cursor, int))
+        rows = self._database.read(
+            "SELECT s.*, r.handle FROM schemas s LEFT JOIN repos r ON r.did = s.did"
+            f" WHERE {' AND '.join(where)} ORDER BY s.id DESC LIMIT ?",
+            (*parameters, limit + 1),
+        )
+        return _page(rows, limit, "id")
+
+    def schema(self, did: str, rkey: str) -> Row | None:
+        """One version of a schema."""
+        return self._one("schemas", did, rkey)
+
+    def schema_at(self, uri: str) -> Row | None:
+        """The schema that a dataset refers to."""
+        try:
+            at = AtUri.parse(uri)
+        except UrlError:
+            return None
+        did = self.did_of(at.authority)
+        return self.schema(did, at.rkey) if did else None
+
+    def versions(self, did: str, name: str) -> list[Row]:
+        """The versions of a schema: by precedence, the highest first, pre-releases last."""
+        rows = self._database.read(
+            "SELECT s.*, r.handle FROM schemas s LEFT JOIN repos r ON r.did = s.did"
+            " WHERE s.did = ? AND s.name = ? AND s.visible = 1",
+            (did, name),
+        )
+        return sorted(rows, key=_precedence, reverse=True)
+
+    def _one(self, table: str, did: str, rkey: str) -> Row | None:
+        rows = self._database.read(
+            f"SELECT t.*, r.handle FROM {table} t LEFT JOIN repos r ON r.did = t.did"
+            " WHERE t.did = ? AND t.rkey = ? AND t.visible = 1",
+            (did, rkey),
+        )
+        return rows[0] if rows else None
+
+    # -- totals
+
+    def counts(self) -> dict[str, int]:
+        """How many datasets, schemas and repositories are shown or followed; refused records."""
+        (row,) = self._database.read(
+            "SELECT (SELECT count(*) FROM datasets WHERE visible = 1) AS datasets,"
+            " (SELECT count(*) FROM schemas WHERE visible = 1) AS schemas,"
+            " (SELECT count(*) FROM repos) AS repositories,"
+            " (SELECT count(*) FROM repos WHERE needs_history + needs_identity > 0) AS waiting,"
+            " (SELECT count(*) FROM refused) AS refused"
+        )
+        return {name: int(row[name]) for name in row.keys()}  # noqa: SIM118 - sqlite3.Row
+
+
+def _conditions(search: Search) -> tuple[list[str], list[Any]]:
+    where, parameters = ["d.visible = 1"], list[Any]()
+    if search.author is not None:
+        where.append("d.did = ?")
+        parameters.append(search.author)
+    if search.license is not None:
+        where.append("d.license = ?")
+        parameters.append(search.license)
+    if search.schema is not None:
+        column = "schema_ref" if search.schema.startswith("at://") else "schema_cid"
+        where.append(f"d.{column} = ?")
+        parameters.append(search.schema)
+    for tag in search.tags:
+        where.append("d.id IN (SELECT dataset FROM tags WHERE tag = ?)")
+        parameters.append(tag.lower())
+    return where, parameters
+
+
+def _precedence(row: Row) -> tuple[Any, ...]:
+    try:
+        order = version_order(row["version"])
+    except SchemaError:
+        return (0,)
+    return (2 if order[3] else 1, *order)
+
+
+def _page(rows: list[Row], limit: int, *keys: str) -> Page:
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    key = [last[key] for key in keys]
+    text = json.dumps(key if len(key) > 1 else key[0])
+    return Page(rows[:limit], base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
+
+
+def _key(cursor: str, kind: type) -> Any:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError as error:
+        raise CursorError("not a cursor of this service") from error
+    numbers = key if type(key) is list else [key]
+    sound = all(type(part) in (int, float) and abs(part) < 2**62 for part in numbers)
+    if type(key) is not kind or not sound or (kind is list and len(key) != 2):
+        raise CursorError("not a cursor of this search")
+    return key
