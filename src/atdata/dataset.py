@@ -45,6 +45,11 @@ class Dataset(Generic[T]):
         metadata_url: Where a msgpack map of metadata lies, if there is one.
         url: The same as ``source_or_url``, for code that names it.
 
+    Attributes:
+        source: The data source.
+        metadata_url: As given.
+        shards: (name, stream) pairs of the shards, to iterate over or to call.
+
     Raises:
         UrlError: Nothing to read from, an unknown scheme, or braces that don't match.
         SchemaError: ``T`` is not a sample type.
@@ -67,6 +72,7 @@ class Dataset(Generic[T]):
         self.metadata_url = metadata_url
         self._metadata: dict[str, Any] | None = None
         self._adapted = AdaptedSource(self.source)
+        self.shards = ShardStreams(self._adapted)
 
     if not TYPE_CHECKING:
 
@@ -101,11 +107,6 @@ class Dataset(Generic[T]):
     def shard_list(self) -> list[str]:
         """Names of the shards, in order."""
         return self.list_shards()
-
-    @property
-    def shards(self) -> ShardStreams:
-        """(name, stream) pairs of the shards, to iterate over or to call."""
-        return ShardStreams(self._adapted)
 
     @property
     def metadata(self) -> dict[str, Any] | None:
@@ -333,7 +334,8 @@ def _batches(
 
 
 def _checked_type(sample_type: Any) -> type[Any]:
-    if not (isinstance(sample_type, type) and callable(getattr(sample_type, "from_bytes", None))):
+    # Not from_bytes alone: int has one.
+    if not (isinstance(sample_type, type) and hasattr(sample_type, "packed")):
         shown = getattr(sample_type, "__name__", repr(sample_type))
         raise SchemaError(
             f"{shown} is not a sample type",

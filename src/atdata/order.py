@@ -15,6 +15,9 @@ def shuffled(items: Iterable[Item], size: int, random: Random) -> Iterator[Item]
     A buffer as large as the whole makes every order equally likely. A size of 0 or 1 keeps the
     order. The same items, size and state of ``random`` give the same order on every machine.
     """
+    if size < 2:
+        yield from items
+        return
     buffer: list[Item] = []
     below = random.random
     for item in items:
@@ -22,8 +25,7 @@ def shuffled(items: Iterable[Item], size: int, random: Random) -> Iterator[Item]
             buffer.append(item)
             continue
         chosen = int(below() * size)
-        if size > 1:
-            item, buffer[chosen] = buffer[chosen], item
-        yield item
+        yield buffer[chosen]
+        buffer[chosen] = item
     random.shuffle(buffer)
     yield from buffer

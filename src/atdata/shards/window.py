@@ -22,6 +22,7 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Up to ``size`` bytes; none at the end."""
+        ...
 
 
 class Window:

@@ -23,6 +23,11 @@ class BlobSource:
         pds_endpoint: Base URL of the server that holds the repositories. It may come from the
             network: a private address is refused unless it was allowed.
 
+    Attributes:
+        blob_refs: As given.
+        pds_endpoint: As given.
+        shards: (name, stream) pairs, to iterate over or to call.
+
     Raises:
         UrlError: A reference names no DID or CID, or there are none.
     """
@@ -33,6 +38,7 @@ class BlobSource:
         if not self.blob_refs:
             raise UrlError("no blobs were given")
         self._refs = {_name(ref): ref for ref in self.blob_refs}
+        self.shards = ShardStreams(self)
 
     @classmethod
     def from_refs(cls, refs: Iterable[BlobRef | str], pds_endpoint: str) -> BlobSource:
@@ -51,11 +57,6 @@ class BlobSource:
     def shard_list(self) -> list[str]:
         """Each blob as ``at://{did}/blob/{cid}``."""
         return self.list_shards()
-
-    @property
-    def shards(self) -> ShardStreams:
-        """(name, stream) pairs, to iterate over or to call."""
-        return ShardStreams(self)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A checked stream of one blob; the caller closes it.

@@ -176,6 +176,11 @@ class S3Source:
         access_key: Access key id; without one, boto3's own chain finds credentials.
         secret_key: Its secret.
         region: Region name.
+
+    Attributes:
+        bucket: As given.
+        keys: As given.
+        shards: (name, stream) pairs, to iterate over or to call.
     """
 
     def __init__(
@@ -191,6 +196,7 @@ class S3Source:
         self.keys = [keys] if isinstance(keys, str) else list(keys)
         given = S3Access(endpoint, access_key, secret_key, region)
         self._access = None if given == S3Access() else given
+        self.shards = ShardStreams(self)
 
     @classmethod
     def from_urls(
@@ -241,11 +247,6 @@ class S3Source:
     def shard_list(self) -> list[str]:
         """Each shard as ``s3://bucket/key``."""
         return self.list_shards()
-
-    @property
-    def shards(self) -> ShardStreams:
-        """(name, stream) pairs, to iterate over or to call."""
-        return ShardStreams(self)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A stream of one shard; the caller closes it.

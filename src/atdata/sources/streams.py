@@ -14,9 +14,11 @@ class Opener(Protocol):
 
     def list_shards(self) -> list[str]:
         """Names of the shards, in order."""
+        ...
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A stream of one shard."""
+        ...
 
 
 class ShardStreams:

@@ -24,6 +24,11 @@ class URLSource:
         untrusted: They come from a record on the network: local files and private addresses
             are refused.
 
+    Attributes:
+        urls: What was given, brace notation and all.
+        untrusted: As given.
+        shards: (URL, stream) pairs, to iterate over or to call.
+
     Raises:
         UrlError: No URL, an unknown scheme, or braces that don't match.
         AddressRefused: ``untrusted``, and a local path among them.
@@ -46,6 +51,7 @@ class URLSource:
         self._known = frozenset(self._shards)
         if not self._shards:
             raise UrlError("no URLs were given", hint="give at least one path or URL")
+        self.shards = ShardStreams(self)
 
     @property
     def url(self) -> str:
@@ -60,11 +66,6 @@ class URLSource:
     def shard_list(self) -> list[str]:
         """Each shard's URL, brace notation expanded."""
         return list(self._shards)
-
-    @property
-    def shards(self) -> ShardStreams:
-        """(URL, stream) pairs, to iterate over or to call."""
-        return ShardStreams(self)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A stream of one shard; the caller closes it.

@@ -31,6 +31,10 @@ class VerifiedSource:
         source: Where the bytes come from.
         shards: What is promised of each shard, in the source's order.
 
+    Attributes:
+        source: As given.
+        shards: (name, stream) pairs, to iterate over or to call.
+
     Raises:
         DigestMismatch: The source has another number of shards.
     """
@@ -45,6 +49,7 @@ class VerifiedSource:
             )
         self._promised = dict(zip(self._names, shards, strict=True))
         self._checked: dict[str, tuple[int, ...]] = {}
+        self.shards = ShardStreams(self)
 
     def list_shards(self) -> list[str]:
         """Names of the shards, as the source calls them."""
@@ -54,11 +59,6 @@ class VerifiedSource:
     def shard_list(self) -> list[str]:
         """Names of the shards, as the source calls them."""
         return self.list_shards()
-
-    @property
-    def shards(self) -> ShardStreams:
-        """(name, stream) pairs, to iterate over or to call."""
-        return ShardStreams(self)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A checked stream of one shard; the caller closes it.

@@ -1,0 +1,55 @@
+"""What type checkers must know of reading; checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import atdata
+from atdata import BlobSource, Dataset, DataSource, DictSample, S3Source, SampleBatch, URLSource
+from atdata.sources import VerifiedSource
+
+
+@atdata.packable
+class Feature:
+    features: NDArray[np.float32]
+    label: int
+
+
+dataset = Dataset[Feature]("data-{000000..000009}.tar")
+assert_type(dataset.ordered(), Iterable[Feature])
+assert_type(dataset.ordered(batch_size=32), Iterable[SampleBatch[Feature]])
+assert_type(dataset.ordered(32), Iterable[SampleBatch[Feature]])
+assert_type(dataset.shuffled(), Iterable[Feature])
+assert_type(dataset.shuffled(100, 1000, seed=1), Iterable[Feature])
+assert_type(dataset.shuffled(batch_size=32, seed=1), Iterable[SampleBatch[Feature]])
+assert_type(dataset.shuffled(100, 1000, 32), Iterable[SampleBatch[Feature]])
+assert_type(dataset.sample_type, type[Feature])
+assert_type(dataset.batch_type, type[SampleBatch[Feature]])
+assert_type(dataset.shard_list, list[str])
+assert_type(dataset.metadata, dict[str, Any] | None)
+
+for sample in dataset:
+    assert_type(sample, Feature)
+    assert_type(sample.label, int)
+for batch in dataset.ordered(batch_size=8):
+    for one in batch:
+        assert_type(one, Feature)
+for _name, stream in dataset.shards():
+    assert_type(stream, IO[bytes])
+
+untyped = Dataset("data.tar")
+assert_type(untyped, Dataset[DictSample])
+
+
+def takes(source: DataSource) -> Iterator[tuple[str, IO[bytes]]]:
+    return source.shards()
+
+
+takes(URLSource("a.tar"))
+takes(S3Source("bucket", ["key"]))
+takes(BlobSource([{"did": "did:plc:x", "cid": "bafk"}], pds_endpoint="https://pds.example"))
+takes(VerifiedSource(URLSource("a.tar"), []))
