@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypedDict
 
+from . import cid
+
 
 class Link(str):
     """A link to content: its CID as text. In JSON it is ``{"$link": cid}``."""
@@ -18,6 +20,9 @@ class Link(str):
     def cid(self) -> str:
         """The CID as a plain string."""
         return str.__str__(self)
+
+    def __bytes__(self) -> bytes:
+        return cid.to_bytes(self)
 
     def __repr__(self) -> str:
         return f"Link({self.cid!r})"

@@ -92,18 +92,27 @@ class Object:
         read = cls._read(value, lenient)
         if type(read) is Issues:
             raise ValidationError(cls.TYPE, read)
-        built: Self = read
-        return built
+        return read  # type: ignore[no-any-return]
 
     @classmethod
     def from_json(cls, text: bytes | bytearray | str, *, lenient: bool = False) -> Self:
         """Parse JSON (at most 2 MiB) and do as ``from_dict`` does."""
-        return cls.from_dict(cls._parsed(wire.parse_json(text)), lenient=lenient)
+        return cls._from_wire(wire.parse_json_quickly(text), wire.parse_json, text, lenient)
 
     @classmethod
     def from_cbor(cls, data: bytes | bytearray, *, lenient: bool = False) -> Self:
         """Decode DAG-CBOR (at most 1 MiB) and do as ``from_dict`` does."""
-        return cls.from_dict(cls._parsed(wire.parse_cbor(data)), lenient=lenient)
+        return cls._from_wire(wire.parse_cbor_quickly(data), wire.parse_cbor, data, lenient)
+
+    @classmethod
+    def _from_wire(
+        cls, quick: Any, parse: Callable[[Any], Any], source: Any, lenient: bool
+    ) -> Self:
+        if quick is not wire.UNSURE:
+            built: Any = cls._read(quick, lenient)
+            if type(built) is not Issues:
+                return built  # type: ignore[no-any-return]
+        return cls.from_dict(cls._parsed(parse(source)), lenient=lenient)
 
     @classmethod
     def _parsed(cls, value: Any) -> Any:
