@@ -43,7 +43,7 @@ class LocalDatasetEntry:
     data_urls: list[str]
     metadata: dict[str, Any] | None = None
     schema_cid: str | None = field(default=None, kw_only=True)
-    shards: tuple[ShardInfo, ...] | None = field(default=None, kw_only=True)
+    shards: tuple[ShardInfo, ...] | None = field(default=None, kw_only=True, repr=False)
     created_at: str = field(default_factory=lambda: now(), kw_only=True)
 
     @property

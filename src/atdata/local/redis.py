@@ -75,7 +75,9 @@ class RedisBackend:
         with self._connected() as client:
             # "!" is the character that follows the space.
             found = client.zrangebylex(_ENTRY_CIDS, f"[{cid} ", f"({cid}!", start=0, num=1)
-        return self.entry(_text(found[0]).partition(" ")[2]) if found else None
+        row = self.entry(_text(found[0]).partition(" ")[2]) if found else None
+        # In between, the name may have come to stand for other data.
+        return row if row and row.cid == cid else None
 
     def entries(self, after: str, count: int) -> list[EntryRow]:
         """One range of the sorted names, then one ``HMGET``."""

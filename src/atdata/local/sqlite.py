@@ -35,9 +35,9 @@ class SqliteBackend:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.expanduser().absolute()
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._path = path.expanduser().absolute()
         _backends.add(self)
 
     def __repr__(self) -> str:

@@ -1,0 +1,47 @@
+"""Which database an index is in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atdata._folders import data_folder
+from atdata.local.backend import Backend
+from atdata.local.redis import RedisBackend, redis_client
+from atdata.local.sqlite import SqliteBackend
+
+if TYPE_CHECKING:
+    import redis as redis_py
+
+
+def open_backend(
+    redis: redis_py.Redis[Any] | str | None,
+    path: str | os.PathLike[str] | None,
+    options: Mapping[str, Any],
+) -> Backend:
+    """The backend that the arguments of an index name.
+
+    Args:
+        redis: A client or a URL.
+        path: A SQLite file.
+        options: Options of a Redis client, which mean a server too.
+
+    Raises:
+        TypeError: They name two databases, or give options to a client that is made already.
+        StorageError: The URL is no Redis URL.
+    """
+    if path is not None:
+        if redis is not None or options:
+            raise TypeError("an index is in a SQLite file (path=) or on a Redis server, not both")
+        return SqliteBackend(Path(path))
+    if redis is None and not options:
+        redis = os.environ.get("ATDATA_REDIS_URL") or None
+        if redis is None:
+            return SqliteBackend(data_folder() / "index.db")
+    if redis is None or isinstance(redis, str):
+        return RedisBackend(redis_client(redis, **options))
+    if options:
+        raise TypeError(f"a Redis client takes no options: {', '.join(options)}")
+    return RedisBackend(redis)
