@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from servers.atproto_pds import Pds, pds_server
+from servers.atproto_pds import Account, Pds, pds_server
 from servers.s3 import S3Server
 from servers.s3 import s3_server as run_s3_server
 from servers.valkey import valkey_server
 
 if TYPE_CHECKING:
     import redis
+
+    from atdata.atmosphere import AtmosphereClient
 
 # Time is not asserted anywhere: the machines that run this are shared.
 settings.register_profile(
@@ -88,3 +90,19 @@ def pds_env(pds: Pds, monkeypatch: pytest.MonkeyPatch) -> Pds:
     monkeypatch.setenv("ATDATA_PDS_URL", pds.url)
     monkeypatch.setenv("ATDATA_PLC_URL", pds.plc_url)
     return pds
+
+
+@pytest.fixture
+def account(pds_env: Pds) -> Account:
+    """A fresh account on the PDS, with an empty repository."""
+    return pds_env.new_account()
+
+
+@pytest.fixture
+def client(account: Account) -> AtmosphereClient:
+    """A client that is logged in to it."""
+    from atdata.atmosphere import AtmosphereClient
+
+    client = AtmosphereClient()
+    client.login(account.handle, account.app_password)
+    return client

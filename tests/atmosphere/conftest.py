@@ -1,4 +1,4 @@
-"""Accounts on a real PDS, and strangers."""
+"""Strangers of the network."""
 
 from __future__ import annotations
 
@@ -6,24 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from atdata.atmosphere import AtmosphereClient
-from servers.atproto_pds import Account, Pds
-
 from .web import Web, web_server
-
-
-@pytest.fixture
-def account(pds_env: Pds) -> Account:
-    """A fresh account, with an empty repository."""
-    return pds_env.new_account()
-
-
-@pytest.fixture
-def client(account: Account) -> AtmosphereClient:
-    """A client that is logged in to it."""
-    client = AtmosphereClient()
-    client.login(account.handle, account.app_password)
-    return client
 
 
 @pytest.fixture

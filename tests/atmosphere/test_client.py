@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import pickle
+import time
 import traceback
 
 import pytest
@@ -79,6 +82,20 @@ def test_a_session_is_reused(client: AtmosphereClient, account: Account) -> None
     assert again.put_record(THING, "a", {"a": 1}).rkey == "a"
 
 
+def test_a_session_that_is_renewed(client: AtmosphereClient, account: Account) -> None:
+    handle, did, _, refresh, pds = client.export_session().split(":::")
+    body = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) - 1}).encode()).decode()
+    ended = ".".join(["e30", body.rstrip("="), "AAAA"])
+    stale, told = AtmosphereClient(), list[str]()
+    stale.login_with_session(":::".join([handle, did, ended, refresh, pds]))
+    stale.on_session_change(told.append)
+    assert stale.put_record(THING, "a", {}).authority == account.did
+    assert told == [stale.export_session()]
+    again = AtmosphereClient()
+    again.login_with_session(told[0])
+    assert again.put_record(THING, "b", {}).authority == account.did
+
+
 def test_a_session_that_is_none() -> None:
     secret = ":::".join(["handle.test", "did:plc:x", "token"])
     with pytest.raises(AuthError, match="not an exported session") as caught:
@@ -94,6 +111,14 @@ def test_a_session_that_has_ended(client: AtmosphereClient) -> None:
     with pytest.raises(AuthError, match="refused the credentials") as caught:
         stale.put_record(THING, "a", {})
     assert forged not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_session_of_damaged_tokens(client: AtmosphereClient) -> None:
+    damaged = AtmosphereClient()
+    damaged.login_with_session(f"a.test:::did:plc:a:::damaged:::token:::{client.base_url}")
+    with pytest.raises(AuthError, match="can't be used") as caught:
+        damaged.put_record(THING, "a", {})
+    assert ":::" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_no_secret_in_a_repr(client: AtmosphereClient, account: Account) -> None:

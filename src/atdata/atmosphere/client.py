@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import EllipsisType
 from typing import IO, Any
 
@@ -74,6 +74,17 @@ class AtmosphereClient(Repositories):
             AuthError: Not logged in.
         """
         return self._active.export()
+
+    def on_session_change(self, callback: Callable[[str], object]) -> None:
+        """Be told the session anew whenever its tokens are renewed, to keep a saved one usable.
+
+        Args:
+            callback: Called with what ``export_session`` would give then.
+
+        Raises:
+            AuthError: Not logged in.
+        """
+        self._active.on_change(callback)
 
     @property
     def is_authenticated(self) -> bool:

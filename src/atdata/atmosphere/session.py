@@ -7,7 +7,7 @@ only: its own models add members to them, which would change a record's CID.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -80,6 +80,10 @@ class Session:
         """The session as text: a secret, as good as a password until it expires."""
         return str(self._sdk.export_session_string())
 
+    def on_change(self, callback: Callable[[str], object]) -> None:
+        """Call back with the exported session whenever its tokens are renewed."""
+        self._sdk.on_session_change(lambda event, session: callback(session.export()))
+
     def call(
         self,
         method: str,
@@ -105,15 +109,17 @@ class Session:
 def _translated(url: str) -> Iterator[None]:
     """Turn the SDK's errors into ours. They carry no token, and neither do ours."""
     errors = require("atproto_client.exceptions", extra="atmosphere")
+    sdk_error = require("atproto_core.exceptions", extra="atmosphere").AtProtocolError
     httpx = require("httpx", extra="atmosphere")
     try:
         yield
-    except errors.LoginRequiredError as error:
-        raise AuthError("the session has no usable token", uri=url, hint="Log in again.") from error
     except errors.RequestErrorBase as error:
         if error.response is None:
             raise NetworkError("no answer from the server", uri=url) from error
         raise _refused(error, url) from error
+    except sdk_error:
+        # Tokens that can't be read: the cause might show them.
+        raise AuthError("the session can't be used", uri=url, hint="Log in again.") from None
     except httpx.HTTPError as error:
         raise NetworkError(f"no answer: {type(error).__name__}", uri=url) from error
 
