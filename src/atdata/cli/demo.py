@@ -143,10 +143,11 @@ def _compare(expected: list[Digit], dataset: Dataset[Any]) -> None:
 
 def _contact_sheet(digits: list[Digit], *, rows: int = 12, columns: int = 24) -> Any:
     """The first samples in a grid, ink on paper, as a Pillow image."""
-    tiles = np.stack([digit.image for digit in digits[: rows * columns]])
-    tiles = np.pad(255 - tiles.astype(np.uint16) * 255 // 16, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    grid = tiles.reshape(rows, columns, 10, 10).swapaxes(1, 2).reshape(rows * 10, columns * 10)
-    image = require("PIL.Image", extra="demo").fromarray(grid.astype(np.uint8))
+    ink = np.stack([digit.image for digit in digits[: rows * columns]])
+    margins = ((0, 0), (2, 2), (2, 2))
+    tiles = np.pad(255 - ink * np.uint8(15), margins, constant_values=255)
+    grid = tiles.reshape(rows, columns, 12, 12).swapaxes(1, 2).reshape(rows * 12, columns * 12)
+    image = require("PIL.Image", extra="demo").fromarray(grid)
     return image.resize((image.width * 4, image.height * 4), resample=0)
 
 

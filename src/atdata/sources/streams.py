@@ -25,14 +25,17 @@ class ShardStreams:
     """A source's shards as (name, stream) pairs: to iterate over, or to call first.
 
     Code of both kinds is around: ``for name, stream in source.shards`` and ``…shards()``.
-    Streams are opened one by one; whoever takes a stream closes it.
+    Streams are opened one by one; each is closed when the next one is asked for, because the
+    code that is around does not close them.
     """
 
     def __init__(self, source: Opener) -> None:
         self._source = source
 
     def __iter__(self) -> Iterator[tuple[str, IO[bytes]]]:
-        return ((name, self._source.open_shard(name)) for name in self._source.list_shards())
+        for name in self._source.list_shards():
+            with self._source.open_shard(name) as stream:
+                yield name, stream
 
     def __call__(self) -> Iterator[tuple[str, IO[bytes]]]:
         """The same as iterating."""
