@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import atdata
 from atdata.local import LocalIndex
+from atdata.local.redis import redis_client
 from servers.valkey import valkey_server
 
 SIZES = (1_000, 10_000, 100_000)
@@ -41,8 +42,8 @@ def main(sizes: list[int]) -> None:
         for size in sizes:
             with LocalIndex(path=Path(folder) / f"{size}.db") as index:
                 show(size, "SQLite", measure(index, size))
-            with LocalIndex(redis=url) as index:
-                index.backend._client.flushall()
+            with redis_client(url) as client, LocalIndex(redis=client) as index:
+                client.flushall()
                 show(size, "Redis", measure(index, size))
 
 

@@ -135,6 +135,8 @@ class TestConnections:
         assert (won.count(True), won.count(False)) == (20, 140)
         assert all_names(backend, 7) == [f"{number:02d}" for number in range(20)]
 
+    # Newer Pythons warn of any fork that happens beside other threads, such as pytest's.
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_a_forked_child_may_use_it(self, backend: Backend) -> None:
         assert backend.put_entry(EntryRow("parent", "c", "1"), before=None)
         context = multiprocessing.get_context("fork")

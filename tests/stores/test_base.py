@@ -147,7 +147,7 @@ class TestPrefixes:
     @pytest.mark.parametrize(
         "prefix",
         ["", "/", "/etc", "..", "../x", "a/../../x", "a/..", "./a", "a//b", "a\\b", "a\0b", "a\nb",
-         "C:/x", "a{0..9}", "a?b", "a#b", "a%2e%2e", "a*"],
+         "C:/x", "a{0..9}", "a?b", "a#b", "a%2e%2e", "a*", ".incoming/x", "a/.b"],
     )  # fmt: skip
     def test_those_that_could_lead_elsewhere_are_refused(
         self, store: LocalDiskStore, make_dataset: MakeDataset, prefix: str
@@ -159,7 +159,9 @@ class TestPrefixes:
             store.copy_shards(dataset.source, prefix=prefix)
         assert not store.root.exists()
 
-    @pytest.mark.parametrize("name", ["mnist", "team/mnist", "a{0..9}", "50%", "what?", "a:b"])
+    @pytest.mark.parametrize(
+        "name", ["mnist", "team/mnist", "a{0..9}", "50%", "what?", "a:b", "...", "a/.b"]
+    )
     def test_a_name_has_one(self, name: str) -> None:
         check_prefix(prefix_for(name))
 

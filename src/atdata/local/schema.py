@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -121,10 +122,10 @@ def parse_ref(ref: str) -> tuple[str, str]:
 
 
 def check_name(name: str) -> None:
-    """Refuse names that are no Python identifiers.
+    """Refuse names that a class can't have.
 
     Raises:
         SchemaError: They would be ambiguous in a reference, and useless as a class.
     """
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise SchemaError(f"{name!r} can't name a schema", hint="Use a name that a class can have.")

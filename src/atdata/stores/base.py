@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Characters that a URL, a brace pattern or a file system would read as something else.
 _REFUSED = re.compile(r'[\x00-\x1f\x7f\\{}\[\]*?#%"<>|^`:]')
+# Hidden folders, of which disk stores have one of their own; and "." and "..".
+_HIDDEN = re.compile(r"(?<![^/])\.")
 
 
 class ShardStore(ABC):
@@ -129,18 +131,18 @@ def shard_key(prefix: str, index: int, info: ShardInfo) -> str:
 
 def prefix_for(name: str) -> str:
     """A prefix for a dataset of this name. Two names may share one: keys tell shards apart."""
-    return _REFUSED.sub("-", name)
+    return _HIDDEN.sub("-", _REFUSED.sub("-", name))
 
 
 def check_prefix(prefix: str) -> None:
     """Refuse prefixes that could lead out of the store or can't be a part of a URL.
 
     Raises:
-        UrlError: The prefix is empty or absolute, has a segment that is empty, ``.`` or ``..``,
-            or one of the characters that URLs, patterns or file systems treat as special.
+        UrlError: The prefix is empty or absolute, has a segment that is empty or starts with a
+            dot, or a character that URLs, patterns or file systems treat as special.
     """
     segments = prefix.removesuffix("/").split("/")
-    if not {"", ".", ".."}.isdisjoint(segments) or _REFUSED.search(prefix):
+    if "" in segments or _HIDDEN.search(prefix) or _REFUSED.search(prefix):
         raise UrlError(
             f"{prefix!r} can't be a prefix", hint="Use a relative one, such as 'datasets/mnist'."
         )
