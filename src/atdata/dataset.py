@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from random import Random
 from types import GenericAlias
 from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
@@ -222,7 +223,7 @@ class Dataset(Generic[T]):
     def _packed(self, names: Iterable[str] | None = None) -> Iterator[Packed]:
         for name, found in self._adapted.opened(self.list_shards() if names is None else names):
             shown = redacted(name)
-            if isinstance(found, os.PathLike):
+            if isinstance(found, Path):
                 yield from read_file(found, shown)
             else:
                 yield from read_stream(found, shown)

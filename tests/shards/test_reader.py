@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from pathlib import Path
 from typing import IO
 
@@ -75,6 +77,21 @@ def test_payloads_outlive_the_reading(tmp_path: Path) -> None:
     assert [bytes(payload) for payload in kept] == [b"\x81\xa1a" + bytes([i]) for i in range(3)]
 
 
+def test_the_advice_for_shards_made_with_tar_is_good(tmp_path: Path) -> None:
+    tar = shutil.which("tar")
+    assert tar, "this test runs tar"
+    for i in range(3):
+        (tmp_path / f"{i}.msgpack").write_bytes(bytes([i]))
+    names = [f"{i}.msgpack" for i in range(3)]
+    for format_ in ("gnu", "ustar"):
+        command = [tar, f"--format={format_}", "-cf", f"{format_}.tar", *names]
+        subprocess.run(command, cwd=tmp_path, check=True)
+    with pytest.raises(ShardError, match="tar --format=ustar"):
+        list(read_file(tmp_path / "gnu.tar", "gnu.tar"))
+    found = [bytes(payload) for *_, payload in read_file(tmp_path / "ustar.tar", "ustar.tar")]
+    assert found == [b"\0", b"\1", b"\2"]
+
+
 def test_a_missing_file_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file") as caught:
         list(read_file(tmp_path / "none.tar", "none.tar"))
@@ -92,5 +109,6 @@ def test_the_stream_is_closed_also_when_reading_stops_early() -> None:
     stream = io.BytesIO(samples(3))
     reading = read_stream(stream, "s.tar")
     next(reading)
-    reading.close()
+    assert not stream.closed
+    del reading
     assert stream.closed

@@ -122,6 +122,13 @@ def test_a_local_path_is_preferred(tmp_path: Path) -> None:
     assert isinstance(found["b.tar"], io.BytesIO)
 
 
+def test_another_meaning_of_local_path_does_no_harm() -> None:
+    class Other(NamesOnly):
+        local_path = "/data"
+
+    assert AdaptedSource(Other()).local_path("a.tar") is None
+
+
 def test_a_source_that_gives_no_stream_is_told() -> None:
     class Empty(NamesOnly):
         def open_shard(self, shard_id: str) -> Any: ...

@@ -87,3 +87,7 @@ def test_a_private_server_is_refused(web: Web) -> None:
     with pytest.raises(AddressRefused):
         BlobSource([REF], pds_endpoint=web.url("")).open_shard(NAME)
     assert web.seen == []
+    serve(web, SOUND)
+    source = BlobSource.from_refs([REF], pds_endpoint=web.url(""), untrusted=False)
+    with source.open_shard(NAME) as stream:
+        assert stream.read() == SOUND

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zlib import adler32
 
 from atdata.errors import ShardError
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 BLOCK = 512
 END = bytes(2 * BLOCK)
 PADS = tuple(bytes(n) for n in range(BLOCK))  # zeros that fill a payload's last block
-MAX_PAYLOAD = 2**32  # the longest value that msgpack can say
-SKIPPED = memoryview(b"")  # stands for a payload that was too long to gather
+MAX_PAYLOAD = 2**31  # bounds what a hostile stream can make a reader hold
 
 _MAX_PAX = 4096
 _MAX_PADDING = 1 << 20  # zero bytes allowed after the end; tar itself pads to 10 KiB
@@ -50,6 +49,18 @@ Member = tuple[str, str, int, memoryview]
 """Key, extension, offset of the header from the start of the shard, payload."""
 
 
+class Skipped:
+    """Stands for a payload that was too long to gather; its length is that of the payload."""
+
+    __slots__ = ("_size",)
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+
 def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Iterator[Member]:
     """Every member of a shard, in order; payloads are views of the window's bytes.
 
@@ -57,7 +68,7 @@ def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Ite
         window: The bytes.
         position: Where in the window to begin: at a header.
         gather: Payloads longer than this that are not at hand are passed over without being
-            held in memory; ``SKIPPED`` stands for them.
+            held in memory; a :class:`Skipped` stands for each.
 
     Raises:
         ShardError: The archive is damaged, truncated, or holds anything but plain files.
@@ -87,7 +98,7 @@ def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Ite
                 offset = start + position
                 position = _pass_over(window, position, size, f"{key}.{extension}")
                 data, view, end, start = window.state()
-                yield key, extension, offset, SKIPPED
+                yield key, extension, offset, cast("memoryview", Skipped(size))
                 pax = False
                 continue
             position = window.refill(position, body + pad)

@@ -6,7 +6,7 @@ They differ: ``shards`` is a method or a property, names come from ``shard_list`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,8 +54,9 @@ class AdaptedSource:
 
     def local_path(self, shard_id: str) -> Path | None:
         """Where the shard lies on this machine, if the source knows and tells."""
-        find: Callable[[str], Path | None] | None = getattr(self.source, "local_path", None)
-        return find(shard_id) if find else None
+        find = getattr(self.source, "local_path", None)
+        found = find(shard_id) if callable(find) else None
+        return Path(found) if found else None
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A stream of one shard; the caller closes it.

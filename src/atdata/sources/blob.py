@@ -20,19 +20,24 @@ class BlobSource:
 
     Args:
         blob_refs: Which blobs, in order.
-        pds_endpoint: Base URL of the server that holds the repositories. It may come from the
-            network: a private address is refused unless it was allowed.
+        pds_endpoint: Base URL of the server that holds the repositories.
+        untrusted: The endpoint comes from the network: a private address is refused. False when
+            the user chose it.
 
     Attributes:
         blob_refs: As given.
         pds_endpoint: As given.
+        untrusted: As given.
         shards: (name, stream) pairs, to iterate over or to call.
 
     Raises:
         UrlError: A reference names no DID or CID, or there are none.
     """
 
-    def __init__(self, blob_refs: Iterable[BlobRef], pds_endpoint: str) -> None:
+    def __init__(
+        self, blob_refs: Iterable[BlobRef], pds_endpoint: str, *, untrusted: bool = True
+    ) -> None:
+        self.untrusted = untrusted
         self.pds_endpoint = pds_endpoint.rstrip("/")
         self.blob_refs = [dict(ref) for ref in blob_refs]
         if not self.blob_refs:
@@ -41,13 +46,16 @@ class BlobSource:
         self.shards = ShardStreams(self)
 
     @classmethod
-    def from_refs(cls, refs: Iterable[BlobRef | str], pds_endpoint: str) -> BlobSource:
+    def from_refs(
+        cls, refs: Iterable[BlobRef | str], pds_endpoint: str, *, untrusted: bool = True
+    ) -> BlobSource:
         """From references of either form: ``at://{did}/blob/{cid}``, or as for the class.
 
         Raises:
             UrlError: A reference has another form.
         """
-        return cls([_parse(ref) if isinstance(ref, str) else ref for ref in refs], pds_endpoint)
+        parsed = [_parse(ref) if isinstance(ref, str) else ref for ref in refs]
+        return cls(parsed, pds_endpoint, untrusted=untrusted)
 
     def list_shards(self) -> list[str]:
         """Each blob as ``at://{did}/blob/{cid}``."""
@@ -72,7 +80,7 @@ class BlobSource:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
         stream = open_http(
             f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob",
-            untrusted=True,
+            untrusted=self.untrusted,
             params={"did": ref["did"], "cid": ref["cid"]},
         )
         return verified(stream, shard_id, cid.digest(ref["cid"]), ref.get("size"))
