@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,18 +74,3 @@ def _inspect(stream: Readable, name: str) -> ShardInfo:
     for _ in read_samples(open_stream(hashed, name)):
         samples += 1
     return ShardInfo(cid.from_digest(hashed.sha256.digest()), hashed.size, samples)
-
-
-class _Hashed:
-    """A stream that remembers the digest and length of what was read from it."""
-
-    def __init__(self, stream: Readable) -> None:
-        self.sha256 = hashlib.sha256()
-        self.size = 0
-        self._stream = stream
-
-    def read(self, size: int, /) -> bytes:
-        data = self._stream.read(size)
-        self.sha256.update(data)
-        self.size += len(data)
-        return data

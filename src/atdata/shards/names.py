@@ -11,6 +11,9 @@ import re
 from atdata.errors import ShardError
 
 SAMPLE = "msgpack"
+PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
+"""Extensions of fields that stock readers unpickle, which runs what is in them."""
+
 _SUFFIX = b".msgpack"
 _NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes that a USTAR header has for a name
 

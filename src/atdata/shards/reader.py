@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import IO
 
 from atdata.errors import ShardError, StorageError
-from atdata.shards.names import SAMPLE
+from atdata.shards.names import PICKLES, SAMPLE
 from atdata.shards.tar import walk
 from atdata.shards.window import Window, open_file, open_stream
 
 Packed = tuple[str, str, int, memoryview]
 """Name of the shard, key, offset of the member in the shard, msgpack payload."""
-
-_PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
 
 
 def read_file(path: Path, shard: str) -> Iterator[Packed]:
@@ -88,7 +86,7 @@ def read_samples(window: Window) -> Iterator[Packed]:
 
 
 def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
-    if extension.lower().rpartition(".")[2] in _PICKLES:
+    if extension.lower().rpartition(".")[2] in PICKLES:
         raise _unsound(
             "the shard holds a pickle, which can run code in whoever reads it",
             shard,
