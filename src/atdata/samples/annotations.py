@@ -144,6 +144,7 @@ def _enum(annotation: type[enum.Enum]) -> Kind:
 
 def _array(annotation: Any, shape: Any, dtype: Any = Any) -> Kind:
     scalar = (get_args(dtype) or (Any,))[0]
+    scalar = get_origin(scalar) or scalar  # np.floating[Any] is np.floating
     if scalar is Any or scalar is np.generic or isinstance(scalar, TypeVar):
         return ArrayOf(None, _shape(annotation, shape))
     return ArrayOf(_scalar_type(annotation, scalar), _shape(annotation, shape))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self
 
 from atdata.errors import SampleError
-from atdata.samples.plain import convert_values, from_wire, same, to_wire
+from atdata.samples.plain import convert_at, from_wire, same, to_wire
 from atdata.samples.wire import pack, unpack_map
 
 
@@ -115,8 +115,13 @@ class DictSample:
         return f"{type(self).__name__}({fields})"
 
 
-def _converted(name: str, convert: Any, data: Any) -> dict[str, Any]:
+def _converted(name: str, convert: Callable[[Any], Any], data: Any) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise SampleError(f"{name}: expected a map of fields, got {type(data).__name__}")
+    if not all(isinstance(field, str) for field in data):
+        raise SampleError(f"{name}: names of fields are str")
     try:
-        return convert_values(convert, data)
+        return {field: convert_at(field, convert, value) for field, value in data.items()}
     except SampleError as error:
-        raise SampleError(f"{name}: {error.message}", hint=error.hint, path=error.path) from None
+        message = f"{name}.{error.path}: {error.message}"
+        raise SampleError(message, hint=error.hint, path=error.path) from None

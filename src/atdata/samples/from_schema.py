@@ -101,6 +101,14 @@ def _class_of(text: str, name: str | None, ref: str) -> type:
     return getattr(_type_from_text(text, name), _CLASSES)[ref]  # type: ignore[no-any-return]
 
 
+def _reduce_member(member: Enum, _protocol: int) -> Any:
+    return _member_of, (*type(member).__dict__[_ORIGIN], member.name)
+
+
+def _member_of(text: str, name: str | None, ref: str, member: str) -> Any:
+    return getattr(_class_of(text, name, ref), member)
+
+
 copyreg.pickle(_Decoded, _reduce)
 
 
@@ -118,7 +126,9 @@ class _Reader:
         inner = {reference(key): _expect(dict, value, "$defs", key) for key, value in defs.items()}
         for ref, definition in inner.items():
             self._types[ref] = (
-                _enum(definition) if "enum" in definition else self._class(ref, definition)
+                _enum(definition, (*self._origin, ref))
+                if "enum" in definition
+                else self._class(ref, definition)
             )
         for ref, definition in {"#": document, **inner}.items():
             if "enum" not in definition:
@@ -240,7 +250,7 @@ def _array(document: dict[str, Any], path: str) -> ArrayOf:
     return ArrayOf(DTYPES[name] if name else None, tuple(shape))
 
 
-def _enum(document: dict[str, Any]) -> type[Enum]:
+def _enum(document: dict[str, Any], origin: tuple[str, str | None, str]) -> type[Enum]:
     title = _expect(str, document.get("title"), "title")
     check_identifier(title, "an enum")
     base = document.get("x-atdata-base", "Enum")
@@ -262,6 +272,8 @@ def _enum(document: dict[str, Any]) -> type[Enum]:
         title, members, module=_MODULE, **({"type": mixed_in} if mixed_in else {})
     )
     made.__doc__ = _text(document)
+    setattr(made, _ORIGIN, origin)
+    made.__reduce_ex__ = _reduce_member
     return made  # type: ignore[no-any-return]
 
 
