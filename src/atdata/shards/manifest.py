@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from atdata.shards.hashed import HashedStream
 from atdata.shards.reader import open_local, read_samples
 from atdata.shards.window import Readable, open_stream
 from atdata_records import cid, dag_cbor
@@ -69,8 +70,8 @@ def inspect_shard(shard: Readable | Path | str, name: str | None = None) -> Shar
 
 
 def _inspect(stream: Readable, name: str) -> ShardInfo:
-    hashed = _Hashed(stream)
+    hashed = HashedStream(stream)
     samples = 0
     for _ in read_samples(open_stream(hashed, name)):
         samples += 1
-    return ShardInfo(cid.from_digest(hashed.sha256.digest()), hashed.size, samples)
+    return ShardInfo(hashed.cid(), hashed.size, samples)
