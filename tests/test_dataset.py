@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import pickle
 import random
+import resource
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -259,6 +260,16 @@ def test_the_buffers_shuffle_shards_and_samples(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="smaller than 0"):
         dataset.shuffled(-1)
+
+
+def test_shuffling_many_shards_keeps_few_of_them_open(tmp_path: Path) -> None:
+    dataset = Dataset[Feature](write(tmp_path / "many", count=500, per_shard=1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        assert sorted(labels(dataset.shuffled())) == list(range(500))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_shuffled_batches(pattern: str) -> None:

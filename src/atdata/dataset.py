@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 from types import GenericAlias
-from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from atdata.errors import SampleError, SchemaError, StorageError, UrlError
 from atdata.order import shuffled
@@ -32,6 +32,7 @@ else:
 
 Item = TypeVar("Item")
 _MAX_METADATA = 16 << 20
+_MAX_OPEN_SHARDS = 128
 
 
 class Dataset(Generic[T]):
@@ -192,8 +193,13 @@ class Dataset(Generic[T]):
         def packed() -> Iterator[Packed]:
             random = Random(seed)  # noqa: S311 - an order, not a secret
             names = list(shuffled(self.list_shards(), buffer_shards, random))
-            # Packed samples are small views; decoding them later costs no memory now.
-            return shuffled(self._packed(names), buffer_samples, random)
+            found = self._packed(names)
+            # Views of mapped files cost no memory, but each keeps its file open.
+            if len(names) > _MAX_OPEN_SHARDS:
+                found = (
+                    (shard, key, at, memoryview(bytes(view))) for shard, key, at, view in found
+                )
+            return shuffled(found, buffer_samples, random)
 
         return self._view(batch_size, packed)
 
@@ -353,13 +359,8 @@ def _packed_field(sample: Mapping[str, Any]) -> Any:
 
 def _fetch_metadata(url: str) -> dict[str, Any]:
     with open_url(url) as stream:
-        data = _read_at_most(stream, _MAX_METADATA, url)
+        data = stream.read(_MAX_METADATA + 1)
+    if len(data) > _MAX_METADATA:
+        raise StorageError(f"metadata of more than {_MAX_METADATA} bytes", uri=redacted(url))
     metadata: dict[str, Any] = DictSample.from_bytes(data).to_dict()
     return metadata
-
-
-def _read_at_most(stream: IO[bytes], size: int, url: str) -> bytes:
-    data = stream.read(size + 1)
-    if len(data) > size:
-        raise StorageError(f"metadata of more than {size} bytes", uri=redacted(url))
-    return data
