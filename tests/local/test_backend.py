@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import uuid
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from atdata.local.backend import Backend, EntryRow, SchemaRow
 
@@ -73,6 +76,38 @@ class TestEntries:
         for name in reversed(NAMES[1:]):
             assert backend.put_entry(EntryRow(name, "c", name), before=None)
         assert all_names(backend, count) == sorted(NAMES[1:], key=str.encode)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.sampled_from(["c1", "c2"]),
+            st.sampled_from("xyz"),
+            st.sampled_from(["fresh", "stale", "none"]),
+        ),
+        max_size=12,
+    )
+)
+def test_it_behaves_as_a_dict_would(
+    backend: Backend, writes: list[tuple[str, str, str, str]]
+) -> None:
+    run = uuid.uuid4().hex  # all runs share the database
+    model: dict[str, EntryRow] = {}
+    for name, cid, text, basis in writes:
+        row = EntryRow(f"{run}-{name}", f"{run}-{cid}", text)
+        present = model.get(row.name)
+        stale = EntryRow(row.name, row.cid, "stale")
+        before = {"fresh": present, "stale": stale, "none": None}[basis]
+        assert backend.put_entry(row, before=before) is (before == present)
+        if before == present:
+            model[row.name] = row
+    assert [backend.entry(name) for name in model] == list(model.values())
+    for cid in (f"{run}-c1", f"{run}-c2"):
+        of_cid = sorted(row for row in model.values() if row.cid == cid)
+        assert backend.entry_of(cid) == (of_cid[0] if of_cid else None)
+    assert backend.entries(f"{run}-", len(model)) == sorted(model.values())
 
 
 class TestSchemas:

@@ -14,6 +14,7 @@ import pytest
 import atdata
 from atdata.errors import AtdataError, StorageError, UrlError
 from atdata.shards.manifest import inspect_shard
+from atdata.shards.writer import ShardWriter
 from atdata.stores import S3DataStore
 from atdata_records import cid
 from servers.s3 import S3Server
@@ -92,6 +93,16 @@ def test_an_object_with_other_bytes_is_written_anew(
     s3_server.client().put_object(Bucket=store.bucket, Key=key, Body=b"damaged")
     assert store.write_shards(make_dataset(5), prefix="p") == [url]
     assert list(atdata.Dataset[Number](url).ordered()) == numbers(5)
+
+
+def test_a_shard_that_is_uploaded_in_parts(store: S3DataStore, tmp_path: Path) -> None:
+    large = Number(value=0, text="x" * 20_000_000)
+    with ShardWriter(tmp_path / "large.tar") as writer:
+        writer.write("large", large.packed)
+    ds = atdata.Dataset[Number](str(tmp_path / "large.tar"))
+    urls = store.write_shards(ds, prefix="large")
+    assert store.write_shards(ds, prefix="large") == urls
+    assert list(atdata.Dataset[Number](urls[0]).ordered()) == [large]
 
 
 def test_copies_are_byte_for_byte(

@@ -10,7 +10,7 @@ from atdata.errors import EntryConflict, EntryNotFound, RecordError, StorageErro
 from atdata.local.backend import Backend, EntryRow
 from atdata.local.entry import LocalDatasetEntry, name_of
 
-_PAGE = 200
+_PAGE = 100
 # Each failed attempt means that another process has written the same name in between.
 _ATTEMPTS = 100
 

@@ -20,7 +20,7 @@ from atdata.samples.schema import canonical_text, schema_document, to_record
 from atdata.samples.versions import difference, newest_first, next_version
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
-_PAGE = 200
+_PAGE = 100
 
 
 class SchemaTable:
