@@ -6,6 +6,7 @@ import random
 import resource
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar, get_args, get_origin
@@ -267,7 +268,12 @@ def test_shuffling_many_shards_keeps_few_of_them_open(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
-        assert sorted(labels(dataset.shuffled())) == list(range(500))
+        samples = iter(dataset.shuffled())
+        first = next(samples)  # the buffer is full by now
+        with ExitStack() as others:
+            for _ in range(20):
+                others.enter_context(Path(__file__).open())
+        assert sorted(labels([first, *samples])) == list(range(500))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
