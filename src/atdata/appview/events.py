@@ -57,7 +57,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """An account is active again, or no longer: deactivated, taken down, deleted, …"""
+    """An account is ``"active"`` again, or no longer (``"deactivated"``, ``"takendown"``, …)."""
 
     did: str
     status: str

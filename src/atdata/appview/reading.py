@@ -95,7 +95,7 @@ class Reading:
             where.append("d.id < ?")
             parameters.append(_key(cursor, int))
         rows = self._database.read(
-            f"SELECT d.*, r.handle FROM datasets d LEFT JOIN repos r ON r.did = d.did"
+            f"SELECT d.*, r.handle, r.pds FROM datasets d LEFT JOIN repos r ON r.did = d.did"
             f" WHERE {' AND '.join(where)} ORDER BY d.id DESC LIMIT ?",
             (*parameters, limit + 1),
         )
@@ -121,7 +121,7 @@ class Reading:
             after = "WHERE (m.rank, -m.id) > (?, ?)"
             asked += [float(rank), -int(number)]
         rows = self._database.read(
-            f"SELECT d.*, r.handle, f.rank FROM (SELECT * FROM ({inner}) m {after}"
+            f"SELECT d.*, r.handle, r.pds, f.rank FROM (SELECT * FROM ({inner}) m {after}"
             " ORDER BY m.rank, -m.id LIMIT ?) f JOIN datasets d ON d.id = f.id"
             " LEFT JOIN repos r ON r.did = d.did ORDER BY f.rank, -f.id",
             (*asked, limit + 1),
@@ -156,7 +156,7 @@ class Reading:
             where.append("s.id < ?")
             parameters.append(_key(cursor, int))
         rows = self._database.read(
-            "SELECT s.*, r.handle FROM schemas s LEFT JOIN repos r ON r.did = s.did"
+            "SELECT s.*, r.handle, r.pds FROM schemas s LEFT JOIN repos r ON r.did = s.did"
             f" WHERE {' AND '.join(where)} ORDER BY s.id DESC LIMIT ?",
             (*parameters, limit + 1),
         )
@@ -178,7 +178,7 @@ class Reading:
     def versions(self, did: str, name: str) -> list[Row]:
         """The versions of a schema: by precedence, the highest first, pre-releases last."""
         rows = self._database.read(
-            "SELECT s.*, r.handle FROM schemas s LEFT JOIN repos r ON r.did = s.did"
+            "SELECT s.*, r.handle, r.pds FROM schemas s LEFT JOIN repos r ON r.did = s.did"
             " WHERE s.did = ? AND s.name = ? AND s.visible = 1",
             (did, name),
         )
@@ -186,7 +186,7 @@ class Reading:
 
     def _one(self, table: str, did: str, rkey: str) -> Row | None:
         rows = self._database.read(
-            f"SELECT t.*, r.handle FROM {table} t LEFT JOIN repos r ON r.did = t.did"
+            f"SELECT t.*, r.handle, r.pds FROM {table} t LEFT JOIN repos r ON r.did = t.did"
             " WHERE t.did = ? AND t.rkey = ? AND t.visible = 1",
             (did, rkey),
         )
@@ -248,6 +248,6 @@ def _key(cursor: str, kind: type) -> Any:
         raise CursorError("not a cursor of this service") from error
     numbers = key if type(key) is list else [key]
     sound = all(type(part) in (int, float) and abs(part) < 2**62 for part in numbers)
-    if type(key) is not kind or not sound or (kind is list and len(key) != 2):
+    if type(key) is not kind or not sound or (kind is list and len(numbers) != 2):
         raise CursorError("not a cursor of this search")
     return key

@@ -29,7 +29,9 @@ class Source:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-            raise UrlError("not the base URL of a server", uri=self.url, hint="Such as https://host")
+            raise UrlError(
+                "not the base URL of a server", uri=self.url, hint="Such as https://host"
+            )
         object.__setattr__(self, "url", self.url.rstrip("/"))
 
     @property

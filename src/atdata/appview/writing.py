@@ -129,8 +129,16 @@ def _refuse(
     tx.run(
         "INSERT INTO refused (did, collection, rkey, rev, cid, value, issues, indexed_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (did, write.collection, write.rkey, rev, str(write.cid), _shown(write.content),
-         json.dumps(issues), _now()),
+        (
+            did,
+            write.collection,
+            write.rkey,
+            rev,
+            str(write.cid),
+            _shown(write.content),
+            json.dumps(issues),
+            _now(),
+        ),
     )
 
 
@@ -183,8 +191,13 @@ def _put_schema(tx: Transaction, record: SampleSchema, common: tuple[Any, ...]) 
         " ON CONFLICT (did, rkey) DO UPDATE SET rev = excluded.rev, cid = excluded.cid,"
         " visible = excluded.visible, name = excluded.name, version = excluded.version,"
         " schema_cid = excluded.schema_cid, value = excluded.value",
-        (*common, _plain(record.name), _plain(record.version), schema_cid,
-         record.to_json().decode()),
+        (
+            *common,
+            _plain(record.name),
+            _plain(record.version),
+            schema_cid,
+            record.to_json().decode(),
+        ),
     )
 
 

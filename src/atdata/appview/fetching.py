@@ -1,0 +1,232 @@
+"""Each shard is fetched once, however many wait for it, and seen by nobody before it is sound.
+
+A thread writes the bytes to a file and hashes them; those who wait read the file behind it. The
+last piece is held back until the digest has been checked, so whoever got a shard whole got the
+right one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from atdata.appview.cache import ShardCache
+from atdata.appview.upstream import Cancelled, UpstreamError, open_upstream, told
+from atdata.sources.verified import verified
+from atdata_records import cid as cids
+
+PIECE = 2**20  # bytes read and sent at once
+_FETCHES, _FETCHES_OF_HOST, _MOST_WAITING = 16, 4, 256
+_REMEMBERED_SECONDS = 2.0  # how long a failure is told again without asking the server
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A shard, and where it can be had.
+
+    Attributes:
+        cid: What its bytes must be.
+        size: How many they must be.
+        url: Where.
+    """
+
+    cid: str
+    size: int
+    url: str
+
+
+class Fetch:
+    """One shard on its way. Everything but the thread's own work happens on the event loop."""
+
+    def __init__(self, wanted: Wanted, path: Path) -> None:
+        self.wanted = wanted
+        self.path = path
+        self.readers = 0
+        self.sound = 0
+        """Bytes of the file that may be passed on."""
+        self.is_done = False
+        self.error: UpstreamError | None = None
+        self._loop = asyncio.get_running_loop()
+        self._progress = asyncio.Event()
+        self._cancelled = threading.Event()
+
+    async def wait(self, size: int) -> None:
+        """Wait until this many bytes may be passed on, or all there are.
+
+        Raises:
+            UpstreamError: The rest can't be had.
+        """
+        while self.sound < size and not self.is_done:
+            await self._progress.wait()
+        if self.error is not None and self.sound < size:
+            raise self.error
+
+    def open(self, cache: ShardCache) -> IO[bytes]:
+        """The file to read behind; the caller closes it."""
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError:
+            # It was verified meanwhile, and has its name now.
+            file = cache.open(self.wanted.cid)
+            if file is None:
+                raise UpstreamError(503, "Busy", "the cache is too small", 5) from None
+            return file
+
+    def cancel(self) -> None:
+        """Give up: nobody reads any more."""
+        self._cancelled.set()
+
+    def run(self, cache: ShardCache, buckets: frozenset[str]) -> None:
+        """Fetch the shard into the cache; the work of a thread of its own."""
+        error: UpstreamError | None = None
+        seen = 0
+        try:
+            with self.path.open("wb") as file, self._open(buckets) as stream, told():
+                before = 0
+                while piece := stream.read(PIECE):
+                    file.write(piece)
+                    file.flush()
+                    self._tell(before)
+                    before += len(piece)
+                seen = before
+            cache.keep(self.path, self.wanted.cid)
+        except UpstreamError as found:
+            error = found
+        except Cancelled:
+            error = UpstreamError(503, "Cancelled", "the download was given up", 1)
+        except OSError as found:
+            error = UpstreamError(507, "CacheFull", f"can't write the cache: {found.strerror}")
+        finally:
+            if error is not None:
+                self.path.unlink(missing_ok=True)
+            self._loop.call_soon_threadsafe(self._end, seen, error)
+
+    def _open(self, buckets: frozenset[str]) -> IO[bytes]:
+        stream = open_upstream(
+            self.wanted.url, self.wanted.size, buckets=buckets, is_cancelled=self._cancelled.is_set
+        )
+        with told():
+            return verified(stream, self.wanted.url, cids.digest(self.wanted.cid), self.wanted.size)
+
+    def _tell(self, sound: int) -> None:
+        self._loop.call_soon_threadsafe(self._advance, sound)
+
+    def _advance(self, sound: int) -> None:
+        self.sound = sound
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    def _end(self, seen: int, error: UpstreamError | None) -> None:
+        self.error, self.is_done = error, True
+        self._advance(self.sound if error else seen)
+
+
+class Fetcher:
+    """Shards from the cache, or from the network into it.
+
+    Args:
+        cache: Where verified shards are kept.
+        largest: Bytes of the largest shard that is fetched.
+        buckets: S3 buckets that may be read.
+    """
+
+    def __init__(
+        self, cache: ShardCache, *, largest: int, buckets: frozenset[str] = frozenset()
+    ) -> None:
+        self.cache = cache
+        self.started = 0
+        """Fetches from the network so far."""
+        self._largest = largest
+        self._buckets = buckets
+        self._running: dict[str, Fetch] = {}
+        self._failed: dict[str, tuple[float, UpstreamError]] = {}
+        self._all = asyncio.Semaphore(_FETCHES)
+        self._of_host: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_FETCHES_OF_HOST)
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def reading(self, wanted: Wanted) -> AsyncIterator[Fetch]:
+        """A fetch to read behind; given up at the end of the block unless others read it too.
+
+        Raises:
+            UpstreamError: It failed just now, is too large, or too many are waiting.
+        """
+        fetch = self._running.get(wanted.cid) or self._begin(wanted)
+        fetch.readers += 1
+        try:
+            yield fetch
+        finally:
+            fetch.readers -= 1
+            if not fetch.readers and not fetch.is_done:
+                fetch.cancel()
+                self._running.pop(wanted.cid, None)
+
+    async def whole(self, wanted: Wanted) -> IO[bytes]:
+        """A shard as a verified file, opened. The caller closes it.
+
+        Raises:
+            UpstreamError: It can't be had.
+        """
+        while (file := self.cache.open(wanted.cid)) is None:
+            async with self.reading(wanted) as fetch:
+                await fetch.wait(2**63)
+                if fetch.error is not None:
+                    raise fetch.error
+        return file
+
+    def _begin(self, wanted: Wanted) -> Fetch:
+        until, error = self._failed.get(wanted.cid, (0.0, None))
+        if error is not None and until > time.monotonic():
+            raise error
+        if wanted.size > self._largest:
+            raise UpstreamError(
+                501, "TooLarge", f"this service passes on shards of up to {self._largest:,} bytes"
+            )
+        if len(self._running) >= _MOST_WAITING:
+            raise UpstreamError(503, "Busy", "too many shards are being fetched", 5)
+        fetch = Fetch(wanted, self.cache.new_file())
+        self._running[wanted.cid] = fetch
+        task = asyncio.create_task(self._run(fetch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return fetch
+
+    async def _run(self, fetch: Fetch) -> None:
+        host = urlsplit(fetch.wanted.url).netloc
+        async with self._of_host[host], self._all:
+            self.started += 1
+            await _in_thread(lambda: fetch.run(self.cache, self._buckets))
+        if self._running.get(fetch.wanted.cid) is fetch:
+            del self._running[fetch.wanted.cid]
+        if fetch.error is not None and fetch.error.code != "Cancelled":
+            self._remember(fetch.wanted.cid, fetch.error)
+
+    def _remember(self, cid: str, error: UpstreamError) -> None:
+        now = time.monotonic()
+        self._failed = {name: kept for name, kept in self._failed.items() if kept[0] > now}
+        self._failed[cid] = now + (error.retry_after or _REMEMBERED_SECONDS), error
+
+
+async def _in_thread(run: Callable[[], None]) -> None:
+    """Run in a thread of its own: the pool is for short work."""
+    done = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        try:
+            run()
+        finally:
+            loop.call_soon_threadsafe(done.set_result, None)
+
+    threading.Thread(target=work, name="fetch", daemon=True).start()
+    await done

@@ -1,0 +1,127 @@
+"""The AppView as a whole: what follows the network, what answers, and what they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from atdata.appview.cache import ShardCache
+from atdata.appview.database import open_database
+from atdata.appview.fetching import Fetcher
+from atdata.appview.ingest import Ingest
+from atdata.appview.metrics import Requests, exposition
+from atdata.appview.network import Network
+from atdata.appview.proxy import Proxy
+from atdata.appview.reading import Reading
+from atdata.appview.shards import Shards
+from atdata.appview.sources import Source
+from atdata.appview.xrpc import Queries
+
+_EXPOSED = ["accept-ranges", "content-range", "etag", "retry-after"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the service runs.
+
+    Attributes:
+        data: Folder of the embedded database and the cache.
+        database: ``postgresql://`` URL; None for the embedded one.
+        sources: Servers to follow; with none, what is in the database is served.
+        base_url: How clients reach the service; None to believe each request.
+        cache_bytes: How much of the disk verified shards may take.
+        largest_shard: Bytes of the largest shard that is passed on.
+        rate: Requests a minute of one client; 0 for no limit.
+        buckets: S3 buckets whose objects anybody may read through this service.
+    """
+
+    data: Path
+    database: str | None = None
+    sources: tuple[Source, ...] = ()
+    base_url: str | None = None
+    cache_bytes: int = 10 * 2**30
+    largest_shard: int = 2 * 2**30
+    rate: int = 600
+    buckets: frozenset[str] = field(default_factory=frozenset)
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The service, as an ASGI application; it follows the network while it runs.
+
+    Raises:
+        StorageError: The database or the cache can't be opened.
+        MissingExtra: Its driver is not installed.
+    """
+    database = open_database(settings.database or settings.data / "appview.db")
+    network = Network(source.url for source in settings.sources if source.kind == "pds")
+    ingest = Ingest(database, network, settings.sources)
+    cache = ShardCache(settings.data / "shards", settings.cache_bytes)
+    fetcher = Fetcher(cache, largest=settings.largest_shard, buckets=settings.buckets)
+    reading = Reading(database)
+    shards = Shards(network, fetcher)
+    proxy = Proxy(reading, shards, fetcher)
+    base = settings.base_url.rstrip("/") if settings.base_url else None
+    queries = Queries(reading, shards, base, [source.url for source in settings.sources])
+    counts: Counter[tuple[str, int]] = Counter()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ingest.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(ingest.stop)
+            database.close()
+
+    async def health(_: Request) -> Response:
+        await asyncio.to_thread(reading.counts)
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(_: Request) -> Response:
+        known = await asyncio.to_thread(reading.counts)
+        return PlainTextResponse(
+            exposition(
+                counts,
+                {
+                    "known": ("gauge", {f'what="{name}"': n for name, n in known.items()}),
+                    "events_total": (
+                        "counter",
+                        {f'source="{url}"': n for url, n in ingest.heard.items()},
+                    ),
+                    "cache_bytes": ("gauge", {"": cache.size}),
+                    "fetches_total": ("counter", {"": fetcher.started}),
+                    "sent_bytes_total": ("counter", {"": proxy.sent}),
+                },
+            )
+        )
+
+    return Starlette(
+        routes=[
+            *queries.routes(),
+            Route("/wds/{actor}/{rkey}/{name}", proxy.answer),
+            Route("/health", health),
+            Route("/metrics", metrics),
+        ],
+        middleware=[
+            Middleware(Requests, rate=settings.rate, counts=counts),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["GET", "HEAD"],
+                allow_headers=["range", "if-range", "if-none-match"],
+                expose_headers=_EXPOSED,
+            ),
+        ],
+        lifespan=lifespan,
+    )

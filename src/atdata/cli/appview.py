@@ -1,0 +1,140 @@
+"""``atdata appview``: run a service that finds datasets and serves their shards."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from atdata._extras import require
+from atdata._folders import data_folder
+
+
+def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option that an environment variable can give too."""
+    variable = f"ATDATA_APPVIEW_{name.upper().replace('-', '_')}"
+    default = (
+        {} if settings.get("multiple") or "default" not in settings else {"show_default": True}
+    )
+    return click.option(f"--{name}", envvar=variable, show_envvar=True, **default, **settings)
+
+
+_data = _option(
+    "data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of database and cache; by default appview in atdata's data folder.",
+)
+_database = _option("database", help="postgresql:// URL, in place of the embedded database.")
+
+
+@click.group()
+def appview() -> None:
+    """Run an AppView: search over published datasets, their shards at plain URLs."""
+
+
+@appview.command()
+@_option("host", default="127.0.0.1", help="Address to listen on.")
+@_option("port", default=8650, type=int, help="Port to listen on.")
+@_data
+@_database
+@_option("pds", multiple=True, help="URL of a personal data server to follow; repeat for more.")
+@_option("relay", multiple=True, help="URL of a relay to follow; repeat for more.")
+@_option("jetstream", multiple=True, help="URL of a Jetstream to follow; repeat for more.")
+@_option("base-url", help="How clients reach the service, such as https://data.example.")
+@_option("cache-gb", default=10.0, help="Disk that verified shards may take.")
+@_option("largest-shard-mb", default=2048, help="Largest shard that is passed on.")
+@_option("rate", default=600, help="Requests a minute of one client; 0 for no limit.")
+@_option("s3-bucket", multiple=True, help="S3 bucket that anybody may read through the service.")
+@_option("trust-proxy", help="Address of a reverse proxy whose X-Forwarded-For is believed.")
+def serve(
+    host: str,
+    port: int,
+    data: Path | None,
+    database: str | None,
+    pds: tuple[str, ...],
+    relay: tuple[str, ...],
+    jetstream: tuple[str, ...],
+    base_url: str | None,
+    cache_gb: float,
+    largest_shard_mb: int,
+    rate: int,
+    s3_bucket: tuple[str, ...],
+    trust_proxy: str | None,
+) -> None:
+    """Follow the network and answer over HTTP, until interrupted.
+
+    With no --pds, --relay or --jetstream it serves what is in its database already. A PDS on a
+    private address is reached if it is the first --pds, or with ATDATA_ALLOW_PRIVATE=1.
+    """
+    for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld"):
+        require(module, extra="appview")
+    from atdata.appview.service import Settings, create_app
+    from atdata.appview.sources import Source
+
+    if pds:
+        os.environ.setdefault("ATDATA_PDS_URL", pds[0])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    app = create_app(
+        Settings(
+            data=data or data_folder() / "appview",
+            database=database,
+            sources=(
+                *(Source("pds", url) for url in pds),
+                *(Source("relay", url) for url in relay),
+                *(Source("jetstream", url) for url in jetstream),
+            ),
+            base_url=base_url,
+            cache_bytes=int(cache_gb * 2**30),
+            largest_shard=largest_shard_mb * 2**20,
+            rate=rate,
+            buckets=frozenset(s3_bucket),
+        )
+    )
+    require("uvicorn", extra="appview").run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=trust_proxy is not None,
+        forwarded_allow_ips=trust_proxy,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@appview.command()
+@click.argument("subject")
+@click.option("--reason", required=True, help="Why; kept with it.")
+@_data
+@_database
+def takedown(subject: str, reason: str, data: Path | None, database: str | None) -> None:
+    """Stop showing SUBJECT: a DID, or the at:// URI of a record."""
+    from atdata.appview.writing import take_down
+
+    with _opened(data, database).write() as tx:
+        take_down(tx, subject, reason)
+    click.echo(f"{subject} is not shown any more")
+
+
+@appview.command()
+@click.argument("subject")
+@_data
+@_database
+def restore(subject: str, data: Path | None, database: str | None) -> None:
+    """Show SUBJECT again."""
+    from atdata.appview import writing
+
+    with _opened(data, database).write() as tx:
+        writing.restore(tx, subject)
+    click.echo(f"{subject} is shown again")
+
+
+def _opened(data: Path | None, database: str | None) -> Any:
+    from atdata.appview.database import open_database
+
+    return open_database(database or (data or data_folder() / "appview") / "appview.db")
