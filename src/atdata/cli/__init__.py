@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from atdata import __version__
-from atdata.cli.output import fail
+from atdata.cli.output import fail, wants_json
 from atdata.errors import AtdataError
 
 # Imported when called for: `atdata --help` needs none of what the commands import.
 _COMMANDS = {
+    "appview": "atdata.cli.appview",
     "dataset": "atdata.cli.datasets",
     "demo": "atdata.cli.demo",
     "load": "atdata.cli.load",
@@ -37,14 +38,21 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except AtdataError as error:
-            sys.exit(fail(error, as_json="--json" in sys.argv))
+            sys.exit(fail(error, as_json=wants_json(ctx)))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="atdata")
 def main() -> None:
-    """Typed datasets in WebDataset shards: pack, index, publish, load.
+    r"""Typed datasets in WebDataset shards: pack, index, publish, load.
 
-    Exit codes: 0 done, 2 usage, 3 invalid content, 4 missing or unreachable, 5 integrity or
-    trust, 6 conflict, 10 a bug.
+    \b
+    Exit codes:
+       0 done
+       2 usage
+       3 invalid content
+       4 missing or unreachable
+       5 integrity or trust
+       6 conflict
+      10 a bug
     """
