@@ -264,16 +264,16 @@ def test_the_buffers_shuffle_shards_and_samples(tmp_path: Path) -> None:
 
 
 def test_shuffling_many_shards_keeps_few_of_them_open(tmp_path: Path) -> None:
-    dataset = Dataset[Feature](write(tmp_path / "many", count=500, per_shard=1))
+    dataset = Dataset[Feature](write(tmp_path / "many", count=210, per_shard=1))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (180, hard))
     try:
         samples = iter(dataset.shuffled())
         first = next(samples)  # the buffer is full by now
         with ExitStack() as others:
             for _ in range(20):
                 others.enter_context(Path(__file__).open())
-        assert sorted(labels([first, *samples])) == list(range(500))
+        assert sorted(labels([first, *samples])) == list(range(210))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
