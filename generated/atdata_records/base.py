@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import cid, wire
@@ -24,14 +24,6 @@ def require_abi(abi: int, module: str) -> None:
             f"{module} was generated for runtime ABI {abi}, and this is ABI {ABI}: "
             "run `lexgen build` again, and install what it writes as a whole"
         )
-
-
-def setters(cls: type[Object]) -> tuple[Any, ...]:
-    """The functions that set the fields of a frozen class, in order.
-
-    Readers build with these: they have checked every field, and ``__init__`` takes thrice as long.
-    """
-    return tuple(cls.__dict__[field.name].__set__ for field in fields(cls))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

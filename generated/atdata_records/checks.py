@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .data import MAX_DEPTH, is_unicode, read_data, read_entries
+from .data import MAX_DEPTH, read_data, read_entries
 from .errors import Issues, add, nest, only, shown
 from .graphemes import count_graphemes
 from .values import UnknownVariant
 
 __all__ = [
+    "MOST",
     "add",
     "bad_format",
     "check_integer",
@@ -32,7 +33,7 @@ __all__ = [
 
 Path = tuple[str | int, ...]
 
-_MOST: Final = 2**63
+MOST: Final = 2**63
 
 
 def expected(issues: Issues | None, parts: Path, what: str, value: object) -> Issues:
@@ -50,17 +51,18 @@ def not_an_object(value: object, depth: int) -> Issues:
 def check_text(
     text: str,
     min_length: int = 0,
-    max_length: int = _MOST,
+    max_length: int = MOST,
     min_graphemes: int = 0,
-    max_graphemes: int = _MOST,
+    max_graphemes: int = MOST,
 ) -> tuple[str, str] | None:
     """Measure a string in full: lengths are in bytes of UTF-8, graphemes are what people count.
 
     Returns the code and message of what is wrong, or None.
     """
-    if not is_unicode(text):
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
         return "unicode", "the string holds half a surrogate pair"
-    size = len(text.encode())
     if size > max_length:
         return "max-length", f"{size} bytes are more than {max_length}"
     if size < min_length:
@@ -90,7 +92,7 @@ def bad_format(issues: Issues | None, parts: Path, name: str, text: str) -> Issu
 
 def check_integer(issues: Issues | None, parts: Path, value: int, low: int, high: int) -> Issues:
     """An integer is out of its range."""
-    if not -_MOST <= value < _MOST:
+    if not -MOST <= value < MOST:
         return add(issues, parts, "integer-range", "does not fit into a signed 64-bit integer")
     if value < low:
         return add(issues, parts, "minimum", f"{value} is less than {low}")

@@ -68,9 +68,7 @@ class _Reader:
         if nullable:
             self.put(f"_NULLABLE_{suffix.upper()} = frozenset({nullable!r})")
         variables = {f.key: _variable(f, definition) for f in definition.fields}
-        built = [*variables.values(), "f_extra"]
-        setters = [f"_set_{suffix}_{variable.removeprefix('f_')}" for variable in built]
-        self.put(f"({', '.join(setters)},) = _b.setters({name})", "", "")
+        self.put("", "")
         self.put(
             f"def _read_{suffix}(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:"
         )
@@ -83,10 +81,12 @@ class _Reader:
         if nullable:
             keys_given += f", _NULLABLE_{suffix.upper()}"
         self.put(f"    issues = _c.read_entries(v, depth, issues, {keys_given})")
-        self.put("if issues is not None:", "    return issues", f"value = _new({name})")
-        for setter, variable in zip(setters, built, strict=True):
-            self.put(f"{setter}(value, {variable})")
-        self.put("return value")
+        self.put(
+            "if issues is not None:", "    return issues", f"value: _t.Any = _new(_{name}Slots)"
+        )
+        for variable in (*variables.values(), "f_extra"):
+            self.put(f"value.{variable.removeprefix('f_')} = {variable}")
+        self.put(f"value.__class__ = {name}", "return value")
 
     def put(self, *lines: str) -> None:
         self.lines += ["    " * self.margin + line if line else "" for line in lines]
@@ -254,8 +254,7 @@ class _Reader:
             bounds = f" and {size} >= {low}"
         elif uppers:
             bounds = f" and {size} <= {min(uppers)}"
-        names = ("min_length", "max_length", "min_graphemes", "max_graphemes")
-        given = "".join(f", {n}={u}" for n, u in zip(names, limits, strict=True) if u is not None)
+        given = _arguments(limits)
         self.put(
             f"elif not ({place.name}.isascii(){bounds}) and (",
             f"    wrong := _c.check_text({place.name}{given})",
@@ -284,13 +283,17 @@ class _Reader:
         index, items = f"i{self.loops}", f"items{self.loops}"
         self.loops += 1
         inner = _Place(f"{place.name}_item", _below(place.parts, index), f"{place.depth} + 1")
-        self.put(f"{items}: list[_t.Any] = []")
+        # Plain values are what they were read from: the list is copied as a whole.
+        plain = isinstance(kind.items, ir.Boolean | ir.Integer | ir.String)
+        if not plain:
+            self.put(f"{items}: list[_t.Any] = []")
         self.put(f"for {index}, {inner.name} in enumerate({place.name}):")
         self.margin += 1
         self._check(kind.items, inner)
-        self.put(f"{items}.append({inner.name})")
+        if not plain:
+            self.put(f"{items}.append({inner.name})")
         self.margin -= 1
-        self.put(f"{place.name} = {items}")
+        self.put(f"{place.name} = {place.name}.copy()" if plain else f"{place.name} = {items}")
         self.margin -= 1
 
     def _union(self, kind: ir.Union, place: _Place) -> None:
@@ -315,6 +318,16 @@ class _Reader:
             self.put(f"{place.name} = {rest}")
         self._nested(place)
         self.margin -= 1
+
+
+def _arguments(limits: tuple[int | None, ...]) -> str:
+    """Limits as arguments by position, up to the last one given."""
+    values = list(limits)
+    while values and values[-1] is None:
+        values.pop()
+    return "".join(
+        f", {'_c.MOST' if n % 2 and v is None else v or 0}" for n, v in enumerate(values)
+    )
 
 
 def _variable(field: ir.Field, definition: ir.Object) -> str:

@@ -15,11 +15,12 @@ def _full(pattern: str) -> Callable[[str], re.Match[str] | None]:
     return re.compile(pattern, re.ASCII).fullmatch
 
 
-_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_HANDLE = rf"(?:{_LABEL}\.)+[a-zA-Z](?:[a-zA-Z0-9-]{{0,61}}[a-zA-Z0-9])?"
-_DID = "did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]"
-_NSID = rf"[a-zA-Z](?:[a-zA-Z0-9-]{{0,61}}[a-zA-Z0-9])?(?:\.{_LABEL})+\.[a-zA-Z][a-zA-Z0-9]{{0,62}}"
-_RECORD_KEY = r"(?!\.\.?\Z)[a-zA-Z0-9_~.:-]{1,512}"
+# Possessive throughout (``++``): a match never has to be sought in a second way.
+_LABEL = "(?!-)[a-zA-Z0-9-]{1,63}+(?<!-)"
+_HANDLE = rf"(?:{_LABEL}\.)++(?=[a-zA-Z]){_LABEL}"
+_DID = "did:[a-z]++:[a-zA-Z0-9._:%-]++(?<![:%])"
+_NSID = rf"(?=[a-zA-Z])(?:{_LABEL}\.){{2,}}+[a-zA-Z][a-zA-Z0-9]{{0,62}}+"
+_RECORD_KEY = r"(?!\.\.?\Z)[a-zA-Z0-9_~.:-]{1,512}+"
 
 _handle = _full(_HANDLE)
 _did = _full(_DID)

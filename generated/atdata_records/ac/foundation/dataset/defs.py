@@ -14,14 +14,21 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 JSON_SCHEMA: _t.Final = "ac.foundation.dataset.defs#jsonSchema"
 """The schema format of JSON Schema, draft 2020-12, carried as text."""
 
 
+class _ShardSlots:
+    __slots__ = ("cid", "size", "samples", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class Shard(_b.Object):
+class Shard(_ShardSlots, _b.Object):
     """What is known of one WebDataset shard: enough to check its bytes while they stream."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.defs#shard"
@@ -61,12 +68,6 @@ ShardDict = _t.TypedDict(
 
 
 _KEYS_SHARD = frozenset(["$type", "cid", "size", "samples"])
-(
-    _set_shard_cid,
-    _set_shard_size,
-    _set_shard_samples,
-    _set_shard_extra,
-) = _b.setters(Shard)
 
 
 def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -119,9 +120,10 @@ def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         issues = _c.read_entries(v, depth, issues, _KEYS_SHARD, f_extra)
     if issues is not None:
         return issues
-    value = _new(Shard)
-    _set_shard_cid(value, f_cid)
-    _set_shard_size(value, f_size)
-    _set_shard_samples(value, f_samples)
-    _set_shard_extra(value, f_extra)
+    value: _t.Any = _new(_ShardSlots)
+    value.cid = f_cid
+    value.size = f_size
+    value.samples = f_samples
+    value.extra = f_extra
+    value.__class__ = Shard
     return value

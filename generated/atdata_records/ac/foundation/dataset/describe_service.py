@@ -14,6 +14,9 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -27,8 +30,12 @@ DESCRIBE_SERVICE: _t.Final = _b.Endpoint(
 """What this AppView is, and how much it knows."""
 
 
+class _DescribeServiceOutputSlots:
+    __slots__ = ("version", "datasets", "schemas", "repositories", "sources", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class DescribeServiceOutput(_b.Object):
+class DescribeServiceOutput(_DescribeServiceOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.describeService#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.describeService#main.output"
@@ -78,14 +85,6 @@ DescribeServiceOutputDict = _t.TypedDict(
 _KEYS_DESCRIBE_SERVICE_OUTPUT = frozenset(
     ["version", "datasets", "schemas", "repositories", "sources"]
 )
-(
-    _set_describe_service_output_version,
-    _set_describe_service_output_datasets,
-    _set_describe_service_output_schemas,
-    _set_describe_service_output_repositories,
-    _set_describe_service_output_sources,
-    _set_describe_service_output_extra,
-) = _b.setters(DescribeServiceOutput)
 
 
 def _read_describe_service_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -145,23 +144,22 @@ def _read_describe_service_output(v: _t.Any, lenient: bool, depth: int, typed: b
         elif not 0 <= len(f_sources) <= 131072:
             issues = _c.check_length(issues, ("sources",), len(f_sources), 0, 131072, "items")
         else:
-            items0: list[_t.Any] = []
             for i0, f_sources_item in enumerate(f_sources):
                 if type(f_sources_item) is not str:
                     issues = _c.expected(issues, ("sources", i0), "a string", f_sources_item)
                 elif not _f.is_uri(f_sources_item):
                     issues = _c.bad_format(issues, ("sources", i0), "uri", f_sources_item)
-                items0.append(f_sources_item)
-            f_sources = items0
+            f_sources = f_sources.copy()
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_DESCRIBE_SERVICE_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(DescribeServiceOutput)
-    _set_describe_service_output_version(value, f_version)
-    _set_describe_service_output_datasets(value, f_datasets)
-    _set_describe_service_output_schemas(value, f_schemas)
-    _set_describe_service_output_repositories(value, f_repositories)
-    _set_describe_service_output_sources(value, f_sources)
-    _set_describe_service_output_extra(value, f_extra)
+    value: _t.Any = _new(_DescribeServiceOutputSlots)
+    value.version = f_version
+    value.datasets = f_datasets
+    value.schemas = f_schemas
+    value.repositories = f_repositories
+    value.sources = f_sources
+    value.extra = f_extra
+    value.__class__ = DescribeServiceOutput
     return value

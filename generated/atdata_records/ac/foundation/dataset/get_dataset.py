@@ -15,6 +15,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -28,8 +31,12 @@ GET_DATASET: _t.Final = _b.Endpoint(
 """One dataset."""
 
 
+class _GetDatasetParamsSlots:
+    __slots__ = ("uri", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class GetDatasetParams(_b.Object):
+class GetDatasetParams(_GetDatasetParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.getDataset#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.getDataset#main.params"
@@ -60,10 +67,6 @@ GetDatasetParamsDict = _t.TypedDict(
 
 
 _KEYS_GET_DATASET_PARAMS = frozenset(["uri"])
-(
-    _set_get_dataset_params_uri,
-    _set_get_dataset_params_extra,
-) = _b.setters(GetDatasetParams)
 
 
 def _read_get_dataset_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -87,14 +90,19 @@ def _read_get_dataset_params(v: _t.Any, lenient: bool, depth: int, typed: bool) 
         issues = _c.read_entries(v, depth, issues, _KEYS_GET_DATASET_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(GetDatasetParams)
-    _set_get_dataset_params_uri(value, f_uri)
-    _set_get_dataset_params_extra(value, f_extra)
+    value: _t.Any = _new(_GetDatasetParamsSlots)
+    value.uri = f_uri
+    value.extra = f_extra
+    value.__class__ = GetDatasetParams
     return value
 
 
+class _GetDatasetOutputSlots:
+    __slots__ = ("dataset", "record", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class GetDatasetOutput(_b.Object):
+class GetDatasetOutput(_GetDatasetOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.getDataset#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.getDataset#main.output"
@@ -128,11 +136,6 @@ GetDatasetOutputDict = _t.TypedDict(
 
 
 _KEYS_GET_DATASET_OUTPUT = frozenset(["dataset", "record"])
-(
-    _set_get_dataset_output_dataset,
-    _set_get_dataset_output_record,
-    _set_get_dataset_output_extra,
-) = _b.setters(GetDatasetOutput)
 
 
 def _read_get_dataset_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -164,8 +167,9 @@ def _read_get_dataset_output(v: _t.Any, lenient: bool, depth: int, typed: bool) 
         issues = _c.read_entries(v, depth, issues, _KEYS_GET_DATASET_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(GetDatasetOutput)
-    _set_get_dataset_output_dataset(value, f_dataset)
-    _set_get_dataset_output_record(value, f_record)
-    _set_get_dataset_output_extra(value, f_extra)
+    value: _t.Any = _new(_GetDatasetOutputSlots)
+    value.dataset = f_dataset
+    value.record = f_record
+    value.extra = f_extra
+    value.__class__ = GetDatasetOutput
     return value

@@ -17,6 +17,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -32,8 +35,12 @@ there is nothing else.
 """
 
 
+class _GetLatestSchemaParamsSlots:
+    __slots__ = ("author", "name", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class GetLatestSchemaParams(_b.Object):
+class GetLatestSchemaParams(_GetLatestSchemaParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.getLatestSchema#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.getLatestSchema#main.params"
@@ -68,11 +75,6 @@ GetLatestSchemaParamsDict = _t.TypedDict(
 
 
 _KEYS_GET_LATEST_SCHEMA_PARAMS = frozenset(["author", "name"])
-(
-    _set_get_latest_schema_params_author,
-    _set_get_latest_schema_params_name,
-    _set_get_latest_schema_params_extra,
-) = _b.setters(GetLatestSchemaParams)
 
 
 def _read_get_latest_schema_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -102,22 +104,27 @@ def _read_get_latest_schema_params(v: _t.Any, lenient: bool, depth: int, typed: 
             issues = _c.expected(issues, ("name",), "a string", f_name)
         elif (
             not (f_name.isascii() and len(f_name) <= 256)
-            and (wrong := _c.check_text(f_name, max_length=256)) is not None
+            and (wrong := _c.check_text(f_name, 0, 256)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_GET_LATEST_SCHEMA_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(GetLatestSchemaParams)
-    _set_get_latest_schema_params_author(value, f_author)
-    _set_get_latest_schema_params_name(value, f_name)
-    _set_get_latest_schema_params_extra(value, f_extra)
+    value: _t.Any = _new(_GetLatestSchemaParamsSlots)
+    value.author = f_author
+    value.name = f_name
+    value.extra = f_extra
+    value.__class__ = GetLatestSchemaParams
     return value
 
 
+class _GetLatestSchemaOutputSlots:
+    __slots__ = ("schema", "record", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class GetLatestSchemaOutput(_b.Object):
+class GetLatestSchemaOutput(_GetLatestSchemaOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.getLatestSchema#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.getLatestSchema#main.output"
@@ -151,11 +158,6 @@ GetLatestSchemaOutputDict = _t.TypedDict(
 
 
 _KEYS_GET_LATEST_SCHEMA_OUTPUT = frozenset(["schema", "record"])
-(
-    _set_get_latest_schema_output_schema,
-    _set_get_latest_schema_output_record,
-    _set_get_latest_schema_output_extra,
-) = _b.setters(GetLatestSchemaOutput)
 
 
 def _read_get_latest_schema_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -187,8 +189,9 @@ def _read_get_latest_schema_output(v: _t.Any, lenient: bool, depth: int, typed: 
         issues = _c.read_entries(v, depth, issues, _KEYS_GET_LATEST_SCHEMA_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(GetLatestSchemaOutput)
-    _set_get_latest_schema_output_schema(value, f_schema)
-    _set_get_latest_schema_output_record(value, f_record)
-    _set_get_latest_schema_output_extra(value, f_extra)
+    value: _t.Any = _new(_GetLatestSchemaOutputSlots)
+    value.schema = f_schema
+    value.record = f_record
+    value.extra = f_extra
+    value.__class__ = GetLatestSchemaOutput
     return value

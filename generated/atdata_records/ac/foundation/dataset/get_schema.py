@@ -15,6 +15,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -28,8 +31,12 @@ GET_SCHEMA: _t.Final = _b.Endpoint(
 """One version of a sample schema."""
 
 
+class _GetSchemaParamsSlots:
+    __slots__ = ("uri", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class GetSchemaParams(_b.Object):
+class GetSchemaParams(_GetSchemaParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.getSchema#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.getSchema#main.params"
@@ -60,10 +67,6 @@ GetSchemaParamsDict = _t.TypedDict(
 
 
 _KEYS_GET_SCHEMA_PARAMS = frozenset(["uri"])
-(
-    _set_get_schema_params_uri,
-    _set_get_schema_params_extra,
-) = _b.setters(GetSchemaParams)
 
 
 def _read_get_schema_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -87,14 +90,19 @@ def _read_get_schema_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -
         issues = _c.read_entries(v, depth, issues, _KEYS_GET_SCHEMA_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(GetSchemaParams)
-    _set_get_schema_params_uri(value, f_uri)
-    _set_get_schema_params_extra(value, f_extra)
+    value: _t.Any = _new(_GetSchemaParamsSlots)
+    value.uri = f_uri
+    value.extra = f_extra
+    value.__class__ = GetSchemaParams
     return value
 
 
+class _GetSchemaOutputSlots:
+    __slots__ = ("schema", "record", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class GetSchemaOutput(_b.Object):
+class GetSchemaOutput(_GetSchemaOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.getSchema#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.getSchema#main.output"
@@ -128,11 +136,6 @@ GetSchemaOutputDict = _t.TypedDict(
 
 
 _KEYS_GET_SCHEMA_OUTPUT = frozenset(["schema", "record"])
-(
-    _set_get_schema_output_schema,
-    _set_get_schema_output_record,
-    _set_get_schema_output_extra,
-) = _b.setters(GetSchemaOutput)
 
 
 def _read_get_schema_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -164,8 +167,9 @@ def _read_get_schema_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -
         issues = _c.read_entries(v, depth, issues, _KEYS_GET_SCHEMA_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(GetSchemaOutput)
-    _set_get_schema_output_schema(value, f_schema)
-    _set_get_schema_output_record(value, f_record)
-    _set_get_schema_output_extra(value, f_extra)
+    value: _t.Any = _new(_GetSchemaOutputSlots)
+    value.schema = f_schema
+    value.record = f_record
+    value.extra = f_extra
+    value.__class__ = GetSchemaOutput
     return value

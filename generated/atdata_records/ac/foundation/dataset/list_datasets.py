@@ -15,6 +15,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -28,8 +31,12 @@ LIST_DATASETS: _t.Final = _b.Endpoint(
 """List datasets, the newest first."""
 
 
+class _ListDatasetsParamsSlots:
+    __slots__ = ("author", "limit", "cursor", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class ListDatasetsParams(_b.Object):
+class ListDatasetsParams(_ListDatasetsParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.listDatasets#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.listDatasets#main.params"
@@ -71,12 +78,6 @@ ListDatasetsParamsDict = _t.TypedDict(
 
 
 _KEYS_LIST_DATASETS_PARAMS = frozenset(["author", "limit", "cursor"])
-(
-    _set_list_datasets_params_author,
-    _set_list_datasets_params_limit,
-    _set_list_datasets_params_cursor,
-    _set_list_datasets_params_extra,
-) = _b.setters(ListDatasetsParams)
 
 
 def _read_list_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -107,23 +108,28 @@ def _read_list_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bool
             issues = _c.expected(issues, ("cursor",), "a string", f_cursor)
         elif (
             not (f_cursor.isascii() and len(f_cursor) <= 512)
-            and (wrong := _c.check_text(f_cursor, max_length=512)) is not None
+            and (wrong := _c.check_text(f_cursor, 0, 512)) is not None
         ):
             issues = _add(issues, ("cursor",), *wrong)
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_LIST_DATASETS_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(ListDatasetsParams)
-    _set_list_datasets_params_author(value, f_author)
-    _set_list_datasets_params_limit(value, f_limit)
-    _set_list_datasets_params_cursor(value, f_cursor)
-    _set_list_datasets_params_extra(value, f_extra)
+    value: _t.Any = _new(_ListDatasetsParamsSlots)
+    value.author = f_author
+    value.limit = f_limit
+    value.cursor = f_cursor
+    value.extra = f_extra
+    value.__class__ = ListDatasetsParams
     return value
 
 
+class _ListDatasetsOutputSlots:
+    __slots__ = ("datasets", "cursor", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class ListDatasetsOutput(_b.Object):
+class ListDatasetsOutput(_ListDatasetsOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.listDatasets#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.listDatasets#main.output"
@@ -159,11 +165,6 @@ ListDatasetsOutputDict = _t.TypedDict(
 
 
 _KEYS_LIST_DATASETS_OUTPUT = frozenset(["datasets", "cursor"])
-(
-    _set_list_datasets_output_datasets,
-    _set_list_datasets_output_cursor,
-    _set_list_datasets_output_extra,
-) = _b.setters(ListDatasetsOutput)
 
 
 def _read_list_datasets_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -204,8 +205,9 @@ def _read_list_datasets_output(v: _t.Any, lenient: bool, depth: int, typed: bool
         issues = _c.read_entries(v, depth, issues, _KEYS_LIST_DATASETS_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(ListDatasetsOutput)
-    _set_list_datasets_output_datasets(value, f_datasets)
-    _set_list_datasets_output_cursor(value, f_cursor)
-    _set_list_datasets_output_extra(value, f_extra)
+    value: _t.Any = _new(_ListDatasetsOutputSlots)
+    value.datasets = f_datasets
+    value.cursor = f_cursor
+    value.extra = f_extra
+    value.__class__ = ListDatasetsOutput
     return value

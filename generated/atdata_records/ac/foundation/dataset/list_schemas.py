@@ -15,6 +15,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -28,8 +31,12 @@ LIST_SCHEMAS: _t.Final = _b.Endpoint(
 """List sample schemas, the newest first."""
 
 
+class _ListSchemasParamsSlots:
+    __slots__ = ("author", "name", "limit", "cursor", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class ListSchemasParams(_b.Object):
+class ListSchemasParams(_ListSchemasParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.listSchemas#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.listSchemas#main.params"
@@ -76,13 +83,6 @@ ListSchemasParamsDict = _t.TypedDict(
 
 
 _KEYS_LIST_SCHEMAS_PARAMS = frozenset(["author", "name", "limit", "cursor"])
-(
-    _set_list_schemas_params_author,
-    _set_list_schemas_params_name,
-    _set_list_schemas_params_limit,
-    _set_list_schemas_params_cursor,
-    _set_list_schemas_params_extra,
-) = _b.setters(ListSchemasParams)
 
 
 def _read_list_schemas_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -106,7 +106,7 @@ def _read_list_schemas_params(v: _t.Any, lenient: bool, depth: int, typed: bool)
             issues = _c.expected(issues, ("name",), "a string", f_name)
         elif (
             not (f_name.isascii() and len(f_name) <= 256)
-            and (wrong := _c.check_text(f_name, max_length=256)) is not None
+            and (wrong := _c.check_text(f_name, 0, 256)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
     f_limit: _t.Any = get("limit")
@@ -123,24 +123,29 @@ def _read_list_schemas_params(v: _t.Any, lenient: bool, depth: int, typed: bool)
             issues = _c.expected(issues, ("cursor",), "a string", f_cursor)
         elif (
             not (f_cursor.isascii() and len(f_cursor) <= 512)
-            and (wrong := _c.check_text(f_cursor, max_length=512)) is not None
+            and (wrong := _c.check_text(f_cursor, 0, 512)) is not None
         ):
             issues = _add(issues, ("cursor",), *wrong)
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_LIST_SCHEMAS_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(ListSchemasParams)
-    _set_list_schemas_params_author(value, f_author)
-    _set_list_schemas_params_name(value, f_name)
-    _set_list_schemas_params_limit(value, f_limit)
-    _set_list_schemas_params_cursor(value, f_cursor)
-    _set_list_schemas_params_extra(value, f_extra)
+    value: _t.Any = _new(_ListSchemasParamsSlots)
+    value.author = f_author
+    value.name = f_name
+    value.limit = f_limit
+    value.cursor = f_cursor
+    value.extra = f_extra
+    value.__class__ = ListSchemasParams
     return value
 
 
+class _ListSchemasOutputSlots:
+    __slots__ = ("schemas", "cursor", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class ListSchemasOutput(_b.Object):
+class ListSchemasOutput(_ListSchemasOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.listSchemas#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.listSchemas#main.output"
@@ -176,11 +181,6 @@ ListSchemasOutputDict = _t.TypedDict(
 
 
 _KEYS_LIST_SCHEMAS_OUTPUT = frozenset(["schemas", "cursor"])
-(
-    _set_list_schemas_output_schemas,
-    _set_list_schemas_output_cursor,
-    _set_list_schemas_output_extra,
-) = _b.setters(ListSchemasOutput)
 
 
 def _read_list_schemas_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -221,8 +221,9 @@ def _read_list_schemas_output(v: _t.Any, lenient: bool, depth: int, typed: bool)
         issues = _c.read_entries(v, depth, issues, _KEYS_LIST_SCHEMAS_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(ListSchemasOutput)
-    _set_list_schemas_output_schemas(value, f_schemas)
-    _set_list_schemas_output_cursor(value, f_cursor)
-    _set_list_schemas_output_extra(value, f_extra)
+    value: _t.Any = _new(_ListSchemasOutputSlots)
+    value.schemas = f_schemas
+    value.cursor = f_cursor
+    value.extra = f_extra
+    value.__class__ = ListSchemasOutput
     return value

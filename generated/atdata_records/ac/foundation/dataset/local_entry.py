@@ -17,11 +17,28 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.defs as _ac_foundation_dataset_defs
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
+class _LocalEntrySlots:
+    __slots__ = (
+        "name",
+        "schema_ref",
+        "schema_cid",
+        "urls",
+        "shards",
+        "content_cid",
+        "metadata",
+        "created_at",
+        "extra",
+    )
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class LocalEntry(_b.Object):
+class LocalEntry(_LocalEntrySlots, _b.Object):
     """A value of ac.foundation.dataset.localEntry."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.localEntry"
@@ -99,17 +116,6 @@ _KEYS_LOCAL_ENTRY = frozenset(
         "createdAt",
     ]
 )
-(
-    _set_local_entry_name,
-    _set_local_entry_schema_ref,
-    _set_local_entry_schema_cid,
-    _set_local_entry_urls,
-    _set_local_entry_shards,
-    _set_local_entry_content_cid,
-    _set_local_entry_metadata,
-    _set_local_entry_created_at,
-    _set_local_entry_extra,
-) = _b.setters(LocalEntry)
 
 
 def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -138,7 +144,7 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
             issues = _c.expected(issues, ("name",), "a string", f_name)
         elif (
             not (f_name.isascii() and 1 <= len(f_name) <= 512)
-            and (wrong := _c.check_text(f_name, min_length=1, max_length=512)) is not None
+            and (wrong := _c.check_text(f_name, 1, 512)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
     f_schema_ref: _t.Any = get("schemaRef")
@@ -169,18 +175,15 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         elif not 1 <= len(f_urls) <= 131072:
             issues = _c.check_length(issues, ("urls",), len(f_urls), 1, 131072, "items")
         else:
-            items0: list[_t.Any] = []
             for i0, f_urls_item in enumerate(f_urls):
                 if type(f_urls_item) is not str:
                     issues = _c.expected(issues, ("urls", i0), "a string", f_urls_item)
                 elif (
                     not (f_urls_item.isascii() and 1 <= len(f_urls_item) <= 8192)
-                    and (wrong := _c.check_text(f_urls_item, min_length=1, max_length=8192))
-                    is not None
+                    and (wrong := _c.check_text(f_urls_item, 1, 8192)) is not None
                 ):
                     issues = _add(issues, ("urls", i0), *wrong)
-                items0.append(f_urls_item)
-            f_urls = items0
+            f_urls = f_urls.copy()
     f_shards: _t.Any = get("shards")
     if f_shards is not None:
         n -= 1
@@ -212,7 +215,7 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
             issues = _c.expected(issues, ("metadata",), "a string", f_metadata)
         elif (
             not (f_metadata.isascii() and len(f_metadata) <= 1000000)
-            and (wrong := _c.check_text(f_metadata, max_length=1000000)) is not None
+            and (wrong := _c.check_text(f_metadata, 0, 1000000)) is not None
         ):
             issues = _add(issues, ("metadata",), *wrong)
     f_created_at: _t.Any = get("createdAt")
@@ -229,14 +232,15 @@ def _read_local_entry(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         issues = _c.read_entries(v, depth, issues, _KEYS_LOCAL_ENTRY, f_extra)
     if issues is not None:
         return issues
-    value = _new(LocalEntry)
-    _set_local_entry_name(value, f_name)
-    _set_local_entry_schema_ref(value, f_schema_ref)
-    _set_local_entry_schema_cid(value, f_schema_cid)
-    _set_local_entry_urls(value, f_urls)
-    _set_local_entry_shards(value, f_shards)
-    _set_local_entry_content_cid(value, f_content_cid)
-    _set_local_entry_metadata(value, f_metadata)
-    _set_local_entry_created_at(value, f_created_at)
-    _set_local_entry_extra(value, f_extra)
+    value: _t.Any = _new(_LocalEntrySlots)
+    value.name = f_name
+    value.schema_ref = f_schema_ref
+    value.schema_cid = f_schema_cid
+    value.urls = f_urls
+    value.shards = f_shards
+    value.content_cid = f_content_cid
+    value.metadata = f_metadata
+    value.created_at = f_created_at
+    value.extra = f_extra
+    value.__class__ = LocalEntry
     return value

@@ -15,11 +15,34 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.defs as _ac_foundation_dataset_defs
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
+class _RecordSlots:
+    __slots__ = (
+        "name",
+        "schema_ref",
+        "schema_cid",
+        "storage",
+        "shards",
+        "manifest",
+        "content_cid",
+        "size",
+        "samples",
+        "description",
+        "tags",
+        "license",
+        "metadata",
+        "created_at",
+        "extra",
+    )
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class Record(_b.Record):
+class Record(_RecordSlots, _b.Record):
     """A dataset: typed samples in WebDataset shards, described by a sample schema."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.record"
@@ -140,23 +163,6 @@ _KEYS_RECORD = frozenset(
         "createdAt",
     ]
 )
-(
-    _set_record_name,
-    _set_record_schema_ref,
-    _set_record_schema_cid,
-    _set_record_storage,
-    _set_record_shards,
-    _set_record_manifest,
-    _set_record_content_cid,
-    _set_record_size,
-    _set_record_samples,
-    _set_record_description,
-    _set_record_tags,
-    _set_record_license,
-    _set_record_metadata,
-    _set_record_created_at,
-    _set_record_extra,
-) = _b.setters(Record)
 
 
 def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -184,7 +190,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("name",), "a string", f_name)
         elif (
             not (f_name.isascii() and 1 <= len(f_name) <= 512)
-            and (wrong := _c.check_text(f_name, min_length=1, max_length=512)) is not None
+            and (wrong := _c.check_text(f_name, 1, 512)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
     f_schema_ref: _t.Any = get("schemaRef")
@@ -273,8 +279,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("description",), "a string", f_description)
         elif (
             not (f_description.isascii() and len(f_description) <= 3000)
-            and (wrong := _c.check_text(f_description, max_length=30000, max_graphemes=3000))
-            is not None
+            and (wrong := _c.check_text(f_description, 0, 30000, 0, 3000)) is not None
         ):
             issues = _add(issues, ("description",), *wrong)
     f_tags: _t.Any = get("tags")
@@ -285,22 +290,15 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         elif not 0 <= len(f_tags) <= 64:
             issues = _c.check_length(issues, ("tags",), len(f_tags), 0, 64, "items")
         else:
-            items1: list[_t.Any] = []
             for i1, f_tags_item in enumerate(f_tags):
                 if type(f_tags_item) is not str:
                     issues = _c.expected(issues, ("tags", i1), "a string", f_tags_item)
                 elif (
                     not (f_tags_item.isascii() and 1 <= len(f_tags_item) <= 64)
-                    and (
-                        wrong := _c.check_text(
-                            f_tags_item, min_length=1, max_length=640, max_graphemes=64
-                        )
-                    )
-                    is not None
+                    and (wrong := _c.check_text(f_tags_item, 1, 640, 0, 64)) is not None
                 ):
                     issues = _add(issues, ("tags", i1), *wrong)
-                items1.append(f_tags_item)
-            f_tags = items1
+            f_tags = f_tags.copy()
     f_license: _t.Any = get("license")
     if f_license is not None:
         n -= 1
@@ -308,7 +306,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("license",), "a string", f_license)
         elif (
             not (f_license.isascii() and len(f_license) <= 256)
-            and (wrong := _c.check_text(f_license, max_length=256)) is not None
+            and (wrong := _c.check_text(f_license, 0, 256)) is not None
         ):
             issues = _add(issues, ("license",), *wrong)
     f_metadata: _t.Any = get("metadata")
@@ -318,7 +316,7 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
             issues = _c.expected(issues, ("metadata",), "a string", f_metadata)
         elif (
             not (f_metadata.isascii() and len(f_metadata) <= 200000)
-            and (wrong := _c.check_text(f_metadata, max_length=200000)) is not None
+            and (wrong := _c.check_text(f_metadata, 0, 200000)) is not None
         ):
             issues = _add(issues, ("metadata",), *wrong)
     f_created_at: _t.Any = get("createdAt")
@@ -335,27 +333,32 @@ def _read_record(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         issues = _c.read_entries(v, depth, issues, _KEYS_RECORD, f_extra)
     if issues is not None:
         return issues
-    value = _new(Record)
-    _set_record_name(value, f_name)
-    _set_record_schema_ref(value, f_schema_ref)
-    _set_record_schema_cid(value, f_schema_cid)
-    _set_record_storage(value, f_storage)
-    _set_record_shards(value, f_shards)
-    _set_record_manifest(value, f_manifest)
-    _set_record_content_cid(value, f_content_cid)
-    _set_record_size(value, f_size)
-    _set_record_samples(value, f_samples)
-    _set_record_description(value, f_description)
-    _set_record_tags(value, f_tags)
-    _set_record_license(value, f_license)
-    _set_record_metadata(value, f_metadata)
-    _set_record_created_at(value, f_created_at)
-    _set_record_extra(value, f_extra)
+    value: _t.Any = _new(_RecordSlots)
+    value.name = f_name
+    value.schema_ref = f_schema_ref
+    value.schema_cid = f_schema_cid
+    value.storage = f_storage
+    value.shards = f_shards
+    value.manifest = f_manifest
+    value.content_cid = f_content_cid
+    value.size = f_size
+    value.samples = f_samples
+    value.description = f_description
+    value.tags = f_tags
+    value.license = f_license
+    value.metadata = f_metadata
+    value.created_at = f_created_at
+    value.extra = f_extra
+    value.__class__ = Record
     return value
 
 
+class _UrlStorageSlots:
+    __slots__ = ("urls", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class UrlStorage(_b.Object):
+class UrlStorage(_UrlStorageSlots, _b.Object):
     """Shards that are kept outside of the repository and named by URL."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.record#urlStorage"
@@ -390,10 +393,6 @@ UrlStorageDict = _t.TypedDict(
 
 
 _KEYS_URL_STORAGE = frozenset(["$type", "urls"])
-(
-    _set_url_storage_urls,
-    _set_url_storage_extra,
-) = _b.setters(UrlStorage)
 
 
 def _read_url_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -425,31 +424,34 @@ def _read_url_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.A
         elif not 1 <= len(f_urls) <= 4096:
             issues = _c.check_length(issues, ("urls",), len(f_urls), 1, 4096, "items")
         else:
-            items0: list[_t.Any] = []
             for i0, f_urls_item in enumerate(f_urls):
                 if type(f_urls_item) is not str:
                     issues = _c.expected(issues, ("urls", i0), "a string", f_urls_item)
                 elif (
                     not (f_urls_item.isascii() and len(f_urls_item) <= 2048)
-                    and (wrong := _c.check_text(f_urls_item, max_length=2048)) is not None
+                    and (wrong := _c.check_text(f_urls_item, 0, 2048)) is not None
                 ):
                     issues = _add(issues, ("urls", i0), *wrong)
                 elif not _f.is_uri(f_urls_item):
                     issues = _c.bad_format(issues, ("urls", i0), "uri", f_urls_item)
-                items0.append(f_urls_item)
-            f_urls = items0
+            f_urls = f_urls.copy()
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_URL_STORAGE, f_extra)
     if issues is not None:
         return issues
-    value = _new(UrlStorage)
-    _set_url_storage_urls(value, f_urls)
-    _set_url_storage_extra(value, f_extra)
+    value: _t.Any = _new(_UrlStorageSlots)
+    value.urls = f_urls
+    value.extra = f_extra
+    value.__class__ = UrlStorage
     return value
 
 
+class _BlobStorageSlots:
+    __slots__ = ("blobs", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class BlobStorage(_b.Object):
+class BlobStorage(_BlobStorageSlots, _b.Object):
     """Shards that are kept as blobs of the repository that holds the record."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.record#blobStorage"
@@ -483,10 +485,6 @@ BlobStorageDict = _t.TypedDict(
 
 
 _KEYS_BLOB_STORAGE = frozenset(["$type", "blobs"])
-(
-    _set_blob_storage_blobs,
-    _set_blob_storage_extra,
-) = _b.setters(BlobStorage)
 
 
 def _read_blob_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -531,7 +529,8 @@ def _read_blob_storage(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.
         issues = _c.read_entries(v, depth, issues, _KEYS_BLOB_STORAGE, f_extra)
     if issues is not None:
         return issues
-    value = _new(BlobStorage)
-    _set_blob_storage_blobs(value, f_blobs)
-    _set_blob_storage_extra(value, f_extra)
+    value: _t.Any = _new(_BlobStorageSlots)
+    value.blobs = f_blobs
+    value.extra = f_extra
+    value.__class__ = BlobStorage
     return value

@@ -15,6 +15,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -28,8 +31,12 @@ RESOLVE_SHARDS: _t.Final = _b.Endpoint(
 """Where the shards of a dataset can be read, in order."""
 
 
+class _ResolveShardsParamsSlots:
+    __slots__ = ("uri", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveShardsParams(_b.Object):
+class ResolveShardsParams(_ResolveShardsParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.resolveShards#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.resolveShards#main.params"
@@ -60,10 +67,6 @@ ResolveShardsParamsDict = _t.TypedDict(
 
 
 _KEYS_RESOLVE_SHARDS_PARAMS = frozenset(["uri"])
-(
-    _set_resolve_shards_params_uri,
-    _set_resolve_shards_params_extra,
-) = _b.setters(ResolveShardsParams)
 
 
 def _read_resolve_shards_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -87,14 +90,19 @@ def _read_resolve_shards_params(v: _t.Any, lenient: bool, depth: int, typed: boo
         issues = _c.read_entries(v, depth, issues, _KEYS_RESOLVE_SHARDS_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(ResolveShardsParams)
-    _set_resolve_shards_params_uri(value, f_uri)
-    _set_resolve_shards_params_extra(value, f_extra)
+    value: _t.Any = _new(_ResolveShardsParamsSlots)
+    value.uri = f_uri
+    value.extra = f_extra
+    value.__class__ = ResolveShardsParams
     return value
 
 
+class _ResolveShardsOutputSlots:
+    __slots__ = ("wds", "shards", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveShardsOutput(_b.Object):
+class ResolveShardsOutput(_ResolveShardsOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.resolveShards#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.resolveShards#main.output"
@@ -129,11 +137,6 @@ ResolveShardsOutputDict = _t.TypedDict(
 
 
 _KEYS_RESOLVE_SHARDS_OUTPUT = frozenset(["wds", "shards"])
-(
-    _set_resolve_shards_output_wds,
-    _set_resolve_shards_output_shards,
-    _set_resolve_shards_output_extra,
-) = _b.setters(ResolveShardsOutput)
 
 
 def _read_resolve_shards_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -177,8 +180,9 @@ def _read_resolve_shards_output(v: _t.Any, lenient: bool, depth: int, typed: boo
         issues = _c.read_entries(v, depth, issues, _KEYS_RESOLVE_SHARDS_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(ResolveShardsOutput)
-    _set_resolve_shards_output_wds(value, f_wds)
-    _set_resolve_shards_output_shards(value, f_shards)
-    _set_resolve_shards_output_extra(value, f_extra)
+    value: _t.Any = _new(_ResolveShardsOutputSlots)
+    value.wds = f_wds
+    value.shards = f_shards
+    value.extra = f_extra
+    value.__class__ = ResolveShardsOutput
     return value

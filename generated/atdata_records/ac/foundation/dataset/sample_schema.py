@@ -14,11 +14,28 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
+class _SampleSchemaSlots:
+    __slots__ = (
+        "name",
+        "version",
+        "schema_type",
+        "schema",
+        "description",
+        "license",
+        "tags",
+        "created_at",
+        "extra",
+    )
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class SampleSchema(_b.Record):
+class SampleSchema(_SampleSchemaSlots, _b.Record):
     """One published version of a sample type. A version is immutable: a change of content is a
     new version. The record key is `{name}:{version}`.
     """
@@ -96,17 +113,6 @@ _KEYS_SAMPLE_SCHEMA = frozenset(
         "createdAt",
     ]
 )
-(
-    _set_sample_schema_name,
-    _set_sample_schema_version,
-    _set_sample_schema_schema_type,
-    _set_sample_schema_schema,
-    _set_sample_schema_description,
-    _set_sample_schema_license,
-    _set_sample_schema_tags,
-    _set_sample_schema_created_at,
-    _set_sample_schema_extra,
-) = _b.setters(SampleSchema)
 
 
 def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -134,7 +140,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             issues = _c.expected(issues, ("name",), "a string", f_name)
         elif (
             not (f_name.isascii() and 1 <= len(f_name) <= 256)
-            and (wrong := _c.check_text(f_name, min_length=1, max_length=256)) is not None
+            and (wrong := _c.check_text(f_name, 1, 256)) is not None
         ):
             issues = _add(issues, ("name",), *wrong)
     f_version: _t.Any = get("version")
@@ -147,7 +153,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             issues = _c.expected(issues, ("version",), "a string", f_version)
         elif (
             not (f_version.isascii() and 5 <= len(f_version) <= 64)
-            and (wrong := _c.check_text(f_version, min_length=5, max_length=64)) is not None
+            and (wrong := _c.check_text(f_version, 5, 64)) is not None
         ):
             issues = _add(issues, ("version",), *wrong)
     f_schema_type: _t.Any = get("schemaType")
@@ -160,7 +166,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             issues = _c.expected(issues, ("schemaType",), "a string", f_schema_type)
         elif (
             not (f_schema_type.isascii() and len(f_schema_type) <= 512)
-            and (wrong := _c.check_text(f_schema_type, max_length=512)) is not None
+            and (wrong := _c.check_text(f_schema_type, 0, 512)) is not None
         ):
             issues = _add(issues, ("schemaType",), *wrong)
     f_schema: _t.Any = get("schema")
@@ -186,8 +192,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             issues = _c.expected(issues, ("description",), "a string", f_description)
         elif (
             not (f_description.isascii() and len(f_description) <= 3000)
-            and (wrong := _c.check_text(f_description, max_length=30000, max_graphemes=3000))
-            is not None
+            and (wrong := _c.check_text(f_description, 0, 30000, 0, 3000)) is not None
         ):
             issues = _add(issues, ("description",), *wrong)
     f_license: _t.Any = get("license")
@@ -197,7 +202,7 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
             issues = _c.expected(issues, ("license",), "a string", f_license)
         elif (
             not (f_license.isascii() and len(f_license) <= 256)
-            and (wrong := _c.check_text(f_license, max_length=256)) is not None
+            and (wrong := _c.check_text(f_license, 0, 256)) is not None
         ):
             issues = _add(issues, ("license",), *wrong)
     f_tags: _t.Any = get("tags")
@@ -208,22 +213,15 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
         elif not 0 <= len(f_tags) <= 64:
             issues = _c.check_length(issues, ("tags",), len(f_tags), 0, 64, "items")
         else:
-            items0: list[_t.Any] = []
             for i0, f_tags_item in enumerate(f_tags):
                 if type(f_tags_item) is not str:
                     issues = _c.expected(issues, ("tags", i0), "a string", f_tags_item)
                 elif (
                     not (f_tags_item.isascii() and 1 <= len(f_tags_item) <= 64)
-                    and (
-                        wrong := _c.check_text(
-                            f_tags_item, min_length=1, max_length=640, max_graphemes=64
-                        )
-                    )
-                    is not None
+                    and (wrong := _c.check_text(f_tags_item, 1, 640, 0, 64)) is not None
                 ):
                     issues = _add(issues, ("tags", i0), *wrong)
-                items0.append(f_tags_item)
-            f_tags = items0
+            f_tags = f_tags.copy()
     f_created_at: _t.Any = get("createdAt")
     if f_created_at is None:
         if "createdAt" not in v:
@@ -238,21 +236,26 @@ def _read_sample_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t
         issues = _c.read_entries(v, depth, issues, _KEYS_SAMPLE_SCHEMA, f_extra)
     if issues is not None:
         return issues
-    value = _new(SampleSchema)
-    _set_sample_schema_name(value, f_name)
-    _set_sample_schema_version(value, f_version)
-    _set_sample_schema_schema_type(value, f_schema_type)
-    _set_sample_schema_schema(value, f_schema)
-    _set_sample_schema_description(value, f_description)
-    _set_sample_schema_license(value, f_license)
-    _set_sample_schema_tags(value, f_tags)
-    _set_sample_schema_created_at(value, f_created_at)
-    _set_sample_schema_extra(value, f_extra)
+    value: _t.Any = _new(_SampleSchemaSlots)
+    value.name = f_name
+    value.version = f_version
+    value.schema_type = f_schema_type
+    value.schema = f_schema
+    value.description = f_description
+    value.license = f_license
+    value.tags = f_tags
+    value.created_at = f_created_at
+    value.extra = f_extra
+    value.__class__ = SampleSchema
     return value
 
 
+class _JsonSchemaFormatSlots:
+    __slots__ = ("text", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class JsonSchemaFormat(_b.Object):
+class JsonSchemaFormat(_JsonSchemaFormatSlots, _b.Object):
     """A sample type as a JSON Schema document. It is carried as text because JSON Schema may hold
     floats, which AT Protocol data may not.
     """
@@ -289,10 +292,6 @@ JsonSchemaFormatDict = _t.TypedDict(
 
 
 _KEYS_JSON_SCHEMA_FORMAT = frozenset(["$type", "text"])
-(
-    _set_json_schema_format_text,
-    _set_json_schema_format_extra,
-) = _b.setters(JsonSchemaFormat)
 
 
 def _read_json_schema_format(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -323,14 +322,15 @@ def _read_json_schema_format(v: _t.Any, lenient: bool, depth: int, typed: bool) 
             issues = _c.expected(issues, ("text",), "a string", f_text)
         elif (
             not (f_text.isascii() and 2 <= len(f_text) <= 500000)
-            and (wrong := _c.check_text(f_text, min_length=2, max_length=500000)) is not None
+            and (wrong := _c.check_text(f_text, 2, 500000)) is not None
         ):
             issues = _add(issues, ("text",), *wrong)
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_JSON_SCHEMA_FORMAT, f_extra)
     if issues is not None:
         return issues
-    value = _new(JsonSchemaFormat)
-    _set_json_schema_format_text(value, f_text)
-    _set_json_schema_format_extra(value, f_extra)
+    value: _t.Any = _new(_JsonSchemaFormatSlots)
+    value.text = f_text
+    value.extra = f_extra
+    value.__class__ = JsonSchemaFormat
     return value

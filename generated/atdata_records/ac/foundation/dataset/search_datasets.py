@@ -17,6 +17,9 @@ from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
@@ -32,8 +35,12 @@ given.
 """
 
 
+class _SearchDatasetsParamsSlots:
+    __slots__ = ("q", "tags", "license", "schema", "author", "limit", "cursor", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class SearchDatasetsParams(_b.Object):
+class SearchDatasetsParams(_SearchDatasetsParamsSlots, _b.Object):
     """A value of ac.foundation.dataset.searchDatasets#main.params."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.searchDatasets#main.params"
@@ -97,16 +104,6 @@ SearchDatasetsParamsDict = _t.TypedDict(
 _KEYS_SEARCH_DATASETS_PARAMS = frozenset(
     ["q", "tags", "license", "schema", "author", "limit", "cursor"]
 )
-(
-    _set_search_datasets_params_q,
-    _set_search_datasets_params_tags,
-    _set_search_datasets_params_license,
-    _set_search_datasets_params_schema,
-    _set_search_datasets_params_author,
-    _set_search_datasets_params_limit,
-    _set_search_datasets_params_cursor,
-    _set_search_datasets_params_extra,
-) = _b.setters(SearchDatasetsParams)
 
 
 def _read_search_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -123,7 +120,7 @@ def _read_search_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bo
             issues = _c.expected(issues, ("q",), "a string", f_q)
         elif (
             not (f_q.isascii() and len(f_q) <= 500)
-            and (wrong := _c.check_text(f_q, max_length=1000, max_graphemes=500)) is not None
+            and (wrong := _c.check_text(f_q, 0, 1000, 0, 500)) is not None
         ):
             issues = _add(issues, ("q",), *wrong)
     f_tags: _t.Any = get("tags")
@@ -134,17 +131,15 @@ def _read_search_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bo
         elif not 0 <= len(f_tags) <= 16:
             issues = _c.check_length(issues, ("tags",), len(f_tags), 0, 16, "items")
         else:
-            items0: list[_t.Any] = []
             for i0, f_tags_item in enumerate(f_tags):
                 if type(f_tags_item) is not str:
                     issues = _c.expected(issues, ("tags", i0), "a string", f_tags_item)
                 elif (
                     not (f_tags_item.isascii() and len(f_tags_item) <= 640)
-                    and (wrong := _c.check_text(f_tags_item, max_length=640)) is not None
+                    and (wrong := _c.check_text(f_tags_item, 0, 640)) is not None
                 ):
                     issues = _add(issues, ("tags", i0), *wrong)
-                items0.append(f_tags_item)
-            f_tags = items0
+            f_tags = f_tags.copy()
     f_license: _t.Any = get("license")
     if f_license is not None:
         n -= 1
@@ -152,7 +147,7 @@ def _read_search_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bo
             issues = _c.expected(issues, ("license",), "a string", f_license)
         elif (
             not (f_license.isascii() and len(f_license) <= 256)
-            and (wrong := _c.check_text(f_license, max_length=256)) is not None
+            and (wrong := _c.check_text(f_license, 0, 256)) is not None
         ):
             issues = _add(issues, ("license",), *wrong)
     f_schema: _t.Any = get("schema")
@@ -162,7 +157,7 @@ def _read_search_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bo
             issues = _c.expected(issues, ("schema",), "a string", f_schema)
         elif (
             not (f_schema.isascii() and len(f_schema) <= 8192)
-            and (wrong := _c.check_text(f_schema, max_length=8192)) is not None
+            and (wrong := _c.check_text(f_schema, 0, 8192)) is not None
         ):
             issues = _add(issues, ("schema",), *wrong)
     f_author: _t.Any = get("author")
@@ -186,27 +181,32 @@ def _read_search_datasets_params(v: _t.Any, lenient: bool, depth: int, typed: bo
             issues = _c.expected(issues, ("cursor",), "a string", f_cursor)
         elif (
             not (f_cursor.isascii() and len(f_cursor) <= 512)
-            and (wrong := _c.check_text(f_cursor, max_length=512)) is not None
+            and (wrong := _c.check_text(f_cursor, 0, 512)) is not None
         ):
             issues = _add(issues, ("cursor",), *wrong)
     if n:
         issues = _c.read_entries(v, depth, issues, _KEYS_SEARCH_DATASETS_PARAMS, f_extra)
     if issues is not None:
         return issues
-    value = _new(SearchDatasetsParams)
-    _set_search_datasets_params_q(value, f_q)
-    _set_search_datasets_params_tags(value, f_tags)
-    _set_search_datasets_params_license(value, f_license)
-    _set_search_datasets_params_schema(value, f_schema)
-    _set_search_datasets_params_author(value, f_author)
-    _set_search_datasets_params_limit(value, f_limit)
-    _set_search_datasets_params_cursor(value, f_cursor)
-    _set_search_datasets_params_extra(value, f_extra)
+    value: _t.Any = _new(_SearchDatasetsParamsSlots)
+    value.q = f_q
+    value.tags = f_tags
+    value.license = f_license
+    value.schema = f_schema
+    value.author = f_author
+    value.limit = f_limit
+    value.cursor = f_cursor
+    value.extra = f_extra
+    value.__class__ = SearchDatasetsParams
     return value
 
 
+class _SearchDatasetsOutputSlots:
+    __slots__ = ("datasets", "cursor", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class SearchDatasetsOutput(_b.Object):
+class SearchDatasetsOutput(_SearchDatasetsOutputSlots, _b.Object):
     """A value of ac.foundation.dataset.searchDatasets#main.output."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.searchDatasets#main.output"
@@ -242,11 +242,6 @@ SearchDatasetsOutputDict = _t.TypedDict(
 
 
 _KEYS_SEARCH_DATASETS_OUTPUT = frozenset(["datasets", "cursor"])
-(
-    _set_search_datasets_output_datasets,
-    _set_search_datasets_output_cursor,
-    _set_search_datasets_output_extra,
-) = _b.setters(SearchDatasetsOutput)
 
 
 def _read_search_datasets_output(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -287,8 +282,9 @@ def _read_search_datasets_output(v: _t.Any, lenient: bool, depth: int, typed: bo
         issues = _c.read_entries(v, depth, issues, _KEYS_SEARCH_DATASETS_OUTPUT, f_extra)
     if issues is not None:
         return issues
-    value = _new(SearchDatasetsOutput)
-    _set_search_datasets_output_datasets(value, f_datasets)
-    _set_search_datasets_output_cursor(value, f_cursor)
-    _set_search_datasets_output_extra(value, f_extra)
+    value: _t.Any = _new(_SearchDatasetsOutputSlots)
+    value.datasets = f_datasets
+    value.cursor = f_cursor
+    value.extra = f_extra
+    value.__class__ = SearchDatasetsOutput
     return value

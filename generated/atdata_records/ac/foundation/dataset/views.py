@@ -14,11 +14,38 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
 _b.require_abi(1, __name__)
+
+# Readers fill an object through its slots, which are not frozen, and then give it its class:
+# they have checked every field, and the ``__init__`` of a frozen class takes ten times as long.
 _new = object.__new__
 
 
+class _DatasetSlots:
+    __slots__ = (
+        "uri",
+        "cid",
+        "did",
+        "handle",
+        "name",
+        "description",
+        "license",
+        "tags",
+        "schema_ref",
+        "schema_cid",
+        "content_cid",
+        "storage",
+        "shard_count",
+        "size",
+        "samples",
+        "wds",
+        "created_at",
+        "indexed_at",
+        "extra",
+    )
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset(_b.Object):
+class Dataset(_DatasetSlots, _b.Object):
     """A dataset, without its list of shards."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.views#dataset"
@@ -150,27 +177,6 @@ _KEYS_DATASET = frozenset(
         "indexedAt",
     ]
 )
-(
-    _set_dataset_uri,
-    _set_dataset_cid,
-    _set_dataset_did,
-    _set_dataset_handle,
-    _set_dataset_name,
-    _set_dataset_description,
-    _set_dataset_license,
-    _set_dataset_tags,
-    _set_dataset_schema_ref,
-    _set_dataset_schema_cid,
-    _set_dataset_content_cid,
-    _set_dataset_storage,
-    _set_dataset_shard_count,
-    _set_dataset_size,
-    _set_dataset_samples,
-    _set_dataset_wds,
-    _set_dataset_created_at,
-    _set_dataset_indexed_at,
-    _set_dataset_extra,
-) = _b.setters(Dataset)
 
 
 def _read_dataset(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -258,7 +264,6 @@ def _read_dataset(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         elif not 0 <= len(f_tags) <= 131072:
             issues = _c.check_length(issues, ("tags",), len(f_tags), 0, 131072, "items")
         else:
-            items0: list[_t.Any] = []
             for i0, f_tags_item in enumerate(f_tags):
                 if type(f_tags_item) is not str:
                     issues = _c.expected(issues, ("tags", i0), "a string", f_tags_item)
@@ -267,8 +272,7 @@ def _read_dataset(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
                     and (wrong := _c.check_text(f_tags_item)) is not None
                 ):
                     issues = _add(issues, ("tags", i0), *wrong)
-                items0.append(f_tags_item)
-            f_tags = items0
+            f_tags = f_tags.copy()
     f_schema_ref: _t.Any = get("schemaRef")
     if f_schema_ref is None:
         if "schemaRef" not in v:
@@ -357,31 +361,48 @@ def _read_dataset(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         issues = _c.read_entries(v, depth, issues, _KEYS_DATASET, f_extra)
     if issues is not None:
         return issues
-    value = _new(Dataset)
-    _set_dataset_uri(value, f_uri)
-    _set_dataset_cid(value, f_cid)
-    _set_dataset_did(value, f_did)
-    _set_dataset_handle(value, f_handle)
-    _set_dataset_name(value, f_name)
-    _set_dataset_description(value, f_description)
-    _set_dataset_license(value, f_license)
-    _set_dataset_tags(value, f_tags)
-    _set_dataset_schema_ref(value, f_schema_ref)
-    _set_dataset_schema_cid(value, f_schema_cid)
-    _set_dataset_content_cid(value, f_content_cid)
-    _set_dataset_storage(value, f_storage)
-    _set_dataset_shard_count(value, f_shard_count)
-    _set_dataset_size(value, f_size)
-    _set_dataset_samples(value, f_samples)
-    _set_dataset_wds(value, f_wds)
-    _set_dataset_created_at(value, f_created_at)
-    _set_dataset_indexed_at(value, f_indexed_at)
-    _set_dataset_extra(value, f_extra)
+    value: _t.Any = _new(_DatasetSlots)
+    value.uri = f_uri
+    value.cid = f_cid
+    value.did = f_did
+    value.handle = f_handle
+    value.name = f_name
+    value.description = f_description
+    value.license = f_license
+    value.tags = f_tags
+    value.schema_ref = f_schema_ref
+    value.schema_cid = f_schema_cid
+    value.content_cid = f_content_cid
+    value.storage = f_storage
+    value.shard_count = f_shard_count
+    value.size = f_size
+    value.samples = f_samples
+    value.wds = f_wds
+    value.created_at = f_created_at
+    value.indexed_at = f_indexed_at
+    value.extra = f_extra
+    value.__class__ = Dataset
     return value
 
 
+class _SchemaSlots:
+    __slots__ = (
+        "uri",
+        "cid",
+        "did",
+        "handle",
+        "name",
+        "version",
+        "schema_cid",
+        "description",
+        "created_at",
+        "indexed_at",
+        "extra",
+    )
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class Schema(_b.Object):
+class Schema(_SchemaSlots, _b.Object):
     """One version of a sample schema, without its document."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.views#schema"
@@ -465,19 +486,6 @@ _KEYS_SCHEMA = frozenset(
         "indexedAt",
     ]
 )
-(
-    _set_schema_uri,
-    _set_schema_cid,
-    _set_schema_did,
-    _set_schema_handle,
-    _set_schema_name,
-    _set_schema_version,
-    _set_schema_schema_cid,
-    _set_schema_description,
-    _set_schema_created_at,
-    _set_schema_indexed_at,
-    _set_schema_extra,
-) = _b.setters(Schema)
 
 
 def _read_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -594,23 +602,28 @@ def _read_schema(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         issues = _c.read_entries(v, depth, issues, _KEYS_SCHEMA, f_extra)
     if issues is not None:
         return issues
-    value = _new(Schema)
-    _set_schema_uri(value, f_uri)
-    _set_schema_cid(value, f_cid)
-    _set_schema_did(value, f_did)
-    _set_schema_handle(value, f_handle)
-    _set_schema_name(value, f_name)
-    _set_schema_version(value, f_version)
-    _set_schema_schema_cid(value, f_schema_cid)
-    _set_schema_description(value, f_description)
-    _set_schema_created_at(value, f_created_at)
-    _set_schema_indexed_at(value, f_indexed_at)
-    _set_schema_extra(value, f_extra)
+    value: _t.Any = _new(_SchemaSlots)
+    value.uri = f_uri
+    value.cid = f_cid
+    value.did = f_did
+    value.handle = f_handle
+    value.name = f_name
+    value.version = f_version
+    value.schema_cid = f_schema_cid
+    value.description = f_description
+    value.created_at = f_created_at
+    value.indexed_at = f_indexed_at
+    value.extra = f_extra
+    value.__class__ = Schema
     return value
 
 
+class _ShardSlots:
+    __slots__ = ("url", "source", "cid", "size", "samples", "extra")
+
+
 @_dc.dataclass(frozen=True, slots=True, kw_only=True)
-class Shard(_b.Object):
+class Shard(_ShardSlots, _b.Object):
     """Where one shard can be read."""
 
     TYPE: _t.ClassVar[str] = "ac.foundation.dataset.views#shard"
@@ -662,14 +675,6 @@ ShardDict = _t.TypedDict(
 
 
 _KEYS_SHARD = frozenset(["$type", "url", "source", "cid", "size", "samples"])
-(
-    _set_shard_url,
-    _set_shard_source,
-    _set_shard_cid,
-    _set_shard_size,
-    _set_shard_samples,
-    _set_shard_extra,
-) = _b.setters(Shard)
 
 
 def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
@@ -730,11 +735,12 @@ def _read_shard(v: _t.Any, lenient: bool, depth: int, typed: bool) -> _t.Any:
         issues = _c.read_entries(v, depth, issues, _KEYS_SHARD, f_extra)
     if issues is not None:
         return issues
-    value = _new(Shard)
-    _set_shard_url(value, f_url)
-    _set_shard_source(value, f_source)
-    _set_shard_cid(value, f_cid)
-    _set_shard_size(value, f_size)
-    _set_shard_samples(value, f_samples)
-    _set_shard_extra(value, f_extra)
+    value: _t.Any = _new(_ShardSlots)
+    value.url = f_url
+    value.source = f_source
+    value.cid = f_cid
+    value.size = f_size
+    value.samples = f_samples
+    value.extra = f_extra
+    value.__class__ = Shard
     return value
