@@ -179,10 +179,10 @@ def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict
         }
     urls = _found(path) if data_files is None else list(_urls(data_files, path))
     names = [name for url in urls for name in expand(url)]
-    base = path if os.path.isdir(path) else ""
+    base = path if os.path.isdir(path) else None
     splits: dict[str, list[str]] = {}
     for name in names:
-        splits.setdefault(_split_of(name.removeprefix(base)), []).append(name)
+        splits.setdefault(_split_of(name, base), []).append(name)
     # A pattern that is one split stays a pattern.
     return splits if len(splits) > 1 else dict.fromkeys(splits, urls)
 
@@ -214,9 +214,14 @@ def _found(path: str) -> list[str]:
     return found
 
 
-def _split_of(name: str) -> str:
-    """The split that a shard's name tells: the last word of it that is one."""
-    for word in reversed(re.split(r"[^a-z]+", name.lower())):
+def _split_of(name: str, base: str | None) -> str:
+    """The split that a shard's name tells: the last word of it that is one.
+
+    Folders count below ``base``; without one, only the shard's own folder does, since what
+    lies above it has nothing to do with the dataset.
+    """
+    told = name.removeprefix(base) if base else "/".join(name.split("/")[-2:])
+    for word in reversed(re.split(r"[^a-z]+", told.lower())):
         if word in _SPLITS:
             return _SPLITS[word]
     return _DEFAULT_SPLIT

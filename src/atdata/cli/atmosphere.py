@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from atdata.atmosphere import AtmosphereClient
@@ -21,9 +23,8 @@ def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> 
 
     The password itself is not kept. The session file can be read by you only.
     """
-    stdin = click.get_text_stream("stdin")
     password = (
-        stdin.readline().rstrip("\n")
+        sys.stdin.readline().rstrip("\n")
         if password_stdin
         else click.prompt("App password", hide_input=True, err=True)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from atdata._protocols import IndexEntry
 from atdata.cli.find import index_of
 from atdata.cli.output import json_option, print_fields, print_json, print_table
+from atdata.shards.manifest import ShardInfo
 
 
 @click.group()
@@ -58,16 +60,15 @@ def _count(entry: IndexEntry) -> str:
 
 
 def _facts(entry: IndexEntry) -> dict[str, Any]:
-    shards = getattr(entry, "shards", None)
-    known = shards is not None
+    shards: Sequence[ShardInfo] | None = getattr(entry, "shards", None)
     return {
         "name": entry.name,
         "uri": getattr(entry, "uri", None),
         "schema_ref": entry.schema_ref,
         "schema_cid": getattr(entry, "schema_cid", None),
         "content_cid": getattr(entry, "content_cid", None),
-        "samples": sum(shard.samples for shard in shards) if known else None,
-        "bytes": sum(shard.size for shard in shards) if known else None,
+        "samples": sum(shard.samples for shard in shards) if shards else None,
+        "bytes": sum(shard.size for shard in shards) if shards else None,
         "data_urls": entry.data_urls,
         "metadata": entry.metadata,
     }

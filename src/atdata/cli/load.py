@@ -18,12 +18,13 @@ _SHOWN_ITEMS = 64
 
 @click.command()
 @click.argument("source")
-@click.option("--split", default="train", show_default=True, help="The split to read.")
+@click.option("--split", help="The split to read; the first one if left out.")
 @click.option("--head", default=5, show_default=True, type=click.IntRange(min=0), help="How many.")
 @json_option
-def load(source: str, split: str, head: int, as_json: bool) -> None:
+def load(source: str, split: str | None, head: int, as_json: bool) -> None:
     """Print the first samples of SOURCE: @handle/name, an at:// URI, a path, a pattern or a URL."""
-    dataset = load_dataset(source, split=split)
+    splits = load_dataset(source)
+    dataset = splits[split or next(iter(splits))]
     samples = [_plain(sample) for sample in itertools.islice(dataset.ordered(), head)]
     if as_json:
         print_json({"source": source, "samples": samples})

@@ -11,9 +11,22 @@ import click
 from atdata.cli.exits import exit_code
 from atdata.errors import AtdataError
 
+_JSON = "atdata.json"
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.find_root().meta[_JSON] = value
+    return value
+
+
 json_option: Callable[[Any], Any] = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON."
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_remember, help="Print JSON."
 )
+
+
+def wants_json(ctx: click.Context) -> bool:
+    """Whether the command that runs was given ``--json``."""
+    return bool(ctx.find_root().meta.get(_JSON))
 
 
 def print_json(value: Any) -> None:

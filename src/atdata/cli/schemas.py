@@ -53,11 +53,23 @@ def show(reference: str, as_json: bool) -> None:
 
 def _fields(document: Mapping[str, Any]) -> list[str]:
     required = set(document.get("required", ()))
-    return [
-        f"{name}{'' if name in required else '?'}: {_kind(field)}"
-        for name, field in document.get("properties", {}).items()
-    ]
+    properties = document.get("properties", {})
+    names = document.get("x-atdata-order") or list(properties)
+    return [f"{name}{'' if name in required else '?'}: {_kind(properties[name])}" for name in names]
 
 
 def _kind(field: Mapping[str, Any]) -> str:
-    return str(field.get("type") or field.get("$ref") or "any")
+    """One kind of value in words: the keywords are those of :mod:`atdata.samples.schema`."""
+    if "anyOf" in field:
+        return " or ".join(_kind(choice) for choice in field["anyOf"])
+    if "enum" in field:
+        return "one of " + ", ".join(map(repr, field["enum"]))
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    kind = field.get("x-atdata-type") or field.get("type", "any")
+    if kind == "array" and "items" in field:
+        return f"list of {_kind(field['items'])}"
+    shape = " x ".join(
+        "?" if axis is None else str(axis) for axis in field.get("x-atdata-shape", ())
+    )
+    return " ".join(filter(None, (field.get("x-atdata-dtype"), shape, kind)))

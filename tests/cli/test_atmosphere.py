@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from atdata.local import LocalDatasetEntry
+from cli.conftest import Command
+from servers.atproto_pds import Account, Pds
+
+pytestmark = pytest.mark.xdist_group("pds")
+
+
+@pytest.fixture
+def account(pds_env: Pds, command: Command) -> Account:
+    """An account that is logged in."""
+    made = pds_env.new_account()
+    result = command("login", made.handle, "--password-stdin", stdin=made.app_password + "\n")
+    assert result.stdout == f"logged in as {made.handle} ({made.did})\n"
+    return made
+
+
+def test_the_session_is_the_owners_only_and_holds_no_password(
+    account: Account, isolated_home: Path
+) -> None:
+    file = isolated_home / "config" / "atdata" / "session.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert account.app_password not in file.read_text()
+
+
+def test_a_wrong_password(pds_env: Pds, command: Command) -> None:
+    made = pds_env.new_account()
+    result = command("login", made.handle, "--password-stdin", "--json", stdin="wrong-word\n")
+    assert result.exit_code == 5
+    assert json.loads(result.stderr)["error"]["type"] == "AuthError"
+    assert "wrong-word" not in result.output
+
+
+def test_promote_needs_a_session(command: Command, spectra: LocalDatasetEntry) -> None:
+    result = command("promote", "spectra")
+    assert result.exit_code == 5
+    assert "atdata login HANDLE" in result.stderr
+
+
+def test_promote_then_show_and_load_by_handle(
+    command: Command, account: Account, spectra: LocalDatasetEntry
+) -> None:
+    done = command(
+        "promote", "spectra", "--as", "open spectra", "--license", "MIT", "--tag", "a", "--json"
+    )
+    published = json.loads(done.stdout)
+    assert published["address"] == f"@{account.handle}/open spectra"
+
+    shown = json.loads(command("dataset", "show", published["address"], "--json").stdout)
+    assert shown["uri"] == published["uri"]
+    assert shown["content_cid"] == spectra.content_cid
+    assert shown["metadata"] == {"lab": 302}
+
+    (listed,) = json.loads(command("dataset", "list", f"@{account.handle}", "--json").stdout)
+    assert listed == shown
+
+    schema = command("schema", "show", shown["schema_ref"])
+    assert "values: float32 array" in schema.stdout
+
+    head = command("load", published["address"], "--head", "4", "--json")
+    samples = json.loads(head.stdout)["samples"]
+    assert [sample["label"] for sample in samples] == [0, 1, 2, 3]
+    assert samples[2]["values"] == {"dtype": "float32", "shape": [3], "items": [2.0, 2.0, 2.0]}
+
+
+def test_a_missing_dataset_is_not_promoted(command: Command, account: Account) -> None:
+    result = command("promote", "nothing")
+    assert result.exit_code == 4
