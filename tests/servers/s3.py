@@ -79,6 +79,7 @@ def s3_server() -> Iterator[S3Server]:
         f"-s3.config={folder / 's3.json'}",
         "-s3.autoCreateBucket=false",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         "-master.telemetry=false",
         "-webdav=false",
         "-admin.ui=false",
