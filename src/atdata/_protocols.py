@@ -42,7 +42,7 @@ class AbstractIndex(Protocol):
     """Schemas and datasets by reference. ``LocalIndex`` and ``AtmosphereIndex`` are two."""
 
     def insert_dataset(
-        self, ds: Dataset[Any], *, name: str, schema_ref: str | None = None, **kwargs: Any
+        self, ds: Dataset[Any], *, name: str, schema_ref: str | None = None
     ) -> IndexEntry:
         """Add a dataset; publish its schema first when ``schema_ref`` is None and it is missing."""
         ...
@@ -55,9 +55,7 @@ class AbstractIndex(Protocol):
         """All entries."""
         ...
 
-    def publish_schema(
-        self, sample_type: type, *, version: str | None = None, **kwargs: Any
-    ) -> str:
+    def publish_schema(self, sample_type: type, *, version: str | None = None) -> str:
         """Publish the schema of a sample type; return its reference."""
         ...
 
@@ -78,8 +76,11 @@ class AbstractIndex(Protocol):
 class AbstractDataStore(Protocol):
     """A place that shards are written to."""
 
-    def write_shards(self, ds: Dataset[Any], *, prefix: str, **kwargs: Any) -> list[str]:
-        """Write the dataset's samples as shards below ``prefix``; return their URLs in order."""
+    def write_shards(self, ds: Dataset[Any], *, prefix: str, maxcount: int = 10_000) -> list[str]:
+        """Write the dataset's samples as shards below ``prefix``; return their URLs in order.
+
+        ``maxcount`` is the most samples that one shard holds.
+        """
         ...
 
     def read_url(self, url: str) -> str:
