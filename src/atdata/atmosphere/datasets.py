@@ -15,6 +15,7 @@ from atdata.atmosphere.placing import Placed, place, place_urls, upload
 from atdata.atmosphere.publication import Details, Publication
 from atdata.atmosphere.records import StoredRecord, readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, check_describes
+from atdata.atmosphere.shard_list import shards_of
 from atdata.errors import EntryError, EntryNotFound, RecordError
 from atdata.samples.schema import record_cid
 from atdata.shards.manifest import ShardInfo
@@ -268,6 +269,11 @@ class DatasetLoader:
         if not isinstance(record.storage, BlobStorage):
             raise EntryError("the shards are not blobs", uri=str(uri), hint="Use get_urls.")
         return shard_urls(self._client, record, found.uri)
+
+    def get_shards(self, uri: str | AtUri) -> tuple[ShardInfo, ...] | None:
+        """What the record tells of each shard, also in a manifest; None when nothing."""
+        found = self.find(uri)
+        return shards_of(found.read(Record), self._client, found.uri.authority)
 
     def get_metadata(self, uri: str | AtUri) -> dict[str, Any] | None:
         """The metadata, or None."""

@@ -1,0 +1,140 @@
+"""Schemas in repositories: immutable versions, found in one request."""
+
+from __future__ import annotations
+
+import pytest
+
+import atdata
+from atdata.atmosphere import AtmosphereClient, SchemaLoader, SchemaPublisher
+from atdata.atmosphere.schemas import find_version
+from atdata.errors import RecordError, SchemaConflict, SchemaNotFound, XrpcError
+from atdata.samples.schema import from_record, record_cid, schema_cid, schema_document, to_record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+from readings import Reading, readings
+
+pytestmark = pytest.mark.xdist_group("pds")
+
+
+def other_reading() -> type:
+    @atdata.packable
+    class Reading:
+        """Another class of the same name."""
+
+        temperature: float
+
+    return Reading
+
+
+@pytest.fixture
+def publisher(client: AtmosphereClient) -> SchemaPublisher:
+    return SchemaPublisher(client)
+
+
+def test_what_is_published_is_read_by_others(
+    client: AtmosphereClient, publisher: SchemaPublisher
+) -> None:
+    uri = publisher.publish(Reading, version="1.2.0", license="MIT", tags=["sensor"])
+    assert str(uri) == f"at://{client.did}/ac.foundation.dataset.sampleSchema/Reading:1.2.0"
+    value = SchemaLoader(AtmosphereClient()).get(uri)
+    assert (value["name"], value["version"], value["license"]) == ("Reading", "1.2.0", "MIT")
+    assert value["tags"] == ["sensor"]
+    record = SampleSchema.from_dict(value)
+    assert record_cid(record) == schema_cid("Reading", "1.2.0", schema_document(Reading))
+    decoded = from_record(record)
+    assert decoded.from_bytes(readings(1)[0].packed).packed == readings(1)[0].packed
+
+
+def test_publishing_again_changes_nothing(
+    client: AtmosphereClient, publisher: SchemaPublisher
+) -> None:
+    uri = publisher.publish(Reading, version="1.0.0")
+    before = client.find_record(uri)
+    assert publisher.publish(Reading, version="1.0.0") == uri
+    assert client.find_record(uri) == before
+
+
+def test_a_version_is_immutable(client: AtmosphereClient, publisher: SchemaPublisher) -> None:
+    uri = publisher.publish(Reading, version="1.0.0")
+    before = client.find_record(uri)
+    with pytest.raises(SchemaConflict, match=r'[+].*"temperature"') as caught:
+        publisher.publish(other_reading(), version="1.0.0")
+    assert caught.value.uri == str(uri)
+    assert client.find_record(uri) == before
+
+
+def test_versions_that_are_not_given(publisher: SchemaPublisher) -> None:
+    assert publisher.publish(Reading).rkey == "Reading:1.0.0"
+    assert publisher.publish(other_reading()).rkey == "Reading:1.0.1"
+    assert publisher.publish(Reading).rkey == "Reading:1.0.0"
+    assert publisher.publish(Reading, version="2.0.0-rc.1+b").rkey == "Reading:2.0.0-rc.1~2Bb"
+
+
+def test_a_schema_that_is_not_there(client: AtmosphereClient) -> None:
+    loader = SchemaLoader(client)
+    with pytest.raises(SchemaNotFound):
+        loader.get(f"at://{client.did}/ac.foundation.dataset.sampleSchema/Nothing:1.0.0")
+    assert loader.list_all() == []
+
+
+def test_a_schema_under_a_key_of_another_tool(
+    client: AtmosphereClient, publisher: SchemaPublisher
+) -> None:
+    record = to_record(Reading, "1.0.0", created_at="2026-01-01T00:00:00Z")
+    uri = client.create_record(SampleSchema.NSID, record.to_dict())
+    found = find_version(client, "Reading", "1.0.0")
+    assert found is not None
+    assert found.uri == uri
+    assert publisher.find(record) == uri
+    assert publisher.publish(Reading) == uri
+    with pytest.raises(SchemaConflict):
+        publisher.find(to_record(other_reading(), "1.0.0", created_at="2026-01-01T00:00:00Z"))
+    assert find_version(client, "Reading", "1.0.1") is None
+
+
+def test_records_that_break_the_lexicon(
+    client: AtmosphereClient, publisher: SchemaPublisher
+) -> None:
+    publisher.publish(Reading)
+    # The client would refuse to write it; another tool would not.
+    client._call(
+        "putRecord",
+        {
+            "repo": client.did,
+            "collection": SampleSchema.NSID,
+            "rkey": "bad",
+            "record": {"$type": SampleSchema.NSID, "name": 5},
+        },
+    )
+    with pytest.warns(UserWarning, match=r"left out of the listing.*\$\.name"):
+        assert [value["name"] for value in SchemaLoader(client).list_all()] == ["Reading"]
+    with pytest.raises(RecordError, match=r"\$\.name.*\$\.version"):
+        SchemaLoader(client).get(f"at://{client.did}/{SampleSchema.NSID}/bad")
+
+
+def test_a_race_between_two_publishers(
+    client: AtmosphereClient, publisher: SchemaPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else publishes between the look and the write: the look is repeated."""
+    real, looks = client.find_record, []
+
+    def find(uri: object) -> object:
+        found = real(uri)
+        looks.append(uri)
+        if len(looks) == 1:
+            SchemaPublisher(other).publish(Reading, version="1.0.0")
+        return found
+
+    other = AtmosphereClient()
+    other.login_with_session(client.export_session())
+    monkeypatch.setattr(client, "find_record", find)
+    publisher.publish(Reading, version="1.0.0")
+    assert len(looks) == 2
+
+
+def test_a_race_that_does_not_end(
+    client: AtmosphereClient, publisher: SchemaPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.publish(Reading, version="1.0.0")
+    monkeypatch.setattr(client, "find_record", lambda uri: None)
+    with pytest.raises(XrpcError, match="InvalidSwap"):
+        publisher.publish(Reading, version="1.0.0")

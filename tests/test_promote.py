@@ -1,0 +1,531 @@
+"""Promotion: from a local index to the network, once, whole, and with its identity."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import atdata
+from atdata.atmosphere import (
+    AtmosphereClient,
+    AtmosphereIndex,
+    AtmosphereIndexEntry,
+    DatasetLoader,
+    SchemaPublisher,
+)
+from atdata.atmosphere.session import Session
+from atdata.errors import (
+    DigestMismatch,
+    EntryConflict,
+    EntryError,
+    RecordError,
+    SchemaConflict,
+    SchemaNotFound,
+    StorageError,
+    XrpcError,
+)
+from atdata.local import LocalDatasetEntry, LocalDiskStore, LocalIndex, S3DataStore
+from atdata.promote import _find_existing_schema, promote_to_atmosphere
+from atdata.samples.schema import record_cid, to_record
+from atdata.shards.manifest import content_cid, inspect_shard
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+from readings import Reading, labels, readings, write_readings
+
+pytestmark = pytest.mark.xdist_group("pds")
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> LocalIndex:
+    """An index without a data store."""
+    if request.param == "redis":
+        return LocalIndex(redis=request.getfixturevalue("redis_client"))
+    return LocalIndex(path=tmp_path / "index.db")
+
+
+@pytest.fixture
+def store(s3_credentials: dict[str, str], s3_bucket: str) -> S3DataStore:
+    return S3DataStore(s3_credentials, bucket=s3_bucket)
+
+
+@pytest.fixture
+def entry(index: LocalIndex, store: S3DataStore, tmp_path: Path) -> LocalDatasetEntry:
+    """Ten readings in three shards on S3."""
+    index.data_store = store
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "made", 10))
+    return index.insert_dataset(ds, name="readings", maxcount=4, metadata={"rate": 0.5})
+
+
+@pytest.fixture
+def files(index: LocalIndex, tmp_path: Path) -> LocalDatasetEntry:
+    """The same in files of this machine."""
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "made", 10))
+    return index.insert_dataset(ds, name="files")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The write requests that are made from here on."""
+    made: list[str] = []
+    real = Session.call
+
+    def call(self: Session, method: str, *args: Any, **kwargs: Any) -> Any:
+        made.append(method.rpartition(".")[2])
+        return real(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(Session, "call", call)
+    return made
+
+
+def published(uri: str) -> AtmosphereIndexEntry:
+    """As a stranger sees it."""
+    return AtmosphereIndex(AtmosphereClient()).get_dataset(uri)
+
+
+def commit(client: AtmosphereClient) -> str:
+    """The revision of the repository."""
+    url = f"{client.base_url}/xrpc/com.atproto.sync.getLatestCommit?did={client.did}"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return str(json.load(answer)["rev"])
+
+
+def test_the_record_says_what_the_entry_says(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    uri = promote_to_atmosphere(
+        entry, index, client, description="d", tags=["a"], license="CC-BY-4.0"
+    )
+    assert uri == f"at://{client.did}/ac.foundation.dataset.record/readings"
+    found = published(uri)
+    assert (found.name, found.data_urls, found.metadata) == (
+        "readings",
+        entry.data_urls,
+        {"rate": 0.5},
+    )
+    record = found.record
+    assert (record.description, record.tags, record.license) == ("d", ["a"], "CC-BY-4.0")
+    assert record.samples == 10
+    assert record.size == sum(info.size for info in entry.shards or ())
+
+
+def test_identity_is_the_same_everywhere(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    """In the local entry, in the record, and recomputed from the bytes that are read back."""
+    found = published(promote_to_atmosphere(entry, index, client))
+    schema = SampleSchema.from_dict(AtmosphereClient().get_record(found.schema_ref))
+    infos = []
+    for number, (_, stream) in enumerate(atdata.URLSource(found.data_urls).shards()):
+        path = tmp_path / f"{number}.tar"
+        path.write_bytes(stream.read())
+        stream.close()
+        infos.append(inspect_shard(path))
+    assert entry.schema_cid == found.schema_cid == record_cid(schema)
+    assert entry.content_cid == found.content_cid == content_cid(record_cid(schema), infos)
+    assert entry.cid == found.content_cid
+
+
+def test_a_stranger_loads_it(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    promote_to_atmosphere(entry, index, client)
+    ds = atdata.load_dataset(f"@{client.handle}/readings", split="train")
+    assert labels(ds) == list(range(10))
+    assert ds.sample_type is not Reading
+
+
+def test_promoting_again_changes_nothing(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+) -> None:
+    uri = promote_to_atmosphere(entry, index, client, description="d")
+    assert calls == ["putRecord", "putRecord"]
+    before = commit(client)
+    assert promote_to_atmosphere(entry, index, client, description="d") == uri
+    assert promote_to_atmosphere(entry, index, client) == uri
+    assert calls == ["putRecord", "putRecord"]
+    assert commit(client) == before
+
+
+def test_requests(
+    entry: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A handful, whatever the size of the repository."""
+    asked: list[str] = []
+    real = client._query
+
+    def query(pds: str, method: str, *args: Any) -> Any:
+        asked.append(method.rpartition(".")[2])
+        return real(pds, method, *args)
+
+    monkeypatch.setattr(client, "_query", query)
+    promote_to_atmosphere(entry, index, client)
+    # The listing looks for the schema under keys of other tools; then look and write, twice.
+    assert asked == ["getRecord", "listRecords", "getRecord", "getRecord"]
+    asked.clear()
+    promote_to_atmosphere(entry, index, client)
+    assert asked == ["getRecord", "getRecord"]
+    asked.clear()
+    assert _find_existing_schema(client, "Reading", "1.0.0") is not None
+    assert asked == ["getRecord"]
+
+
+def test_new_words_and_urls_for_the_same_data(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    uri = promote_to_atmosphere(entry, index, client, description="d", tags=["t"])
+    first = published(uri).record
+    assert promote_to_atmosphere(entry, index, client, description="better") == uri
+    second = published(uri).record
+    assert second == replace(first, description="better")
+    moved = replace(entry, data_urls=["https://example.com/readings-{0..2}.tar"])
+    assert promote_to_atmosphere(moved, index, client) == uri
+    third = published(uri)
+    assert third.data_urls == ["https://example.com/readings-{0..2}.tar"]
+    assert third.record == replace(second, storage=third.record.storage)
+
+
+def test_other_data_under_the_name(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    uri = promote_to_atmosphere(entry, index, client, description="d")
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "others", 4, start=50))
+    other = index.insert_dataset(ds, name="others")
+    with pytest.raises(EntryConflict, match="stands for other data"):
+        promote_to_atmosphere(other, index, client, name="readings")
+    assert published(uri).content_cid == entry.content_cid
+    assert promote_to_atmosphere(other, index, client, name="readings", replace=True) == uri
+    assert published(uri).content_cid == other.content_cid
+    assert promote_to_atmosphere(other, index, client) != uri
+
+
+def test_what_is_missing_is_found_before_anything_is_written(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+) -> None:
+    unknown = "atdata://local/sampleSchema/Unknown@1.0.0"
+    for broken, error in (
+        (replace(entry, schema_ref=unknown), SchemaNotFound),
+        (replace(entry, data_urls=[]), EntryError),
+        (replace(entry, metadata={"a": object()}), EntryError),
+    ):
+        with pytest.raises(error):
+            promote_to_atmosphere(broken, index, client)
+    with pytest.raises(RecordError, match="tags"):
+        promote_to_atmosphere(entry, index, client, tags=[""])
+    assert issubclass(SchemaNotFound, KeyError)
+    assert issubclass(EntryError, ValueError)
+    assert calls == []
+
+
+# -- schemas
+
+
+def test_entries_of_one_type_share_a_schema(
+    entry: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    tmp_path: Path,
+    calls: list[str],
+) -> None:
+    assert _find_existing_schema(client, "Reading", "1.0.0") is None
+    first = published(promote_to_atmosphere(entry, index, client))
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "others", 4, start=50))
+    other = index.insert_dataset(ds, name="others")
+    second = published(promote_to_atmosphere(other, index, client))
+    assert first.schema_ref == second.schema_ref
+    assert first.schema_ref == _find_existing_schema(client, "Reading", "1.0.0")
+    assert calls == ["putRecord", "putRecord", "putRecord"]
+    assert len(client.list_schemas()) == 1
+
+
+def test_a_schema_that_another_tool_published(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    theirs = client.create_record(
+        SampleSchema.NSID, to_record(Reading, "1.0.0", created_at="2026-01-01T00:00:00Z").to_dict()
+    )
+    assert _find_existing_schema(client, "Reading", "1.0.0") == str(theirs)
+    assert published(promote_to_atmosphere(entry, index, client)).schema_ref == str(theirs)
+    assert len(client.list_schemas()) == 1
+
+
+def test_a_version_with_other_content(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+) -> None:
+    other = atdata.packable(type("Reading", (), {"__annotations__": {"other": float}}))
+    SchemaPublisher(client).publish(other, version="1.0.0")
+    calls.clear()
+    with pytest.raises(SchemaConflict, match=r'[+].*"values"'):
+        promote_to_atmosphere(entry, index, client)
+    assert calls == []
+
+
+class ForeignIndex:
+    """An index of somebody else's, whose schema records are no sampleSchema records."""
+
+    def get_schema(self, ref: str) -> dict[str, Any]:
+        return {"name": "Reading", "version": "3.0.0", "fields": ["values", "label"]}
+
+    def decode_schema(self, ref: str) -> type:
+        return Reading
+
+
+def test_an_index_of_another_kind(entry: LocalDatasetEntry, client: AtmosphereClient) -> None:
+    class Entry:
+        name, schema_ref, data_urls, metadata = "theirs", "x:1", entry.data_urls, None
+
+    index: Any = ForeignIndex()
+    found = published(promote_to_atmosphere(Entry(), index, client))
+    assert found.schema_ref.endswith("/Reading:3.0.0")
+    assert (found.content_cid, found.shards) == (None, None)
+    assert labels(atdata.load_dataset(found.uri, split="train")) == list(range(10))
+    assert promote_to_atmosphere(Entry(), index, client) == found.uri
+
+
+# -- where the shards go
+
+
+def test_files_of_this_machine_become_blobs(
+    files: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+) -> None:
+    uri = promote_to_atmosphere(files, index, client)
+    assert calls == ["uploadBlob"] * 3 + ["putRecord"] * 2
+    found = published(uri)
+    assert DatasetLoader(AtmosphereClient()).get_storage_type(uri) == "blobs"
+    assert found.shards == files.shards
+    assert found.content_cid == files.content_cid
+    assert labels(atdata.load_dataset(uri, split="train")) == list(range(10))
+    assert labels(atdata.Dataset[Reading](found.data_urls)) == list(range(10))
+    # Again, they are known to be there.
+    assert promote_to_atmosphere(files, index, client) == uri
+    assert promote_to_atmosphere(files, index, client, description="new") == uri
+    assert calls[5:] == ["putRecord"]
+
+
+def test_a_conflict_is_found_before_an_upload(
+    files: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    tmp_path: Path,
+    calls: list[str],
+) -> None:
+    promote_to_atmosphere(files, index, client)
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "others", 4, start=50))
+    other = index.insert_dataset(ds, name="others")
+    calls.clear()
+    with pytest.raises(EntryConflict):
+        promote_to_atmosphere(other, index, client, name="files")
+    assert calls == []
+
+
+def test_a_file_that_has_changed(
+    files: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+) -> None:
+    write_readings(Path(files.data_urls[0]).parent, 10, start=1)
+    with pytest.raises(DigestMismatch, match=r"000000\.tar"):
+        promote_to_atmosphere(files, index, client)
+    assert calls == []
+
+
+@pytest.fixture
+def public(s3_credentials: dict[str, str], s3_server: Any) -> S3DataStore:
+    return S3DataStore(s3_credentials, bucket=s3_server.new_bucket())
+
+
+@pytest.mark.parametrize("kind", ["entry", "files"])
+def test_a_copy_is_the_same_bytes(
+    kind: str,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    public: S3DataStore,
+    request: pytest.FixtureRequest,
+) -> None:
+    source: LocalDatasetEntry = request.getfixturevalue(kind)
+    found = published(promote_to_atmosphere(source, index, client, data_store=public))
+    assert len(found.data_urls) == 3
+    assert all(url.startswith(f"s3://{public.bucket}/") for url in found.data_urls)
+    assert found.shards == source.shards
+    assert found.content_cid == source.content_cid
+    assert labels(atdata.load_dataset(found.uri, split="train")) == list(range(10))
+    before = commit(client)
+    promote_to_atmosphere(source, index, client, data_store=public)
+    assert commit(client) == before
+
+
+def test_a_copy_to_a_folder_can_not_be_published(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="others can reach"):
+        promote_to_atmosphere(entry, index, client, data_store=LocalDiskStore(tmp_path / "disk"))
+    assert client.list_datasets() == []
+
+
+def test_a_copy_that_is_damaged_on_its_way(
+    entry: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    store: S3DataStore,
+    public: S3DataStore,
+    s3_server: Any,
+) -> None:
+    bucket, _, key = entry.data_urls[1].removeprefix("s3://").partition("/")
+    s3 = s3_server.client()
+    data = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    data[600] ^= 1
+    s3.put_object(Bucket=bucket, Key=key, Body=bytes(data))
+    with pytest.raises(ValueError, match="000001"):
+        promote_to_atmosphere(entry, index, client, data_store=public)
+    assert client.list_datasets() == []
+    assert client.list_schemas() == []
+
+
+class WriteOnly:
+    """A store of somebody else's, which can write samples and nothing more."""
+
+    def __init__(self, inner: S3DataStore) -> None:
+        self.inner = inner
+
+    def write_shards(self, ds: Any, *, prefix: str, **options: Any) -> list[str]:
+        return [str(url) for url in self.inner.write_shards(ds, prefix=prefix)]
+
+    def read_url(self, url: str) -> str:
+        return url
+
+    def supports_streaming(self) -> bool:
+        return True
+
+
+def test_a_store_of_another_kind(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, public: S3DataStore
+) -> None:
+    found = published(promote_to_atmosphere(entry, index, client, data_store=WriteOnly(public)))
+    assert found.data_urls[0].startswith(f"s3://{public.bucket}/readings/")
+    assert labels(atdata.load_dataset(found.uri, split="train")) == list(range(10))
+
+
+def test_a_shard_that_is_too_large_for_a_blob(
+    index: LocalIndex, client: AtmosphereClient, tmp_path: Path, calls: list[str]
+) -> None:
+    from atdata.shards.writer import ShardWriter
+
+    path = tmp_path / "large.tar"
+    with ShardWriter(path) as writer:
+        writer.write("a", replace(readings(1)[0], note="x" * 6_000_000).packed)
+    large = index.insert_dataset(atdata.Dataset[Reading](str(path)), name="large")
+    with pytest.raises(StorageError, match=r"5,242,880 bytes at most.*\n.*data_store="):
+        promote_to_atmosphere(large, index, client)
+    assert calls == []
+
+
+# -- accidents
+
+
+def test_two_at_once(entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient) -> None:
+    uris, errors = [], []
+    start = threading.Barrier(4)
+
+    def promote() -> None:
+        own = AtmosphereClient()
+        own.login_with_session(client.export_session())
+        start.wait()
+        try:
+            uris.append(promote_to_atmosphere(entry, index, own, description="d"))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=promote) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len(set(uris)) == 1
+    assert len(client.list_datasets()) == len(client.list_schemas()) == 1
+    assert published(uris[0]).content_cid == entry.content_cid
+
+
+_KILLED = """
+import os, signal, sys
+from atdata.atmosphere import AtmosphereClient
+from atdata.atmosphere.session import Session
+from atdata.local import LocalIndex
+from atdata.promote import promote_to_atmosphere
+
+path, name, session, last = sys.argv[1:]
+real, left = Session.call, [int(last)]
+
+def call(self, method, *args, **kwargs):
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    return real(self, method, *args, **kwargs)
+
+Session.call = call
+index, client = LocalIndex(path=path), AtmosphereClient()
+client.login_with_session(session)
+print(promote_to_atmosphere(index.get_dataset(name), index, client, description="d"))
+"""
+
+
+@pytest.mark.parametrize("index", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("writes", range(6))
+def test_killed_between_two_writes(
+    files: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    tmp_path: Path,
+    writes: int,
+) -> None:
+    """Three blobs, the schema and the dataset: after each, the process dies."""
+    arguments = [str(tmp_path / "index.db"), "files", client.export_session(), str(writes)]
+    child = subprocess.run(
+        [sys.executable, "-c", _KILLED, *arguments],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    done = writes == 5
+    assert child.returncode == (0 if done else -signal.SIGKILL), child.stderr
+    # The dataset is there whole, or not at all …
+    assert len(client.list_datasets()) == (1 if done else 0)
+    assert len(client.list_schemas()) == (1 if writes >= 4 else 0)
+    # … and doing it again completes it.
+    uri = promote_to_atmosphere(files, index, client, description="d")
+    assert published(uri).content_cid == files.content_cid
+    assert labels(atdata.load_dataset(uri, split="train")) == list(range(10))
+    assert len(client.list_datasets()) == len(client.list_schemas()) == 1
+
+
+def test_an_answer_that_is_lost(
+    entry: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The record is written, but nobody hears of it: the next run finds it."""
+    real = Session.call
+
+    def call(self: Session, method: str, *args: Any, **kwargs: Any) -> Any:
+        real(self, method, *args, **kwargs)
+        raise XrpcError.answer(502, "", "Bad Gateway", uri=method)
+
+    monkeypatch.setattr(Session, "call", call)
+    for _ in range(2):
+        with pytest.raises(XrpcError, match="502"):
+            promote_to_atmosphere(entry, index, client)
+    before = commit(client)
+    uri = promote_to_atmosphere(entry, index, client)
+    assert commit(client) == before
+    assert published(uri).content_cid == entry.content_cid
