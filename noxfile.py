@@ -22,10 +22,12 @@ ROOT = Path(__file__).resolve().parent
 def _go_on_with_nox() -> None:
     home = ROOT / ".nox" / "bootstrap"
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if subprocess.run([python, "-c", "import nox"], capture_output=True).returncode:
+    done = home / ".installed"
+    if not done.exists():
         print("installing nox into .nox/bootstrap", file=sys.stderr)
         venv.create(home, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "nox>=2025.5.1"], check=True)
+        done.touch()
     command = [str(python), "-m", "nox", "-f", __file__, *sys.argv[1:]]
     sys.exit(subprocess.run(command).returncode)
 
