@@ -1,0 +1,129 @@
+"""Every code that a finding may have: the check it belongs to, its class, and what it means.
+
+The class decides the exit code of a command, through the type of error that stands for it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from atdata import errors
+
+
+class Code(NamedTuple):
+    """One code.
+
+    Attributes:
+        check: The check that finds it.
+        kind: Its class: a key of :data:`CLASSES`.
+        meaning: What is wrong, for people.
+    """
+
+    check: str
+    kind: str
+    meaning: str
+
+
+CLASSES: dict[str, type[Exception]] = {
+    "bug": RuntimeError,
+    "integrity": errors.ShardError,
+    "trust": errors.DigestMismatch,
+    "content": errors.SampleError,
+    "conflict": errors.EntryConflict,
+    "missing": errors.StorageError,
+}
+"""Classes of findings, the gravest first, and the error that a report of such is raised as."""
+
+CODES: dict[str, Code] = {
+    # The manifest, dataset.json
+    "MANIFEST_MISSING": Code("manifest", "missing", "there is no dataset.json"),
+    "JSON_INVALID": Code("manifest", "content", "not sound JSON, or too long"),
+    "JSON_DUPLICATE_KEY": Code("manifest", "content", "a key twice in one JSON object"),
+    "MANIFEST_VERSION": Code("manifest", "content", "a format of the manifest that is not known"),
+    "MANIFEST_FORM": Code("manifest", "content", "a value of the wrong type or form"),
+    "MANIFEST_UNKNOWN_FIELD": Code("manifest", "content", "a field that manifests don't have"),
+    "MANIFEST_MISSING_FIELD": Code("manifest", "content", "a field that is not there"),
+    "MANIFEST_NAME": Code("manifest", "content", "a name or version that can't be one"),
+    "MANIFEST_PATH": Code("manifest", "trust", "a shard's path that is no plain file name"),
+    "MANIFEST_SHARD_ORDER": Code("manifest", "integrity", "shards out of order"),
+    "MANIFEST_SHARD_TWICE": Code("manifest", "content", "one file listed as two shards"),
+    "MANIFEST_DIGEST": Code("manifest", "integrity", "a digest or CID in another spelling"),
+    "MANIFEST_TOTALS": Code("manifest", "integrity", "totals that are not the sums"),
+    "MANIFEST_CONTENT_CID": Code("manifest", "integrity", "not the CID of its own content"),
+    "MANIFEST_NOT_CANONICAL": Code("manifest", "integrity", "not in canonical JSON"),
+    "SUBJECT_OTHER": Code("manifest", "trust", "another name or version than was asked for"),
+    # The schema, schema.json
+    "SCHEMA_MISSING": Code("schema", "missing", "there is no schema.json"),
+    "SCHEMA_INVALID": Code("schema", "content", "describes no sample type"),
+    "SCHEMA_NOT_CANONICAL": Code("schema", "content", "not in canonical JSON"),
+    "SCHEMA_CID": Code("schema", "integrity", "not the schema whose CID the manifest gives"),
+    # Files
+    "SHARD_MISSING": Code("files", "missing", "a shard is not there"),
+    "UNREADABLE": Code("files", "missing", "a file or object can't be read"),
+    "FILE_EXTRA": Code("files", "integrity", "a file that the manifest does not list"),
+    "FILE_LINK": Code("files", "trust", "a symbolic link, folder or device in a file's place"),
+    "SHARD_SIZE": Code("sizes", "integrity", "a shard of another length"),
+    # Tar archives
+    "TAR_EMPTY": Code("tar.structure", "integrity", "an empty file"),
+    "TAR_COMPRESSED": Code("tar.structure", "integrity", "a compressed archive"),
+    "TAR_BAD_CHECKSUM": Code("tar.structure", "integrity", "a damaged header, or none"),
+    "TAR_BAD_NUMBER": Code("tar.structure", "integrity", "a number that is not octal"),
+    "TAR_NOT_USTAR": Code("tar.structure", "integrity", "a header of another tar format"),
+    "TAR_MEMBER_KIND": Code("tar.structure", "integrity", "a link, folder, device, GNU extension"),
+    "TAR_PAX": Code("tar.structure", "integrity", "a pax record of more than times"),
+    "TAR_TOO_LARGE": Code("tar.structure", "integrity", "a member of more than 4 GiB"),
+    "TAR_TRUNCATED": Code("tar.structure", "integrity", "the archive ends inside a member"),
+    "TAR_PADDING": Code("tar.padding", "integrity", "bytes behind a member that are not zero"),
+    "TAR_NO_END": Code("tar.end", "integrity", "no end of archive"),
+    "TAR_AFTER_END": Code("tar.end", "integrity", "data behind the end of the archive"),
+    # Members
+    "NAME_UNSAFE": Code("names", "trust", "leads out of the folder, or holds control characters"),
+    "NAME_HIDDEN": Code("names", "integrity", "no key: a dotfile"),
+    "NAME_RESERVED": Code("names", "integrity", "a name that stock readers skip"),
+    "NAME_NO_EXTENSION": Code("names", "integrity", "no extension"),
+    "NAME_NOT_PORTABLE": Code("names", "integrity", "characters that look like others"),
+    "NAME_FIELD": Code("names", "content", "a member that is no sample"),
+    "NAME_PICKLE": Code("names", "trust", "a pickle, which runs code when it is read"),
+    "KEY_TWICE": Code("keys", "content", "a key that is in the dataset already"),
+    "KEY_CASE": Code("keys", "content", "a key that differs from another in case only"),
+    "SAMPLE_COUNT": Code("counts", "integrity", "another number of samples"),
+    "INDEX_STALE": Code("index", "integrity", "an offset index that is not the shard's"),
+    "SHARD_DIGEST": Code("digests", "integrity", "a shard of other bytes"),
+    # Samples
+    "SAMPLE_MSGPACK": Code("samples", "content", "not sound msgpack, or cut off"),
+    "SAMPLE_TRAILING": Code("samples", "content", "bytes behind the sample"),
+    "SAMPLE_KEY_TWICE": Code("samples", "content", "a key twice in a map"),
+    "SAMPLE_EXTENSION": Code("samples", "content", "a msgpack extension type"),
+    "SAMPLE_DEPTH": Code("samples", "content", "nested too deeply"),
+    "SAMPLE_NOT_MAP": Code("samples", "content", "not a map of fields"),
+    "SAMPLE_TOO_LARGE": Code("samples", "content", "larger than the limit that was set"),
+    "FIELD_MISSING": Code("fields", "content", "a field that the schema requires"),
+    "FIELD_EXTRA": Code("fields", "content", "a field that the schema does not have"),
+    "FIELD_TYPE": Code("fields", "content", "a value that the schema does not allow"),
+    "FIELD_ARRAY": Code("fields", "content", "an array that is unsound or lies about its shape"),
+    "FIELD_PICKLE": Code("fields", "trust", "a pickle in a field, or an array of objects"),
+    # The whole
+    "CONTENT_CID": Code("content", "integrity", "the bytes have another content CID"),
+    "POLICY_GATE": Code("policy", "content", "the policy does not allow it"),
+    # Packs
+    "PACK_MEMBER": Code("pack", "integrity", "a member too many, too few, or out of order"),
+    "PACK_HEADER": Code("pack", "integrity", "a header that pack would not write"),
+    "PACK_TRUNCATED": Code("pack", "integrity", "the pack ends too early"),
+    "PACK_AFTER_END": Code("pack", "integrity", "data behind the end of the pack"),
+    "PACK_TOO_LARGE": Code("pack", "content", "a shard is too large for a pack"),
+    "PACK_EXISTS": Code("pack", "conflict", "the file to write is there already"),
+    "ANCHOR_MISMATCH": Code("anchor", "trust", "not the dataset that the anchor names"),
+    "ANCHOR_REQUIRED": Code("anchor", "trust", "an anchor is required and none was given"),
+    # Serving stores
+    "RELEASE_CONFLICT": Code("release", "conflict", "this version is published with other content"),
+    "RELEASE_MISSING": Code("release", "missing", "there is no such release"),
+    "STORE_BUSY": Code("release", "conflict", "somebody else holds the store's lock"),
+    "CATALOG_MOVED": Code("catalog", "conflict", "the catalog is at another generation"),
+    "CATALOG_MISSING": Code("catalog", "missing", "no such dataset, generation or alias"),
+    "CATALOG_BROKEN": Code("catalog", "integrity", "the history does not hold together"),
+    "ALIAS_DANGLING": Code("catalog", "conflict", "an alias of a release that is not there"),
+    "GC_UNSAFE": Code("gc", "integrity", "what is live can't be told, so nothing is removed"),
+    "GC_MOVED": Code("gc", "conflict", "the plan is not the one that was agreed to"),
+    # Us
+    "INTERNAL": Code("internal", "bug", "a bug in atdata"),
+}

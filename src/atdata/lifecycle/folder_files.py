@@ -1,0 +1,218 @@
+"""The files of a serving store in a folder of this machine, or of a shared file system."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from atdata.errors import AtdataError, EntryConflict, StorageError
+from atdata.lifecycle.files import FileStat
+from atdata.shards.manifest import ShardInfo
+
+_WORK = ".work"
+_LOCK = ".lock"
+_TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFiles:
+    """Files in a folder; see :class:`~atdata.lifecycle.files.StoreFiles`.
+
+    Attributes:
+        root: The folder; it is made when something is written.
+    """
+
+    root: Path
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def url(self, key: str) -> str:
+        """The file's path."""
+        return str(self.root / key)
+
+    def read(self, key: str, limit: int) -> bytes | None:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(key):
+            try:
+                with (self.root / key).open("rb") as file:
+                    return file.read(limit + 1)
+            except FileNotFoundError:
+                return None
+
+    def open(self, key: str) -> IO[bytes]:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        return open_plain(self.root / key)
+
+    def stat(self, key: str) -> FileStat | None:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(key):
+            try:
+                return self._stat(key, (self.root / key).stat())
+            except FileNotFoundError:
+                return None
+
+    def create(self, key: str, data: bytes) -> bool:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        target = self.root / key
+        with self._told(key):
+            _make_folder(target.parent)
+            temporary = target.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
+            try:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                # A link never replaces, and a rename would: of two writers, one learns of it.
+                os.link(temporary, target)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(target.parent)
+        return True
+
+    def put_shard(self, key: str, path: Path, info: ShardInfo) -> None:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        target = self.root / key
+        with self._told(key):
+            _make_folder(target.parent)
+            _sync(path)
+            # The same bytes take the place of those that are there, should these be damaged.
+            path.replace(target)
+            _sync_folder(target.parent)
+
+    def find(self, prefix: str) -> Iterator[FileStat]:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(prefix):
+            found = sorted(path for path in (self.root / prefix).rglob("*") if path.is_file())
+            for path in found:
+                if not path.name.startswith(_TEMPORARY):
+                    with contextlib.suppress(FileNotFoundError):  # removed in the meantime
+                        yield self._stat(path.relative_to(self.root).as_posix(), path.stat())
+
+    def delete(self, key: str) -> None:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(key):
+            (self.root / key).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(_WORK):
+            _make_folder(self.root / _WORK)
+            with tempfile.TemporaryDirectory(dir=self.root / _WORK) as folder:
+                yield Path(folder)
+
+    def sweep(self, older: float) -> list[str]:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        swept = []
+        with self._told(_WORK):
+            work = self.root / _WORK
+            for folder in sorted(work.iterdir()) if work.is_dir() else []:
+                if time.time() - folder.stat().st_mtime > older:
+                    shutil.rmtree(folder)
+                    swept.append(folder.relative_to(self.root).as_posix())
+            for path in self.root.rglob(f"{_TEMPORARY}*"):
+                if time.time() - path.stat().st_mtime > older:
+                    path.unlink()
+                    swept.append(path.relative_to(self.root).as_posix())
+        return swept
+
+    @contextlib.contextmanager
+    def lock(self, *, exclusive: bool) -> Iterator[None]:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`. A killed holder lets go."""
+        with self._told(_LOCK):
+            _make_folder(self.root)
+            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                try:
+                    fcntl.flock(
+                        descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+                    )
+                except BlockingIOError:
+                    raise EntryConflict(
+                        "somebody else holds the store's lock",
+                        uri=self.location,
+                        hint="wait for the other command to end, and run this one again",
+                        code="STORE_BUSY",
+                    ) from None
+                yield
+            finally:
+                os.close(descriptor)
+
+    def _stat(self, key: str, status: os.stat_result) -> FileStat:
+        return FileStat(key, status.st_size, time.time() - status.st_mtime)
+
+    @contextlib.contextmanager
+    def _told(self, key: str) -> Iterator[None]:
+        """Errors of the file system as ours, with the place and what to do next."""
+        try:
+            yield
+        except AtdataError:
+            raise
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            raise StorageError(
+                f"the store can't be used: {error.strerror or error}",
+                uri=str(error.filename or self.root / key),
+                hint="make room, then run it again: nothing half is left" if full else None,
+            ) from error
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """A stream of a plain local file; symbolic links are not followed.
+
+    Raises:
+        StorageError: There is no such file (code ``SHARD_MISSING``), it is a link or no plain
+            file (``FILE_LINK``), or it can't be read (``UNREADABLE``).
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        code = {errno.ENOENT: "SHARD_MISSING", errno.ELOOP: "FILE_LINK"}
+        raise StorageError(
+            f"can't open {path.name}: {error.strerror}",
+            uri=str(path),
+            code=code.get(error.errno or 0, "UNREADABLE"),
+        ) from error
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StorageError(f"{path.name} is no plain file", uri=str(path), code="FILE_LINK")
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [folder, *folder.parents]
+    missing = missing[: next(n for n, path in enumerate(missing) if path.is_dir())]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_sync_folder = _sync

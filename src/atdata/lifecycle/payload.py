@@ -1,0 +1,97 @@
+"""One sample's payload, held to its schema to the letter.
+
+Reading is friendlier than this: it passes over fields that a class does not have. Here, whatever
+one reader could see and another not is an error: bytes behind the map, a key twice at any depth,
+extension types, fields that the schema does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+import msgpack  # type: ignore[import-untyped]
+
+from atdata.errors import SampleError
+from atdata.samples.arrays import MAGIC
+from atdata.samples.codec import codec_of
+
+# An array of objects, as its header says it; they are kept as pickles.
+_OBJECTS = re.compile(rb"""['"][|<>=]?O\d*['"]""")
+_HEADER = 10_000
+
+
+class PayloadCheck:
+    """Checks payloads of one sample type.
+
+    Args:
+        sample_type: A sample type, made from the schema.
+    """
+
+    def __init__(self, sample_type: type[Any]) -> None:
+        codec = codec_of(sample_type)
+        self._build = codec.build
+        self._names = {field.name for field in codec.fields}
+        self._required = {field.name for field in codec.fields if field.required}
+
+    def __call__(self, payload: bytes) -> SampleError | None:
+        """What is wrong with a payload, with a code; None when it is a sample of the type."""
+        try:
+            fields = _unpack(payload)
+        except SampleError as error:
+            return error
+        if fields.keys() != self._names and (wrong := self._wrong_fields(fields)):
+            return wrong
+        try:
+            self._build(fields)
+        except SampleError as error:
+            error.code = _field_code(fields, error.path)
+            return error
+        return None
+
+    def _wrong_fields(self, fields: dict[str, Any]) -> SampleError | None:
+        for name in sorted(self._required - fields.keys()):
+            return SampleError(f"the field {name!r} is missing", path=name, code="FIELD_MISSING")
+        for name in sorted(map(str, fields.keys() - self._names)):
+            shown = name[:80]
+            return SampleError(f"the schema has no field {shown!r}", path=shown, code="FIELD_EXTRA")
+        return None
+
+
+def _unpack(payload: bytes) -> dict[str, Any]:
+    try:
+        fields = msgpack.unpackb(payload, object_pairs_hook=_unique, ext_hook=_refuse_extension)
+    except msgpack.ExtraData:
+        raise SampleError("bytes behind the sample", code="SAMPLE_TRAILING") from None
+    except msgpack.StackError:
+        raise SampleError("nested too deeply", code="SAMPLE_DEPTH") from None
+    except SampleError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise SampleError(f"not sound msgpack: {error}", code="SAMPLE_MSGPACK") from None
+    if type(fields) is not dict:
+        message = f"expected a map of fields, got {type(fields).__name__}"
+        raise SampleError(message, code="SAMPLE_NOT_MAP")
+    return fields
+
+
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise SampleError("a map holds a key twice", code="SAMPLE_KEY_TWICE")
+    return fields
+
+
+def _refuse_extension(code: int, _data: bytes) -> NoReturn:
+    raise SampleError(f"msgpack extension type {code}", code="SAMPLE_EXTENSION")
+
+
+def _field_code(fields: dict[str, Any], path: str | None) -> str:
+    value = fields.get(re.split(r"[.\[]", path or "", maxsplit=1)[0])
+    if not isinstance(value, bytes):
+        return "FIELD_TYPE"
+    if value[:1] == b"\x80":
+        return "FIELD_PICKLE"
+    if value.startswith(MAGIC):
+        return "FIELD_PICKLE" if _OBJECTS.search(value[:_HEADER]) else "FIELD_ARRAY"
+    return "FIELD_TYPE"

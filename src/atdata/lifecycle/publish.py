@@ -1,0 +1,262 @@
+"""``publish``: from the build root into the serving store, whole or not at all.
+
+Each shard is copied to a workspace of our own, checked there in full depth, and only then put
+under the name of its content: what was checked is what is stored, whatever happens to the build
+root meanwhile. Until the release's manifest is written, in one step and last, readers see
+nothing; a run that was killed leaves shards that no release names, which the next run finds again
+and the collector of garbage removes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from atdata.engines import Engine
+from atdata.errors import StorageError
+from atdata.lifecycle.examination import NOT_LOOKED_AT
+from atdata.lifecycle.files import StoreFiles
+from atdata.lifecycle.policy import Policy
+from atdata.lifecycle.progress import Progress
+from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.roots import BUILD_ROOT, PlainFile, open_root
+from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard, failed
+from atdata.lifecycle.store import (
+    STAGING,
+    Store,
+    open_store,
+    release_key,
+    schema_key,
+    shard_key,
+)
+from atdata.lifecycle.verify import RootExamination
+from atdata.shards.dataset_manifest import Manifest
+from atdata.shards.window import CHUNK
+
+# What can be wrong with a shard's source; other trouble is the store's, and ends the command.
+_SOURCE_TROUBLE = ("SHARD_MISSING", "FILE_LINK", "UNREADABLE")
+
+
+def publish(
+    source_root: str | os.PathLike[str],
+    store_root: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    policy: Policy | None = None,
+    dry_run: bool = False,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Publish a build root as a release of a serving store.
+
+    Publishing the same content again changes nothing and succeeds. A version never changes.
+
+    Args:
+        source_root: The build root.
+        store_root: The serving store: a folder, made when it is missing, or ``s3://bucket/prefix``.
+        name: The name that the dataset must have.
+        version: The version that it must have.
+        policy: Gates for the dataset.
+        dry_run: Check everything and write nothing.
+        engine: What runs the work; all cores when None.
+        progress: Told how far it has come.
+
+    Returns:
+        What was found; ``outcome`` is ``"published"``, ``"already_published"``,
+        ``"would_publish"``, or None when something was wrong and nothing was published.
+
+    Raises:
+        StorageError, NetworkError: A place can't be read or written, a full disk for one.
+        EntryConflict: The store's garbage is being collected.
+    """
+    examination = RootExamination("dataset publish", "deep", open_root(source_root), policy)
+    if examination.subject["kind"] != BUILD_ROOT:
+        raise StorageError(
+            "this is a serving store already",
+            uri=os.fspath(source_root),
+            hint="--source-root is a build root, as atdata.write_shards leaves it",
+        )
+    publication = _Publication(examination, open_store(store_root))
+    if not examination.read_head(name, version) or not publication.look():
+        return examination.report()
+    if publication.is_published():
+        return examination.report(
+            outcome="already_published",
+            result=publication.result(),
+            skipped_checks=NOT_LOOKED_AT,
+            extra_checks=("release",),
+        )
+    if dry_run:
+        examination.run_shards(check_shard, engine, progress)
+        return publication.report("would_publish")
+    return publication.run(engine, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """A shard to stage, check and store."""
+
+    check: ShardTask
+    files: StoreFiles
+
+    @property
+    def expected(self) -> Any:
+        """What the manifest says of the shard."""
+        return self.check.expected
+
+
+def stage_shard(task: StageTask) -> ShardFacts:
+    """Copy a shard to a workspace, check the copy, and store it if it is sound.
+
+    Raises:
+        StorageError, NetworkError: The store or the workspace can't be written.
+    """
+    with task.files.workspace() as folder:
+        path = folder / "shard.tar"
+        try:
+            _copy(task.check, path)
+        except StorageError as error:
+            if error.code not in _SOURCE_TROUBLE:
+                raise
+            return failed(task.check, Finding.of(error, shard=task.check.index))
+        facts = check_shard(replace(task.check, opener=PlainFile(path)))
+        if not facts.findings:
+            task.files.put_shard(shard_key(task.check.expected), path, task.check.expected)
+        return facts
+
+
+def _copy(task: ShardTask, path: Path) -> None:
+    with task.opener.open() as stream, path.open("xb", buffering=0) as copy:
+        while data := stream.read(CHUNK):
+            view = memoryview(data)
+            while view:
+                view = view[copy.write(view) :]
+
+
+class _Publication:
+    """One run of ``publish``."""
+
+    def __init__(self, examination: RootExamination, store: Store) -> None:
+        self._examination = examination
+        self._store = store
+        self._data = b""
+
+    @property
+    def _manifest(self) -> Manifest:
+        assert self._examination.manifest is not None  # noqa: S101 - its head was read
+        return self._examination.manifest
+
+    def look(self) -> bool:
+        """Whether the version is free, or holds the same; and manifest and schema are sound."""
+        examination = self._examination
+        self._data = self._manifest.to_json()
+        there = self._store.exists() and self._there()
+        if there and there != self._data:
+            self._conflict(there)
+        return not examination.findings.items
+
+    def is_published(self) -> bool:
+        """Whether the store has this release, with all that belongs to it."""
+        store, manifest = self._store, self._manifest
+        return (
+            store.exists()
+            and self._there() == self._data
+            and not store.missing_shards(manifest)
+            and store.schema_bytes(manifest.schema_cid) is not None
+        )
+
+    def run(self, engine: Engine | None, progress: Progress | None) -> Report:
+        examination, store = self._examination, self._store
+        with store.files.lock(exclusive=False), self._announced():
+            examination.run_shards(stage_shard, engine, progress, wrap=self._stage)
+            if examination.findings.items:
+                return self.report(None)
+            schema = examination.root.schema(self._manifest)
+            assert schema is not None  # noqa: S101 - it was read before
+            self._put_schema(schema)
+            if store.missing_shards(self._manifest):
+                raise StorageError(
+                    "shards vanished while the release was written",
+                    uri=store.files.location,
+                    hint="was the store emptied? Run it again",
+                )
+            return self.report(self._commit())
+
+    def report(self, outcome: str | None) -> Report:
+        """The report; an outcome only when nothing is wrong."""
+        sound = not self._examination.findings.items
+        return self._examination.report(
+            outcome=outcome if sound else None,
+            result=self.result() if sound else {},
+            extra_checks=("release",),
+        )
+
+    def result(self) -> dict[str, Any]:
+        """What is, or would be, in the store."""
+        manifest, store = self._manifest, self._store
+        key = release_key(manifest.name, manifest.version)
+        return {
+            "store": store.files.location,
+            "release": store.files.url(key),
+            "files": [shard_key(info) for info in manifest.shards]
+            + [schema_key(manifest.schema_cid), key],
+        }
+
+    def _stage(self, task: ShardTask) -> StageTask:
+        return StageTask(task, self._store.files)
+
+    def _there(self) -> bytes | None:
+        return self._store.release_bytes(self._manifest.name, self._manifest.version)
+
+    def _put_schema(self, schema: bytes) -> None:
+        key = schema_key(self._manifest.schema_cid)
+        if (
+            not self._store.files.create(key, schema)
+            and self._store.schema_bytes(self._manifest.schema_cid) != schema
+        ):
+            raise StorageError(
+                "the schema document in the store is damaged",
+                uri=self._store.files.url(key),
+                hint="remove it, then publish again",
+            )
+
+    def _commit(self) -> str | None:
+        """The one step that makes the release visible; what it turned out to be."""
+        manifest = self._manifest
+        if self._store.files.create(release_key(manifest.name, manifest.version), self._data):
+            return "published"
+        there = self._there()
+        if there == self._data:
+            return "already_published"
+        self._conflict(there or b"")
+        return None
+
+    def _conflict(self, there: bytes) -> None:
+        manifest = self._manifest
+        self._examination.add(
+            "RELEASE_CONFLICT",
+            f"{manifest.name} {manifest.version} is published with other content, and versions "
+            "never change: publish under a new version",
+            expected=hashlib.sha256(there).hexdigest(),
+            actual=hashlib.sha256(self._data).hexdigest(),
+        )
+
+    @contextmanager
+    def _announced(self) -> Iterator[None]:
+        """A sign in the store that keeps the collector of garbage from these shards."""
+        files = self._store.files
+        self._store.make()
+        digest = hashlib.sha256(self._data).hexdigest()[:16]
+        key = f"{STAGING}{digest}-{secrets.token_hex(4)}.json"
+        files.create(key, self._data)
+        try:
+            yield
+        finally:
+            files.delete(key)

@@ -1,0 +1,193 @@
+"""What a lifecycle command found and did: one report, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from atdata.errors import AtdataError
+from atdata.lifecycle.codes import CLASSES, CODES
+
+REPORT_VERSION = 1
+MAX_FINDINGS = 200
+
+LEVELS = ("validate", "verify", "deep")
+# Checks that a level adds to those of the levels below it.
+_CHECKS = {
+    "validate": (
+        "manifest", "schema", "files", "sizes", "tar.structure", "tar.padding", "tar.end",
+        "names", "keys", "counts", "index",
+    ),
+    "verify": ("digests",),
+    "deep": ("samples", "fields", "content", "policy"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        code: A key of :data:`atdata.lifecycle.codes.CODES`.
+        message: In words.
+        shard: Number of the shard.
+        member: Name of the member in it.
+        offset: Offset in the shard (of a pack's own members: in the pack), in bytes.
+        path: Place inside a manifest or sample.
+        expected: What should be there.
+        actual: What is there.
+    """
+
+    code: str
+    message: str
+    shard: int | None = None
+    member: str | None = None
+    offset: int | None = None
+    path: str | None = None
+    expected: str | int | None = None
+    actual: str | int | None = None
+
+    @property
+    def kind(self) -> str:
+        """The class: a key of :data:`atdata.lifecycle.codes.CLASSES`."""
+        return CODES[self.code].kind
+
+    @classmethod
+    def of(cls, error: AtdataError, *, shard: int | None = None, code: str = "") -> Finding:
+        """The finding that an error of ours stands for."""
+        return cls(
+            code=error.code if error.code in CODES else code,
+            message=error.message,
+            shard=shard,
+            member=error.member,
+            offset=error.offset,
+            path=error.path,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in a report's JSON."""
+        return {
+            "code": self.code,
+            "class": self.kind,
+            "shard": self.shard,
+            "member": self.member,
+            "offset": self.offset,
+            "path": self.path,
+            "expected": self.expected,
+            "actual": self.actual,
+            "message": self.message,
+        }
+
+    def __str__(self) -> str:
+        places = (("shard", self.shard), ("member", self.member), ("offset", self.offset))
+        where = ", ".join(f"{name} {value}" for name, value in places if value is not None)
+        found = f" (expected {self.expected}, found {self.actual})" if self.expected else ""
+        return f"{self.code}{f' at {where}' if where else ''}: {self.message}{found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one command found and did.
+
+    Attributes:
+        command: Such as ``"dataset verify"``.
+        level: ``"validate"``, ``"verify"`` or ``"deep"``: which checks ran.
+        trust: ``"anchored"`` when something from outside vouches for the bytes,
+            ``"self-consistent"`` when they only agree with each other, ``"unverified"`` when they
+            were not read whole.
+        subject: What was looked at: kind, path, name, version, manifest_sha256, content_cid.
+        counts: Numbers of shards, samples and bytes that were looked at.
+        findings: What is wrong, by shard and offset.
+        findings_truncated: Whether there was more of that.
+        outcome: What was done, such as ``"published"``; None when nothing was to be done.
+        result: More on what was done.
+        extra_checks: Checks beside those of the level.
+    """
+
+    command: str
+    level: str
+    trust: str
+    subject: dict[str, Any]
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    findings_truncated: bool = False
+    outcome: str | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+    extra_checks: tuple[str, ...] = ()
+    skipped_checks: frozenset[str] = frozenset()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    @property
+    def kind(self) -> str | None:
+        """The gravest class among the findings; None without findings."""
+        return next((kind for kind in CLASSES if any(f.kind == kind for f in self.findings)), None)
+
+    @property
+    def checks(self) -> dict[str, str]:
+        """Each check: ``"pass"``, ``"fail"`` or ``"skipped"``."""
+        failed = {CODES[finding.code].check for finding in self.findings}
+        ran = LEVELS.index(self.level)
+        status: dict[str, str] = {}
+        for number, level in enumerate(LEVELS):
+            for check in _CHECKS[level]:
+                ran_here = number <= ran and check not in self.skipped_checks
+                status[check] = "pass" if ran_here else "skipped"
+        status |= dict.fromkeys(self.extra_checks, "pass")
+        return status | dict.fromkeys(sorted(failed), "fail")
+
+    def raise_for_findings(self) -> None:
+        """Raise what the gravest finding stands for; do nothing when there is none.
+
+        Raises:
+            ShardError, DigestMismatch, SampleError, EntryConflict, StorageError: By class; see
+                :data:`atdata.lifecycle.codes.CLASSES`.
+        """
+        if self.kind is None:
+            return
+        first = next(finding for finding in self.findings if finding.kind == self.kind)
+        more = len(self.findings) - 1
+        text = f"{first}{f' and {more} more findings' if more else ''}"
+        raise CLASSES[self.kind](text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON."""
+        return {
+            "report_version": REPORT_VERSION,
+            "command": self.command,
+            "status": "pass" if self.ok else "fail",
+            "level": self.level,
+            "trust": self.trust,
+            "subject": self.subject,
+            "checks": [{"id": check, "status": status} for check, status in self.checks.items()],
+            "counts": self.counts,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "findings_truncated": self.findings_truncated,
+            "outcome": self.outcome,
+            "result": self.result,
+        }
+
+
+class Findings:
+    """A list of findings that ends somewhere."""
+
+    def __init__(self, limit: int = MAX_FINDINGS) -> None:
+        self.items: list[Finding] = []
+        self.truncated = False
+        self._limit = limit
+
+    def add(self, finding: Finding) -> None:
+        """Take a finding, if there is room."""
+        if len(self.items) < self._limit:
+            self.items.append(finding)
+        else:
+            self.truncated = True
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Take each."""
+        for finding in findings:
+            self.add(finding)
