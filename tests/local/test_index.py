@@ -175,6 +175,32 @@ class TestSameName:
         assert stored_index.list_datasets() == [moved]
         assert len(stored_index.list_schemas()) == 1
 
+    def test_a_schema_that_is_published_anew_makes_no_other_data(
+        self, index: LocalIndex, ds: atdata.Dataset[Reading]
+    ) -> None:
+        first = index.insert_dataset(ds, name="readings")
+        newer = index.publish_schema(Reading)
+        assert newer != first.schema_ref
+        assert index.insert_dataset(ds, name="readings") == first
+        moved = index.insert_dataset(ds, name="readings", schema_ref=newer)
+        assert (moved.schema_ref, moved.shards) == (newer, first.shards)
+        assert index.get_entry(moved.cid) == moved
+        assert index.list_datasets() == [moved]
+
+    def test_the_same_bytes_as_other_samples_are_a_conflict(
+        self, index: LocalIndex, ds: atdata.Dataset[Reading]
+    ) -> None:
+        @atdata.packable
+        class Reading:  # as the module's, but without the array
+            sensor: str
+
+        index.insert_dataset(ds, name="readings")
+        with pytest.raises(EntryConflict):
+            index.insert_dataset(atdata.Dataset[Reading](ds.list_shards()), name="readings")
+        untyped = atdata.Dataset[atdata.DictSample](ds.list_shards())
+        with pytest.raises(EntryConflict):
+            index.insert_dataset(untyped, name="readings", schema_ref="at://did:plc:abc/x.y.z/k")
+
     def test_other_data_is_a_conflict(
         self, index: LocalIndex, ds: atdata.Dataset[Reading], make_shards: MakeShards
     ) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace as changed
 from atdata.errors import EntryConflict, EntryNotFound, RecordError, StorageError
 from atdata.local.backend import Backend, EntryRow
 from atdata.local.entry import LocalDatasetEntry, name_of
+from atdata.local.schema_table import SchemaTable
 
 _PAGE = 100
 # Each failed attempt means that another process has written the same name in between.
@@ -16,10 +17,11 @@ _ATTEMPTS = 100
 
 
 class EntryTable:
-    """Entries by name and by CID, in a backend."""
+    """Entries by name and by CID, in a backend; their schemas are beside them."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, schemas: SchemaTable) -> None:
         self._backend = backend
+        self._schemas = schemas
 
     def get(self, ref: str) -> LocalDatasetEntry:
         """The entry of this name or URI; ``EntryNotFound`` when there is none."""
@@ -43,18 +45,28 @@ class EntryTable:
                 yield LocalDatasetEntry.from_text(row.name, row.text)
             after = page[-1].name
 
-    def put(self, entry: LocalDatasetEntry, *, replace: bool = False) -> LocalDatasetEntry:
+    def put(
+        self, entry: LocalDatasetEntry, *, replace: bool = False, keep_schema: bool = False
+    ) -> LocalDatasetEntry:
         """Write an entry; return what the index then holds.
 
         The same data under the same name is no conflict: URLs and metadata are brought up to
         date, and the time of the first insertion stays.
+
+        Args:
+            entry: The entry.
+            replace: Let the name stand for this data, whatever it stood for.
+            keep_schema: Of two versions of a schema with one document, keep the one that an
+                entry with this data has already, and with it the entry's CID.
 
         Raises:
             EntryConflict: The name stands for other data, and ``replace`` is false.
         """
         for _ in range(_ATTEMPTS):
             present = self._backend.entry(entry.name)
-            final = entry if present is None else _merged(present, entry, replace=replace)
+            final = entry
+            if present is not None:
+                final = self._merged(present, entry, replace=replace, keep_schema=keep_schema)
             row = EntryRow(final.name, final.cid, final.to_text())
             if row == present or self._backend.put_entry(row, before=present):
                 return final
@@ -62,6 +74,37 @@ class EntryTable:
             f"the entry of dataset {entry.name!r} could not be written",
             hint="Others write the same name all the time, or what is stored there is damaged.",
         )
+
+    def _merged(
+        self, row: EntryRow, entry: LocalDatasetEntry, *, replace: bool, keep_schema: bool
+    ) -> LocalDatasetEntry:
+        try:
+            old = LocalDatasetEntry.from_text(row.name, row.text)
+        except RecordError:
+            if replace:
+                return entry
+            raise
+        if self._same_data(old, entry):
+            return _updated(old, entry, keep_schema=keep_schema)
+        if replace:
+            return entry
+        raise EntryConflict(
+            f"{entry.name!r} stands for other data already ({old.cid}, not {entry.cid})",
+            uri=old.uri,
+            hint="Choose another name, or pass replace=True.",
+        )
+
+    def _same_data(self, old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
+        """Whether both are the same bytes, described by the same document.
+
+        Versions of a schema with one document are told apart by their CIDs, but not here:
+        somebody who publishes a schema anew inserts no other data.
+        """
+        if old.shards is not None and new.shards is not None:
+            same = old.shards == new.shards
+        else:
+            same = old.data_urls == new.data_urls
+        return same and self._schemas.agree(old.schema_ref, new.schema_ref)
 
     def _near(self, name: str) -> str:
         # A typo at the very start is rare: the names that follow its first letter are enough.
@@ -72,31 +115,19 @@ class EntryTable:
         return "Insert it first: index.insert_dataset(ds, name=...)."
 
 
-def _merged(row: EntryRow, entry: LocalDatasetEntry, *, replace: bool) -> LocalDatasetEntry:
-    try:
-        old = LocalDatasetEntry.from_text(row.name, row.text)
-    except RecordError:
-        if replace:
-            return entry
-        raise
-    if _same_data(old, entry):
-        return changed(
-            entry,
-            metadata=old.metadata if entry.metadata is None else entry.metadata,
-            schema_cid=entry.schema_cid or old.schema_cid,
-            shards=entry.shards or old.shards,
-            created_at=old.created_at,
-        )
-    if replace:
-        return entry
-    raise EntryConflict(
-        f"{entry.name!r} stands for other data already ({old.cid}, not {entry.cid})",
-        uri=old.uri,
-        hint="Choose another name, or pass replace=True.",
+def _updated(
+    old: LocalDatasetEntry, new: LocalDatasetEntry, *, keep_schema: bool
+) -> LocalDatasetEntry:
+    """The new entry, with what only the old one tells."""
+    if keep_schema or old.schema_ref == new.schema_ref:
+        ref, schema_cid = old.schema_ref, old.schema_cid or new.schema_cid
+    else:
+        ref, schema_cid = new.schema_ref, new.schema_cid
+    return changed(
+        new,
+        schema_ref=ref,
+        schema_cid=schema_cid,
+        metadata=old.metadata if new.metadata is None else new.metadata,
+        shards=new.shards or old.shards,
+        created_at=old.created_at,
     )
-
-
-def _same_data(old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
-    if old.content_cid is not None and new.content_cid is not None:
-        return old.content_cid == new.content_cid
-    return (old.schema_ref, old.data_urls) == (new.schema_ref, new.data_urls)

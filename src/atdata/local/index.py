@@ -60,7 +60,7 @@ class LocalIndex:
     ) -> None:
         self.backend = open_backend(redis, path, redis_kwargs)
         self._schemas = SchemaTable(self.backend)
-        self._entries = EntryTable(self.backend)
+        self._entries = EntryTable(self.backend, self._schemas)
         self._stubs = StubFolder(stub_dir) if auto_stubs else None
         self.data_store = data_store
         self.types = SampleTypes()
@@ -308,7 +308,7 @@ class LocalIndex:
             schema_cid=schema_cid,
             shards=place.shards,
         )
-        return self._entries.put(entry, replace=replace)
+        return self._entries.put(entry, replace=replace, keep_schema=schema_ref is None)
 
     def _resolved(self, sample_type: type[Any], ref: str | None) -> tuple[str, str | None]:
         """Reference and CID of the schema that a dataset of this type has here."""

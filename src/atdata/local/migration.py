@@ -68,7 +68,8 @@ def migrate(redis: redis_py.Redis[Any] | str, index: LocalIndex | None = None) -
     if client.get_connection_kwargs().get("decode_responses"):
         raise ValueError("a client without decode_responses is needed to read binary values")
     target = LocalIndex(redis=client) if index is None else index
-    schemas, entries = SchemaTable(target.backend), EntryTable(target.backend)
+    schemas = SchemaTable(target.backend)
+    entries = EntryTable(target.backend, schemas)
     report = MigrationReport()
 
     def migrate_schema(key: bytes) -> None:

@@ -86,6 +86,16 @@ class SchemaTable:
                 raise _conflict(published, offered)
         return published
 
+    def agree(self, one: str, other: str) -> bool:
+        """Whether two references are of the same schema, or of versions with one document."""
+        if one == other:
+            return True
+        try:
+            first, second = self.get(one), self.get(other)
+        except SchemaNotFound:
+            return False
+        return (first.name, first.document_text) == (second.name, second.document_text)
+
     def ensure(self, sample_type: type[Any]) -> LocalSchema:
         """The latest published schema that has this sample type's very document.
 
