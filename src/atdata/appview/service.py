@@ -22,6 +22,7 @@ from atdata.appview.fetching import Fetcher
 from atdata.appview.ingest import Ingest
 from atdata.appview.metrics import Requests, exposition
 from atdata.appview.network import Network
+from atdata.appview.pages import Pages
 from atdata.appview.proxy import Proxy
 from atdata.appview.reading import Reading
 from atdata.appview.shards import Shards
@@ -73,6 +74,7 @@ def create_app(settings: Settings) -> Starlette:
     proxy = Proxy(reading, shards, fetcher)
     base = settings.base_url.rstrip("/") if settings.base_url else None
     queries = Queries(reading, shards, base, [source.url for source in settings.sources])
+    pages = Pages(reading, shards, fetcher, queries.base)
     counts: Counter[tuple[str, int]] = Counter()
 
     @asynccontextmanager
@@ -110,6 +112,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *queries.routes(),
             Route("/wds/{actor}/{rkey}/{name}", proxy.answer),
+            *pages.routes(),
             Route("/health", health),
             Route("/metrics", metrics),
         ],

@@ -1,0 +1,179 @@
+"""Datasets and schemas in words and tables, for pages and for other catalogs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from atdata.appview.shards import Place
+from atdata.errors import AtdataError
+from atdata.samples.schema import record_document
+from atdata.shards.manifest import content_cid
+from atdata_records import cid
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+from atdata_records.ac.foundation.dataset.views import Dataset
+
+_MOST_FILES = 200
+_DEEPEST = 8
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A row of a schema's table."""
+
+    name: str
+    kind: str
+    is_required: bool
+    description: str
+
+
+def fields_of(schema: SampleSchema) -> list[Field] | None:
+    """The fields of a sample type; None when its document is in no format that we know."""
+    try:
+        document = record_document(schema)
+    except AtdataError:
+        return None
+    properties = document.get("properties")
+    if not isinstance(properties, dict):
+        return None
+    order = document.get("x-atdata-order")
+    names = [name for name in order if name in properties] if isinstance(order, list) else []
+    names += [name for name in properties if name not in names]
+    required = document.get("required")
+    required = required if isinstance(required, list) else []
+    return [_field(name, properties[name], name in required) for name in names]
+
+
+def _field(name: str, document: Any, is_required: bool) -> Field:
+    description = document.get("description", "") if isinstance(document, dict) else ""
+    return Field(name, _kind(document), is_required, str(description))
+
+
+def _kind(document: Any, depth: int = 0) -> str:
+    if not isinstance(document, dict) or depth > _DEEPEST:
+        return "anything"
+    ours = document.get("x-atdata-type")
+    if ours == "array":
+        shape = document.get("x-atdata-shape")
+        sizes = ["any" if size is None else str(size) for size in shape or ()]
+        return " ".join(
+            ["array", str(document.get("x-atdata-dtype", "")), " x ".join(sizes)]
+        ).strip()
+    if "anyOf" in document and isinstance(document["anyOf"], list):
+        return " or ".join(_kind(option, depth + 1) for option in document["anyOf"][:8])
+    if "$ref" in document:
+        return str(document["$ref"]).rpartition("/")[2]
+    if "enum" in document:
+        return f"one of {document['enum']!r:.200}"
+    kind = str(ours or document.get("type", "anything"))
+    if kind == "array":
+        return f"list of {_kind(document.get('items'), depth + 1)}"
+    return kind
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people."""
+    number = float(size)
+    for unit in _UNITS:
+        if number < 1024 or unit == _UNITS[-1]:
+            break
+        number /= 1024
+    return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
+
+
+def trust(record: Record, places: list[Place], schema_cid: str | None) -> tuple[str, str]:
+    """How far the data can be checked: a grade (``good``, ``fair``, ``bad``) and a sentence."""
+    infos = [place.info for place in places if place.info is not None]
+    if len(infos) != len(places):
+        return "fair", "The record tells no digests of its shards: their bytes can't be checked."
+    if schema_cid and record.schema_cid and schema_cid != record.schema_cid:
+        return "bad", "The schema that the record refers to has other content than the record says."
+    if record.content_cid is None or record.schema_cid is None:
+        return "good", "Every shard has a digest; its bytes are checked while they stream."
+    if any(info.samples < 0 for info in infos):
+        return "good", "Every shard has a digest; its bytes are checked while they stream."
+    if content_cid(record.schema_cid, infos) != record.content_cid:
+        return "bad", "The list of shards is not the one that the content CID stands for."
+    return "good", (
+        "Schema and shards are the ones that the content CID stands for; the bytes of each shard "
+        "are checked while they stream."
+    )
+
+
+def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[str, Any]:
+    """A dataset as Croissant 1.0 (mlcommons.org/croissant), without what it can't express.
+
+    Args:
+        view: The dataset.
+        page: URL of its page.
+        files: URL of each shard at this service, and what is known of it.
+    """
+    checked = [(url, place.info) for url, place in files if place.info is not None]
+    author = view.handle or view.did
+    return {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": view.name,
+        "description": view.description or view.name,
+        "url": page,
+        "license": view.license or "unknown",
+        "creator": {"@type": "sc:Person", "name": author, "url": f"at://{view.did}"},
+        "datePublished": view.created_at,
+        "version": "1.0.0",
+        "citeAs": f"{author}: {view.name}. {view.uri}",
+        "keywords": list(view.tags or ()),
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": f"shard-{number:06d}",
+                "name": f"shard-{number:06d}",
+                "contentUrl": url,
+                "contentSize": f"{info.size} B",
+                "encodingFormat": "application/x-tar",
+                "sha256": cid.digest(info.cid).hex(),
+            }
+            for number, (url, info) in enumerate(checked[:_MOST_FILES])
+        ],
+    }
+
+
+# As Croissant's specification prescribes it.
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
