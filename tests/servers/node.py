@@ -54,6 +54,7 @@ def _npm_ci(target: Path, node: Path) -> None:
         "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}",
         # Native modules must be compiled against the headers of this very Node.
         "npm_config_nodedir": str(node.parent.parent),
+        "npm_config_update_notifier": "false",
     }
     subprocess.run(
         [str(node), str(npm), "ci", "--no-audit", "--no-fund", "--loglevel=error"],
