@@ -17,10 +17,9 @@ from atdata._folders import data_folder
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
     """An option that an environment variable can give too."""
     variable = f"ATDATA_APPVIEW_{name.upper().replace('-', '_')}"
-    default = (
-        {} if settings.get("multiple") or "default" not in settings else {"show_default": True}
-    )
-    return click.option(f"--{name}", envvar=variable, show_envvar=True, **default, **settings)
+    settings |= {"envvar": variable, "show_envvar": True, "show_default": "default" in settings}
+    option: Callable[[Any], Any] = click.option(f"--{name}", **settings)
+    return option
 
 
 _data = _option(
