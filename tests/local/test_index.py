@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
-import redis
 
 import atdata
 from atdata._protocols import AbstractIndex, IndexEntry
@@ -16,12 +14,10 @@ from atdata.errors import (
     EntryConflict,
     EntryError,
     EntryNotFound,
-    RecordError,
     SchemaConflict,
     SchemaError,
     SchemaNotFound,
     ShardError,
-    StorageError,
     UrlError,
 )
 from atdata.local import Index, LocalDiskStore, LocalIndex
@@ -439,114 +435,6 @@ class TestStubs:
         assert index.get_import_path(ref) is None
         assert index.stub_dir is None
         assert index.clear_stubs() == 0
-
-
-class TestDamage:
-    def damage(self, place: str, statement: str, key: str) -> None:
-        if place.startswith("redis://"):
-            with redis.Redis.from_url(place) as client:
-                client.hset("{atdata}:" + statement, key, "\xff{ damaged".encode("latin-1"))
-        else:
-            with sqlite3.connect(place) as connection:
-                connection.execute(f"UPDATE {statement} SET body = CAST(X'ff7b' AS TEXT)")
-            connection.close()
-
-    def test_a_damaged_entry_is_named_and_can_be_replaced(
-        self, index: LocalIndex, place: str, backend_kind: str
-    ) -> None:
-        ds = atdata.Dataset[Reading]("s3://b/k.tar")
-        index.insert_dataset(ds, name="readings")
-        self.damage(place, "entries", "readings")
-        for act in (
-            lambda: index.get_dataset("readings"),
-            lambda: index.list_datasets(),
-            lambda: index.insert_dataset(ds, name="readings"),
-        ):
-            with pytest.raises(RecordError, match="'readings'"):
-                act()
-
-    def test_a_damaged_schema_is_named(self, index: LocalIndex, place: str) -> None:
-        ref = index.publish_schema(Reading)
-        self.damage(place, "schemas", "Reading@1.0.0")
-        for act in (lambda: index.get_schema(ref), lambda: index.list_schemas()):
-            with pytest.raises(RecordError, match=r"Reading@1\.0\.0"):
-                act()
-
-
-class TestChoiceOfDatabase:
-    def test_by_default_it_is_a_file_in_the_data_folder(self, isolated_home: Path) -> None:
-        with LocalIndex() as index:
-            index.publish_schema(Reading)
-        assert (isolated_home / "data" / "atdata" / "index.db").is_file()
-
-    def test_the_environment_names_a_server(
-        self, redis_client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("ATDATA_REDIS_URL", redis_url)
-        with LocalIndex() as index:
-            index.publish_schema(Reading)
-        assert redis_client.keys("{atdata}:*")
-
-    def test_a_client_or_its_options(self, redis_client: redis.Redis) -> None:
-        place = redis_client.get_connection_kwargs()
-        ref = LocalIndex(redis=redis_client).publish_schema(Reading)
-        with Index(host=place["host"], port=place["port"], decode_responses=True) as index:
-            assert index.get_schema(ref).name == "Reading"
-            entry = index.insert_dataset(atdata.Dataset[Reading]("s3://b/k.tar"), name="n")
-            assert index.get_entry(entry.cid) == entry
-            assert index.publish_schema(Reading).endswith("@1.0.1")
-
-    def test_a_path_beats_the_environment(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("ATDATA_REDIS_URL", "redis://127.0.0.1:1/0")
-        with LocalIndex(path=tmp_path / "own.db") as index:
-            index.publish_schema(Reading)
-        assert (tmp_path / "own.db").is_file()
-
-    @pytest.mark.parametrize(
-        "options",
-        [{"redis": "redis://x", "path": "p"}, {"host": "x", "path": "p"}],
-    )
-    def test_both_is_one_too_many(self, options: dict[str, Any]) -> None:
-        with pytest.raises(TypeError):
-            LocalIndex(**options)
-
-    def test_a_client_takes_no_options(self, redis_client: redis.Redis) -> None:
-        with pytest.raises(TypeError, match="port"):
-            LocalIndex(redis=redis_client, port=1)
-
-    def test_a_server_that_is_not_there(self) -> None:
-        index = LocalIndex(redis="redis://:a-password@127.0.0.1:1/0")
-        with pytest.raises(StorageError, match=r"127\.0\.0\.1:1") as caught:
-            index.get_dataset("n")
-        assert "a-password" not in str(caught.value) + repr(index)
-        assert caught.value.hint
-
-    def test_a_url_that_is_none(self) -> None:
-        with pytest.raises(StorageError) as caught:
-            LocalIndex(redis="http://:a-password@host")
-        assert "a-password" not in str(caught.value)
-
-    def test_a_file_that_is_no_database(self, tmp_path: Path) -> None:
-        path = tmp_path / "index.db"
-        path.write_text("this is not a database, but it is long enough to look like one" * 20)
-        with pytest.raises(StorageError, match="not a database") as caught:
-            LocalIndex(path=path).list_datasets()
-        assert caught.value.uri == str(path)
-
-    def test_a_folder_that_can_not_be_made(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("")
-        with pytest.raises(StorageError):
-            LocalIndex(path=tmp_path / "file" / "index.db").list_datasets()
-
-    def test_a_later_layout_is_left_alone(self, tmp_path: Path) -> None:
-        path = tmp_path / "index.db"
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA user_version = 99")
-        connection.close()
-        with pytest.raises(StorageError, match="another version"):
-            LocalIndex(path=path).list_datasets()
 
 
 def test_it_is_an_index(index: LocalIndex) -> None:

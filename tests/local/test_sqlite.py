@@ -81,7 +81,7 @@ def test_damaged_text_is_given_out_to_be_told_of(path: Path) -> None:
     connection.execute("UPDATE entries SET body = CAST(X'ff7b' AS TEXT)")
     connection.commit()
     connection.close()
-    assert backend.entry("n") == EntryRow("n", "c", "\ufffd{")
+    assert backend.entry("n") == EntryRow("n", "c", "\udcff{")
     backend.close()
 
 

@@ -86,7 +86,7 @@ class RedisBackend:
 
     def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
         """One script."""
-        old = (_value(before), before.cid) if before else ("", "")
+        old = (_value(before), before.cid) if before else (b"", "")
         with self._connected():
             wrote = self._put_entry(
                 keys=[_ENTRIES, _ENTRY_NAMES, _ENTRY_CIDS],
@@ -169,8 +169,8 @@ def redis_client(url: str | None = None, **options: Any) -> redis.Redis[Any]:
         ) from error
 
 
-def _value(row: EntryRow) -> str:
-    return f"{row.cid}\n{row.text}"
+def _value(row: EntryRow) -> bytes:
+    return f"{row.cid}\n{row.text}".encode(errors="surrogateescape")
 
 
 def _entry_row(name: str, value: bytes | str | None) -> EntryRow | None:
@@ -181,5 +181,5 @@ def _entry_row(name: str, value: bytes | str | None) -> EntryRow | None:
 
 
 def _text(value: bytes | str) -> str:
-    # A damaged value is told of when it is parsed, with its name; not here.
-    return value if isinstance(value, str) else value.decode(errors="replace")
+    # Text that is damaged is told of when it is parsed, with the entry's name; not here.
+    return value if isinstance(value, str) else value.decode(errors="surrogateescape")

@@ -73,11 +73,11 @@ class SqliteBackend:
                 *row,
             )
         return self._wrote(
-            "UPDATE entries SET cid = ?, body = ? WHERE name = ? AND body = ?",
+            "UPDATE entries SET cid = ?, body = ? WHERE name = ? AND CAST(body AS BLOB) = ?",
             row.cid,
             row.text,
             row.name,
-            before.text,
+            before.text.encode(errors="surrogateescape"),
         )
 
     def schema(self, key: str) -> SchemaRow | None:
@@ -139,8 +139,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
     )
-    # Damaged text is told of when it is parsed, with the entry's name; not here.
-    connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+    # Text that is damaged is told of when it is parsed, with the entry's name; not here.
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="surrogateescape")
     try:
         # FULL: an entry that was reported as written outlives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
