@@ -1,4 +1,4 @@
-"""Strangers of the network."""
+"""Publishing, reading, and strangers of the network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from atdata.atmosphere import (
+    AtmosphereClient,
+    AtUri,
+    DatasetLoader,
+    DatasetPublisher,
+    SchemaPublisher,
+)
+from atdata.shards.manifest import ShardInfo
+from atdata_records import cid as cids
+from readings import Reading
+from servers.atproto_pds import Pds
+
 from .web import Web, web_server
+
+URLS = ["s3://bucket/train-{000000..000004}.tar", "https://example.com/more.tar"]
+"""Six shards that nobody opens."""
 
 
 @pytest.fixture
@@ -15,3 +30,26 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
     with web_server() as server:
         yield server
+
+
+@pytest.fixture
+def publisher(client: AtmosphereClient) -> DatasetPublisher:
+    """Of a fresh account."""
+    return DatasetPublisher(client)
+
+
+@pytest.fixture
+def loader(pds_env: Pds) -> DatasetLoader:
+    """Of somebody who is not logged in."""
+    return DatasetLoader(AtmosphereClient())
+
+
+@pytest.fixture
+def schema(client: AtmosphereClient) -> AtUri:
+    """The published schema of readings."""
+    return SchemaPublisher(client).publish(Reading, version="1.0.0")
+
+
+def infos(count: int) -> list[ShardInfo]:
+    """Told of that many shards of four samples, which do not exist."""
+    return [ShardInfo(cids.of_bytes(b"%d" % n), 10_000 + n, 4) for n in range(count)]

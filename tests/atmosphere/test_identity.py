@@ -94,12 +94,3 @@ def test_a_private_address_is_refused(web: Web, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(AddressRefused):
         AtmosphereClient().resolve(web.did)
     assert web.asked == []
-
-
-def test_a_document_that_is_too_long_or_no_json(web: Web) -> None:
-    web.routes["/.well-known/did.json"] = b"[" * 100
-    with pytest.raises(NetworkError, match="JSON"):
-        AtmosphereClient().resolve(web.did)
-    web.routes["/.well-known/did.json"] = b" " * (17 * 2**20)
-    with pytest.raises(NetworkError, match="longer than"):
-        AtmosphereClient().resolve(web.did)

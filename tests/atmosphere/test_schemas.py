@@ -7,7 +7,7 @@ import pytest
 import atdata
 from atdata.atmosphere import AtmosphereClient, SchemaLoader, SchemaPublisher
 from atdata.atmosphere.schemas import find_version
-from atdata.errors import RecordError, SchemaConflict, SchemaNotFound, XrpcError
+from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
 from atdata.samples.schema import from_record, record_cid, schema_cid, schema_document, to_record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from readings import Reading, readings
@@ -109,32 +109,3 @@ def test_records_that_break_the_lexicon(
         assert [value["name"] for value in SchemaLoader(client).list_all()] == ["Reading"]
     with pytest.raises(RecordError, match=r"\$\.name.*\$\.version"):
         SchemaLoader(client).get(f"at://{client.did}/{SampleSchema.NSID}/bad")
-
-
-def test_a_race_between_two_publishers(
-    client: AtmosphereClient, publisher: SchemaPublisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody else publishes between the look and the write: the look is repeated."""
-    real, looks = client.find_record, []
-
-    def find(uri: object) -> object:
-        found = real(uri)
-        looks.append(uri)
-        if len(looks) == 1:
-            SchemaPublisher(other).publish(Reading, version="1.0.0")
-        return found
-
-    other = AtmosphereClient()
-    other.login_with_session(client.export_session())
-    monkeypatch.setattr(client, "find_record", find)
-    publisher.publish(Reading, version="1.0.0")
-    assert len(looks) == 2
-
-
-def test_a_race_that_does_not_end(
-    client: AtmosphereClient, publisher: SchemaPublisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publisher.publish(Reading, version="1.0.0")
-    monkeypatch.setattr(client, "find_record", lambda uri: None)
-    with pytest.raises(XrpcError, match="InvalidSwap"):
-        publisher.publish(Reading, version="1.0.0")

@@ -1,7 +1,8 @@
 """The AT Protocol network: an account's client, and its repositories as an index."""
 
 from atdata.atmosphere.client import AtmosphereClient
-from atdata.atmosphere.datasets import DatasetLoader, DatasetPublisher
+from atdata.atmosphere.dataset_loader import DatasetLoader
+from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.index import AtmosphereIndex, AtmosphereIndexEntry
 from atdata.atmosphere.keys import AtUri

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import AbstractDataStore
-from atdata.atmosphere.datasets import DatasetLoader, DatasetPublisher, metadata_of
-from atdata.atmosphere.loading import shard_urls
+from atdata.atmosphere.dataset_loader import DatasetLoader, metadata_of, shard_urls
+from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.records import StoredRecord, readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
 from atdata.samples.schema import from_record

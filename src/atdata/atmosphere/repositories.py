@@ -155,7 +155,11 @@ class Repositories:
         after = answer.get("cursor")
         # Servers give a cursor with a page that is not full, and some with an empty one.
         more = bool(listed) and isinstance(after, str) and after != cursor
-        return [StoredRecord.from_answer(item) for item in listed], after if more else None
+        page = [StoredRecord.from_answer(item) for item in listed]
+        for found in page:
+            if (found.uri.authority, found.uri.collection) != (home.did, collection):
+                raise NetworkError("the server lists a record of others", uri=str(found.uri))
+        return page, after if more else None
 
     def _query(
         self, pds: str, method: str, params: dict[str, str | int] | dict[str, str] | None = None

@@ -1,0 +1,85 @@
+"""Which URLs may be published, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import atdata
+from atdata.atmosphere import (
+    AtmosphereClient,
+    AtUri,
+    DatasetLoader,
+    DatasetPublisher,
+)
+from atdata.errors import (
+    UrlError,
+)
+from atdata.local import S3DataStore
+from readings import Reading, labels, write_readings
+
+pytestmark = pytest.mark.xdist_group("pds")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/etc/passwd",
+        "relative.tar",
+        "file:///etc/passwd",
+        "pipe:cat /etc/passwd",
+        "https://",
+        "https://host",
+        "https://user:secret@host/a.tar",
+        "ftp://host/a.tar",
+        "s3:///key",
+    ],
+)
+def test_urls_that_others_can_not_use(
+    publisher: DatasetPublisher, schema: AtUri, client: AtmosphereClient, url: str
+) -> None:
+    with pytest.raises(UrlError) as caught:
+        publisher.publish_with_urls([url], schema, name="x")
+    assert "secret" not in str(caught.value)
+    assert client.list_datasets() == []
+
+
+def test_signatures_are_not_published(
+    publisher: DatasetPublisher, loader: DatasetLoader, schema: AtUri
+) -> None:
+    urls = [
+        "https://b.s3.amazonaws.com/a.tar?X-Amz-Signature=secret&X-Amz-Expires=3600",
+        "https://h.blob.core.windows.net/a.tar?sv=1&sig=secret",
+        "https://host/a.tar?version=2",
+    ]
+    uri = publisher.publish_with_urls(urls, schema, name="x")
+    assert loader.get_urls(uri) == [
+        "https://b.s3.amazonaws.com/a.tar",
+        "https://h.blob.core.windows.net/a.tar",
+        "https://host/a.tar?version=2",
+    ]
+
+
+def test_urls_in_place_of_the_datasets_own(
+    publisher: DatasetPublisher, loader: DatasetLoader, tmp_path: Path
+) -> None:
+    ds = atdata.Dataset[Reading](write_readings(tmp_path, 4))
+    uri = publisher.publish_dataset(ds, name="x", urls=["ipfs://bafkreia/x.tar"])
+    assert loader.get_urls(uri) == ["ipfs://bafkreia/x.tar"]
+
+
+def test_a_store_gets_a_copy(
+    publisher: DatasetPublisher,
+    loader: DatasetLoader,
+    tmp_path: Path,
+    s3_credentials: dict[str, str],
+    s3_bucket: str,
+) -> None:
+    ds = atdata.Dataset[Reading](write_readings(tmp_path, 10))
+    store = S3DataStore(s3_credentials, bucket=s3_bucket)
+    uri = publisher.publish(ds, name="x", data_store=store, prefix="p", maxcount=5)
+    urls = loader.get_urls(uri)
+    assert len(urls) == 2
+    assert all(url.startswith(f"s3://{s3_bucket}/p/00000") for url in urls)
+    assert labels(loader.to_dataset(uri)) == list(range(10))
