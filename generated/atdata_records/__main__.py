@@ -7,9 +7,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
+from .errors import Issue
 from .registry import TYPES
-from .validate import ENCODINGS, Verdict, as_github, as_text, validate_stream
+from .validate import ENCODINGS, Verdict, validate_stream
 
 _EPILOG = "exit codes: 0 all valid · 1 a file could not be read · 2 usage · 100 issues found"
 
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     validate.add_argument("--encoding", choices=ENCODINGS, help="default: by name and content")
     validate.add_argument("--type", dest="type_id", metavar="ID", help="default: by $type")
     validate.add_argument("--lenient", action="store_true", help="accept what older software wrote")
-    validate.add_argument("--format", choices=("text", "json", "github"), default="text")
+    validate.add_argument("--format", choices=_REPORTS, default="text")
     options = parser.parse_args(arguments)
     if options.type_id is not None and options.type_id not in TYPES:
         parser.error(f"no definition {options.type_id!r} in this catalog")
@@ -31,21 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    records = failed = 0
-    found: list[Verdict] = []
+    report = _REPORTS[options.format]()
+    failed = False
     for file in options.files:
         try:
             for verdict in _verdicts(file, options):
-                records += 1
-                if verdict.issues:
-                    found.append(verdict)
+                report.add(verdict)
         except OSError as error:
-            failed += 1
+            failed = True
             print(f"{file}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
-    _report(options.format, records, found)
+    report.close()
     if failed:
         return 1
-    return 100 if found else 0
+    return 100 if report.invalid else 0
 
 
 def _verdicts(file: str, options: argparse.Namespace) -> Iterator[Verdict]:
@@ -61,20 +61,61 @@ def _verdicts(file: str, options: argparse.Namespace) -> Iterator[Verdict]:
         yield from validate_stream(stream, file, **settings)
 
 
-def _report(style: str, records: int, found: list[Verdict]) -> None:
-    if style == "json":
-        issues = [
-            {"file": file, "line": line, **issue.to_dict()}
-            for file, line, some in found
-            for issue in some
-        ]
-        report = {"records": records, "invalid": len(found), "issues": issues}
+class _Report:
+    """A line an issue as they are found, and a summary for people."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.invalid = 0
+
+    def add(self, verdict: Verdict) -> None:
+        """Count a record, and tell what is wrong with it."""
+        self.records += 1
+        self.invalid += bool(verdict.issues)
+        for issue in verdict.issues:
+            self.tell(verdict, issue)
+
+    def tell(self, verdict: Verdict, issue: Issue) -> None:
+        """Tell of one issue."""
+        print(f"{verdict.file}:{verdict.line}: {issue}")  # noqa: T201
+
+    def close(self) -> None:
+        """All files are done."""
+        print(f"{self.records} records, {self.invalid} invalid", file=sys.stderr)  # noqa: T201
+
+
+class _GithubReport(_Report):
+    """Workflow commands, which GitHub shows at the file."""
+
+    def tell(self, verdict: Verdict, issue: Issue) -> None:
+        file = _escaped(verdict.file, ":,")
+        text = _escaped(f"{issue.path}: {issue.message}")
+        print(f"::error file={file},line={verdict.line},title={issue.code}::{text}")  # noqa: T201
+
+
+class _JsonReport(_Report):
+    """One JSON object at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._issues: list[dict[str, Any]] = []
+
+    def tell(self, verdict: Verdict, issue: Issue) -> None:
+        place = {"file": verdict.file, "line": verdict.line}
+        self._issues.append({**place, **issue.to_dict()})
+
+    def close(self) -> None:
+        report = {"records": self.records, "invalid": self.invalid, "issues": self._issues}
         print(json.dumps(report, indent=2, ensure_ascii=False))  # noqa: T201
-        return
-    for line in (as_github if style == "github" else as_text)(found):
-        print(line)  # noqa: T201
-    summary = f"{records} records, {len(found)} invalid"
-    print(summary, file=sys.stderr)  # noqa: T201
+
+
+_REPORTS: Final = {"text": _Report, "github": _GithubReport, "json": _JsonReport}
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for character in "%\r\n" + more:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
 
 
 if __name__ == "__main__":

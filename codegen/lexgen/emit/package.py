@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lexgen import ir
+from lexgen.emit.definitions import definitions
 from lexgen.emit.python import module_context
 from lexgen.names import class_name, module_parts
 from lexgen.runtime.base import ABI
@@ -34,6 +35,10 @@ def package_files(catalog: ir.Catalog, package: str) -> dict[str, str]:
     sources["__init__.py"] = environment.get_template("package.py.j2").render(abi=ABI)
     sources["registry.py"] = environment.get_template("registry.py.j2").render(
         _registry(catalog), abi=ABI
+    )
+    sources["definitions.py"] = environment.get_template("definitions.py.j2").render(
+        abi=ABI,
+        definitions=[(repr(key), repr(value)) for key, value in definitions(catalog).items()],
     )
     template = environment.get_template("module.py.j2")
     for lexicon in catalog.lexicons:

@@ -6,7 +6,7 @@ have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, Final, NamedTuple
 
 from . import wire
@@ -99,24 +99,3 @@ def _lines(first: bytes, stream: IO[bytes]) -> Iterator[bytes]:
         else:
             yield line
         line = stream.readline(MAX_JSON_BYTES + 1)
-
-
-def as_text(verdicts: Iterable[Verdict]) -> Iterator[str]:
-    """A line an issue: place, path, message and code."""
-    for file, line, issues in verdicts:
-        for issue in issues:
-            yield f"{file}:{line}: {issue}"
-
-
-def as_github(verdicts: Iterable[Verdict]) -> Iterator[str]:
-    """Workflow commands, which GitHub shows at the file."""
-    for file, line, issues in verdicts:
-        for issue in issues:
-            properties = f"file={_escaped(file, ':,')},line={line},title={issue.code}"
-            yield f"::error {properties}::{_escaped(f'{issue.path}: {issue.message}')}"
-
-
-def _escaped(text: str, more: str = "") -> str:
-    for character in "%\r\n" + more:
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text
