@@ -110,7 +110,11 @@ def test_importing_atdata_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["from atdata import Dataset, packable, URLSource, S3Source", "import atdata.local"],
+    [
+        "from atdata import Dataset, packable, URLSource, S3Source",
+        "import atdata.local",
+        "import atdata.atmosphere",
+    ],
 )
 def test_the_face_loads_no_optional_dependency(statement: str) -> None:
     assert not loaded_by(statement) & set(HEAVY)

@@ -260,6 +260,25 @@ def test_a_schema_that_another_tool_published(
     assert len(client.list_schemas()) == 1
 
 
+def test_an_entry_that_refers_to_a_published_schema(
+    entry: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    public: S3DataStore,
+    calls: list[str],
+) -> None:
+    schema = SchemaPublisher(client).publish(Reading, version="7.0.0")
+    calls.clear()
+    refers = replace(entry, schema_ref=str(schema))
+    for store in (None, public):
+        found = published(promote_to_atmosphere(refers, index, client, data_store=store))
+        assert found.schema_ref == str(schema)
+        assert found.shards == entry.shards
+    assert calls == ["putRecord", "putRecord"]
+    with pytest.raises(SchemaNotFound):
+        promote_to_atmosphere(replace(entry, schema_ref=f"{schema}1"), index, client)
+
+
 def test_a_version_with_other_content(
     entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
 ) -> None:

@@ -8,7 +8,7 @@ their bytes; then the schema; the dataset record comes last, in one step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atdata.atmosphere.keys import schema_uri
 from atdata.atmosphere.placing import Placed, copy_to, is_public, place_urls, upload
@@ -17,7 +17,7 @@ from atdata.atmosphere.records import now
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, find_version
 from atdata.dataset import Dataset
 from atdata.errors import EntryError
-from atdata.samples.schema import record_cid, to_record
+from atdata.samples.schema import from_record, record_cid, to_record
 from atdata.sources import URLSource
 from atdata.stores.base import prefix_for
 from atdata_records import ValidationError
@@ -81,7 +81,7 @@ def promote_to_atmosphere(
     shards = getattr(local_entry, "shards", None)
 
     def place() -> Placed:
-        return _place(local_entry, local_index, client, data_store, name)
+        return _place(local_entry, schema, client, data_store, name)
 
     publication = Publication(
         name=name,
@@ -133,14 +133,14 @@ def _published_schema(
 
 def _place(
     entry: IndexEntry,
-    index: AbstractIndex,
+    schema: SampleSchema,
     client: AtmosphereClient,
     store: AbstractDataStore | None,
     name: str,
 ) -> Placed:
     urls, shards = list(entry.data_urls), getattr(entry, "shards", None)
     if store is not None:
-        sample_type: type[Any] = index.decode_schema(entry.schema_ref)
+        sample_type = from_record(schema)
         ds = Dataset[sample_type](urls)  # type: ignore[valid-type]
         return copy_to(store, ds, prefix_for(name), shards)
     if all(map(is_public, urls)):

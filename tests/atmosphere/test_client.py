@@ -9,6 +9,7 @@ import pytest
 
 from atdata.atmosphere import AtmosphereClient, AtUri
 from atdata.errors import (
+    AddressRefused,
     AuthError,
     EntryNotFound,
     RecordError,
@@ -16,6 +17,8 @@ from atdata.errors import (
 )
 from atdata_records import cid as cids
 from servers.atproto_pds import Account, Pds
+
+from .web import Web, web_server
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -43,6 +46,19 @@ def test_the_server_is_found_from_the_identity(
     client.login(account.did, account.app_password)
     assert client.base_url == pds_env.url
     assert client.put_record(THING, "a", {"a": 1}).authority == account.did
+
+
+def test_a_password_is_not_sent_to_a_private_address(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with web_server() as inner:
+        web.document(pds=inner.url)
+        monkeypatch.delenv("ATDATA_ALLOW_PRIVATE")
+        # The document may be fetched, but the server that it names may not be reached.
+        monkeypatch.setenv("ATDATA_PLC_URL", web.url)
+        with pytest.raises(AddressRefused):
+            AtmosphereClient().login(web.did, "password")
+        assert inner.asked == []
 
 
 def test_what_needs_a_login_says_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import time
 import traceback
 
@@ -12,6 +13,7 @@ import pytest
 from atdata.atmosphere import AtmosphereClient
 from atdata.errors import (
     AuthError,
+    MissingExtra,
     NetworkError,
 )
 from servers.atproto_pds import Account
@@ -85,3 +87,9 @@ def test_no_secret_in_a_repr(client: AtmosphereClient, account: Account) -> None
 def test_a_server_that_is_not_there(account: Account) -> None:
     with pytest.raises(NetworkError):
         AtmosphereClient("http://localhost:1").login(account.handle, account.app_password)
+
+
+def test_the_sdk_is_not_installed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "atproto_client", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'atdata\[atmosphere\]'"):
+        AtmosphereClient().login(account.handle, account.app_password)

@@ -54,7 +54,8 @@ class AtmosphereClient(Repositories):
 
         Raises:
             AuthError: The server refused the credentials.
-            NetworkError: It could not be reached.
+            AddressRefused: The identity names a server on a private address.
+            NetworkError: The server could not be reached.
         """
         handle = handle.removeprefix("@")
         self._enter(Session.create(self._home_of(handle), handle, app_password))
@@ -123,9 +124,13 @@ class AtmosphereClient(Repositories):
         if not formats.is_at_identifier(handle):
             return _ENTRYWAY  # an email address, which only the entryway can place
         try:
-            return self.resolve(handle).pds
+            home = self.resolve(handle)
         except NetworkError:
             return _ENTRYWAY
+        # Nothing but the network vouches for this server: before it is told a password, it is
+        # reached once over a connection that goes to public addresses only.
+        self._query(home.pds, "com.atproto.server.describeServer")
+        return home.pds
 
     # -- writes
 
