@@ -70,7 +70,7 @@ class PostgresDatabase:
         return Match(
             join="JOIN words ON words.dataset = d.id",
             where="words.found @@ to_tsquery('simple', ?)",
-            rank="round((-ts_rank(words.found, to_tsquery('simple', ?)))::numeric, 6)::float8",
+            rank="(-ts_rank(words.found, to_tsquery('simple', ?)))::float8",
             words=" & ".join(f"{word}:*" for word in words),
         )
 

@@ -73,7 +73,7 @@ class SqliteDatabase:
         return Match(
             join="JOIN words ON words.rowid = d.id",
             where="words MATCH ?",
-            rank="round(bm25(words, 8, 4, 1), 6)",
+            rank="bm25(words, 8, 4, 1)",
             words=" ".join(f'"{word}"*' for word in words),
         )
 
