@@ -26,7 +26,8 @@ MAX_SAMPLE = 2**32
 
 # What all file systems and readers take for the same name.
 _PORTABLE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
-_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+"""How files of gzip, zstd, bzip2 and xz start."""
 
 
 class Opener(Protocol):
@@ -150,8 +151,8 @@ class _ShardCheck:
         window = Window(b"", str(self._task.index), self._stream)
         window.refill(0, 8)
         head, *_ = window.state()
-        if head[:8].startswith(_COMPRESSED):
-            self._add("TAR_COMPRESSED", "a compressed archive; shards are plain tar", offset=0)
+        if head[:8].startswith(COMPRESSED):
+            self._add("TARCOMPRESSED", "a compressed archive; shards are plain tar", offset=0)
             return
         position = 0
         while True:

@@ -20,7 +20,7 @@ from atdata_records import cid
 FORMAT_VERSION = 1
 MANIFEST_NAME = "dataset.json"
 SCHEMA_NAME = "schema.json"
-MAX_BYTES = 64 << 20  # some two hundred thousand shards
+MAX_BYTES = 16 << 20  # some fifty thousand shards
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z][0-9A-Za-z.-]{0,63})?")

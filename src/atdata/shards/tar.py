@@ -158,6 +158,17 @@ def build_header(key: str, size: int) -> bytes:
         raise ShardError(
             f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=f"{key}.msgpack"
         )
+    return file_header(name, prefix, size)
+
+
+def file_header(name: bytes, prefix: bytes, size: int) -> bytes:
+    """The header block of a plain file, whose name is cut as :func:`sample_name` cuts it.
+
+    Args:
+        name: At most 100 bytes.
+        prefix: At most 155 bytes, mostly none.
+        size: Length of the payload; less than 8 GiB, which is what eleven octal digits can say.
+    """
     digits = b"%011o" % size
     tail = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:] if prefix else _TAIL
     total = _FIXED_SUM + sum(name) + sum(digits) + sum(prefix)

@@ -1,0 +1,27 @@
+"""The lifecycle of a dataset: validate, verify, publish, pack, verify-pack, and the catalog.
+
+A **build root** is what a producer has just written; a **serving store** is what readers trust.
+Every function returns a :class:`Report`, which says what was found and done.
+"""
+
+from atdata.lifecycle.catalog import Catalog
+from atdata.lifecycle.collect import collect_garbage
+from atdata.lifecycle.pack import pack
+from atdata.lifecycle.policy import Policy
+from atdata.lifecycle.publish import publish
+from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.verify import validate, verify
+from atdata.lifecycle.verify_pack import verify_pack
+
+__all__ = [
+    "Catalog",
+    "Finding",
+    "Policy",
+    "Report",
+    "collect_garbage",
+    "pack",
+    "publish",
+    "validate",
+    "verify",
+    "verify_pack",
+]

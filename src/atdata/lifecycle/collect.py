@@ -1,0 +1,169 @@
+"""``catalog gc``: remove what no release needs, after saying what that is.
+
+Live is whatever a release names, what a publication that is under way names, and every release
+that any generation of the catalog names. If one manifest or history can't be read, what is live
+can't be told, and nothing is removed at all. What is younger than the grace is left alone: a
+publisher may be about to name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from atdata.errors import AtdataError, ManifestError
+from atdata.lifecycle.examination import NOT_LOOKED_AT
+from atdata.lifecycle.files import FileStat
+from atdata.lifecycle.generations import Generation, datasets, history
+from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.roots import SERVING_STORE
+from atdata.lifecycle.store import STAGING, Store, open_store, release_key, schema_key, shard_key
+from atdata.shards.canonical import canonical_json
+from atdata.shards.dataset_manifest import MAX_BYTES, Manifest
+
+GRACE = 24 * 3600.0
+
+
+def collect_garbage(
+    store_root: str | os.PathLike[str],
+    *,
+    apply: str | None = None,
+    grace: float = GRACE,
+    releases: bool = False,
+) -> Report:
+    """Plan what to remove from a serving store, or carry out a plan.
+
+    Args:
+        store_root: The store.
+        apply: The digest of a plan. What would be planned now must have the same one.
+        grace: What is younger is left alone, in seconds.
+        releases: Whether releases go too that no generation of the catalog names: versions that
+            were published and never promoted or aliased.
+
+    Returns:
+        ``outcome`` is ``"planned"`` or ``"collected"``, ``result`` holds ``plan`` (its digest),
+        ``files`` and ``bytes``. Findings: ``GC_UNSAFE``, ``GC_MOVED``, ``STORE_BUSY``.
+
+    Raises:
+        StorageError, NetworkError: The store can't be used.
+    """
+    store = open_store(store_root)
+    store.require()
+    collector = _Collector(store, grace, releases)
+    finding, outcome, result = None, None, {}
+    try:
+        if apply is None:
+            outcome, result = "planned", collector.plan()
+        else:
+            with store.files.lock(exclusive=True):
+                outcome, result = collector.apply(apply)
+    except AtdataError as error:
+        if error.code not in ("GC_UNSAFE", "GC_MOVED", "STORE_BUSY"):
+            raise
+        finding = Finding.of(error)
+    return Report(
+        "catalog gc",
+        "validate",
+        "unverified",
+        {"kind": SERVING_STORE, "path": store.files.location},
+        findings=(finding,) if finding else (),
+        outcome=outcome,
+        result=result,
+        extra_checks=("gc",),
+        skipped_checks=NOT_LOOKED_AT | {"manifest"},
+    )
+
+
+class _Collector:
+    def __init__(self, store: Store, grace: float, releases: bool) -> None:
+        self._store = store
+        self._grace = grace
+        self._releases = releases
+
+    def plan(self) -> dict[str, Any]:
+        """What could go."""
+        garbage = list(self._garbage())
+        files = [stat.key for stat in garbage]
+        return {
+            "plan": hashlib.sha256(canonical_json(files)).hexdigest(),
+            "files": files,
+            "bytes": sum(stat.size for stat in garbage),
+        }
+
+    def apply(self, digest: str) -> tuple[str, dict[str, Any]]:
+        """Remove what was planned, if nothing has changed since."""
+        plan = self.plan()
+        if plan["plan"] != digest:
+            raise AtdataError(
+                "what could go has changed since the plan was made",
+                hint="look at the new plan: atdata catalog gc",
+                code="GC_MOVED",
+            )
+        for key in plan["files"]:
+            # A publisher may have found a use for it in this very moment, and made it young.
+            stat = self._store.files.stat(key)
+            if stat is not None and stat.age > self._grace:
+                self._store.files.delete(key)
+        return "collected", {**plan, "swept": self._store.files.sweep(self._grace)}
+
+    def _garbage(self) -> Iterator[FileStat]:
+        """Files that nobody needs, releases first: what they name is of no use without them."""
+        files = self._store.files
+        unneeded = self._unneeded_releases() if self._releases else {}
+        live = self._live(set(unneeded))
+        yield from unneeded.values()
+        for prefix in ("schemas/", "shards/", STAGING):
+            for stat in files.find(prefix):
+                if stat.age > self._grace and stat.key not in live:
+                    yield stat
+
+    def _unneeded_releases(self) -> dict[str, FileStat]:
+        """Releases that the catalog has never named, by key."""
+        named = {
+            release_key(name, version)
+            for name in datasets(self._store)
+            for generation in self._history(name)
+            for version in generation.versions
+        }
+        found = self._store.files.find("releases/")
+        return {
+            stat.key: stat for stat in found if stat.key not in named and stat.age > self._grace
+        }
+
+    def _live(self, unneeded: set[str]) -> set[str]:
+        """Keys of all that releases and publications under way name."""
+        live: set[str] = set()
+        files = self._store.files
+        for stat in files.find("releases/"):
+            if stat.key not in unneeded:
+                live |= self._named_by(stat.key)
+        for stat in files.find(STAGING):
+            if stat.age <= self._grace:
+                live |= self._named_by(stat.key)
+        return live
+
+    def _named_by(self, key: str) -> set[str]:
+        data = self._store.files.read(key, MAX_BYTES)
+        if data is None:
+            return set()  # a publication that has ended in the meantime
+        try:
+            manifest = Manifest.from_json(data)
+        except ManifestError as error:
+            raise _unsafe(key) from error
+        return {schema_key(manifest.schema_cid), *map(shard_key, manifest.shards)}
+
+    def _history(self, name: str) -> list[Generation]:
+        try:
+            return history(self._store, name)
+        except ManifestError as error:
+            raise _unsafe(f"catalog/{name}") from error
+
+
+def _unsafe(key: str) -> AtdataError:
+    return AtdataError(
+        f"{key} can't be read, so what is live can't be told; nothing is removed",
+        hint="restore it, or publish it again",
+        code="GC_UNSAFE",
+    )

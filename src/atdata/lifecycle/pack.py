@@ -1,0 +1,193 @@
+"""``pack``: a dataset as one file, to be carried elsewhere.
+
+A pack is a plain tar archive: ``dataset.json``, ``schema.json``, then the shards as they are, in
+their order. Nothing in it varies: the same dataset always gives the same bytes, so its digest can
+be told to whoever receives it, by another way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from atdata.engines import Engine
+from atdata.errors import AtdataError, StorageError
+from atdata.lifecycle.progress import Progress, Silence
+from atdata.lifecycle.report import Report
+from atdata.lifecycle.roots import open_root
+from atdata.lifecycle.shard_check import check_shard
+from atdata.lifecycle.verify import RootExamination
+from atdata.shards.build import sync_folder
+from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME
+from atdata.shards.hashed import HashedStream
+from atdata.shards.tar import BLOCK, END, PADS, file_header
+from atdata.shards.window import CHUNK
+
+# The longest that the eleven octal digits of a tar header can say.
+MAX_SHARD = 8**11 - 1
+
+
+def pack(
+    root: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    deep: bool = False,
+    dry_run: bool = False,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Verify a dataset, then write it as one file.
+
+    Args:
+        root: A build root, or a serving store.
+        output: The file to write, which must not be there yet; by default
+            ``{name}-{version}.tar`` in the current folder.
+        name: As for :func:`~atdata.lifecycle.validate`.
+        version: As for :func:`~atdata.lifecycle.validate`.
+        deep: Decode every sample before packing.
+        dry_run: Write nothing; tell the digest that the pack would have.
+        engine: What runs the checks; all cores when None.
+        progress: Told how far it has come.
+
+    Returns:
+        What was found; ``outcome`` is ``"packed"``, ``"would_pack"``, or None when something was
+        wrong and nothing was written. ``result["sha256"]`` is the digest of the pack.
+
+    Raises:
+        StorageError, NetworkError: Something can't be read or written.
+        UrlError: A serving store needs a name and version.
+    """
+    level = "deep" if deep else "verify"
+    examination = RootExamination("dataset pack", level, open_root(root, name, version))
+    if not examination.read_head(name, version):
+        return examination.report()
+    examination.run_shards(check_shard, engine, progress)
+    manifest = examination.manifest
+    assert manifest is not None  # noqa: S101 - its head was read
+    target = Path(output or f"{manifest.name}-{manifest.version}.tar").absolute()
+    for index, info in enumerate(manifest.shards):
+        if info.size > MAX_SHARD:
+            examination.add(
+                "PACK_TOO_LARGE",
+                "write the dataset with smaller shards (maxsize=)",
+                shard=index,
+                expected=MAX_SHARD,
+                actual=info.size,
+            )
+    if target.exists():
+        examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
+    result: dict[str, Any] = {}
+    if not examination.findings.items:
+        result = _write(examination, None if dry_run else target, progress or Silence())
+    sound = not examination.findings.items
+    return examination.report(
+        outcome=("would_pack" if dry_run else "packed") if sound else None,
+        result={"pack": str(target), **result} if sound else {},
+        extra_checks=("pack",),
+    )
+
+
+def pack_header(name: str, size: int) -> bytes:
+    """The header of a member of a pack."""
+    return file_header(name.encode(), b"", size)
+
+
+class _Output:
+    """The file that is being written, or none of it; its digest and length in any case."""
+
+    def __init__(self, target: Path | None) -> None:
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+        self._target = target
+        self._temporary: Path | None = None
+        self._file: IO[bytes] | None = None
+        if target is not None:
+            self._temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+            self._file = self._temporary.open("xb")
+
+    def put(self, data: bytes) -> None:
+        """Append bytes."""
+        self.sha256.update(data)
+        self.size += len(data)
+        if self._file is not None:
+            self._file.write(data)
+
+    def commit(self) -> bool:
+        """Bring the file to the disk under its name; False when there is one by now."""
+        if self._file is None or self._temporary is None or self._target is None:
+            return True
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        try:
+            # Unlike a rename, a link never takes the place of another file.
+            os.link(self._temporary, self._target)
+        except FileExistsError:
+            return False
+        sync_folder(self._target.parent)
+        return True
+
+    def close(self) -> None:
+        """Let go; the file is there only if it was committed."""
+        if self._file is not None and self._temporary is not None:
+            with contextlib.suppress(OSError):  # a full disk, told already
+                self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+
+def _write(examination: RootExamination, target: Path | None, progress: Progress) -> dict[str, Any]:
+    """Write the pack, or only hash it; its digest and length."""
+    try:
+        with contextlib.closing(_Output(target)) as output:
+            _write_members(examination, output.put, progress)
+            if not examination.findings.items and not output.commit():
+                examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
+            return {"sha256": output.sha256.hexdigest(), "bytes": output.size}
+    except OSError as error:
+        if isinstance(error, AtdataError):
+            raise
+        raise StorageError(
+            f"can't write the pack: {error.strerror}",
+            uri=str(target),
+            hint="nothing half is left; make room, or name another file",
+        ) from error
+
+
+def _write_members(
+    examination: RootExamination, put: Callable[[bytes], None], progress: Progress
+) -> None:
+    manifest, root = examination.manifest, examination.root
+    assert manifest is not None  # noqa: S101 - its head was read
+    _put_member(put, MANIFEST_NAME, manifest.to_json())
+    _put_member(put, SCHEMA_NAME, root.schema(manifest) or b"")
+    progress.begin(manifest.size, len(manifest.shards))
+    for index, (path, info) in enumerate(zip(manifest.paths, manifest.shards, strict=True)):
+        put(pack_header(path, info.size))
+        with root.shard(manifest, index).open() as stream:
+            hashed = HashedStream(stream)
+            while data := hashed.read(CHUNK):
+                put(data)
+        if hashed.cid() != info.cid:
+            examination.add(
+                "SHARD_DIGEST",
+                "the shard has changed since it was verified",
+                shard=index,
+                expected=info.cid,
+                actual=hashed.cid(),
+            )
+            return
+        put(PADS[-info.size % BLOCK])
+        progress.advance(info.size, 1)
+    put(END)
+
+
+def _put_member(put: Callable[[bytes], None], name: str, data: bytes) -> None:
+    put(pack_header(name, len(data)))
+    put(data)
+    put(PADS[-len(data) % BLOCK])

@@ -1,0 +1,244 @@
+"""The members of a pack, one after the other, against what its manifest announces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import IO
+
+from atdata.errors import ShardError
+from atdata.lifecycle.examination import Examination
+from atdata.lifecycle.pack import pack_header
+from atdata.lifecycle.progress import Progress
+from atdata.lifecycle.report import Finding
+from atdata.lifecycle.shard_check import COMPRESSED, check_stream
+from atdata.shards.dataset_manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME
+from atdata.shards.hashed import HashedStream
+from atdata.shards.tar import BLOCK, PADS, parse_header
+from atdata.shards.window import CHUNK, Readable
+from atdata.sources.registry import open_url
+from atdata.sources.streams import from_pieces
+
+_MAX_SCHEMA = 1 << 20
+_ZEROS = bytes(BLOCK)
+
+
+class PackCheck:
+    """Reads a pack and feeds an examination with what is in it.
+
+    Args:
+        examination: Takes the findings.
+        stream: The pack.
+        pack: Its path or URL.
+        progress: Told how far it has come.
+    """
+
+    def __init__(
+        self, examination: Examination, stream: HashedStream, pack: str, progress: Progress
+    ) -> None:
+        self._examination = examination
+        self._stream = stream
+        self._pack = pack
+        self._progress = progress
+        self._shards: dict[str, int] = {}
+        self._order: list[str] = []
+        self._seen: set[str] = set()
+        self.complete = False  # whether the pack was read to its very end
+
+    def run(self, name: str | None, version: str | None) -> None:
+        """Read to the end, or to where nothing more can be told."""
+        if not self._head(name, version):
+            return
+        while (header := self._header()) is not None:
+            member, size, offset = header
+            if member in self._shards and member not in self._seen:
+                self._shard(member, size, offset)
+            elif member == SCHEMA_NAME and member not in self._seen:
+                self._schema(size, offset)
+            else:
+                message = "the manifest lists no such member, or it was there already"
+                self._add("PACK_MEMBER", message, member, offset)
+                self._pass_over(size)
+            self._seen.add(member)
+            # Whoever sends an endless pack is not listened to for ever.
+            if not self._padding(size) or self._examination.findings.truncated:
+                return
+        self._missing()
+        self._examination.finish()
+
+    def _head(self, name: str | None, version: str | None) -> bool:
+        """Read the manifest, which has to come first."""
+        header = self._header()
+        if header is None:
+            self._examination.add("MANIFEST_MISSING", "the pack holds no manifest")
+            return False
+        member, size, offset = header
+        if member != MANIFEST_NAME:
+            self._add("PACK_MEMBER", f"{MANIFEST_NAME} comes first", member, offset)
+            self._examination.add("MANIFEST_MISSING", "the manifest is not where it should be")
+            return False
+        if size > MAX_BYTES:
+            self._examination.add("JSON_INVALID", "too long", expected=MAX_BYTES, actual=size)
+            return False
+        data = self._read(size)
+        if len(data) < size or not self._padding(size):
+            self._cut_off(offset)
+            return False
+        manifest = self._examination.read_manifest(data, name, version)
+        if manifest is None:
+            return False
+        self._shards = {path: index for index, path in enumerate(manifest.paths)}
+        self._order = [SCHEMA_NAME, *manifest.paths]
+        self._progress.begin(manifest.size, len(manifest.shards))
+        return True
+
+    def _header(self) -> tuple[str, int, int] | None:
+        """Name and size of the next member, and its offset; None at the end."""
+        offset = self._stream.size
+        block = self._read(BLOCK)
+        if len(block) < BLOCK:
+            self._cut_off(offset)
+            return None
+        if block == _ZEROS:
+            self._end()
+            return None
+        if (expected := self._expected()) is not None and block == pack_header(*expected):
+            return (*expected, offset)
+        try:
+            if not offset and block.startswith(COMPRESSED):
+                raise ShardError("a compressed pack; packs are plain tar", code="TAR_COMPRESSED")
+            kind, raw, size = parse_header(block)
+            if kind != b"0":
+                raise ShardError("a pax record; packs have none", code="TAR_PAX")
+        except ShardError as error:
+            self._examination.findings.add(replace(Finding.of(error), offset=offset))
+            return None
+        member = raw.decode("ascii", "backslashreplace")
+        self._check_header(block, member, size, offset)
+        return member, size, offset
+
+    def _expected(self) -> tuple[str, int] | None:
+        """The shard whose turn it is, and its size."""
+        place, manifest = len(self._seen), self._examination.manifest
+        if manifest is None or not 0 < place < len(self._order):
+            return None
+        return self._order[place], manifest.shards[place - 1].size
+
+    def _check_header(self, block: bytes, member: str, size: int, offset: int) -> None:
+        place = len(self._seen)
+        if self._order and place < len(self._order) and member != self._order[place]:
+            self._examination.add(
+                "PACK_MEMBER",
+                "members out of order",
+                member=member,
+                offset=offset,
+                expected=self._order[place],
+                actual=member,
+            )
+        elif block != pack_header(member, size):
+            self._add("PACK_HEADER", "not the header that pack would write", member, offset)
+
+    def _schema(self, size: int, offset: int) -> None:
+        if size > _MAX_SCHEMA:
+            self._add("SCHEMA_INVALID", "too long", SCHEMA_NAME, offset)
+            self._pass_over(size)
+            return
+        data = self._read(size)
+        if len(data) == size:
+            self._examination.read_schema(data)
+
+    def _shard(self, member: str, size: int, offset: int) -> None:
+        index = self._shards[member]
+        opener = PackedShard(self._pack, offset + BLOCK, size)
+        task = self._examination.task(index, opener)
+        part = Part(self._stream, size)
+        self._examination.merge(check_stream(task, part), task)
+        self._progress.advance(size, 1)
+
+    def _padding(self, size: int) -> bool:
+        """Read what fills a member's last block; whether the pack goes on."""
+        offset = self._stream.size
+        pad = -size % BLOCK
+        data = self._read(pad)
+        if len(data) < pad:
+            self._cut_off(offset)
+            return False
+        if data != PADS[pad]:
+            message = "bytes behind a member that should be zero"
+            self._examination.add("TAR_PADDING", message, offset=offset)
+        return True
+
+    def _end(self) -> None:
+        offset = self._stream.size
+        if self._read(BLOCK) != _ZEROS:
+            self._examination.add("PACK_TRUNCATED", "half an end of archive", offset=offset)
+        elif self._read(1):
+            message = "data behind the end of the pack"
+            self._examination.add("PACK_AFTER_END", message, offset=offset + BLOCK)
+        else:
+            self.complete = True
+
+    def _missing(self) -> None:
+        for path, index in self._shards.items():
+            if path not in self._seen:
+                self._examination.add("SHARD_MISSING", "the shard is not in the pack", shard=index)
+        if SCHEMA_NAME not in self._seen:
+            self._examination.add("SCHEMA_MISSING", "the schema is not in the pack")
+
+    def _cut_off(self, offset: int) -> None:
+        self._examination.add("PACK_TRUNCATED", "the pack ends too early", offset=offset)
+
+    def _add(self, code: str, message: str, member: str, offset: int) -> None:
+        self._examination.add(code, message, member=member, offset=offset)
+
+    def _read(self, size: int) -> bytes:
+        parts = []
+        while size and (part := self._stream.read(min(size, CHUNK))):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _pass_over(self, size: int) -> None:
+        for _ in _pieces(self._stream, size):
+            pass
+
+
+class Part:
+    """The next bytes of a stream, as a stream of their own.
+
+    Args:
+        stream: The stream, which is not read beyond them.
+        size: How many.
+    """
+
+    def __init__(self, stream: Readable, size: int) -> None:
+        self._stream = stream
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes; none at the end of the part."""
+        data = self._stream.read(min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class PackedShard:
+    """Opens one shard of a pack, by its place in it."""
+
+    pack: str
+    offset: int
+    size: int
+
+    def open(self) -> IO[bytes]:
+        """The stream, from its start."""
+        stream = open_url(self.pack)
+        for _ in _pieces(stream, self.offset):
+            pass
+        return from_pieces(_pieces(stream, self.size), stream.close)
+
+
+def _pieces(stream: Readable, size: int) -> Iterator[bytes]:
+    part = Part(stream, size)
+    while data := part.read(CHUNK):
+        yield data
