@@ -2,75 +2,235 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from lexgen.catalog import load
-from lexgen.emit.package import package_files
+from lexgen.breaking import compare
+from lexgen.catalog import LOCK_FILE, CatalogError, Project, load
+from lexgen.document import Document, Finding
+from lexgen.emit.reference import page_context
+from lexgen.emit.templates import templates
+from lexgen.outputs import PARTS, drift, outputs, write
+from lexgen.report import FORMATS, as_text
+from lexgen.revisions import RevisionError, load_revision, lock_text
+
+ERROR: Final = 1
+FINDINGS: Final = 100
 
 
-@click.group()
+class _Group(click.Group):
+    """Commands whose own errors become a message and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CatalogError as error:
+            click.echo(as_text(error.findings, "lexgen"), err=True, nl=False)
+            ctx.exit(ERROR)
+        except (RevisionError, OSError) as error:
+            click.echo(f"lexgen: {error}", err=True)
+            ctx.exit(ERROR)
+
+
+@click.group(cls=_Group)
+@click.version_option(package_name="atdata", prog_name="lexgen")
 def main() -> None:
-    """Generate typed records from lexicons, and keep lexicons sound."""
+    """Generate typed records from lexicons, and keep lexicons sound.
+
+    Exit codes: 0 fine, 1 an error or drift, 2 wrong usage, 100 findings.
+    """
 
 
-def _load(lexicons: Path, package: str, third_party: bool) -> dict[str, str]:
-    return package_files(load(lexicons, third_party=third_party).sound_catalog(), package)
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every command has."""
+    for option in (
+        click.option(
+            "--lexicons",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            default="lexicons",
+            show_default=True,
+            help="Folder of lexicons, one file for each NSID.",
+        ),
+        click.option(
+            "--third-party",
+            is_flag=True,
+            help="The lexicons are not yours: unknown keywords, inline objects and references "
+            "to lexicons that are not there are warnings.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
-def _current(output: Path) -> dict[str, str]:
-    return {
-        path.relative_to(output).as_posix(): path.read_text("utf-8")
-        for path in output.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+def _output_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option(
+            "--output",
+            type=click.Path(path_type=Path, file_okay=False),
+            default="generated",
+            show_default=True,
+            help="Folder that everything is written to.",
+        ),
+        click.option(
+            "--package",
+            default="atdata_records",
+            show_default=True,
+            callback=_checked_package,
+            help="Import name of the generated package; dots make it a subpackage.",
+        ),
+        click.option(
+            "--part",
+            "parts",
+            type=click.Choice(PARTS),
+            multiple=True,
+            default=PARTS,
+            help="What to generate; all by default. Can be given several times.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
-_lexicons = click.option(
-    "--lexicons", type=click.Path(path_type=Path, exists=True), default="lexicons"
+def _checked_package(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not all(part.isidentifier() for part in value.split(".")):
+        raise click.BadParameter("is not a name that can be imported")
+    return value
+
+
+_format_option = click.option(
+    "--format", "style", type=click.Choice(list(FORMATS)), default="text", show_default=True
 )
-_output = click.option("--output", type=click.Path(path_type=Path), default="generated")
-_third_party = click.option("--third-party", is_flag=True)
-_package = click.option("--package", default="atdata_records")
+_against_option = click.option(
+    "--against",
+    required=True,
+    metavar="STATE",
+    help="A folder of lexicons, a lock file, or else a git revision.",
+)
 
 
 @main.command()
-@_lexicons
-@_output
-@_package
-@_third_party
-def build(lexicons: Path, output: Path, package: str, third_party: bool) -> None:
-    """Write the generated package."""
-    folder = output / Path(*package.split("."))
-    wanted = _load(lexicons, package, third_party)
-    for path in _current(folder).keys() - wanted.keys():
-        (folder / path).unlink()
-    for path, text in wanted.items():
-        target = folder / path
-        if not target.exists() or target.read_text("utf-8") != text:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, "utf-8")
+@_options
+@_output_options
+def build(lexicons: Path, third_party: bool, output: Path, package: str, parts: Any) -> None:
+    """Write the generated package, JSON Schema, test vectors and reference pages."""
+    project = load(lexicons, third_party=third_party)
+    catalog = project.sound_catalog()
+    _warn(project)
+    changed = write(outputs(catalog, package, parts), output, package, parts)
+    click.echo(f"{len(catalog.lexicons)} lexicons, {changed} files changed in {output}", err=True)
 
 
 @main.command()
-@_lexicons
-@_output
-@_package
-@_third_party
-def check(lexicons: Path, output: Path, package: str, third_party: bool) -> None:
-    """Compare what is generated with what would be; print a unified diff, exit 1 on drift."""
-    folder = output / Path(*package.split("."))
-    wanted, found = _load(lexicons, package, third_party), _current(folder)
-    drift = False
-    for path in sorted(wanted.keys() | found.keys()):
-        old, new = found.get(path, ""), wanted.get(path, "")
-        if old != new:
-            drift = True
-            name = (folder / path).as_posix()
-            lines = difflib.unified_diff(
-                old.splitlines(True), new.splitlines(True), name, f"{name} (as built)"
-            )
-            click.echo("".join(lines), nl=False)
-    raise SystemExit(1 if drift else 0)
+@_options
+@_output_options
+@click.pass_context
+def check(
+    ctx: click.Context, lexicons: Path, third_party: bool, output: Path, package: str, parts: Any
+) -> None:
+    """Compare what is there with what would be built.
+
+    Prints a unified diff and exits with 1 on drift or hand edits.
+    """
+    catalog = load(lexicons, third_party=third_party).sound_catalog()
+    differences = list(drift(outputs(catalog, package, parts), output, package, parts))
+    click.echo("".join(differences), nl=False)
+    if differences:
+        click.echo("run `lexgen build`, and edit lexicons or templates, not its output", err=True)
+        ctx.exit(ERROR)
+
+
+@main.command()
+@_options
+@_format_option
+@click.pass_context
+def lint(ctx: click.Context, lexicons: Path, third_party: bool, style: str) -> None:
+    """Check lexicons against the rules of the Lexicon language."""
+    project = load(lexicons, third_party=third_party)
+    _finish(ctx, project.findings, style, "lexgen lint")
+
+
+@main.command()
+@_options
+@_against_option
+@_format_option
+@click.pass_context
+def breaking(
+    ctx: click.Context, lexicons: Path, third_party: bool, against: str, style: str
+) -> None:
+    """Find changes that break readers or writers who have not updated, or data that exists."""
+    findings = _changes(lexicons, against, third_party)
+    _finish(ctx, [f for f in findings if f.severity != "note"], style, "lexgen breaking")
+
+
+@main.command()
+@_options
+@_against_option
+@_format_option
+def diff(lexicons: Path, third_party: bool, against: str, style: str) -> None:
+    """Tell what changed, whether it breaks anybody or not."""
+    findings = _changes(lexicons, against, third_party)
+    click.echo(FORMATS[style](findings, "lexgen diff"), nl=False)
+
+
+@main.command()
+@_options
+@click.argument("nsid")
+@click.pass_context
+def describe(ctx: click.Context, lexicons: Path, third_party: bool, nsid: str) -> None:
+    """Print the reference page of a lexicon."""
+    catalog = load(lexicons, third_party=third_party).sound_catalog()
+    found = [lexicon for lexicon in catalog.lexicons if lexicon.nsid == nsid]
+    if not found:
+        known = "\n  ".join(lexicon.nsid for lexicon in catalog.lexicons)
+        click.echo(f"lexgen: no lexicon {nsid} in {lexicons}; there are:\n  {known}", err=True)
+        ctx.exit(ERROR)
+    template = templates().get_template("reference.md.j2")
+    click.echo(template.render(page_context("atdata_records", found[0])), nl=False)
+
+
+@main.command()
+@_options
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if it differs.")
+@click.pass_context
+def lock(ctx: click.Context, lexicons: Path, third_party: bool, only_check: bool) -> None:
+    """Write the lock file: each lexicon's digest, record CID and content."""
+    project = load(lexicons, third_party=third_party)
+    project.sound_catalog()
+    path, text = lexicons / LOCK_FILE, lock_text(project.documents)
+    if path.is_file() and path.read_text("utf-8") == text:
+        return
+    if only_check:
+        click.echo(f"lexgen: {path} is not up to date: run `lexgen lock`", err=True)
+        ctx.exit(ERROR)
+    path.write_text(text, "utf-8", newline="\n")
+    click.echo(f"{path} written", err=True)
+
+
+def _changes(lexicons: Path, against: str, third_party: bool) -> list[Finding]:
+    new = load(lexicons, third_party=third_party)
+    # An older state may break rules that were added since: only its meaning counts.
+    old = load_revision(against, lexicons, third_party=True)
+    changes = compare(old.sound_catalog(), new.sound_catalog())
+    before, after = _by_nsid(old), _by_nsid(new)
+    findings = [change.finding(after, before) for change in changes]
+    return sorted(findings, key=lambda f: (f.file, f.line, f.column, f.rule, f.message))
+
+
+def _by_nsid(project: Project) -> dict[str, Document]:
+    return {document.value["id"]: document for document in project.documents}
+
+
+def _finish(ctx: click.Context, findings: Sequence[Finding], style: str, title: str) -> None:
+    click.echo(FORMATS[style](findings, title), nl=False)
+    errors = sum(finding.severity == "error" for finding in findings)
+    if style == "text":
+        click.echo(f"{errors} errors, {len(findings) - errors} warnings", err=True)
+    if errors:
+        ctx.exit(FINDINGS)
+
+
+def _warn(project: Project) -> None:
+    click.echo(as_text(project.findings, "lexgen"), err=True, nl=False)

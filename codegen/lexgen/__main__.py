@@ -1,0 +1,5 @@
+"""``python -m lexgen``."""
+
+from lexgen.cli import main
+
+main()
