@@ -9,13 +9,18 @@ import click
 
 from atdata._protocols import IndexEntry
 from atdata.cli.find import index_of
+from atdata.cli.lifecycle import COMMANDS
 from atdata.cli.output import json_option, print_fields, print_json, print_table
 from atdata.shards.manifest import ShardInfo
 
 
 @click.group()
 def dataset() -> None:
-    """List and show datasets."""
+    """List and show datasets; validate, verify, publish and pack them."""
+
+
+for command in COMMANDS:
+    dataset.add_command(command)
 
 
 @dataset.command("list")

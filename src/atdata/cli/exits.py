@@ -15,7 +15,12 @@ code  meaning
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from atdata import errors
+
+if TYPE_CHECKING:
+    from atdata.lifecycle.report import Report
 
 # The first class that fits decides, so the special comes before the general.
 EXITS: tuple[tuple[type[BaseException], int], ...] = (
@@ -42,4 +47,16 @@ BUG = 10
 
 def exit_code(error: BaseException) -> int:
     """The exit code for an error that ended a command."""
-    return next((code for kind, code in EXITS if isinstance(error, kind)), BUG)
+    return exit_of(type(error))
+
+
+def exit_of(kind: type[BaseException]) -> int:
+    """The exit code for errors of a class."""
+    return next((code for base, code in EXITS if issubclass(kind, base)), BUG)
+
+
+def report_exit(report: Report) -> int:
+    """The exit code that a lifecycle report stands for: that of its gravest finding."""
+    from atdata.lifecycle.codes import CLASSES
+
+    return 0 if report.kind is None else exit_of(CLASSES[report.kind])

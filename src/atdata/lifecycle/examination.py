@@ -15,6 +15,7 @@ from atdata.samples.schema import schema_cid, type_from_document
 from atdata.shards.dataset_manifest import Manifest, read_manifest
 from atdata.shards.manifest import ShardInfo, content_cid
 
+_GRAVE = ("bug", "integrity", "trust", "missing")
 _NO_SCHEMA = frozenset({"samples", "fields"})
 NOT_LOOKED_AT = frozenset(
     {
@@ -166,7 +167,7 @@ class Examination:
 
     def report(self, **more: Any) -> Report:
         """What was found; ``more`` are further fields of the report."""
-        trust = "unverified" if self.level == "validate" else "self-consistent"
+        trust = "unverified" if self.level == "validate" or self.doubtful else "self-consistent"
         fields: dict[str, Any] = {
             "trust": trust,
             "skipped_checks": self._skipped(),
@@ -181,6 +182,12 @@ class Examination:
             findings_truncated=self.findings.truncated,
             **fields,
         )
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the bytes may not be the ones that the manifest tells of."""
+        grave = any(f.kind in _GRAVE for f in self.findings.items)
+        return grave or self.manifest is None
 
     def _skipped(self) -> frozenset[str]:
         skipped = frozenset() if self._policy else frozenset({"policy"})

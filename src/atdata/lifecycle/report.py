@@ -95,7 +95,7 @@ class Report:
         level: ``"validate"``, ``"verify"`` or ``"deep"``: which checks ran.
         trust: ``"anchored"`` when something from outside vouches for the bytes,
             ``"self-consistent"`` when they only agree with each other, ``"unverified"`` when they
-            were not read whole.
+            don't, or were not all looked at.
         subject: What was looked at: kind, path, name, version, manifest_sha256, content_cid.
         counts: Numbers of shards, samples and bytes that were looked at.
         findings: What is wrong, by shard and offset.

@@ -92,6 +92,6 @@ def _anchor(examination: Examination, anchors: list[Anchor], sha256: str | None)
                 expected=anchor.expected or "a content CID in the record",
                 actual=anchor.actual(sha256, found),
             )
-    doubtful = any(f.kind in ("integrity", "trust", "bug") for f in examination.findings.items)
-    unread = examination.manifest is None
-    return "self-consistent" if not anchors or doubtful or unread else "anchored"
+    if examination.doubtful:
+        return "unverified"
+    return "anchored" if anchors else "self-consistent"

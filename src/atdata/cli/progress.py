@@ -1,0 +1,68 @@
+"""A bar for long work: bytes, shards and the time that is left. On a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from atdata.lifecycle.progress import Progress, Silence
+
+
+class TerminalProgress:
+    """Draws a bar on stderr; see :class:`atdata.lifecycle.progress.Progress`.
+
+    Args:
+        label: What is being done.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._bar: Any = None
+        self._done = 0
+        self._shards = 0
+
+    def begin(self, size: int, shards: int) -> None:
+        """Start a bar; an earlier one is ended."""
+        self.close()
+        self._done, self._shards = 0, shards
+        self._bar = click.progressbar(
+            length=max(size, 1),
+            label=f"{self._label} {size / 1e6:,.1f} MB",
+            file=sys.stderr,
+            item_show_func=lambda _: f"{self._done}/{self._shards} shards",
+        )
+        self._bar.__enter__()
+
+    def advance(self, size: int, shards: int) -> None:
+        """Move the bar on."""
+        self._done += shards
+        if self._bar is not None:
+            self._bar.update(size, size)
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
+@contextmanager
+def terminal_progress(label: str, *, quiet: bool) -> Iterator[Progress]:
+    """A bar if somebody looks, silence if not.
+
+    Args:
+        label: What is being done.
+        quiet: No bar in any case.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield Silence()
+        return
+    progress = TerminalProgress(label)
+    try:
+        yield progress
+    finally:
+        progress.close()
