@@ -211,7 +211,11 @@ def test_other_data_under_the_name(
 
 
 def test_what_is_missing_is_found_before_anything_is_written(
-    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+    entry: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    calls: list[str],
+    tmp_path: Path,
 ) -> None:
     unknown = "atdata://local/sampleSchema/Unknown@1.0.0"
     for broken, error in (
@@ -221,8 +225,9 @@ def test_what_is_missing_is_found_before_anything_is_written(
     ):
         with pytest.raises(error):
             promote_to_atmosphere(broken, index, client)
-    with pytest.raises(RecordError, match="tags"):
-        promote_to_atmosphere(entry, index, client, tags=[""])
+    for source in (entry, replace(entry, data_urls=write_readings(tmp_path / "files", 10))):
+        with pytest.raises(RecordError, match="tags"):
+            promote_to_atmosphere(source, index, client, tags=[""])
     assert issubclass(SchemaNotFound, KeyError)
     assert issubclass(EntryError, ValueError)
     assert calls == []

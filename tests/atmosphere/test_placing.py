@@ -13,11 +13,13 @@ from atdata.atmosphere import (
     DatasetLoader,
     DatasetPublisher,
 )
-from atdata.errors import (
-    UrlError,
-)
+from atdata.atmosphere.placing import place
+from atdata.errors import EntryError, UrlError
 from atdata.local import S3DataStore
+from atdata_records.ac.foundation.dataset.record import BlobStorage
 from readings import Reading, labels, write_readings
+
+from .conftest import URLS, infos
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.xdist_group("pds")
         "https://user:secret@host/a.tar",
         "ftp://host/a.tar",
         "s3:///key",
+        "s3://bucket/{0..3.tar",
     ],
 )
 def test_urls_that_others_can_not_use(
@@ -43,6 +46,11 @@ def test_urls_that_others_can_not_use(
         publisher.publish_with_urls([url], schema, name="x")
     assert "secret" not in str(caught.value)
     assert client.list_datasets() == []
+
+
+def test_urls_and_shards_that_differ_in_number(publisher: DatasetPublisher, schema: AtUri) -> None:
+    with pytest.raises(EntryError, match="name 6 shards, but 7 are described"):
+        publisher.publish_with_urls(URLS, schema, name="x", shards=infos(7))
 
 
 def test_signatures_are_not_published(
@@ -83,3 +91,15 @@ def test_a_store_gets_a_copy(
     assert len(urls) == 2
     assert all(url.startswith(f"s3://{s3_bucket}/p/00000") for url in urls)
     assert labels(loader.to_dataset(uri)) == list(range(10))
+
+
+def test_files_that_are_too_large_for_blobs_are_cut_anew(
+    client: AtmosphereClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "blob_limit", lambda: 4096)
+    ds = atdata.Dataset[Reading](write_readings(tmp_path, 10))
+    placed = place(client, ds, "x", None, None)
+    assert isinstance(placed.storage, BlobStorage)
+    assert placed.shards is not None
+    assert all(info.size <= 4096 for info in placed.shards)
+    assert sum(info.samples for info in placed.shards) == 10

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from atdata._protocols import AbstractDataStore, DataSource
 from atdata.errors import EntryError, UrlError
 from atdata.shards.manifest import ShardInfo, ShardUrls
+from atdata.sources.braces import count
 from atdata.sources.schemes import redacted
 from atdata.stores.base import prefix_for
 from atdata.stores.pds import BlobTooLargeError, PDSBlobStore
@@ -56,9 +57,9 @@ def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -
         shards: What is known of each shard.
 
     Raises:
-        EntryError: There are none, or more than a record holds.
-        UrlError: One is not of the form scheme://host/path, has a password, or can't be
-            reached by others.
+        EntryError: There are none, more than a record holds, or not as many as ``shards``.
+        UrlError: One is not of the form scheme://host/path, has a password or braces that
+            don't match, or can't be reached by others.
     """
     if not urls:
         raise EntryError("a dataset without data URLs can't be published")
@@ -68,6 +69,9 @@ def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -
             hint="Use brace notation for numbered shards, or write larger ones.",
         )
     storage = UrlStorage(urls=[publishable(url) for url in urls])
+    named = sum(map(count, storage.urls))
+    if shards is not None and named != len(shards):
+        raise EntryError(f"the URLs name {named:,} shards, but {len(shards):,} are described")
     return Placed(storage, None if shards is None else tuple(shards))
 
 

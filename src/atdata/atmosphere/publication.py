@@ -90,14 +90,15 @@ class Publication:
             RecordError: The lexicon refuses a description, tag, …
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
-        self.details.members()  # refuses bad metadata before anything is uploaded
+        uri = dataset_uri(client.did, self.name)
+        self._check_words(uri)
         placed: Placed | None = None
 
         def decide(found: StoredRecord | None) -> Record | None:
             nonlocal placed
             current = self._current(found)
             placed = placed or self._placed(current)
-            wanted = self._wanted(current, placed)
+            wanted = self._wanted(current, placed, uri)
             if wanted == current:
                 return None
             self.before_write()
@@ -105,7 +106,12 @@ class Publication:
                 client.upload_blob(manifest(placed.shards or ()), MANIFEST_TYPE)
             return wanted
 
-        return settle(client, dataset_uri(client.did, self.name), decide)
+        return settle(client, uri, decide)
+
+    def _check_words(self, uri: AtUri) -> None:
+        """Refuse what a lexicon refuses before the first shard is placed."""
+        somewhere = Placed(UrlStorage(urls=["https://example.com/"]), self.shards)
+        self._wanted(None, somewhere, uri)
 
     def _current(self, found: StoredRecord | None) -> Record | None:
         """What is published; refused early when it is known to be something else."""
@@ -117,11 +123,9 @@ class Publication:
             if self.replace:
                 return None
             raise
-        if self.shards is not None and current.content_cid not in (
-            None,
-            self._content(self.shards),
-        ):
-            self._check_replace()
+        published = current.content_cid
+        if self.shards and published not in (None, self._content(self.shards)):
+            self._refuse_unless_replaced(found.uri)
         return current
 
     def _placed(self, current: Record | None) -> Placed:
@@ -131,21 +135,22 @@ class Publication:
                 return Placed(current.storage, self.shards)
         return self.place()
 
-    def _wanted(self, current: Record | None, placed: Placed) -> Record:
+    def _wanted(self, current: Record | None, placed: Placed, uri: AtUri) -> Record:
         said = self._facts(placed) | self.details.members()
         wanted = Record(**said, created_at=now())
         if current is not None and _same_data(current, wanted):
             # What nobody said or looked at this time stays: the rest of the published record.
             wanted = dataclasses.replace(current, **said)
         elif current is not None:
-            self._check_replace()
+            self._refuse_unless_replaced(uri)
             wanted = dataclasses.replace(wanted, created_at=current.created_at)
         if placed.shards is not None:
             wanted = bounded(wanted, placed.shards)
         try:
             wanted.validate()
         except ValidationError as error:
-            raise RecordError(f"dataset {self.name!r} can't be published: {error}") from error
+            message = f"dataset {self.name!r} can't be published: {error}"
+            raise RecordError(message, uri=str(uri)) from error
         return wanted
 
     def _facts(self, placed: Placed) -> dict[str, Any]:
@@ -165,10 +170,11 @@ class Publication:
             }
         return facts
 
-    def _check_replace(self) -> None:
+    def _refuse_unless_replaced(self, uri: AtUri) -> None:
         if not self.replace:
             raise EntryConflict(
                 f"the name {self.name!r} stands for other data already",
+                uri=str(uri),
                 hint="Choose another name, or pass replace=True.",
             )
 
