@@ -13,7 +13,7 @@ from lexgen.collisions import find_collisions
 from lexgen.document import Document, DocumentError, Finding, parse
 from lexgen.lint import lint
 
-LOCK_FILE = "lexicons.lock.json"
+LOCK_FILE = "lexicons.lock"
 
 
 class CatalogError(ValueError):
@@ -44,7 +44,6 @@ def load(folder: Path, *, third_party: bool = False) -> Project:
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*.json"))
-        if path.name != LOCK_FILE
     }
     return load_files(files, folder.as_posix(), third_party=third_party)
 

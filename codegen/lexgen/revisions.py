@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-from lexgen.catalog import LOCK_FILE, Project, load, load_files
+from lexgen.catalog import Project, load, load_files
 from lexgen.document import Document
 from lexgen.runtime import cid, dag_cbor
 
@@ -33,11 +33,7 @@ def _files_in_git(revision: str, folder: Path) -> dict[str, bytes]:
     # ":./" makes paths relative to the folder that git runs in.
     listing = _git(folder, "ls-tree", "-r", "-z", "--name-only", name, "--", ".")
     paths = [path for path in listing.decode().split("\0") if path.endswith(".json")]
-    return {
-        path: _git(folder, "show", f"{name}:./{path}")
-        for path in paths
-        if not path.endswith(LOCK_FILE)
-    }
+    return {path: _git(folder, "show", f"{name}:./{path}") for path in paths}
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

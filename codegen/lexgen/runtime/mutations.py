@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
 
+from . import cid
 from .definitions import DEFINITIONS
 from .strategies import JsonDict, valid
 
@@ -152,8 +153,26 @@ def _out_of_limits(kind: JsonDict, parts: Parts) -> Iterator[Mutation]:
             )
         case "blob":
             yield Mutation(parts, {"$type": "blob"}, "missing keys")
+            yield from _bad_blobs(kind, parts)
         case "array":
             if kind.get("min_length", 0):
                 yield Mutation(parts, [], "too short")
         case "union" | "unknown":
             yield Mutation(parts, {"$bytes": ""}, "bytes")
+
+
+def _bad_blobs(kind: JsonDict, parts: Parts) -> Iterator[Mutation]:
+    accept = [pattern.replace("*", "x") for pattern in kind.get("accept", ["image/png"])]
+    good = {
+        "$type": "blob",
+        "ref": {"$link": cid.from_digest(bytes(32), cid.RAW)},
+        "mimeType": accept[0],
+        "size": 0,
+    }
+    other = {"$link": cid.from_digest(bytes(32), cid.DAG_CBOR)}
+    yield Mutation(parts, {**good, "ref": other}, "a blob with the codec dag-cbor")
+    if "max_size" in kind:
+        yield Mutation(parts, {**good, "size": kind["max_size"] + 1}, "a blob that is too large")
+    if "accept" in kind and "*/*" not in kind["accept"]:
+        other_type = {**good, "mimeType": "x-none/x-none"}
+        yield Mutation(parts, other_type, "a blob of another media type")
