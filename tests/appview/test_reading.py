@@ -21,7 +21,9 @@ from atdata_records.ac.foundation.dataset.record import Record
 from .content import DID, OTHER, SCHEMA_CID, dataset, deleted, rev, schema, write
 
 
-def put(database: Database, *values: tuple[str, dict[str, Any]], did: str = DID, at: int = 1) -> None:
+def put(
+    database: Database, *values: tuple[str, dict[str, Any]], did: str = DID, at: int = 1
+) -> None:
     with database.write() as tx:
         put_records(tx, did, rev(at), [write(rkey, value) for rkey, value in values])
 
