@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 import atdata
+from atdata.samples.arrays import MAGIC
 from atdata.samples.fields import RESERVED
 
 
@@ -80,7 +81,8 @@ def leaves() -> st.SearchStrategy[Choice]:
     return st.sampled_from(
         [
             Choice(str, TEXT, TEXT),
-            Choice(bytes, st.binary(max_size=8)),
+            # Where no type is declared, bytes that start so are arrays.
+            Choice(bytes, st.binary(max_size=8).filter(lambda data: not data.startswith(MAGIC))),
             Choice(bool, st.booleans(), st.booleans()),
             Choice(int, INTEGERS, INTEGERS),
             Choice(float, st.floats(), FINITE),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -36,7 +37,9 @@ SAVED = [
 
 def saved(array: object) -> bytes:
     stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Stored array in format 3.0")
+        np.save(stream, array, allow_pickle=True)
     return stream.getvalue()
 
 

@@ -2,9 +2,8 @@
 
 The bytes are a msgpack map from field names to wire forms (see :mod:`atdata.samples.kinds`), in
 the order of the fields. The compiled functions are straight lines over the fields, and look at
-types only; whatever is unusual goes to the kinds' own ``encode`` and ``decode``, and when a
-field does not fit, the fields are walked again, one by one, for an error that names it. Their
-source can be read in a traceback (it is registered in ``linecache``).
+types only; whatever is unusual goes to the kinds' own ``encode`` and ``decode``. Their source can
+be read in a traceback (it is registered in ``linecache``).
 
 Reading is strict about the form (no extension types, no key twice, nothing behind the map) and
 free about the fields: one that the class does not have is dropped, or refused if the class says
@@ -19,8 +18,8 @@ from typing import Any, NoReturn
 from atdata.errors import SampleError, SchemaError
 from atdata.samples.compiler import compile_functions
 from atdata.samples.fields import Field, fields_of
-from atdata.samples.plain import convert_at
-from atdata.samples.wire import pack, unpack_map
+from atdata.samples.plain import convert_at, within
+from atdata.samples.wire import unpack_map
 
 _SLOT = "__atdata_codec__"
 _UNKNOWN = "__atdata_unknown__"
@@ -29,8 +28,9 @@ _UNKNOWN = "__atdata_unknown__"
 class Codec:
     """The compiled functions of one class.
 
-    ``encode(sample) -> bytes``, ``decode(bytes) -> sample`` and ``build(mapping) -> sample``
-    raise :class:`SampleError` naming class and field.
+    ``encode(sample) -> bytes`` and ``decode(bytes) -> sample`` raise :class:`SampleError` naming
+    class and field. ``build(mapping) -> sample`` is for maps inside of samples: its errors name
+    the place only, so that the sample around can say the whole of it.
     """
 
     __slots__ = ("build", "decode", "encode", "fields", "name", "refuse_unknown", "sample_type")
@@ -54,16 +54,19 @@ class Codec:
         """
         if not isinstance(data, Mapping):
             raise SampleError(f"{self.name}: expected a map of fields, got {type(data).__name__}")
-        return self.build(data)
+        try:
+            return self.build(data)
+        except SampleError as error:
+            raise self.named(error) from None
 
     def to_plain(self, sample: Any) -> dict[str, Any]:
         """The sample as plain data: what its bytes hold.
 
         Raises:
-            SampleError: A field's value does not fit; class and field are named.
+            SampleError: A field's value does not fit; the field is named.
         """
         return {
-            field.name: self._convert(field, field.kind.encode, getattr(sample, field.name))
+            field.name: convert_at(field.name, field.kind.encode, getattr(sample, field.name))
             for field in self.fields
         }
 
@@ -75,41 +78,47 @@ class Codec:
         """
         return unpack_map(data, self.name)
 
-    def fail_encode(self, sample: Any, error: Exception) -> NoReturn:
-        """Raise the error that says which field could not be written."""
-        for name, value in self.to_plain(sample).items():
-            try:
-                pack(value)
-            except (ValueError, OverflowError, TypeError) as reason:
-                raise SampleError(f"{self.name}.{name}: {reason}", path=name) from None
-        raise error
+    def named(self, error: SampleError) -> SampleError:
+        """The same error, with the class in it."""
+        place = f"{self.name}.{error.path}" if error.path else self.name
+        return SampleError(f"{place}: {error.message}", hint=error.hint, path=error.path)
 
-    def fail_build(self, data: Mapping[str, Any], error: Exception) -> NoReturn:
-        """Raise the error that says what is wrong with the data of a sample."""
-        unknown = sorted(str(key) for key in data.keys() - {field.name for field in self.fields})
-        if unknown and self.refuse_unknown:
+    def fail_encode(self, index: int, error: Exception) -> NoReturn:
+        """Raise the error of a field whose value could not be written."""
+        raise self.named(_located(self.fields[index], error)) from None
+
+    def fail_build(self, index: int, data: Mapping[str, Any], error: Exception) -> NoReturn:
+        """Raise the error of a field that could not be read."""
+        field = self.fields[index]
+        if field.name not in data:
             raise SampleError(
-                f"{self.name} has no field {unknown[0]!r}, which the data holds",
-                hint='declare the field, or drop unknown_fields="refuse"',
-                path=unknown[0],
-            )
-        for field in self.fields:
-            if field.name in data:
-                self._convert(field, field.kind.decode, data[field.name])
-            elif field.required:
-                raise SampleError(
-                    f"{self.name}.{field.name}: missing from the data",
-                    hint="give the field a default if samples may lack it",
-                    path=field.name,
-                )
-        raise error
+                "missing from the data",
+                hint="give the field a default if samples may lack it",
+                path=field.name,
+            ) from None
+        raise _located(field, error) from None
 
-    def _convert(self, field: Field, convert: Callable[[Any], Any], value: Any) -> Any:
-        try:
-            return convert_at(field.name, convert, value)
-        except SampleError as error:
-            message = f"{self.name}.{error.path}: {error.message}"
-            raise SampleError(message, hint=error.hint, path=error.path) from None
+    def fail_unknown(self, data: Mapping[str, Any]) -> NoReturn:
+        """Raise the error for data with a field that the class does not have."""
+        unknown = sorted(str(key) for key in data.keys() - {field.name for field in self.fields})
+        raise SampleError(
+            f"the data holds {unknown[0]!r}, which is no field of {self.name}",
+            hint='declare the field, or drop unknown_fields="refuse"',
+        )
+
+
+def _located(field: Field, error: Exception) -> SampleError:
+    """The error as one of this field; what is no matter of the data is raised as it is."""
+    match error:
+        case SampleError():
+            return within(field.name, error)
+        case RecursionError():
+            return SampleError("nested too deeply, or holds itself", path=field.name)
+        case OverflowError():
+            return SampleError("expected int of at most 64 bits, got a larger one", path=field.name)
+        case ValueError() | TypeError():
+            return SampleError(str(error), path=field.name)
+    raise error
 
 
 def codec_of(sample_type: type) -> Codec:

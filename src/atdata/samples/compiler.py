@@ -5,26 +5,29 @@ For ``features: NDArray`` and ``label: int`` the source is::
     def encode(sample):
         try:
             v0 = sample.features
-            v1 = sample.label
-            if type(v1) is not int: v1 = encode1(v1)
-            return join((key0, *parts0(v0), key1, pack(v1)))
+            h0, b0 = parts0(v0)
         except Exception as error:
-            codec.fail_encode(sample, error)
+            codec.fail_encode(0, error)
+        try:
+            v1 = sample.label
+            if type(v1) is not type1: v1 = encode1(v1)
+            b1 = pack(v1)
+        except Exception as error:
+            codec.fail_encode(1, error)
+        return join((key0, h0, b0, key1, b1,))
 
     def build(data):
         try:
-            v0 = read0(data['features'])
-            v1 = data['label']
-            if type(v1) is not int: v1 = decode1(v1)
+            v0 = data['features']
+            v0 = read0(v0)
         except Exception as error:
-            codec.fail_build(data, error)
+            codec.fail_build(0, data, error)
+        …
         return make(v0, v1)
 
-    def decode(payload):
-        return build(unpack(payload))
-
 Names of fields are all that comes from the class, and only after ``fields.check_name``. A
-msgpack map is the sequence of its parts, so the parts are joined without building the map.
+msgpack map is the sequence of its parts, so the parts are joined without building the map. A
+``try`` costs nothing where nothing is raised.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atdata.errors import SampleError
 from atdata.samples import arrays
 from atdata.samples.kinds import ArrayOf, Kind, Nullable, Scalar
 from atdata.samples.wire import bytes_head, map_head, pack
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     from atdata.samples.fields import Field
 
 _numbers = count(1)
-_NIL = (b"\xc0",)
+_NIL = (b"\xc0", b"")
 
 Parts = Callable[[Any], tuple[bytes, Any]]
 Functions = tuple[
@@ -65,6 +69,7 @@ def compile_functions(codec: Codec) -> Functions:
         "join": b"".join,
         "pack": pack,
         "nil": _NIL,
+        "SampleError": SampleError,
     }
     for index, field in enumerate(codec.fields):
         names |= _names(index, field, len(codec.fields))
@@ -73,7 +78,14 @@ def compile_functions(codec: Codec) -> Functions:
     return names["encode"], names["decode"], names["build"]
 
 
-_DECODE = ("def decode(payload):", "    return build(unpack(payload))")
+_DECODE = (
+    "def decode(payload):",
+    "    data = unpack(payload)",
+    "    try:",
+    "        return build(data)",
+    "    except SampleError as error:",
+    "        raise codec.named(error) from None",
+)
 
 
 def _run(source: str, names: dict[str, Any], sample_type: type) -> None:
@@ -108,42 +120,43 @@ def _inner(kind: Kind) -> Kind:
 
 def _encode_lines(codec: Codec) -> Iterator[str]:
     yield "def encode(sample):"
-    yield "    try:"
     parts = [] if codec.fields else ["b'\\x80'"]
     for i, field in enumerate(codec.fields):
+        yield "    try:"
         yield f"        v{i} = sample.{field.name}"
         kind, nullable = _inner(field.kind), isinstance(field.kind, Nullable)
         if isinstance(kind, ArrayOf):
-            part = f"*(nil if v{i} is None else parts{i}(v{i}))" if nullable else f"*parts{i}(v{i})"
+            unless = f"nil if v{i} is None else " if nullable else ""
+            yield f"        h{i}, b{i} = {unless}parts{i}(v{i})"
+            parts += [f"key{i}", f"h{i}", f"b{i}"]
         else:
             yield f"        {_unless_plain(i, field.kind)}v{i} = encode{i}(v{i})"
-            part = f"pack(v{i})"
-        parts += [f"key{i}", part]
-    yield f"        return join(({', '.join(parts)},))"
-    yield "    except Exception as error:"
-    yield "        codec.fail_encode(sample, error)"
+            yield f"        b{i} = pack(v{i})"
+            parts += [f"key{i}", f"b{i}"]
+        yield "    except Exception as error:"
+        yield f"        codec.fail_encode({i}, error)"
+    yield f"    return join(({', '.join(parts)},))"
 
 
 def _build_lines(codec: Codec) -> Iterator[str]:
     yield "def build(data):"
-    yield "    try:"
     if codec.refuse_unknown:
-        yield "        if not data.keys() <= known: raise LookupError"
+        yield "    if not data.keys() <= known: codec.fail_unknown(data)"
     for i, field in enumerate(codec.fields):
-        indent = "        "
+        indent = "    "
         if not field.required:
-            yield f"{indent}if {field.name!r} not in data: v{i} = fallback{i}()"
-            yield f"{indent}else:"
+            yield f"    if {field.name!r} not in data: v{i} = fallback{i}()"
+            yield "    else:"
             indent += "    "
-        yield f"{indent}v{i} = data[{field.name!r}]"
+        yield f"{indent}try:"
+        yield f"{indent}    v{i} = data[{field.name!r}]"
         kind, nullable = _inner(field.kind), isinstance(field.kind, Nullable)
         if isinstance(kind, ArrayOf):
-            yield f"{indent}{f'if v{i} is not None: ' if nullable else ''}v{i} = read{i}(v{i})"
+            yield f"{indent}    {f'if v{i} is not None: ' if nullable else ''}v{i} = read{i}(v{i})"
         else:
-            yield f"{indent}{_unless_plain(i, field.kind)}v{i} = decode{i}(v{i})"
-    yield "        pass"
-    yield "    except Exception as error:"
-    yield "        codec.fail_build(data, error)"
+            yield f"{indent}    {_unless_plain(i, field.kind)}v{i} = decode{i}(v{i})"
+        yield f"{indent}except Exception as error:"
+        yield f"{indent}    codec.fail_build({i}, data, error)"
     yield f"    return make({', '.join(_arguments(codec))})"
 
 

@@ -197,7 +197,10 @@ class _Reader:
             return self._nullable(document["anyOf"], path, depth)
         if "enum" in document:
             return Choice(tuple(_values(document, path, (str, int, bool))))
-        own, json_type = document.get("x-atdata-type"), document.get("type")
+        own, json_type = (document.get(key) for key in ("x-atdata-type", "type"))
+        for word in (own, json_type):
+            if word is not None:
+                _expect(str, word, path)
         if own == "array":
             return _array(document, path)
         if own in _OWN:

@@ -8,6 +8,7 @@ anew, and ``__init__``, ``__repr__``, ordering and hashing are those of :mod:`da
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import uuid
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ from typing import (
 
 from atdata.errors import SchemaError
 from atdata.samples.codec import codec_of, set_unknown_fields
-from atdata.samples.fields import fields_of, remember_scope
+from atdata.samples.fields import check_identifier, fields_of, remember_scope
 from atdata.samples.plain import same
 
 _T = TypeVar("_T")
@@ -192,6 +193,9 @@ def _is_generated(method: Any) -> bool:
 
 
 def _make_dataclass(cls: type, *, kw_only: bool, frozen: bool) -> None:
+    # dataclass() compiles the names of fields, so they are looked at before.
+    for name in inspect.get_annotations(cls):
+        check_identifier(name, "a field")
     try:
         dataclasses.dataclass(kw_only=kw_only, frozen=frozen)(cls)
     except TypeError as error:

@@ -42,11 +42,13 @@ def convert_at(place: str, convert: Callable[[Any], Any], value: Any) -> Any:
 
 def convert_items(convert: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     """Convert each item of a list; an error names the index."""
+    done: list[Any] = []
     try:
-        return [convert(item) for item in items]
-    except SampleError:
-        # Only now is it worth counting.
-        return [convert_at(f"[{i}]", convert, item) for i, item in enumerate(items)]
+        for item in items:
+            done.append(convert(item))
+    except SampleError as error:
+        raise within(f"[{len(done)}]", error) from None
+    return done
 
 
 def convert_values(convert: Callable[[Any], Any], table: Any) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import datetime
+import pickle
+
+import msgpack
+import pytest
+
+from atdata.errors import SampleError
+from atdata.samples.wire import bytes_head, map_head, unpack_map
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 15, 16, 65_535, 65_536])
+def test_heads_of_maps_are_those_of_msgpack(pairs: int) -> None:
+    assert map_head(pairs) == msgpack.Packer().pack_map_header(pairs)
+
+
+@pytest.mark.parametrize("size", [0, 255, 256, 65_535, 65_536])
+def test_heads_of_bytes_are_those_of_msgpack(size: int) -> None:
+    assert bytes_head(size) + bytes(size) == msgpack.packb(bytes(size))
+
+
+def test_what_msgpack_can_not_hold_is_refused() -> None:
+    assert bytes_head(2**32 - 1) == b"\xc6\xff\xff\xff\xff"
+    with pytest.raises(SampleError, match="4 GiB"):
+        bytes_head(2**32)
+
+
+@pytest.mark.parametrize("count", [0, 3, 15, 16, 20, 70_000])
+def test_maps_of_any_form_are_read(count: int) -> None:
+    fields = {str(number): number for number in range(count)}
+    assert unpack_map(msgpack.packb(fields), "S") == fields
+
+
+def test_other_buffers_are_read() -> None:
+    assert unpack_map(memoryview(msgpack.packb({"a": 1})), "S") == {"a": 1}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x81",
+        b"\x81\xa1a",
+        b"\x80\x00",
+        b"\xc1",
+        b"\x01",
+        b"\x91\x01",
+        b"\xde\x00\x00\xff",
+        b"\xdf\xff\xff\xff\xff",
+        b"\x81\xa1\xff\x01",
+        b"\x81\x01\x01",
+        msgpack.packb({"a": msgpack.ExtType(5, b"x")}),
+        b"\x91" * 2_000 + b"\x01",
+    ],
+)
+def test_unsound_data_is_refused(data: bytes) -> None:
+    with pytest.raises(SampleError, match=r"^S: "):
+        unpack_map(data, "S")
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x82\xa1a\x01\xa1a\x02", b"\xde\x00\x02\xa1a\x01\xa1a\x02"], ids=["short", "long"]
+)
+def test_a_field_twice_is_refused(data: bytes) -> None:
+    with pytest.raises(SampleError, match="twice"):
+        unpack_map(data, "S")
+
+
+def test_pickles_are_refused_by_name() -> None:
+    with pytest.raises(SampleError, match="pickle"):
+        unpack_map(pickle.dumps({"a": 1}), "S")
+
+
+def test_what_is_no_bytes_is_refused() -> None:
+    with pytest.raises(SampleError):
+        unpack_map("text", "S")  # type: ignore[arg-type]
+
+
+def test_timestamps_of_msgpack_are_no_plain_data() -> None:
+    import atdata
+
+    moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    with pytest.raises(SampleError):
+        atdata.DictSample.from_bytes(msgpack.packb({"a": moment}, datetime=True))
