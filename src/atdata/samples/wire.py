@@ -49,7 +49,8 @@ def unpack_map(data: bytes, name: str) -> dict[str, Any]:
     """
     try:
         fields = unpackb(data, ext_hook=_refuse_extension)
-    except (ValueError, TypeError) as error:
+    # Lists that claim more than there is cost address space; where that is bounded, MemoryError.
+    except (ValueError, TypeError, MemoryError) as error:
         # 0x80 is an empty map to msgpack, and how every pickle starts.
         pickle = isinstance(data, bytes) and data[:1] == b"\x80"
         raise SampleError(
