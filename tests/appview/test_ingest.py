@@ -38,8 +38,8 @@ from atdata.appview.database import open_database
 from atdata.appview.ingest import Ingest
 from atdata.appview.network import Network
 from atdata.appview.sources import Source
-ingest = Ingest(open_database(Path(sys.argv[1])), Network([sys.argv[2]]), [Source("pds", sys.argv[2])])
-ingest.start()
+path, pds = sys.argv[1:]
+Ingest(open_database(Path(path)), Network([pds]), [Source("pds", pds)]).start()
 sys.stdin.read()
 """
 

@@ -108,7 +108,7 @@ class Proxy:
         part = _part_asked_for(request, wanted.cid)
         if file is None and request.method == "HEAD":
             # Nothing was verified yet, so no length is promised.
-            return Response(headers=headers, media_type="application/x-tar")
+            return _Stream(_nothing(), 200, headers, media_type="application/x-tar")
         if file is None and part is not None:
             file = await _for_client(request, self._fetcher.whole(wanted))
         if file is not None:
@@ -174,6 +174,11 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self.body_iterator.aclose()  # type: ignore[attr-defined]
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    return
+    yield b""  # makes it a generator
 
 
 async def _first(pieces: AsyncGenerator[bytes, None]) -> bytes:
