@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from atdata.dataset import Dataset
-from atdata.errors import EntryNotFound, StorageError
+from atdata.errors import EntryNotFound, NetworkError, SchemaNotFound, StorageError
 from atdata.samples import DictSample
 from atdata.sources.braces import expand
 from atdata.sources.schemes import redacted, scheme_of
@@ -122,7 +123,8 @@ def load_dataset(
 
     Published datasets are read from the server of the repository that holds them. Their schema
     and every shard are checked against the digests of the record, and nothing that a record
-    says can reach a local file or a private address.
+    says can reach a local file or a private address. With ``ATDATA_APPVIEW_URL`` set they are
+    read through that AppView, and from the repositories when it can't help.
 
     Args:
         path: ``@{handle or did}/{name}`` or ``at://…`` for a published dataset; a file, URL,
@@ -160,7 +162,8 @@ def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | Non
     from atdata.atmosphere import AtmosphereClient, AtmosphereIndex, DatasetLoader
 
     if index is None:
-        return DatasetLoader(AtmosphereClient()).to_dataset(ref, sample_type)
+        found = _from_appview(ref, sample_type) if os.environ.get("ATDATA_APPVIEW_URL") else None
+        return found or DatasetLoader(AtmosphereClient()).to_dataset(ref, sample_type)
     if isinstance(index, AtmosphereIndex):
         return DatasetLoader(index.client).to_dataset(ref, sample_type)
     # "@local/name" and "@local:name" are how earlier code spells a name in its own index.
@@ -168,6 +171,19 @@ def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | Non
     entry = index.get_dataset(name)
     decoded = sample_type or index.decode_schema(entry.schema_ref)
     return Dataset[decoded](list(entry.data_urls))  # type: ignore[valid-type]
+
+
+def _from_appview(ref: str, sample_type: type[Any] | None) -> Dataset[Any] | None:
+    """The dataset through the user's AppView; None when it can't help."""
+    from atdata.atmosphere.appview_client import AppViewClient
+
+    try:
+        return AppViewClient().to_dataset(ref, sample_type)
+    except (EntryNotFound, SchemaNotFound):
+        return None  # it was not heard of there yet
+    except NetworkError as error:
+        warnings.warn(f"asking the repository itself: {error}", stacklevel=4)
+        return None
 
 
 def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict[str, list[str]]:

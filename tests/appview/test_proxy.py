@@ -205,6 +205,11 @@ def test_what_was_taken_down_is_not_served(appview: AppView, stranger: Stranger)
 # -- servers that fail or lie
 
 
+def read_into(received: bytearray, answer: httpx.Response) -> None:
+    for piece in answer.iter_raw():
+        received += piece
+
+
 def hang_up(request: Request) -> None:
     request.connection.shutdown(socket.SHUT_RDWR)
 
@@ -278,13 +283,10 @@ def test_a_bad_tail_breaks_the_connection(
     appview: AppView, stranger: Stranger, behaviour: Callable[[Request], None]
 ) -> None:
     path = offered(appview, stranger, LARGE, behaviour)
-    received = b""
-    with (
-        pytest.raises(httpx.RemoteProtocolError),
-        httpx.stream("GET", appview.url + path, timeout=20) as answer,
-    ):
-        for piece in answer.iter_raw():
-            received += piece
+    received = bytearray()
+    broken = pytest.raises(httpx.RemoteProtocolError)
+    with httpx.stream("GET", appview.url + path, timeout=20) as answer, broken:
+        read_into(received, answer)
     assert len(received) < len(LARGE)
     wait_until(lambda: cached(appview) == set(), 5)
 

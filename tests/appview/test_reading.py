@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from atdata.appview.database import Database
+from atdata.appview.events import Write
 from atdata.appview.reading import CursorError, Reading, Search
 from atdata.appview.writing import (
     drop_all,
@@ -116,8 +117,6 @@ def test_what_a_lexicon_refuses_is_kept_with_its_issues_and_not_listed(database:
 
 @pytest.mark.parametrize("content", [b"\xff\x00", b"\xa1aa\xfb\x3f\xf0\x00\x00\x00\x00\x00\x00"])
 def test_bytes_that_are_no_record_are_kept_as_digits(database: Database, content: bytes) -> None:
-    from atdata.appview.events import Write
-
     with database.write() as tx:
         put_records(tx, DID, rev(1), [Write(Record.NSID, "a", cid.of_cbor(content), content)])
     (row,) = database.read("SELECT * FROM refused")

@@ -1,5 +1,6 @@
 """The AT Protocol network: an account's client, and its repositories as an index."""
 
+from atdata.atmosphere.appview_client import AppViewClient
 from atdata.atmosphere.client import AtmosphereClient
 from atdata.atmosphere.dataset_loader import DatasetLoader
 from atdata.atmosphere.dataset_publisher import DatasetPublisher
@@ -10,6 +11,7 @@ from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
 from atdata.stores.pds import PDSBlobStore
 
 __all__ = [
+    "AppViewClient",
     "AtUri",
     "AtmosphereClient",
     "AtmosphereIndex",

@@ -22,6 +22,7 @@ _COMMANDS = {
     "login": "atdata.cli.atmosphere",
     "promote": "atdata.cli.atmosphere",
     "schema": "atdata.cli.schemas",
+    "search": "atdata.cli.search",
 }
 
 
