@@ -35,7 +35,7 @@ class AppView:
     def get(self, path: str, **settings: Any) -> httpx.Response:
         return httpx.get(self.url + path, timeout=60, **settings)
 
-    def query(self, name: str, **params: Any) -> httpx.Response:
+    def query(self, name: str, /, **params: Any) -> httpx.Response:
         return self.get(f"/xrpc/ac.foundation.dataset.{name}", params=params)
 
     def follow(self, did: str, pds: str | None = None, handle: str | None = None) -> None:
