@@ -36,7 +36,8 @@ def frame(kind: str, op: int = 1, **body: Any) -> bytes:
 
 
 def commit(ops: list[dict[str, Any]], blocks: bytes, **more: Any) -> bytes:
-    return frame("#commit", seq=7, repo=DID, rev=rev(5), ops=ops, blocks=blocks, **more)
+    told = {"seq": 7, "repo": DID, "rev": rev(5)} | more
+    return frame("#commit", ops=ops, blocks=blocks, **told)
 
 
 def op(action: str = "create", key: str = "a", name: str | None = CID) -> dict[str, Any]:
