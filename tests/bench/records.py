@@ -18,12 +18,12 @@ from base64 import b32encode
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import jsonschema
 import orjson
 from atproto_client.models.utils import get_or_create
 
+import jsonschema
 from atdata_records import wire
 from atdata_records.ac.foundation.dataset.record import Record
 from lexgen.catalog import load
@@ -32,11 +32,15 @@ from lexgen.emit.json_schema import bundle
 LEXICONS = Path(__file__).parents[2] / "lexicons"
 RECORDS = 2_000
 TURNS = 5
-WORDS = (
-    "measured daily at nine stations in the northern basin, cleaned of duplicates and drift; "
-    "images of leaves by phone cameras, labelled by two botanists – disagreements are kept; "
-    "speech in Grüezi-land dialects, sampled at sixteen kilohertz"
-).split()
+STRICT = {"strict_string_format": True}
+PHRASES = (
+    "measured daily at nine stations in the northern basin",
+    "cleaned of duplicates and drift;",
+    "images of leaves by phone cameras, labelled by two botanists,",
+    "disagreements are kept:",
+    "café voices, sampled at sixteen kilohertz",
+    "温度 and humidity beside",
+)
 
 
 def cid_of(text: str, codec: int) -> str:
@@ -70,7 +74,7 @@ def record(number: int) -> dict[str, Any]:
         "contentCid": cid_of(f"content {number}", 0x71),
         "size": sum(shard["size"] for shard in shards),
         "samples": sum(shard["samples"] for shard in shards),
-        "description": " ".join(chance.choices(WORDS, k=chance.randint(8, 40))),
+        "description": " ".join(chance.choices(PHRASES, k=chance.randint(1, 6))),
         "tags": chance.sample(["plants", "speech", "weather", "images", "2026"], k=3),
         "license": "CC-BY-4.0",
         "createdAt": f"2026-0{chance.randint(1, 9)}-1{number % 10}T08:30:{number % 60:02}.123Z",
@@ -87,8 +91,8 @@ def sdk_model(folder: Path) -> Any:
             (lexicons / f"{document['id']}.json").write_text(path.read_text())
     command = ["atp", "gen", "--lexicon-dir", str(lexicons), "custom", "--no-client"]
     command += ["--output-dir", str(folder / "sdk_records"), "--package", "sdk_records"]
-    environment_bin = Path(sys.executable).parent
-    subprocess.run([str(environment_bin / command[0]), *command[1:]], check=True, capture_output=True)
+    command[0] = str(Path(sys.executable).parent / command[0])
+    subprocess.run(command, check=True, capture_output=True)
     sys.path.insert(0, str(folder))
     return importlib.import_module("sdk_records.models").AcFoundationDatasetRecord.Record
 
@@ -101,16 +105,29 @@ def rate(run: Callable[[Any], Any], items: list[Any]) -> float:
     return len(items) / (time.perf_counter() - start)
 
 
-def race(contenders: dict[str, tuple[Callable[[Any], Any], list[Any]]]) -> dict[str, float]:
-    """The best of some turns of each; the first is a rehearsal."""
-    best = dict.fromkeys(contenders, 0.0)
+class Contender(NamedTuple):
+    """One way to do it, and how exactly it is run."""
+
+    name: str
+    how: str
+    run: Callable[[Any], Any]
+    items: list[Any]
+
+
+def race(title: str, *contenders: Contender) -> None:
+    """Print the best of some turns of each; the first turn is a rehearsal."""
+    best = {contender.name: 0.0 for contender in contenders}
     for turn in range(TURNS + 1):
-        for name, (run, items) in contenders.items():
+        for name, _, run, items in contenders:
             if turn:
                 best[name] = max(best[name], rate(run, items))
             else:
                 rate(run, items[:50])
-    return best
+    ours = best[contenders[0].name]
+    print(f"\n{title}\n")
+    for name, how, _, _ in contenders:
+        times = "" if best[name] == ours else f"ours is {ours / best[name]:.1f} x"
+        print(f"  {name:34} {best[name]:>10,.0f} records/s  {times:16} {how}")
 
 
 def without_extras(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -126,14 +143,6 @@ def without_extras(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return run_bare
 
 
-def show(title: str, best: dict[str, float], how: dict[str, str]) -> None:
-    ours = next(iter(best.values()))
-    print(f"\n{title}\n")
-    for name, value in best.items():
-        times = "" if value == ours else f"ours is {ours / value:.1f} x"
-        print(f"  {name:34} {value:>10,.0f} records/s  {times:18} {how[name]}")
-
-
 def import_time(statement: str) -> float:
     """Milliseconds that a fresh interpreter takes for a statement; the best of some."""
     best = float("inf")
@@ -142,6 +151,51 @@ def import_time(statement: str) -> float:
         subprocess.run([sys.executable, "-c", statement], check=True)
         best = min(best, time.perf_counter() - start)
     return best * 1000
+
+
+def race_to_check(records: list[dict[str, Any]], model: Any, validator: Any) -> None:
+    def strictly(record: dict[str, Any]) -> Any:
+        return model.model_validate(record, context=STRICT)
+
+    def get_strictly(record: dict[str, Any]) -> Any:
+        return get_or_create(record, model, strict_string_format=True)
+
+    race(
+        "dict -> checked object (jsonschema: checked only)",
+        Contender(
+            "atdata_records", "Record.from_dict(record), all rules", Record.from_dict, records
+        ),
+        Contender("atproto SDK, strict", f"model_validate(record, {STRICT})", strictly, records),
+        Contender("atproto SDK, get_or_create", "with strict_string_format", get_strictly, records),
+        Contender(
+            "jsonschema",
+            "Draft202012Validator(our bundle).validate(record), 100 records",
+            validator.validate,
+            records[:100],
+        ),
+    )
+
+
+def race_to_parse(texts: list[bytes], model: Any) -> None:
+    def strictly(text: bytes) -> Any:
+        return model.model_validate_json(text, context=STRICT)
+
+    def strictly_with_orjson(text: bytes) -> Any:
+        return model.model_validate(orjson.loads(text), context=STRICT)
+
+    bare = without_extras(Record.from_json)
+    race(
+        "JSON bytes -> typed object",
+        Contender("atdata_records", "Record.from_json(text), with orjson", Record.from_json, texts),
+        Contender("atproto SDK, strict", f"model_validate_json(text, {STRICT})", strictly, texts),
+        Contender(
+            "atproto SDK, strict, orjson",
+            f"model_validate(orjson.loads(text), {STRICT})",
+            strictly_with_orjson,
+            texts,
+        ),
+        Contender("atdata_records, stdlib only", "as if orjson were not installed", bare, texts),
+    )
 
 
 def main() -> None:
@@ -153,50 +207,13 @@ def main() -> None:
         model = sdk_model(Path(folder))
         schema = json.loads(bundle(load(LEXICONS).sound_catalog()))
         validator = jsonschema.Draft202012Validator(schema)
-        strict = {"strict_string_format": True}
         for r in records:  # everyone finds every record valid
             assert Record.from_dict(r).to_dict() == r
-            model.model_validate(r, context=strict)
+            model.model_validate(r, context=STRICT)
             validator.validate(r)
 
-        validate = {
-            "atdata_records": (Record.from_dict, records),
-            "atproto SDK, strict": (lambda r: model.model_validate(r, context=strict), records),
-            "atproto SDK, get_or_create strict": (
-                lambda r: get_or_create(r, model, strict_string_format=True), records,
-            ),
-            "jsonschema": (validator.validate, records[:100]),
-        }  # fmt: skip
-        show(
-            "dict -> checked object (jsonschema: checked only)",
-            race(validate),
-            {
-                "atdata_records": "Record.from_dict(record): all rules, graphemes and dates too",
-                "atproto SDK, strict": "Record.model_validate(record), strict_string_format=True",
-                "atproto SDK, get_or_create strict": "get_or_create(...), strict_string_format=True",
-                "jsonschema": "Draft202012Validator(generated bundle).validate(record), 100 records",
-            },
-        )
-        parse = {
-            "atdata_records": (Record.from_json, texts),
-            "atproto SDK, strict": (
-                lambda t: model.model_validate_json(t, context=strict), texts,
-            ),
-            "atproto SDK, strict, orjson": (
-                lambda t: model.model_validate(orjson.loads(t), context=strict), texts,
-            ),
-            "atdata_records, stdlib only": (without_extras(Record.from_json), texts),
-        }  # fmt: skip
-        show(
-            "JSON bytes -> typed object",
-            race(parse),
-            {
-                "atdata_records": "Record.from_json(text), orjson installed",
-                "atproto SDK, strict": "Record.model_validate_json(text), strict_string_format=True",
-                "atproto SDK, strict, orjson": "Record.model_validate(orjson.loads(text)), as above",
-                "atdata_records, stdlib only": "Record.from_json(text), as without orjson",
-            },
-        )
+        race_to_check(records, model, validator)
+        race_to_parse(texts, model)
     print("\nimport, milliseconds over a bare interpreter\n")
     bare = import_time("pass")
     for statement in ("import atdata_records.ac.foundation.dataset.record", "import atproto"):
