@@ -54,7 +54,8 @@ class SchemaTable:
         if version is not None:
             return self.add(to_record(sample_type, version, created_at=now(), **fields))
         while True:
-            record = self._next(sample_type, **fields)
+            following = next_version(self._backend.versions(sample_type.__name__))
+            record = to_record(sample_type, following, created_at=now(), **fields)
             if self._write(record):
                 return LocalSchema(record)
 
@@ -103,17 +104,16 @@ class SchemaTable:
         """
         document = canonical_text(schema_document(sample_type))
         while True:
-            for version in newest_first(self._backend.versions(sample_type.__name__)):
+            # Listed once: a version that comes up meanwhile takes the next number, so that the
+            # write below fails and it is looked at.
+            versions = self._backend.versions(sample_type.__name__)
+            for version in newest_first(versions):
                 published = self.find(sample_type.__name__, version)
                 if published and published.document_text == document:
                     return published
-            record = self._next(sample_type)
+            record = to_record(sample_type, next_version(versions), created_at=now())
             if self._write(record):
                 return LocalSchema(record)
-
-    def _next(self, sample_type: type[Any], **fields: Any) -> SampleSchema:
-        version = next_version(self._backend.versions(sample_type.__name__))
-        return to_record(sample_type, version, created_at=now(), **fields)
 
     def _write(self, record: SampleSchema) -> bool:
         key = schema_key(record.name, record.version)
