@@ -11,6 +11,7 @@ environment below .nox and goes on in it.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -58,6 +59,17 @@ def _use_test_servers(session: nox.Session) -> None:
     session.env["PYTHONPATH"] = str(ROOT / "tests")
 
 
+def _use_browser(session: nox.Session) -> None:
+    """Chromium comes from the system's packages: no Python package brings a whole browser."""
+    if shutil.which("chromium") or shutil.which("chromium-browser"):
+        return
+    if not shutil.which("apt-get") or os.getuid() != 0:
+        session.error("a Chromium browser is needed: apt-get install chromium")
+    install = ["install", "-y", "-qq", "--no-install-recommends", "chromium"]
+    session.run("apt-get", "update", "-qq", external=True)
+    session.run("apt-get", *install, external=True, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Pack real data, index it, publish it, load it back. `-- --no-pds` does the local half."""
@@ -74,6 +86,7 @@ def tests(session: nox.Session) -> None:
     """All tests, in parallel. Arguments after `--` go to pytest."""
     session.install(".[all,demo]", *_group("test"))
     _use_test_servers(session)
+    _use_browser(session)
     session.run("pytest", *(session.posargs or ["-n", "auto", "--dist", "loadgroup"]))
 
 
@@ -84,6 +97,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
+    session.run("mypy", "--strict", "tests/typing")
     session.run("lexgen", "check")
 
 
