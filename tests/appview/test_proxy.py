@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from atdata_records import cid
+from servers.process import free_ports
 
 from .content import dataset, shard, with_blobs, with_urls
 from .running import AppView, in_thread, wait_until
@@ -205,13 +207,12 @@ def test_what_was_taken_down_is_not_served(appview: AppView, stranger: Stranger)
 # -- servers that fail or lie
 
 
-def read_into(received: bytearray, answer: httpx.Response) -> None:
-    for piece in answer.iter_raw():
-        received += piece
-
-
 def hang_up(request: Request) -> None:
     request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def redirect_to_mail(request: Request) -> None:
+    request.send_status(302, location=f"{request.stranger.url.rpartition(':')[0]}:25/")
 
 
 def redirect_to_private(request: Request) -> None:
@@ -231,6 +232,7 @@ SMALL = shard()
         (lambda request: request.send_bytes(b""), 502, "DigestMismatch"),
         (hang_up, 502, "UpstreamUnreachable"),
         (redirect_to_private, 502, "AddressRefused"),
+        (redirect_to_mail, 502, "AddressRefused"),
         (lambda request: request.send_status(404), 404, "UpstreamNotFound"),
         (lambda request: request.send_status(400), 404, "UpstreamNotFound"),
         (lambda request: request.send_status(403), 502, "UpstreamRefused"),
@@ -283,17 +285,24 @@ def test_a_bad_tail_breaks_the_connection(
     appview: AppView, stranger: Stranger, behaviour: Callable[[Request], None]
 ) -> None:
     path = offered(appview, stranger, LARGE, behaviour)
-    received = bytearray()
-    broken = pytest.raises(httpx.RemoteProtocolError)
-    with httpx.stream("GET", appview.url + path, timeout=20) as answer, broken:
-        read_into(received, answer)
+    received, ended_well = bytearray(), False
+    with (
+        contextlib.suppress(httpx.RemoteProtocolError),
+        httpx.stream("GET", appview.url + path, timeout=20) as answer,
+    ):
+        for piece in answer.iter_raw():
+            received += piece
+        # When all came at once, the first thing to tell was the mismatch.
+        ended_well = answer.status_code != 502
+    assert not ended_well
     assert len(received) < len(LARGE)
     wait_until(lambda: cached(appview) == set(), 5)
 
 
 def test_a_server_that_is_down(appview: AppView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ATDATA_PDS_URL", "http://127.0.0.1:1")
-    appview.follow("did:web:down.example", "http://127.0.0.1:1")
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("ATDATA_PDS_URL", url)
+    appview.follow("did:web:down.example", url)
     appview.put("did:web:down.example", "a", with_blobs("set", [SMALL]))
     answer = appview.get("/wds/did:web:down.example/a/000000.tar")
     assert (answer.status_code, answer.json()["error"]) == (502, "UpstreamUnreachable")
@@ -347,7 +356,7 @@ def test_the_client_who_goes_before_the_first_byte_ends_the_fetch_too(
         "http://0.0.0.0:9/a.tar",
         "http://[::ffff:127.0.0.1]:9/a.tar",
         "http://2130706433:9/a.tar",
-        "http://localtest.invalid.localhost:9/a.tar",
+        "http://example.com:25/a.tar",
     ],
 )
 def test_records_that_lead_to_private_addresses(
@@ -356,7 +365,8 @@ def test_records_that_lead_to_private_addresses(
     answer = appview.get(publish(appview, stranger, with_urls("set", [url], [SMALL])))
     assert answer.status_code == 502
     assert answer.json()["error"] in ("AddressRefused", "UpstreamUnreachable")
-    assert "9" not in answer.json()["message"] or "private" not in answer.json()["message"]
+    # What is there must not be told to whoever asks.
+    assert "127.0.0.1" not in answer.json()["message"]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ class Fetch:
         """Bytes of the file that may be passed on."""
         self.is_done = False
         self.error: UpstreamError | None = None
+        self._failure: UpstreamError | None = None
         self._loop = asyncio.get_running_loop()
         self._progress = asyncio.Event()
         self._cancelled = threading.Event()
@@ -77,7 +78,9 @@ class Fetch:
             # It was verified meanwhile, and has its name now.
             file = cache.open(self.wanted.cid)
             if file is None:
-                raise UpstreamError(503, "Busy", "the cache is too small", 5) from None
+                raise self._failure or UpstreamError(
+                    503, "Busy", "the cache is too small", 5
+                ) from None
             return file
 
     def cancel(self) -> None:
@@ -106,6 +109,7 @@ class Fetch:
             error = UpstreamError(507, "CacheFull", f"can't write the cache: {found.strerror}")
         finally:
             if error is not None:
+                self._failure = error  # before the file goes, for who is about to open it
                 self.path.unlink(missing_ok=True)
             self._loop.call_soon_threadsafe(self._end, seen, error)
 

@@ -20,6 +20,9 @@ _CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 15.0
 _GRACE_SECONDS = 30.0
 _SLOWEST = 64 * 2**10  # bytes a second; what is slower only holds a place that others need
 _LONGEST_RETRY = 3600
+# Below this one are ports of other services: mail, shells, databases of the host itself.
+_FIRST_FREE_PORT = 1024
+_WEB_PORTS = (80, 443)
 
 
 @dataclass
@@ -87,6 +90,7 @@ class _Patience:
 def _open_http(url: str, patience: _Patience) -> IO[bytes]:
     client = http_client(untrusted=True)
     client.timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
+    client.event_hooks = {"request": [_check_port]}  # of redirects, too
     try:
         request = client.build_request("GET", url, headers={"accept-encoding": "identity"})
         answer = client.send(request, stream=True)
@@ -96,6 +100,12 @@ def _open_http(url: str, patience: _Patience) -> IO[bytes]:
         client.close()
         raise
     return from_pieces(_pieces(answer, patience), client.close)
+
+
+def _check_port(request: httpx.Request) -> None:
+    port = request.url.port
+    if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
+        raise AddressRefused(f"the record leads to port {port}, which is not one of the web")
 
 
 def _pieces(answer: httpx.Response, patience: _Patience) -> Iterator[bytes]:
@@ -127,7 +137,7 @@ def told() -> Iterator[None]:
         raise UpstreamError(502, "DigestMismatch", error.message) from error
     except AddressRefused as error:
         raise UpstreamError(
-            502, "AddressRefused", "the record leads to an address that is not public"
+            502, "AddressRefused", "the record leads to an address or port that is not public"
         ) from error
     except httpx.TimeoutException as error:
         raise UpstreamError(504, "UpstreamTimeout", "the server does not answer in time") from error

@@ -134,7 +134,8 @@ def _refuse(
             write.collection,
             write.rkey,
             rev,
-            str(write.cid),
+            # Whatever a server called it: databases take neither NUL nor half a character.
+            ascii(write.cid)[1:201],
             _shown(write.content),
             json.dumps(issues),
             _now(),
