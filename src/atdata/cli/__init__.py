@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from atdata import __version__
+from atdata.cli.exits import MEANINGS
 from atdata.cli.output import fail, wants_json
 from atdata.errors import AtdataError
 
@@ -46,15 +47,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="atdata")
 def main() -> None:
-    r"""Typed datasets in WebDataset shards: pack, index, publish, load.
+    """Typed datasets in WebDataset shards: pack, index, publish, load."""
 
-    \b
-    Exit codes:
-       0 done
-       2 usage
-       3 invalid content
-       4 missing or unreachable
-       5 integrity or trust
-       6 conflict
-      10 a bug
-    """
+
+# The line of "\b" keeps click from joining the lines of the table.
+_TABLE = (f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())
+main.epilog = "\n".join(["\b", "Exit codes:", *_TABLE])

@@ -1,17 +1,4 @@
-"""What the command line's exit codes mean, and which error gives which.
-
-====  ==========================================================
-code  meaning
-====  ==========================================================
-0     done
-2     usage: a wrong argument, URL or name
-3     content: a schema, sample, record or entry that is invalid
-4     missing or unreachable
-5     integrity or trust: bad shards, wrong digests, no access
-6     conflict: the name stands for something else already
-10    a bug in atdata
-====  ==========================================================
-"""
+"""What the command line's exit codes mean, and which error gives which."""
 
 from __future__ import annotations
 
@@ -21,6 +8,16 @@ from atdata import errors
 
 if TYPE_CHECKING:
     from atdata.lifecycle.report import Report
+
+MEANINGS: dict[int, str] = {
+    0: "done",
+    2: "usage: a wrong argument, URL or name",
+    3: "content: a schema, sample, record or entry that is invalid",
+    4: "missing or unreachable",
+    5: "integrity or trust: bad shards, wrong digests, no access",
+    6: "conflict: the name stands for something else already",
+    10: "a bug in atdata",
+}
 
 # The first class that fits decides, so the special comes before the general.
 EXITS: tuple[tuple[type[BaseException], int], ...] = (
