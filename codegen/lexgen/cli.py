@@ -12,7 +12,7 @@ from lexgen.breaking import compare
 from lexgen.catalog import LOCK_FILE, CatalogError, Project, load
 from lexgen.document import Document, Finding
 from lexgen.emit.reference import page_context
-from lexgen.emit.templates import templates
+from lexgen.emit.templates import MissingToolError, templates
 from lexgen.outputs import PARTS, drift, outputs, write
 from lexgen.report import FORMATS, as_text
 from lexgen.revisions import RevisionError, load_revision, lock_text
@@ -30,7 +30,7 @@ class _Group(click.Group):
         except CatalogError as error:
             click.echo(as_text(error.findings, "lexgen"), err=True, nl=False)
             ctx.exit(ERROR)
-        except (RevisionError, OSError) as error:
+        except (RevisionError, MissingToolError, OSError) as error:
             click.echo(f"lexgen: {error}", err=True)
             ctx.exit(ERROR)
 

@@ -182,3 +182,22 @@ def test_the_committed_output_is_formatted() -> None:
     command = [sys.executable, "-m", "ruff", "format", "--check", "--no-cache", "generated"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("tool", ["jinja2", "ruff"])
+def test_missing_tools_are_named(tool: str, lexicons: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, importlib.util as u\n"
+        f"class Hide:\n    def find_spec(self, name, *more):\n        if name == {tool!r}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+        "found = u.find_spec\n"
+        f"u.find_spec = lambda name: None if name == {tool!r} else found(name)\n"
+        "from lexgen.cli import main\nmain()\n"
+    )
+    command = [sys.executable, "-c", program, "build", "--lexicons", str(lexicons)]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "out")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"lexgen: {tool} is not installed: pip install 'atdata[lexgen]'\n"

@@ -185,7 +185,10 @@ class Interpreter:
             yield (*at, "$type"), "blob"
         if set(value) != {"$type", "ref", "mimeType", "size"}:
             yield at, "blob"
-        yield from self.link(value.get("ref"), (*at, "ref"))
+        problems = list(self.link(value.get("ref"), (*at, "ref")))
+        yield from problems
+        if not problems and cid.codec(value["ref"]["$link"]) != cid.RAW:
+            yield (*at, "ref"), "blob"
         size, mime_type = value.get("size"), value.get("mimeType")
         if type(size) is not int or size < 0:
             yield (*at, "size"), "blob"

@@ -160,6 +160,21 @@ def test_one_lexicon_may_be_named_below_another(generate: Callable[..., ModuleTy
     assert cls.from_dict(value).to_dict() == value
 
 
+def test_values_that_contain_themselves_have_a_bottom(generate: Callable[..., ModuleType]) -> None:
+    part = {"type": "object", "properties": {"in": {"type": "ref", "ref": "#part"}}}
+    package = generate([{"lexicon": 1, "id": "org.example.nest", "defs": {"part": part}}])
+    cls = package.class_of("org.example.nest#part")
+    value: dict[str, Any] = {}
+    for _ in range(31):
+        value = {"in": value}
+    built = cls.from_dict(value)
+    assert cls.from_cbor(built.to_cbor()) == built
+    for _ in range(5_000):
+        value = {"in": value}
+    with pytest.raises(package.ValidationError, match="nested deeper than 32"):
+        cls.from_dict(value)
+
+
 def test_json_schema_of_hostile_lexicon_is_a_schema() -> None:
     import jsonschema
 

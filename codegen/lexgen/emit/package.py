@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from lexgen import ir
 from lexgen.emit.definitions import definitions
 from lexgen.emit.python import module_context
-from lexgen.emit.templates import templates
+from lexgen.emit.templates import MissingToolError, templates
 from lexgen.names import class_name, module_parts
 from lexgen.runtime.base import ABI
 
@@ -83,6 +84,8 @@ def _registry(catalog: ir.Catalog) -> dict[str, Any]:
 
 def formatted(sources: Mapping[str, str]) -> dict[str, str]:
     """Python sources as ``ruff format`` leaves them, whatever configuration is around."""
+    if find_spec("ruff") is None:
+        raise MissingToolError("ruff")
     with TemporaryDirectory() as folder:
         for path, text in sources.items():
             target = Path(folder, path)

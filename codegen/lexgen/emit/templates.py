@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+class MissingToolError(RuntimeError):
+    """Generating needs a package that is not installed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not installed: pip install 'atdata[lexgen]'")
 
 
 def templates() -> Environment:
-    """The environment that every emitter renders with."""
+    """The environment that every emitter renders with; ``MissingToolError`` without jinja2."""
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ModuleNotFoundError as error:
+        raise MissingToolError("jinja2") from error
     return Environment(
         loader=PackageLoader("lexgen"),
         undefined=StrictUndefined,

@@ -130,7 +130,7 @@ class Object:
         """Check an object that was built by hand; ``ValidationError`` if its lexicon refuses it."""
         try:
             data = self._write(False, False)
-        except (AttributeError, TypeError, ValueError, KeyError) as error:
+        except (AttributeError, TypeError, ValueError, KeyError, RecursionError) as error:
             # A field holds a value of another kind, which therefore can't be written.
             issues = only("type", f"a field holds a value of the wrong kind: {shown(str(error))}")
             raise ValidationError(self.TYPE, issues) from error
