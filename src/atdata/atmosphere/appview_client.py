@@ -89,7 +89,7 @@ class AppViewClient:
             page = [("limit", str(min(left or _PAGE, _PAGE)))]
             page += [("cursor", cursor)] if cursor else []
             answer = self._ask("searchDatasets", SearchDatasetsOutput, params + page)
-            yield from answer.datasets
+            yield from answer.datasets[:left]
             left = None if left is None else left - len(answer.datasets)
             if (cursor := answer.cursor) is None:
                 return
