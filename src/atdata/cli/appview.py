@@ -12,6 +12,7 @@ import click
 
 from atdata._extras import require
 from atdata._folders import data_folder
+from atdata.cli.output import json_option, print_json
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
@@ -49,6 +50,7 @@ def appview() -> None:
 @_option("rate", default=600, help="Requests a minute of one client; 0 for no limit.")
 @_option("s3-bucket", multiple=True, help="S3 bucket that anybody may read through the service.")
 @_option("trust-proxy", help="Address of a reverse proxy whose X-Forwarded-For is believed.")
+@json_option
 def serve(
     host: str,
     port: int,
@@ -63,6 +65,7 @@ def serve(
     rate: int,
     s3_bucket: tuple[str, ...],
     trust_proxy: str | None,
+    as_json: bool,
 ) -> None:
     """Follow the network and answer over HTTP, until interrupted.
 
@@ -78,9 +81,10 @@ def serve(
         os.environ.setdefault("ATDATA_PDS_URL", pds[0])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    folder = data or data_folder() / "appview"
     app = create_app(
         Settings(
-            data=data or data_folder() / "appview",
+            data=folder,
             database=database,
             sources=(
                 *(Source("pds", url) for url in pds),
@@ -94,6 +98,8 @@ def serve(
             buckets=frozenset(s3_bucket),
         )
     )
+    url = base_url or f"http://{host}:{port}"
+    _say({"url": url, "data": str(folder)}, f"serving {url}", as_json=as_json)
     require("uvicorn", extra="appview").run(
         app,
         host=host,
@@ -111,26 +117,37 @@ def serve(
 @click.option("--reason", required=True, help="Why; kept with it.")
 @_data
 @_database
-def takedown(subject: str, reason: str, data: Path | None, database: str | None) -> None:
+@json_option
+def takedown(
+    subject: str, reason: str, data: Path | None, database: str | None, as_json: bool
+) -> None:
     """Stop showing SUBJECT: a DID, or the at:// URI of a record."""
     from atdata.appview.writing import take_down
 
     with _opened(data, database).write() as tx:
         take_down(tx, subject, reason)
-    click.echo(f"{subject} is not shown any more")
+    _say({"subject": subject, "shown": False}, f"{subject} is not shown", as_json=as_json)
 
 
 @appview.command()
 @click.argument("subject")
 @_data
 @_database
-def restore(subject: str, data: Path | None, database: str | None) -> None:
+@json_option
+def restore(subject: str, data: Path | None, database: str | None, as_json: bool) -> None:
     """Show SUBJECT again."""
     from atdata.appview import writing
 
     with _opened(data, database).write() as tx:
         writing.restore(tx, subject)
-    click.echo(f"{subject} is shown again")
+    _say({"subject": subject, "shown": True}, f"{subject} is shown again", as_json=as_json)
+
+
+def _say(facts: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(sentence)
 
 
 def _opened(data: Path | None, database: str | None) -> Any:
