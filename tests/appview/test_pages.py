@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
@@ -181,6 +182,21 @@ def test_what_records_say_is_text_and_never_code(
     assert page.locator("main script").count() == 0
     page = open_page(f"{filled.url}/?q=%3Cscript%3E&tag={NASTY}")
     assert page.locator("main script").count() == 0
+
+
+@pytest.mark.parametrize(
+    "name", ['x"); import os; os.system("id', "a\nimport os", "\u202etxt", "\\"]
+)
+def test_no_name_breaks_out_of_a_snippet(filled: AppView, name: str) -> None:
+    filled.put(DID, "odd", dataset(name))
+    text = filled.get(f"/dataset/{DID}/odd").text
+    (code,) = re.findall('<code id="snippet-atdata">(.*?)</code>', text, re.DOTALL)
+    _, assigned, loop = ast.parse(html.unescape(code)).body
+    assert isinstance(assigned, ast.Assign)
+    assert isinstance(assigned.value, ast.Call)
+    assert ast.literal_eval(assigned.value.args[0]) == f"@lab.test/{name}"
+    assert isinstance(loop, ast.For)
+    assert html.unescape(code).replace("\n", "").isprintable()
 
 
 def test_without_scripts_the_pages_work_too(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +102,29 @@ def trust(record: Record, places: list[Place], schema_cid: str | None) -> tuple[
         "Schema and shards are the ones that the content CID stands for; the bytes of each shard "
         "are checked while they stream."
     )
+
+
+def snippets(view: Dataset, wds: str | None, first: str | None) -> list[tuple[str, str]]:
+    """Code that loads a dataset: the tool and the text. No name can break out of its quotes.
+
+    Args:
+        view: The dataset.
+        wds: URL of all shards at this service; None when they can't be listed.
+        first: URL of the first one.
+    """
+    ref = _quoted(f"@{view.handle or view.did}/{view.name}")
+    load = f'ds = atdata.load_dataset({ref}, split="train")'
+    made = [("atdata", f"import atdata\n\n{load}\nfor sample in ds.ordered():\n    ...")]
+    if wds and first:
+        call = f"wds.WebDataset({_quoted(wds)}, shardshuffle=False)"
+        made.append(("webdataset", f"import webdataset as wds\n\nds = {call}"))
+        made.append(("curl", f"curl -O {shlex.quote(first)}"))
+    return made
+
+
+def _quoted(text: str) -> str:
+    """A literal of Python; what can't be seen is escaped."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -153,9 +152,7 @@ class Fetcher:
         self._running: dict[str, Fetch] = {}
         self._failed: dict[str, tuple[float, UpstreamError]] = {}
         self._all = asyncio.Semaphore(_FETCHES)
-        self._of_host: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(_FETCHES_OF_HOST)
-        )
+        self._of_host: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -206,12 +203,15 @@ class Fetcher:
         return fetch
 
     async def _run(self, fetch: Fetch) -> None:
-        host = urlsplit(fetch.wanted.url).netloc
-        async with self._of_host[host], self._all:
+        host = _host(fetch)
+        gate = self._of_host.setdefault(host, asyncio.Semaphore(_FETCHES_OF_HOST))
+        async with gate, self._all:
             self.started += 1
             await _in_thread(lambda: fetch.run(self.cache, self._buckets))
         if self._running.get(fetch.wanted.cid) is fetch:
             del self._running[fetch.wanted.cid]
+        if not gate.locked() and host not in map(_host, self._running.values()):
+            self._of_host.pop(host, None)
         if fetch.error is not None and fetch.error.code != "Cancelled":
             self._remember(fetch.wanted.cid, fetch.error)
 
@@ -219,6 +219,10 @@ class Fetcher:
         now = time.monotonic()
         self._failed = {name: kept for name, kept in self._failed.items() if kept[0] > now}
         self._failed[cid] = now + (error.retry_after or _REMEMBERED_SECONDS), error
+
+
+def _host(fetch: Fetch) -> str:
+    return urlsplit(fetch.wanted.url).netloc
 
 
 async def _in_thread(run: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from atdata._extras import require
 from atdata.appview.database import Row
-from atdata.appview.describing import croissant, fields_of, size_text, trust
+from atdata.appview.describing import croissant, fields_of, size_text, snippets, trust
 from atdata.appview.fetching import Fetcher
 from atdata.appview.preview import Shown, preview
 from atdata.appview.reading import CursorError, Reading, Search
@@ -138,7 +138,7 @@ class Pages:
             title=view.name,
             dataset=view,
             rkey=row["rkey"],
-            wds=wds,
+            snippets=snippets(view, wds, files[0][0] if files else None),
             schema=schema and schema_view(schema),
             fields=schema and fields_of(schema_of(schema)),
             files=files[:_MOST_SHARDS_SHOWN],
