@@ -20,7 +20,7 @@ FLOORS = (
     {"samples"},
     {"shards"},
     {"sources", "stores"},
-    {"dataset"},
+    {"dataset", "reading", "seeking", "as_torch"},
     {"local", "atmosphere"},
     {"promote", "load", "lifecycle"},
     {"appview", "cli", "__main__"},

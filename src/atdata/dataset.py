@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from itertools import islice
 from pathlib import Path
-from random import Random
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from atdata.errors import SampleError, SchemaError, StorageError, UrlError
-from atdata.order import shuffled
+from atdata.errors import SampleError, SchemaError, ShardError, StorageError, UrlError
+from atdata.order import Uneven, random_of, share, shuffled
+from atdata.reading import OnError, Pass, Reader, View
 from atdata.samples import DictSample, SampleBatch
+from atdata.samples.packable import projection
+from atdata.seeking import Seeker, decoded
 from atdata.shards.reader import Packed, read_file, read_stream
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import open_url
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
 
     from atdata._protocols import DataSource
+    from atdata.as_torch import TorchDataset
 
     # Type checkers bring typing_extensions along; it is not needed to run.
     T = DefaultTypeVar("T", default=DictSample)
@@ -74,6 +78,8 @@ class Dataset(Generic[T]):
         self.metadata_url = metadata_url
         self._metadata: dict[str, Any] | None = None
         self._adapted = AdaptedSource(self.source)
+        self._shares: tuple[tuple[int, int, Uneven], ...] = ()
+        self._seeker: Seeker | None = None
         self.shards = ShardStreams(self._adapted)
 
     if not TYPE_CHECKING:
@@ -103,7 +109,7 @@ class Dataset(Generic[T]):
 
     def list_shards(self) -> list[str]:
         """Names of the shards, in order."""
-        return self._adapted.list_shards()
+        return self._shared(self._adapted.list_shards())
 
     @property
     def shard_list(self) -> list[str]:
@@ -123,24 +129,38 @@ class Dataset(Generic[T]):
         return self._metadata
 
     @overload
-    def ordered(self, batch_size: None = None) -> Iterable[T]: ...
+    def ordered(
+        self, batch_size: None = None, *, drop_last: bool = False, on_error: OnError = "raise"
+    ) -> View[T]: ...
     @overload
-    def ordered(self, batch_size: int) -> Iterable[SampleBatch[T]]: ...
-    def ordered(self, batch_size: int | None = None) -> Iterable[T] | Iterable[SampleBatch[T]]:
+    def ordered(
+        self, batch_size: int, *, drop_last: bool = False, on_error: OnError = "raise"
+    ) -> View[SampleBatch[T]]: ...
+    def ordered(
+        self, batch_size: int | None = None, *, drop_last: bool = False, on_error: OnError = "raise"
+    ) -> View[T] | View[SampleBatch[T]]:
         """The samples in the order of the shards.
 
         Args:
             batch_size: Samples in a batch; the last batch may be smaller. None for no batches.
+            drop_last: Leave out a last batch that is smaller.
+            on_error: See :data:`atdata.reading.OnError`; ``view.skipped`` counts.
 
         Returns:
-            An iterable that starts anew each time it is iterated over.
+            An iterable that starts anew each time it is iterated over; see
+            :class:`~atdata.reading.View` for what else it can do.
 
         Raises:
             ShardError, SampleError: From iterating: a shard or sample is not sound; the error
                 names the shard, the member and the offset.
             StorageError, NetworkError: From iterating: a shard can't be read.
         """
-        return self._view(batch_size, self._packed)
+        order = Pass(0, on_error)
+
+        def items(reader: Reader) -> Iterator[Packed]:
+            return self._packed(self.list_shards(), order, runs=reader.columnar)
+
+        return self._view(order, batch_size, drop_last, items)
 
     @overload
     def shuffled(
@@ -150,7 +170,9 @@ class Dataset(Generic[T]):
         batch_size: None = None,
         *,
         seed: int | None = None,
-    ) -> Iterable[T]: ...
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+    ) -> View[T]: ...
     @overload
     def shuffled(
         self,
@@ -159,7 +181,9 @@ class Dataset(Generic[T]):
         *,
         batch_size: int,
         seed: int | None = None,
-    ) -> Iterable[SampleBatch[T]]: ...
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+    ) -> View[SampleBatch[T]]: ...
     @overload
     def shuffled(
         self,
@@ -168,7 +192,9 @@ class Dataset(Generic[T]):
         batch_size: int,
         *,
         seed: int | None = None,
-    ) -> Iterable[SampleBatch[T]]: ...
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+    ) -> View[SampleBatch[T]]: ...
     def shuffled(
         self,
         buffer_shards: int = 100,
@@ -176,32 +202,157 @@ class Dataset(Generic[T]):
         batch_size: int | None = None,
         *,
         seed: int | None = None,
-    ) -> Iterable[T] | Iterable[SampleBatch[T]]:
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+    ) -> View[T] | View[SampleBatch[T]]:
         """The samples in random order, each once.
+
+        The order depends on the seed, the epoch (see :meth:`~atdata.reading.View.set_epoch`) and
+        the share (see :meth:`split`) alone, and is the same on every machine.
 
         Args:
             buffer_shards: The order of shards is shuffled through a buffer of so many names.
             buffer_samples: Samples are shuffled through a buffer of so many; 0 keeps their order.
             batch_size: As for :meth:`ordered`.
-            seed: Makes the order the same each time, on every machine; None for a new one.
+            seed: Makes the order the same each time; None for a new one.
+            drop_last: As for :meth:`ordered`.
+            on_error: As for :meth:`ordered`.
 
         Returns, raises: As :meth:`ordered`.
         """
         if buffer_shards < 0 or buffer_samples < 0:
             raise ValueError("a buffer can't be smaller than 0")
+        if seed is None and self._shares:
+            raise ValueError("shares of one order need one seed: give seed=")
+        order = Pass(seed, on_error)
 
-        def packed() -> Iterator[Packed]:
-            random = Random(seed)  # noqa: S311 - an order, not a secret
-            names = list(shuffled(self.list_shards(), buffer_shards, random))
-            found = self._packed(names)
+        def names() -> list[str]:
+            everything = self._adapted.list_shards()
+            mixed = shuffled(everything, buffer_shards, random_of(order.seed, order.epoch))
+            return self._shared(list(mixed))
+
+        def samples(reader: Reader) -> Iterator[Any]:
+            mine = names()
+            parts = [part for part, _, _ in self._shares]
+            random = random_of(order.seed, order.epoch, 1, *parts)
             # Views of mapped files cost no memory, but each keeps its file open.
-            if len(names) > _MAX_OPEN_SHARDS:
-                found = (
-                    (shard, key, at, memoryview(bytes(view))) for shard, key, at, view in found
+            many = len(mine) > _MAX_OPEN_SHARDS
+            packed = self._packed(mine, order, runs=reader.columnar and not many)
+            if many:
+                packed = (
+                    (shard, key, at, memoryview(bytes(view))) for shard, key, at, view in packed
                 )
-            return shuffled(found, buffer_samples, random)
+            return shuffled(reader.samples(packed), buffer_samples, random)
 
-        return self._view(batch_size, packed)
+        return self._sample_view(order, batch_size, drop_last, samples)
+
+    def split(self, rank: int, world_size: int, *, uneven: Uneven = "exact") -> Dataset[T]:
+        """The share of one process of a job: every ``world_size``-th shard.
+
+        With the same seed and epoch everywhere, the shares of :meth:`shuffled` change with the
+        epoch and stay disjoint.
+
+        Args:
+            rank: Which process, from 0.
+            world_size: How many there are.
+            uneven: Where the shards don't come out even: ``"exact"`` reads each once, ``"pad"``
+                repeats some so that every process has equally many, ``"drop"`` leaves some out.
+
+        Raises:
+            ValueError: There is no such share, or it would be empty.
+        """
+        mine = copy(self)
+        mine._seeker = None
+        mine._shares = (*self._shares, (rank, world_size, uneven))
+        mine.list_shards()
+        return mine
+
+    def split_worker(self, worker: int, workers: int) -> Dataset[T]:
+        """The share of one of a process's workers: :meth:`split`, each shard read once.
+
+        Raises:
+            ValueError: As :meth:`split`.
+        """
+        return self.split(worker, workers)
+
+    def take(self, count: int) -> View[T]:
+        """The first ``count`` samples."""
+        return self.ordered().take(count)
+
+    def skip(self, count: int) -> View[T]:
+        """All but the first ``count`` samples."""
+        return self.ordered().skip(count)
+
+    def map(self, function: Callable[[T], Item]) -> View[Item]:
+        """What a function makes of each sample."""
+        return self.ordered().map(function)
+
+    def filter(self, wanted: Callable[[T], object]) -> View[T]:
+        """The samples for which a function says yes."""
+        return self.ordered().filter(wanted)
+
+    def select(self, indices: Iterable[int]) -> View[T]:
+        """The samples of these numbers, in this order; see :meth:`__getitem__`."""
+        chosen = list(indices)
+        return View(lambda: (self[index] for index in chosen), Pass(0, "raise"))
+
+    def project(self, *fields: str) -> Dataset[Any]:
+        """The same samples with these fields only: others are not decoded.
+
+        Raises:
+            SchemaError: The class has no such field, or declares none.
+        """
+        projected: Any = copy(self)
+        projected._sample_type = projection(self._sample_type, fields)
+        return cast("Dataset[Any]", projected)
+
+    def to_torch(
+        self,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        batch_size: int | None = None,
+        drop_last: bool = False,
+        uneven: Uneven = "exact",
+    ) -> TorchDataset:
+        """The dataset for PyTorch's ``DataLoader``; see :class:`atdata.as_torch.TorchDataset`.
+
+        Raises:
+            MissingExtra: PyTorch is not installed.
+        """
+        from atdata.as_torch import TorchDataset
+
+        return TorchDataset(
+            self,
+            shuffle=shuffle,
+            seed=seed,
+            batch_size=batch_size,
+            drop_last=drop_last,
+            uneven=uneven,
+        )
+
+    def __len__(self) -> int:
+        """How many samples there are, where offset indexes or a manifest say so.
+
+        Raises:
+            TypeError: They don't.
+        """
+        return Seeker(self._adapted, self.list_shards()).known_length()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, index: int) -> T:
+        """One sample by number; negative ones count from the end.
+
+        Raises:
+            IndexError: There are fewer.
+            TypeError: Shards that are not on this machine.
+            ShardError, SampleError: As :meth:`ordered`.
+        """
+        if self._seeker is None:
+            self._seeker = Seeker(self._adapted, self.list_shards())
+        return cast("T", decoded(self._sample_type, *self._seeker.payload(index)))
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.ordered())
@@ -226,22 +377,57 @@ class Dataset(Generic[T]):
     def __repr__(self) -> str:
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"
 
-    def _packed(self, names: Iterable[str] | None = None) -> Iterator[Packed]:
-        for name, found in self._adapted.opened(self.list_shards() if names is None else names):
+    def _packed(self, names: Iterable[str], order: Pass, *, runs: bool) -> Iterator[Packed]:
+        for name, found in self._adapted.opened(names):
             shown = redacted(name)
-            if isinstance(found, Path):
-                yield from read_file(found, shown)
-            else:
-                yield from read_stream(found, shown)
+            try:
+                if isinstance(found, Path):
+                    yield from read_file(found, shown, runs=runs)
+                else:
+                    yield from read_stream(found, shown, runs=runs)
+            except ShardError as error:
+                order.damaged(error)
 
-    def _view(self, batch_size: int | None, packed: Callable[[], Iterator[Packed]]) -> _View[Any]:
+    def _shared(self, names: list[str]) -> list[str]:
+        for part, parts, uneven in self._shares:
+            names = share(names, part, parts, uneven)
+        return names
+
+    def _view(
+        self,
+        order: Pass,
+        batch_size: int | None,
+        drop_last: bool,
+        packed: Callable[[Reader], Iterator[Packed]],
+    ) -> View[Any]:
         if batch_size is None:
-            return _View(lambda: _decoded(self._sample_type, packed()))
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        return _View(
-            lambda: _batches(self.batch_type, _decoded(self._sample_type, packed()), batch_size)
-        )
+            return self._sample_view(
+                order, None, drop_last, lambda reader: reader.samples(packed(reader))
+            )
+        size = _checked_size(batch_size)
+
+        def batches() -> Iterator[SampleBatch[T]]:
+            order.begin()
+            reader = Reader(self._sample_type, order)
+            return reader.batches(packed(reader), self.batch_type, size, drop_last)
+
+        return View(batches, order)
+
+    def _sample_view(
+        self,
+        order: Pass,
+        batch_size: int | None,
+        drop_last: bool,
+        samples: Callable[[Reader], Iterator[Any]],
+    ) -> View[Any]:
+        def items() -> Iterator[Any]:
+            order.begin()
+            return samples(Reader(self._sample_type, order))
+
+        if batch_size is None:
+            return View(items, order)
+        size = _checked_size(batch_size)
+        return View(lambda: _batches(self.batch_type, items(), size, drop_last), order)
 
 
 def write_shards(
@@ -310,34 +496,18 @@ class _Typed(GenericAlias):
         return dataset
 
 
-class _View(Generic[Item]):
-    """An iterable that starts anew each time."""
-
-    __slots__ = ("_start",)
-
-    def __init__(self, start: Callable[[], Iterator[Item]]) -> None:
-        self._start = start
-
-    def __iter__(self) -> Iterator[Item]:
-        return self._start()
-
-
-def _decoded(sample_type: Any, packed: Iterable[Packed]) -> Iterator[Any]:
-    decode = sample_type.from_bytes
-    for shard, key, offset, payload in packed:
-        try:
-            sample = decode(payload)
-        except SampleError as error:
-            error.shard, error.member, error.offset = shard, f"{key}.msgpack", offset
-            raise
-        yield sample
-
-
 def _batches(
-    batch_type: type[SampleBatch[Any]], samples: Iterator[Any], size: int
+    batch_type: type[SampleBatch[Any]], samples: Iterator[Any], size: int, whole: bool
 ) -> Iterator[SampleBatch[Any]]:
     while batch := list(islice(samples, size)):
-        yield batch_type(batch)
+        if len(batch) == size or not whole:
+            yield batch_type(batch)
+
+
+def _checked_size(batch_size: int) -> int:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    return batch_size
 
 
 def _checked_type(sample_type: Any) -> type[Any]:

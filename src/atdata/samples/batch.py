@@ -3,11 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from atdata.samples.codec import Codec
+
 _T = TypeVar("_T")
+
+
+class Stretch:
+    """Samples that are still columns: some of the rows of what was read at once.
+
+    Args:
+        codec: Of their class.
+        pieces: Columns of all fields, with the first row that counts and the one behind the last.
+    """
+
+    __slots__ = ("_codec", "_pieces", "names")
+
+    def __init__(self, codec: Codec, pieces: list[tuple[list[Any], int, int]]) -> None:
+        self._codec = codec
+        self._pieces = pieces
+        self.names = codec.columns.names
+
+    def __len__(self) -> int:
+        return sum(stop - start for _, start, stop in self._pieces)
+
+    def samples(self) -> list[Any]:
+        """The samples."""
+        make = self._codec.make
+        return [
+            sample
+            for columns, start, stop in self._pieces
+            for sample in map(make, *(column[start:stop] for column in columns))
+        ]
+
+    def column(self, name: str) -> Any:
+        """The values of one field: one new array, or a list."""
+        index = self.names[name]
+        parts = [columns[index][start:stop] for columns, start, stop in self._pieces]
+        if len(parts) == 1:
+            return np.array(parts[0], order="C") if type(parts[0]) is np.ndarray else parts[0]
+        first = parts[0]
+        if all(_fits(part, first) for part in parts):
+            return np.concatenate(parts)
+        return [value for part in parts for value in part]
+
+
+def _fits(part: Any, first: Any) -> bool:
+    return (
+        type(part) is np.ndarray is type(first)
+        and part.dtype == first.dtype
+        and part.shape[1:] == first.shape[1:]
+    )
 
 
 class SampleBatch(Generic[_T]):
@@ -20,11 +70,16 @@ class SampleBatch(Generic[_T]):
         samples: The samples, at least one if columns are to be asked for.
     """
 
-    samples: Sequence[_T]
-
-    def __init__(self, samples: Sequence[_T]) -> None:
-        self.samples = samples
+    def __init__(self, samples: Sequence[_T] | Stretch) -> None:
+        self._given = samples
         self._columns: dict[str, Any] = {}
+
+    @property
+    def samples(self) -> Sequence[_T]:
+        """The samples."""
+        if isinstance(self._given, Stretch):
+            self._given = self._given.samples()
+        return self._given
 
     @property
     def sample_type(self) -> type[_T]:
@@ -41,16 +96,21 @@ class SampleBatch(Generic[_T]):
             AttributeError: A sample has no such field.
         """
         if name not in self._columns:
-            self._columns[name] = _stack([getattr(sample, name) for sample in self.samples])
+            self._columns[name] = self._make_column(name)
         return self._columns[name]
 
+    def _make_column(self, name: str) -> Any:
+        if isinstance(self._given, Stretch) and name in self._given.names:
+            return self._given.column(name)
+        return _stack([getattr(sample, name) for sample in self.samples])
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("samples", "_columns"):
+        if name.startswith("__") or name in ("_given", "_columns"):
             raise AttributeError(name)  # asked by copy and pickle before there is anything
         return self.column(name)
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self._given)
 
     def __iter__(self) -> Iterator[_T]:
         return iter(self.samples)

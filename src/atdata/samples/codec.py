@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from atdata.errors import SampleError, SchemaError
-from atdata.samples.compiler import compile_functions
+from atdata.samples.columns import ColumnReader
+from atdata.samples.compiler import compile_functions, constructor
 from atdata.samples.fields import Field, fields_of
 from atdata.samples.plain import convert_at, within
 from atdata.samples.wire import unpack_map
@@ -30,10 +31,21 @@ class Codec:
 
     ``encode(sample) -> bytes`` and ``decode(bytes) -> sample`` raise :class:`SampleError` naming
     class and field. ``build(mapping) -> sample`` is for maps inside of samples: its errors name
-    the place only, so that the sample around can say the whole of it.
+    the place only, so that the sample around can say the whole of it. ``make`` takes the values of
+    all fields in order; ``columns`` reads many samples at once.
     """
 
-    __slots__ = ("build", "decode", "encode", "fields", "name", "refuse_unknown", "sample_type")
+    __slots__ = (
+        "build",
+        "columns",
+        "decode",
+        "encode",
+        "fields",
+        "make",
+        "name",
+        "refuse_unknown",
+        "sample_type",
+    )
 
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
@@ -45,6 +57,8 @@ class Codec:
         self.fields = fields_of(sample_type)
         self.refuse_unknown = getattr(sample_type, _UNKNOWN, "drop") == "refuse"
         self.encode, self.decode, self.build = compile_functions(self)
+        self.make = constructor(self)
+        self.columns = ColumnReader(self)
 
     def from_data(self, data: Mapping[str, Any]) -> Any:
         """The sample of these field values, decoded or in wire form.

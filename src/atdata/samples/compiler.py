@@ -183,6 +183,15 @@ def _arguments(codec: Codec) -> Iterator[str]:
         yield f"v{i}" if positional else f"{field.name}=v{i}"
 
 
+def constructor(codec: Codec) -> Callable[..., Any]:
+    """A function from the values of all fields, in order, to a sample."""
+    if not any("=" in argument for argument in _arguments(codec)):
+        return codec.sample_type
+    names = [field.name for field in codec.fields]
+    make = codec.sample_type
+    return lambda *values: make(**dict(zip(names, values, strict=True)))
+
+
 def _array_parts(kind: ArrayOf) -> Parts:
     """A function from an array to its msgpack and ``.npy`` head, and its elements."""
     heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}

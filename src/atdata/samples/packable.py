@@ -26,6 +26,7 @@ from typing import (
 )
 
 from atdata.errors import SchemaError
+from atdata.samples.annotations import annotation_of
 from atdata.samples.codec import codec_of, set_unknown_fields
 from atdata.samples.fields import check_identifier, fields_of, remember_scope
 from atdata.samples.plain import same
@@ -210,3 +211,27 @@ def _add_methods(cls: type) -> None:
             if name not in cls.__dict__:
                 setattr(cls, name, PackableSample.__dict__[name])
         PackableSample.register(cls)
+
+
+def projection(sample_type: type, names: tuple[str, ...]) -> type:
+    """A sample type with some of another one's fields, which drops the others when it reads.
+
+    Raises:
+        SchemaError: The class is no sample type with declared fields, or has no such field.
+    """
+    if not dataclasses.is_dataclass(sample_type):
+        raise SchemaError(f"{sample_type.__name__} declares no fields to choose from")
+    fields = {field.name: field for field in fields_of(sample_type)}
+    if unknown := [name for name in names if name not in fields]:
+        raise SchemaError(
+            f"{sample_type.__name__} has no field {unknown[0]!r}",
+            hint=f"it has {', '.join(fields)}",
+        )
+    annotated = {name: annotation_of(fields[name].kind) for name in names}
+    defaults = {
+        name: dataclasses.field(default_factory=fields[name].fallback)
+        for name in names
+        if not fields[name].required
+    }
+    cls = type(sample_type.__name__, (), {"__annotations__": annotated, **defaults})
+    return packable(kw_only=True)(cls)

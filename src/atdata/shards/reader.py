@@ -13,6 +13,7 @@ from typing import IO
 
 from atdata.errors import ShardError, StorageError
 from atdata.shards.names import PICKLES, SAMPLE
+from atdata.shards.runs import Run
 from atdata.shards.tar import walk
 from atdata.shards.window import Window, open_file, open_stream
 
@@ -20,15 +21,20 @@ Packed = tuple[str, str, int, memoryview]
 """Name of the shard, key, offset of the member in the shard, msgpack payload."""
 
 
-def read_file(path: Path, shard: str) -> Iterator[Packed]:
+def read_file(path: Path, shard: str, *, runs: bool = False) -> Iterator[Packed]:
     """The samples of a local shard, as views of the mapped file.
+
+    Args:
+        path: Where it is.
+        shard: Its name, for errors.
+        runs: As for :func:`~atdata.shards.tar.walk`.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
         StorageError: The file can't be read.
     """
     with open_local(path, shard) as file:
-        yield from read_samples(open_file(file, shard))
+        yield from read_samples(open_file(file, shard), runs=runs)
 
 
 def open_local(path: Path, shard: str) -> IO[bytes]:
@@ -45,19 +51,19 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
         ) from error
 
 
-def read_stream(stream: IO[bytes], shard: str) -> Iterator[Packed]:
+def read_stream(stream: IO[bytes], shard: str, *, runs: bool = False) -> Iterator[Packed]:
     """The samples of a shard that arrives as a stream, which is closed at the end.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
     """
     try:
-        yield from read_samples(open_stream(stream, shard))
+        yield from read_samples(open_stream(stream, shard), runs=runs)
     finally:
         stream.close()
 
 
-def read_samples(window: Window) -> Iterator[Packed]:
+def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
     """The samples in a window's members.
 
     Raises:
@@ -68,7 +74,7 @@ def read_samples(window: Window) -> Iterator[Packed]:
     start = 0
     found = True
     others: list[str] = []
-    for key, extension, offset, payload in walk(window):
+    for key, extension, offset, payload in walk(window, runs=runs):
         if key != last:
             if not found:
                 raise _no_sample(shard, last, start, others)
@@ -81,6 +87,8 @@ def read_samples(window: Window) -> Iterator[Packed]:
             raise _unsound("the sample is there twice", shard, key, SAMPLE, offset)
         found = True
         yield shard, key, offset, payload
+        if isinstance(payload, Run):
+            last = payload.last_key
     if not found:
         raise _no_sample(shard, last, start, others)
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, cast
 from zlib import adler32
 
 from atdata.errors import ShardError
-from atdata.shards.names import sample_name, split_name
+from atdata.shards.names import SAMPLE, sample_name, split_name
+from atdata.shards.runs import find_run
 
 if TYPE_CHECKING:
     from atdata.shards.window import Window
@@ -61,7 +62,9 @@ class Skipped:
         return self._size
 
 
-def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Iterator[Member]:
+def walk(
+    window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD, runs: bool = False
+) -> Iterator[Member]:
     """Every member of a shard, in order; payloads are views of the window's bytes.
 
     Args:
@@ -69,6 +72,9 @@ def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Ite
         position: Where in the window to begin: at a header.
         gather: Payloads longer than this that are not at hand are passed over without being
             held in memory; a :class:`Skipped` stands for each.
+        runs: Give samples of equal form together where they are many: a
+            :class:`~atdata.shards.runs.Run` stands for their payloads, and goes with the key
+            and the offset of the first.
 
     Raises:
         ShardError: The archive is damaged, truncated, or holds anything but plain files.
@@ -110,6 +116,13 @@ def walk(window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD) -> Ite
         if pad and data[stop : stop + pad] != PADS[pad]:
             raise _bad_padding(window, start + stop, pad, f"{key}.{extension}")
         if kind == b"0":
+            run = None
+            if runs and extension == SAMPLE and not pax:
+                run = find_run(data, view, position, start + position, size)
+            if run is not None:
+                yield key, extension, start + position, cast("memoryview", run)
+                position = run.end
+                continue
             yield key, extension, start + position, view[position + BLOCK : stop]
             pax = False
         else:

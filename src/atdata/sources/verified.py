@@ -91,6 +91,14 @@ class VerifiedSource:
                 self._checked[shard_id] = seen
         return path
 
+    def promised_samples(self, shard_id: str) -> int:
+        """How many samples one shard holds.
+
+        Raises:
+            ShardNotFound: Not a shard of the source.
+        """
+        return self._info(shard_id).samples
+
     def _info(self, shard_id: str) -> ShardInfo:
         info = self._promised.get(shard_id)
         if info is None:

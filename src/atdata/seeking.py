@@ -1,0 +1,167 @@
+"""Samples by number: how many a shard holds, and one of them alone.
+
+Both come from the offset index beside a local shard (``000000.idx``, see
+:mod:`atdata.shards.offsets`). A shard without one is walked once before its samples are read by
+number, but not to tell a length: that would read all of it unasked.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atdata.errors import SampleError, ShardError
+from atdata.shards.names import SAMPLE, split_name
+from atdata.shards.offsets import index_path
+from atdata.shards.reader import open_local, read_file
+from atdata.shards.tar import BLOCK, parse_header
+from atdata.shards.window import open_file
+from atdata.sources.adapt import AdaptedSource
+from atdata.sources.schemes import redacted
+
+_HEAD = re.compile(rb"v1\.[12] (\d{1,12})")
+_LINE = re.compile(rb"(?m)^msgpack (\d{1,15}) (\d{1,12})(?: |$)")
+_MOST_OPEN = 64
+
+
+class _Shard(NamedTuple):
+    """A local shard that is ready to be read by number."""
+
+    name: str
+    view: memoryview
+    offsets: list[tuple[int, int]]  # of payloads, and their sizes
+
+
+class Seeker:
+    """Reads the samples of a source's shards by number.
+
+    Args:
+        source: Where the shards are.
+        names: Which ones, in order.
+    """
+
+    def __init__(self, source: AdaptedSource, names: list[str]) -> None:
+        self._source = source
+        self._names = names
+        self._ends: list[int] | None = None
+        self._open: dict[int, _Shard] = {}
+
+    def known_length(self) -> int:
+        """How many samples there are.
+
+        Raises:
+            TypeError: A shard is not on this machine, or has no index.
+            ShardError: An index does not fit its shard.
+        """
+        total = 0
+        for name in self._names:
+            count = self._promised(name)
+            if count is None:
+                raise TypeError(
+                    f"the number of samples is not known: {redacted(name)} has no offset index; "
+                    "iterate to count, or write the shards with atdata.write_shards"
+                )
+            total += count
+        return total
+
+    def payload(self, index: int) -> tuple[str, int, memoryview]:
+        """The shard, offset and msgpack bytes of one sample, counted from either end.
+
+        Raises:
+            IndexError: There are fewer.
+            TypeError: A shard is not on this machine.
+            ShardError: A shard or index is not sound.
+        """
+        if self._ends is None:
+            counts = (len(self._shard(number).offsets) for number in range(len(self._names)))
+            self._ends = list(accumulate(counts))
+        total = self._ends[-1] if self._ends else 0
+        wanted = index + total if index < 0 else index
+        if not 0 <= wanted < total:
+            raise IndexError(f"sample {index} of {total}")
+        number = bisect_right(self._ends, wanted)
+        shard = self._shard(number)
+        place, size = shard.offsets[wanted - (self._ends[number - 1] if number else 0)]
+        _check_header(shard, place, size)
+        return shard.name, place - BLOCK, shard.view[place : place + size]
+
+    def _promised(self, name: str) -> int | None:
+        promised = getattr(self._source.source, "promised_samples", None)
+        if callable(promised):
+            return int(promised(name))
+        path = self._source.local_path(name)
+        offsets = None if path is None else _read_index(path, redacted(name))
+        return None if offsets is None else len(offsets)
+
+    def _shard(self, number: int) -> _Shard:
+        shard = self._open.get(number)
+        if shard is None:
+            shard = self._opened(self._names[number])
+            if len(self._open) >= _MOST_OPEN:
+                self._open.pop(next(iter(self._open)))
+            self._open[number] = shard
+        return shard
+
+    def _opened(self, name: str) -> _Shard:
+        shown = redacted(name)
+        path = self._source.local_path(name)
+        if path is None:
+            raise TypeError(f"{shown} is read as a stream, which has no samples by number")
+        offsets = _read_index(path, shown)
+        if offsets is None:
+            walked = read_file(path, shown)
+            offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
+        with open_local(path, shown) as file:
+            _, view, _, _ = open_file(file, shown).state()
+        return _Shard(shown, view, offsets)
+
+
+def _read_index(path: Path, shard: str) -> list[tuple[int, int]] | None:
+    try:
+        data = path.with_name(index_path(path.name)).read_bytes()
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    head, _, body = data.partition(b"\n")
+    match = _HEAD.fullmatch(head)
+    offsets = [(int(at), int(length)) for at, length in _LINE.findall(body)]
+    if match is None or int(match[1]) != len(offsets) or body.count(b"\n") != len(offsets):
+        raise _unfit("not a sound offset index", shard)
+    if any(at < BLOCK or at + length > size for at, length in offsets):
+        raise _unfit("it points behind the end of the shard", shard)
+    return offsets
+
+
+def _check_header(shard: _Shard, place: int, size: int) -> None:
+    try:
+        kind, name, there = parse_header(bytes(shard.view[place - BLOCK : place]))
+        sound = kind == b"0" and there == size and split_name(name)[1] == SAMPLE
+    except ShardError:
+        sound = False
+    if not sound:
+        raise _unfit("it points at no sample", shard.name, place)
+
+
+def _unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
+    return ShardError(
+        f"the shard's offset index does not fit it: {message}",
+        hint="delete the .idx file beside the shard, or write it again",
+        shard=shard,
+        offset=offset,
+    )
+
+
+def decoded(sample_type: Any, shard: str, offset: int, payload: memoryview) -> Any:
+    """The sample in a payload.
+
+    Raises:
+        SampleError: It holds none; shard and offset are named.
+    """
+    try:
+        return sample_type.from_bytes(payload)
+    except SampleError as error:
+        error.shard, error.offset = shard, offset
+        raise

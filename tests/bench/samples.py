@@ -1,0 +1,332 @@
+"""Reading and writing samples, all contenders side by side in one run, on warm files.
+
+    nox -s bench -- samples
+
+Three workloads: small (128 float32 and an int), images (224 by 224 by 3 uint8), text (1 KB).
+Numbers are samples/s unless a unit is given; each is the best of three passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+import atdata
+from atdata.shards import cut_shards
+from atdata.shards.offsets import index_path, offset_index
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+BATCH = 32
+Table = dict[str, dict[str, float]]
+
+
+@atdata.packable
+class Small:
+    features: NDArray[np.float32]
+    label: int
+
+
+@atdata.packable
+class Image:
+    image: NDArray[np.uint8]
+    label: int
+
+
+@atdata.packable
+class Text:
+    text: str
+    label: int
+
+
+def small(count: int) -> list[Small]:
+    numbers = np.random.default_rng(0).standard_normal((count, 128)).astype(np.float32)
+    return [Small(features=row, label=i % 100) for i, row in enumerate(numbers)]
+
+
+def images(count: int) -> list[Image]:
+    noise = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3), np.uint8)
+    return [Image(image=one, label=i % 100) for i, one in enumerate(noise)]
+
+
+def text(count: int) -> list[Text]:
+    random = Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyz      "
+    return [
+        Text(text="".join(random.choices(letters, k=1024)), label=i % 100) for i in range(count)
+    ]
+
+
+WORKLOADS: dict[str, tuple[Callable[[int], list[Any]], int]] = {
+    "small": (small, 20_000),
+    "images": (images, 1_000),
+    "text": (text, 20_000),
+}
+
+
+def exhaust(items: Iterable[Any]) -> int:
+    number = 0
+    for number, _ in enumerate(items, 1):  # noqa: B007
+        pass
+    return number
+
+
+def best(run: Callable[[], Any], passes: int = 3) -> float:
+    seconds = []
+    for _ in range(passes):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def fields(sample: Any) -> dict[str, Any]:
+    return dict(vars(sample))
+
+
+def ours(samples: list[Any], folder: Path) -> dict[str, float]:
+    count = len(samples)
+    paths: list[Path] = []
+
+    def pack() -> None:
+        paths[:] = [path for path, _ in cut_shards(samples, folder, maxcount=1_000_000)]
+
+    rows = {"pack": count / best(pack)}
+    for path in paths:
+        path.with_name(index_path(path.name)).write_bytes(offset_index(path))
+    dataset: Any = atdata.Dataset[type(samples[0])]([str(path) for path in paths])  # type: ignore[misc]
+    names = list(fields(samples[0]))
+
+    def batches() -> None:
+        for batch in dataset.ordered(batch_size=BATCH):
+            for name in names:
+                batch.column(name)
+
+    order = [Random(1).randrange(count) for _ in range(2_000)]
+    rows["ordered"] = count / best(lambda: exhaust(dataset.ordered()))
+    rows["batched"] = count / best(batches)
+    rows["shuffled"] = count / best(lambda: exhaust(dataset.shuffled(seed=1)))
+    rows["random"] = len(order) / best(lambda: [dataset[i] for i in order])
+    rows["first batch, ms"] = 1e3 * best(lambda: next(iter(dataset.ordered(batch_size=BATCH))))
+    return rows
+
+
+def webdataset_loop(samples: list[Any], folder: Path) -> dict[str, float]:
+    import webdataset as wds
+
+    path, count = folder / "data.tar", len(samples)
+    arrays = {n for n, v in fields(samples[0]).items() if isinstance(v, np.ndarray)}
+
+    def npy(value: Any) -> bytes:
+        buffer = io.BytesIO()
+        np.save(buffer, value)
+        return buffer.getvalue()
+
+    def pack() -> None:
+        with wds.writer.TarWriter(str(path)) as sink:
+            for i, sample in enumerate(samples):
+                plain = {n: npy(v) if n in arrays else v for n, v in fields(sample).items()}
+                sink.write({"__key__": f"{i:09d}", "msgpack": msgpack.packb(plain)})
+
+    def decode(sample: dict[str, Any]) -> dict[str, Any]:
+        plain = msgpack.unpackb(sample["msgpack"])
+        return {n: np.load(io.BytesIO(v)) if n in arrays else v for n, v in plain.items()}
+
+    def collate(many: list[dict[str, Any]]) -> dict[str, Any]:
+        return {n: np.stack([s[n] for s in many]) for n in arrays}
+
+    rows = {"pack": count / best(pack, 1)}
+    pipe = wds.WebDataset(str(path), shardshuffle=False).map(decode)
+    batched = wds.WebDataset(str(path), shardshuffle=False).map(decode).batched(BATCH, collate)
+    mixed = wds.WebDataset(str(path), shardshuffle=False).shuffle(10_000).map(decode)
+    rows["ordered"] = count / best(lambda: exhaust(pipe), 2)
+    rows["batched"] = count / best(lambda: exhaust(batched), 1)
+    rows["shuffled"] = count / best(lambda: exhaust(mixed), 1)
+    rows["first batch, ms"] = 1e3 * best(lambda: next(iter(batched)), 1)
+    return rows
+
+
+def _without_vision() -> None:
+    """Let ``streaming`` be imported without its ready-made image datasets, which need torchvision.
+
+    The torchvision of PyPI refuses to be loaded beside a torch that was built for CPUs alone.
+    """
+    sys.modules["streaming.vision"] = ModuleType("streaming.vision")
+
+
+def mosaicml(samples: list[Any], folder: Path) -> dict[str, float]:
+    _without_vision()
+    from streaming import MDSWriter, StreamingDataset
+
+    kinds = {np.ndarray: "ndarray", int: "int", str: "str"}
+    columns = {}
+    for name, value in fields(samples[0]).items():
+        kind = kinds[type(value)]
+        columns[name] = f"ndarray:{value.dtype}" if kind == "ndarray" else kind
+    count, times = len(samples), iter(range(10))
+
+    def pack() -> None:
+        with MDSWriter(out=str(folder / f"{next(times)}"), columns=columns) as out:
+            for sample in samples:
+                out.write(fields(sample))
+
+    rows = {"pack": count / best(pack, 2)}
+
+    def dataset(shuffle: bool) -> Any:
+        return StreamingDataset(local=str(folder / "0"), shuffle=shuffle, batch_size=BATCH)
+
+    straight, mixed = dataset(False), dataset(True)
+    rows["ordered"] = count / best(lambda: exhaust(straight), 2)
+    rows["shuffled"] = count / best(lambda: exhaust(mixed), 1)
+    order = [Random(1).randrange(count) for _ in range(2_000)]
+    rows["random"] = len(order) / best(lambda: [straight[i] for i in order])
+    return rows
+
+
+def lightning(samples: list[Any], folder: Path) -> dict[str, float]:
+    from litdata import StreamingDataset
+    from litdata.streaming.writer import BinaryWriter
+
+    times, count = iter(range(10)), len(samples)
+
+    def pack() -> None:
+        writer = BinaryWriter(str(folder / f"{next(times)}"), chunk_bytes="64MB")
+        for i, sample in enumerate(samples):
+            writer[i] = fields(sample)
+        writer.done()
+        writer.merge()
+
+    rows = {"pack": count / best(pack, 2)}
+    straight = StreamingDataset(str(folder / "0"), shuffle=False)
+    mixed = StreamingDataset(str(folder / "0"), shuffle=True)
+    rows["ordered"] = count / best(lambda: exhaust(straight), 2)
+    rows["shuffled"] = count / best(lambda: exhaust(mixed), 1)
+    return rows
+
+
+def hugging_face(samples: list[Any], folder: Path) -> dict[str, float]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    count = len(samples)
+    first = fields(samples[0])
+    kinds: dict[str, Any] = {}
+    for name, value in first.items():
+        if isinstance(value, np.ndarray) and value.ndim == 1:
+            kinds[name] = datasets.Sequence(datasets.Value(str(value.dtype)), length=len(value))
+        elif isinstance(value, np.ndarray):
+            kinds[name] = datasets.Array3D(value.shape, str(value.dtype))
+        else:
+            kinds[name] = datasets.Value("string" if isinstance(value, str) else "int64")
+    path = str(folder / "hf")
+
+    def pack() -> None:
+        columns = {name: [getattr(s, name) for s in samples] for name in first}
+        features = datasets.Features(kinds)
+        datasets.Dataset.from_dict(columns, features=features).save_to_disk(path)
+
+    rows = {"pack": count / best(pack, 1)}
+    data = datasets.load_from_disk(path).with_format("numpy")
+    rows["ordered"] = count / best(lambda: exhaust(data), 1)
+    rows["batched"] = count / best(lambda: exhaust(data.iter(batch_size=BATCH)), 2)
+    order = [Random(1).randrange(count) for _ in range(1_000)]
+    rows["random"] = len(order) / best(lambda: [data[i] for i in order], 1)
+    return rows
+
+
+def floors(samples: list[Any], folder: Path) -> dict[str, float]:
+    payloads = [sample.packed for sample in samples]
+    path, count, data = folder / "plain", len(samples), b"".join(payloads)
+
+    def write() -> None:
+        with path.open("wb") as file:
+            digest = hashlib.sha256()
+            for payload in payloads:
+                digest.update(payload)
+                file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read() -> None:
+        with path.open("rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+
+    rows = {"pack": count / best(write)}
+    rows["read file"] = count / best(read)
+    rows["msgpack only"] = count / best(lambda: exhaust(map(msgpack.unpackb, payloads)))
+    rows["sha256 only"] = count / best(lambda: hashlib.sha256(data))
+    return rows
+
+
+CONTENDERS = {
+    "atdata": ours,
+    "webdataset": webdataset_loop,
+    "mosaicml": mosaicml,
+    "litdata": lightning,
+    "datasets": hugging_face,
+    "floor": floors,
+}
+
+
+def memory() -> dict[int, float]:
+    """Peak memory of a full pass in MB, by the number of shards (each of 8 MB)."""
+    code = (
+        "import sys, resource, atdata, pathlib\n"
+        "ds = atdata.Dataset(sorted(map(str, pathlib.Path(sys.argv[1]).glob('*.tar'))))\n"
+        "sum(1 for b in ds.ordered(batch_size=32) if b.features is not None)\n"
+        "status = pathlib.Path('/proc/self/status').read_text()\n"
+        "print([l.split()[1] for l in status.splitlines() if l.startswith('RssAnon')][0])\n"
+    )
+    peaks = {}
+    samples = small(8_000)
+    for shards in (4, 40):
+        with tempfile.TemporaryDirectory() as folder:
+            many = (sample for _ in range(shards) for sample in samples)
+            exhaust(cut_shards(many, folder, maxcount=8_000))
+            command = [sys.executable, "-c", code, folder]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True)
+            peaks[shards] = int(answer.stdout) / 1024
+    return peaks
+
+
+def show(workload: str, table: Table, size: int) -> None:
+    names = list(dict.fromkeys(row for rows in table.values() for row in rows))
+    print(f"\n{workload} ({size} bytes a sample)")
+    print(f"{'':16}" + "".join(f"{name:>12}" for name in table))
+    for row in names:
+        cells = (table[name].get(row) for name in table)
+        shown = ("-" if cell is None else f"{cell:,.{1 if 'ms' in row else 0}f}" for cell in cells)
+        print(f"{row:16}" + "".join(f"{cell:>12}" for cell in shown))
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(WORKLOADS)
+    for workload in chosen:
+        make, count = WORKLOADS[workload]
+        samples = make(count)
+        table: Table = {}
+        for name, contender in CONTENDERS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                table[name] = contender(samples, Path(folder))
+        show(workload, table, len(samples[0].packed))
+    peaks = memory()
+    print("\nmemory of a full pass, MB, by shards of 5 MB: " + json.dumps(peaks))
+
+
+if __name__ == "__main__":
+    main()
