@@ -98,7 +98,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing")
+    session.run("pyright", "tests/typing/records.py")
+    session.run("lexgen", "lint")
     session.run("lexgen", "check")
+    session.run("lexgen", "lock", "--check")
 
 
 @nox.session

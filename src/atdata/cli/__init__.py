@@ -22,6 +22,7 @@ _COMMANDS = {
     "load": "atdata.cli.load",
     "login": "atdata.cli.atmosphere",
     "promote": "atdata.cli.atmosphere",
+    "records": "atdata.cli.records",
     "schema": "atdata.cli.schemas",
     "search": "atdata.cli.search",
 }

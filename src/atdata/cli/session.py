@@ -23,12 +23,16 @@ def session_file() -> Path:
 
 def save_session(client: AtmosphereClient) -> Path:
     """Write the client's session; the file is made with mode 0600."""
+    return _write(client.base_url, client.export_session())
+
+
+def _write(pds: str | None, session: str) -> Path:
     path = session_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({"pds": client.base_url, "session": client.export_session()}, file)
+        json.dump({"pds": pds, "session": session}, file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -53,4 +57,6 @@ def saved_client() -> AtmosphereClient:
     except (ValueError, KeyError, TypeError) as error:
         raise AuthError(f"the session file {path} can't be read", hint=_HINT) from error
     client.login_with_session(session)
+    # Refresh tokens are good for one use: the file must follow.
+    client.on_session_change(lambda renewed: _write(client.base_url, renewed))
     return client

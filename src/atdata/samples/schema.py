@@ -35,7 +35,6 @@ The identity of a schema is the CID of its name, version and document, in canoni
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +43,7 @@ from atdata.samples.canonical import canonical_text, parse_document
 from atdata.samples.from_schema import type_from_document
 from atdata.samples.packable import PackableSample
 from atdata.samples.to_schema import schema_document
+from atdata.samples.versions import version_order
 from atdata_records import ValidationError, cid, dag_cbor
 from atdata_records.ac.foundation.dataset.defs import JSON_SCHEMA
 from atdata_records.ac.foundation.dataset.sample_schema import JsonSchemaFormat, SampleSchema
@@ -60,12 +60,6 @@ __all__ = [
     "type_from_document",
 ]
 
-# https://semver.org, version 2.0.0
-_NUMBER = r"(0|[1-9][0-9]*)"
-_WORD = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
-_SEMVER = re.compile(
-    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_WORD}(\.{_WORD})*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?"
-)
 _MAX_DESCRIPTION = 3_000  # graphemes; no text has more of them than characters
 
 
@@ -106,10 +100,7 @@ def to_record(
         SchemaError: The class has no schema, or the version is no semantic version.
         RecordError: The lexicon refuses the record.
     """
-    if not _SEMVER.fullmatch(version):
-        raise SchemaError(
-            f"{version[:80]!r} is no semantic version", hint="write it as major.minor.patch: 1.0.0"
-        )
+    version_order(version)
     document = schema_document(sample_type)
     if description is None:
         text = document.get("description", "")

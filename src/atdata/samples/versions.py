@@ -28,7 +28,9 @@ def version_order(version: str) -> tuple[Any, ...]:
     """
     match = _VERSION.fullmatch(version)
     if match is None:
-        raise SchemaError(f"{version!r} is no semantic version", hint="Such as '1.0.0'.")
+        raise SchemaError(
+            f"{version[:80]!r} is no semantic version", hint="Write it as major.minor.patch: 1.0.0."
+        )
     major, minor, patch, pre_release = match.groups()
     parts = pre_release.split(".") if pre_release else []
     # Numbers come before words; a version without pre-release comes after those with one.
