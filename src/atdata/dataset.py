@@ -10,14 +10,17 @@ from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
+from atdata.display import html_table
 from atdata.errors import SampleError, SchemaError, ShardError, StorageError, UrlError
 from atdata.order import Uneven, random_of, share, shuffled
 from atdata.reading import OnError, Pass, Reader, View
 from atdata.samples import DictSample, SampleBatch
+from atdata.samples.lens import LensNetwork
 from atdata.samples.packable import projection
-from atdata.seeking import Seeker, decoded
+from atdata.seeking import Seeker
 from atdata.shards.reader import Packed, read_file, read_stream
 from atdata.sources.adapt import AdaptedSource
+from atdata.sources.lens import LensSource
 from atdata.sources.registry import open_url
 from atdata.sources.schemes import redacted
 from atdata.sources.streams import ShardStreams
@@ -352,7 +355,12 @@ class Dataset(Generic[T]):
         """
         if self._seeker is None:
             self._seeker = Seeker(self._adapted, self.list_shards())
-        return cast("T", decoded(self._sample_type, *self._seeker.payload(index)))
+        shard, offset, payload = self._seeker.payload(index)
+        try:
+            return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
+        except SampleError as error:
+            error.shard, error.offset = shard, offset
+            raise
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.ordered())
@@ -373,6 +381,71 @@ class Dataset(Generic[T]):
         """
         decode = self._sample_type.from_bytes
         return self.batch_type([decode(payload) for payload in _packed_field(batch)])
+
+    def as_type(self, target: type[Item]) -> Dataset[Item]:
+        """The same data as samples of another type, through lenses (see :class:`atdata.Lens`).
+
+        Raises:
+            SchemaError: No lens leads there, or several ways are equally short.
+        """
+        view: Any = _Typed(Dataset, target)
+        if self._sample_type is target:
+            return cast("Dataset[Item]", self)
+        network = LensNetwork()
+        if self._sample_type is DictSample and not network.is_registered(DictSample, target):
+            return cast("Dataset[Item]", view(self.source, self.metadata_url))
+        lens = network.transform(self._sample_type, target)
+        return cast("Dataset[Item]", view(LensSource(self.source, lens), self.metadata_url))
+
+    def to_parquet(
+        self,
+        path: str | os.PathLike[str],
+        sample_map: Callable[[T], Mapping[str, Any]] | None = None,
+        maxcount: int | None = None,
+    ) -> list[Path]:
+        """Write the samples as Parquet (see :mod:`atdata.export` for the columns).
+
+        Args:
+            path: The file.
+            sample_map: From a sample to the row of it; by default the row of its fields.
+            maxcount: Most samples in a file: ``{stem}-000000.parquet`` and so on; None for one
+                file, ``path`` itself. Memory is bounded either way.
+
+        Returns:
+            The files; each appears when it is complete.
+
+        Raises:
+            MissingExtra: pyarrow is not installed.
+            SampleError: There are no samples, or one does not fit the columns.
+        """
+        from atdata.export import to_parquet
+
+        return to_parquet(self, path, sample_map, maxcount)
+
+    def to_arrow(self) -> Any:
+        """All samples as a ``pyarrow.Table``; raises as :meth:`to_parquet`."""
+        from atdata.export import to_arrow
+
+        return to_arrow(self)
+
+    def to_pandas(self) -> Any:
+        """All samples as a ``pandas.DataFrame``; raises as :meth:`to_parquet`."""
+        from atdata.export import to_pandas
+
+        return to_pandas(self)
+
+    def to_polars(self) -> Any:
+        """All samples as a ``polars.DataFrame``; raises as :meth:`to_parquet`."""
+        from atdata.export import to_polars
+
+        return to_polars(self)
+
+    def _repr_html_(self) -> str:
+        shards = [redacted(name) for name in self.list_shards()]
+        return html_table(
+            f"Dataset[{self._sample_type.__name__}]",
+            [("source", repr(self.source)), ("number of shards", len(shards)), ("shards", shards)],
+        )
 
     def __repr__(self) -> str:
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"

@@ -27,7 +27,10 @@ def shuffled(items: Iterable[Item], size: int, random: Random) -> Iterator[Item]
         chosen = int(below() * size)
         yield buffer[chosen]
         buffer[chosen] = item
-    random.shuffle(buffer)
+    # What is left, shuffled as random.shuffle() does, but in half the time.
+    for last in range(len(buffer) - 1, 0, -1):
+        chosen = int(below() * (last + 1))
+        buffer[last], buffer[chosen] = buffer[chosen], buffer[last]
     yield from buffer
 
 

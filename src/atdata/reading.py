@@ -172,6 +172,12 @@ class Reader:
         have = 0
         for piece in self._pieces(packed):
             start, stop = 0, len(piece)
+            if not have and piece.columnar:
+                # Most batches lie within one piece.
+                codec, columns = self._codec, piece.held
+                for start in range(0, stop - size + 1, size):
+                    yield batch_type(Stretch(codec, [(columns, start, start + size)]))  # type: ignore[arg-type]
+                start = stop - stop % size
             while have + stop - start >= size:
                 middle = start + size - have
                 yield batch_type(_joined(self._codec, [*pieces, piece.part(start, middle)]))

@@ -13,7 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atdata.errors import SampleError, ShardError
+from atdata.errors import ShardError
 from atdata.shards.names import SAMPLE, split_name
 from atdata.shards.offsets import index_path
 from atdata.shards.reader import open_local, read_file
@@ -31,7 +31,7 @@ class _Shard(NamedTuple):
     """A local shard that is ready to be read by number."""
 
     name: str
-    view: memoryview
+    data: Any  # bytes, or a mapped file
     offsets: list[tuple[int, int]]  # of payloads, and their sizes
 
 
@@ -67,7 +67,7 @@ class Seeker:
             total += count
         return total
 
-    def payload(self, index: int) -> tuple[str, int, memoryview]:
+    def payload(self, index: int) -> tuple[str, int, bytes]:
         """The shard, offset and msgpack bytes of one sample, counted from either end.
 
         Raises:
@@ -83,10 +83,10 @@ class Seeker:
         if not 0 <= wanted < total:
             raise IndexError(f"sample {index} of {total}")
         number = bisect_right(self._ends, wanted)
-        shard = self._shard(number)
+        shard = self._open.get(number) or self._shard(number)
         place, size = shard.offsets[wanted - (self._ends[number - 1] if number else 0)]
         _check_header(shard, place, size)
-        return shard.name, place - BLOCK, shard.view[place : place + size]
+        return shard.name, place - BLOCK, shard.data[place : place + size]
 
     def _promised(self, name: str) -> int | None:
         promised = getattr(self._source.source, "promised_samples", None)
@@ -115,8 +115,8 @@ class Seeker:
             walked = read_file(path, shown)
             offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
         with open_local(path, shown) as file:
-            _, view, _, _ = open_file(file, shown).state()
-        return _Shard(shown, view, offsets)
+            data, *_ = open_file(file, shown).state()
+        return _Shard(shown, data, offsets)
 
 
 def _read_index(path: Path, shard: str) -> list[tuple[int, int]] | None:
@@ -137,7 +137,7 @@ def _read_index(path: Path, shard: str) -> list[tuple[int, int]] | None:
 
 def _check_header(shard: _Shard, place: int, size: int) -> None:
     try:
-        kind, name, there = parse_header(bytes(shard.view[place - BLOCK : place]))
+        kind, name, there = parse_header(shard.data[place - BLOCK : place])
         sound = kind == b"0" and there == size and split_name(name)[1] == SAMPLE
     except ShardError:
         sound = False
@@ -152,16 +152,3 @@ def _unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
         shard=shard,
         offset=offset,
     )
-
-
-def decoded(sample_type: Any, shard: str, offset: int, payload: memoryview) -> Any:
-    """The sample in a payload.
-
-    Raises:
-        SampleError: It holds none; shard and offset are named.
-    """
-    try:
-        return sample_type.from_bytes(payload)
-    except SampleError as error:
-        error.shard, error.offset = shard, offset
-        raise

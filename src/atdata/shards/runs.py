@@ -112,7 +112,10 @@ def _count_sound(
     rows = np.ndarray((most, stride), np.uint8, view, position)
     first = rows[0]
     fine = (rows[:, length:148] == first[length:148]).all(1)
-    fine &= (rows[:, 156:_BLOCK] == first[156:_BLOCK]).all(1)
+    fine &= (rows[:, 156:160] == first[156:160]).all(1)
+    # The rest of a header in words of eight bytes, which is quicker.
+    words = np.ndarray((most, stride // 8), np.uint64, view, position)
+    fine &= (words[:, 20:64] == words[0, 20:64]).all(1)
     fine &= ~rows[:, _BLOCK + size :].any(1)
     fine &= _keys_alike(rows[:, :length])
     fine &= _sums_right(rows, length)

@@ -182,10 +182,17 @@ def file_header(name: bytes, prefix: bytes, size: int) -> bytes:
         prefix: At most 155 bytes, mostly none.
         size: Length of the payload; less than 8 GiB, which is what eleven octal digits can say.
     """
-    digits = b"%011o" % size
+    middle, fixed = _middle(size)
     tail = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:] if prefix else _TAIL
-    total = _FIXED_SUM + sum(name) + sum(digits) + sum(prefix)
-    return b"%b%b%b%b%06o\0 %b" % (name.ljust(100, b"\0"), _OWNER, digits, _TIME, total, tail)
+    total = fixed + sum(name) + sum(prefix)
+    return b"%b%b%06o\0 %b" % (name.ljust(100, b"\0"), middle, total, tail)
+
+
+@lru_cache(maxsize=1024)
+def _middle(size: int) -> tuple[bytes, int]:
+    """Bytes 100 to 147 of a header, and the part of its checksum that no name changes."""
+    digits = b"%011o" % size
+    return _OWNER + digits + _TIME, _FIXED_SUM + sum(digits)
 
 
 _OWNER = b"0000644\x000000000\x000000000\0"

@@ -73,15 +73,19 @@ class ShardWriter:
         size = len(payload)
         header = build_header(key, size)
         self._keys.add(key)
-        self.size += member_size(size)
-        self._put(header, payload, PADS[-size % BLOCK])
+        room = member_size(size)
+        self.size += room
+        self._pending += (header, payload, PADS[-size % BLOCK])
+        self._pending_size += room
+        if self._pending_size >= _FLUSH:
+            self._flush()
 
     def close(self) -> None:
         """End the archive, bring it to the disk, and give it its name."""
         if self._file.closed:
             return
         try:
-            self._put(END)
+            self._pending.append(END)
             self._flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -112,12 +116,6 @@ class ShardWriter:
             self.close()
         else:
             self.discard()
-
-    def _put(self, *parts: bytes | memoryview) -> None:
-        self._pending += parts
-        self._pending_size += sum(map(len, parts))
-        if self._pending_size >= _FLUSH:
-            self._flush()
 
     def _flush(self) -> None:
         data = memoryview(b"".join(self._pending))
