@@ -140,7 +140,7 @@ class TestCopyShards:
 
 
 class TestPrefixes:
-    @pytest.mark.parametrize("prefix", ["a", "datasets/mnist/v1", "a/", "Datensätze", "a b", "x=1"])
+    @pytest.mark.parametrize("prefix", ["a", "datasets/mnist/v1", "a/", "Datensätze", "x=1"])
     def test_relative_ones_are_fine(self, prefix: str) -> None:
         check_prefix(prefix)
 

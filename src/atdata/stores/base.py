@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from atdata.dataset import Dataset
 
 # Characters that a URL, a brace pattern or a file system would read as something else.
-_REFUSED = re.compile(r'[\x00-\x1f\x7f\\{}\[\]*?#%"<>|^`:]')
+_REFUSED = re.compile(r'[\x00-\x1f\x7f\s\\{}\[\]*?#%"<>|^`:]')
 # Hidden folders, of which disk stores have one of their own; and "." and "..".
 _HIDDEN = re.compile(r"(?<![^/])\.")
 

@@ -131,12 +131,17 @@ function onLoopback(app) {
   app.listen = (port, ...rest) => listen(port, '127.0.0.1', ...rest)
 }
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const socket = net.createServer().once('error', reject)
-    socket.listen(0, '127.0.0.1', () => {
-      const { port } = socket.address()
-      socket.close(() => resolve(port))
-    })
+// Below the range of outgoing connections: a port of that range may be gone before it is used.
+async function freePort() {
+  for (;;) {
+    const port = 10000 + Math.floor(Math.random() * 20000)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const socket = net.createServer().once('error', () => resolve(false))
+    socket.listen(port, '127.0.0.1', () => socket.close(() => resolve(true)))
   })
 }
