@@ -16,14 +16,14 @@ RUNTIME = ROOT / "src" / "atdata"
 
 # A room imports from lower floors, and from its own.
 FLOORS = (
-    {"errors", "_protocols", "_extras", "_folders", "_metadata", "order", "engines"},
+    {"errors", "_protocols", "_extras", "_folders", "_metadata", "display", "order", "engines"},
     {"samples"},
     {"shards"},
     {"sources", "stores"},
-    {"dataset", "reading", "seeking", "as_torch"},
+    {"dataset", "export", "reading", "seeking", "as_torch"},
     {"local", "atmosphere"},
     {"promote", "load", "lifecycle"},
-    {"appview", "cli", "__main__"},
+    {"appview", "testing", "cli", "__main__"},
 )
 # Neighbours on one floor that must not know each other.
 STRANGERS = {("local", "atmosphere"), ("atmosphere", "local")}

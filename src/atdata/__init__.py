@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from atdata._protocols import DataSource as DataSource
     from atdata._protocols import IndexEntry as IndexEntry
     from atdata.dataset import Dataset as Dataset
-    from atdata.dataset import write_shards as write_shards
     from atdata.errors import AtdataError as AtdataError
     from atdata.load import DatasetDict as DatasetDict
     from atdata.load import load_dataset as load_dataset
@@ -28,9 +27,13 @@ if TYPE_CHECKING:
     from atdata.samples import packable as packable
     from atdata.samples import schema_to_type as schema_to_type
     from atdata.samples import verify_cid as verify_cid
+    from atdata.samples.lens import Lens as Lens
+    from atdata.samples.lens import LensNetwork as LensNetwork
+    from atdata.samples.lens import lens as lens
     from atdata.sources import BlobSource as BlobSource
     from atdata.sources import S3Source as S3Source
     from atdata.sources import URLSource as URLSource
+    from atdata.writing import write_shards as write_shards
 
 __version__ = "0.1.0"
 
@@ -44,18 +47,21 @@ _HOMES = {
     "DatasetDict": "atdata.load",
     "DictSample": "atdata.samples",
     "IndexEntry": "atdata._protocols",
+    "Lens": "atdata.samples.lens",
+    "LensNetwork": "atdata.samples.lens",
     "Packable": "atdata.samples",
     "PackableSample": "atdata.samples",
     "S3Source": "atdata.sources",
     "SampleBatch": "atdata.samples",
     "URLSource": "atdata.sources",
     "generate_cid": "atdata.samples",
+    "lens": "atdata.samples.lens",
     "load_dataset": "atdata.load",
     "packable": "atdata.samples",
     "promote_to_atmosphere": "atdata.promote",
     "schema_to_type": "atdata.samples",
     "verify_cid": "atdata.samples",
-    "write_shards": "atdata.dataset",
+    "write_shards": "atdata.writing",
 }
 
 __all__ = sorted(_HOMES)

@@ -11,8 +11,10 @@ from atdata.atmosphere.dataset_loader import DatasetLoader, metadata_of, shard_u
 from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.records import StoredRecord, readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
+from atdata.display import html_table
 from atdata.samples.schema import from_record
 from atdata.shards.manifest import ShardInfo
+from atdata.sources.schemes import redacted
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from atdata.dataset import Dataset
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AtmosphereIndexEntry:
     """One published dataset.
 
@@ -63,6 +65,23 @@ class AtmosphereIndexEntry:
         if self.record.shards is None:
             return None
         return tuple(ShardInfo(s.cid, s.size, s.samples) for s in self.record.shards)
+
+    def __repr__(self) -> str:
+        urls = [redacted(url) for url in self.data_urls]
+        return f"AtmosphereIndexEntry({self.uri!r}, {self.name!r}, {urls!r})"
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self.name,
+            [
+                ("record", self.uri),
+                ("description", self.record.description),
+                ("schema", self.schema_ref),
+                ("content", self.content_cid),
+                ("metadata", self.metadata),
+                ("data", [redacted(url) for url in self.data_urls]),
+            ],
+        )
 
 
 class AtmosphereIndex:

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from atdata._metadata import metadata_text
+from atdata.display import html_table
 from atdata.errors import EntryError, RecordError
 from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.sources.schemes import redacted
 from atdata_records import ValidationError, cid, dag_cbor
 from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.local_entry import LocalEntry
@@ -19,7 +21,7 @@ from atdata_records.ac.foundation.dataset.local_entry import LocalEntry
 _URI = "atdata://local/dataset/"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LocalDatasetEntry:
     """One dataset in a local index: its name, its schema, and where its shards are.
 
@@ -43,7 +45,7 @@ class LocalDatasetEntry:
     data_urls: list[str]
     metadata: dict[str, Any] | None = None
     schema_cid: str | None = field(default=None, kw_only=True)
-    shards: tuple[ShardInfo, ...] | None = field(default=None, kw_only=True, repr=False)
+    shards: tuple[ShardInfo, ...] | None = field(default=None, kw_only=True)
     created_at: str = field(default_factory=lambda: now(), kw_only=True)
 
     @property
@@ -79,6 +81,21 @@ class LocalDatasetEntry:
     def sample_kind(self) -> str:
         """The schema reference (a name that earlier code uses)."""
         return self.schema_ref
+
+    def __repr__(self) -> str:
+        urls = [redacted(url) for url in self.data_urls]
+        return f"LocalDatasetEntry({self.name!r}, {self.schema_ref!r}, {urls!r})"
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self.name,
+            [
+                ("schema", self.schema_ref),
+                ("content", self.content_cid),
+                ("metadata", self.metadata),
+                ("data", [redacted(url) for url in self.data_urls]),
+            ],
+        )
 
     def to_record(self) -> LocalEntry:
         """The entry as a record of ``ac.foundation.dataset.localEntry``, validated.

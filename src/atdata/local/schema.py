@@ -6,6 +6,7 @@ import keyword
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from atdata.display import html_table
 from atdata.errors import RecordError, SchemaError, SchemaNotFound
 from atdata.samples.schema import canonical_text, record_cid, record_document
 from atdata.samples.versions import version_order
@@ -48,6 +49,16 @@ class LocalSchema(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"LocalSchema({self.ref!r}, cid={self.cid!r})"
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            f"{self.name} {self.version}",
+            [
+                ("reference", self.ref),
+                ("description", self.record.description),
+                ("fields", list(record_document(self.record).get("properties", {}))),
+            ],
+        )
 
     @property
     def document_text(self) -> str:

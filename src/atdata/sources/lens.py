@@ -1,0 +1,74 @@
+"""The shards of a source as if they had been written with samples of another type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from atdata.errors import SampleError
+from atdata.samples.lens import Lens
+from atdata.shards.reader import Packed, read_file, read_stream
+from atdata.shards.tar import BLOCK, END, PADS, build_header
+from atdata.sources.adapt import AdaptedSource
+from atdata.sources.schemes import redacted
+from atdata.sources.streams import ShardStreams, from_pieces
+
+
+class LensSource:
+    """Shards whose samples went through a lens, made while they are read.
+
+    Whatever reads, copies or publishes shards thus meets samples of the lens's view type, and
+    never bytes of the source's. Nothing is stored.
+
+    Args:
+        source: Where the shards are.
+        lens: From the type of their samples to another.
+
+    Attributes:
+        source: As given.
+        lens: As given.
+        shards: (name, stream) pairs, to iterate over or to call.
+    """
+
+    def __init__(self, source: Any, lens: Lens[Any, Any]) -> None:
+        self.source = source
+        self.lens = lens
+        self._adapted = AdaptedSource(source)
+        self.shards = ShardStreams(self)
+
+    def list_shards(self) -> list[str]:
+        """Names of the shards, as the source calls them."""
+        return self._adapted.list_shards()
+
+    @property
+    def shard_list(self) -> list[str]:
+        """Names of the shards, as the source calls them."""
+        return self.list_shards()
+
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """A stream of one shard, with the same keys; the caller closes it.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+            ShardError, SampleError: From reading it: it is not sound, or the getter refuses.
+        """
+        shown = redacted(shard_id)
+        path = self._adapted.local_path(shard_id)
+        found: Path | IO[bytes] = path or self._adapted.open_shard(shard_id)
+        packed = read_file(found, shown) if isinstance(found, Path) else read_stream(found, shown)
+        return from_pieces(self._members(packed), packed.close)  # type: ignore[attr-defined]
+
+    def _members(self, packed: Iterator[Packed]) -> Iterator[bytes]:
+        decode, see = self.lens.source_type.from_bytes, self.lens.get
+        for shard, key, offset, payload in packed:
+            try:
+                seen = see(decode(payload)).packed
+            except SampleError as error:
+                error.shard, error.member, error.offset = shard, f"{key}.msgpack", offset
+                raise
+            yield b"".join((build_header(key, len(seen)), seen, PADS[-len(seen) % BLOCK]))
+        yield END
+
+    def __repr__(self) -> str:
+        return f"LensSource({self.source!r}, {self.lens!r})"
