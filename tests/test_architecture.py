@@ -20,7 +20,7 @@ FLOORS = (
     {"samples"},
     {"shards"},
     {"sources", "stores"},
-    {"dataset", "export", "reading", "seeking", "as_torch"},
+    {"dataset", "export", "reading", "seeking", "as_torch", "writing"},
     {"local", "atmosphere"},
     {"promote", "load", "lifecycle"},
     {"appview", "testing", "cli", "__main__"},

@@ -3,9 +3,11 @@ from __future__ import annotations
 import gzip
 import io
 import mmap
+import random
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from atdata.errors import NetworkError, ShardError, StorageError
 from atdata.shards.window import CHUNK, Window, open_file, open_stream
@@ -78,9 +80,14 @@ def test_damaged_gzip_is_a_shard_error(cut: int) -> None:
         open_stream(io.BytesIO(flipped), "a").refill(0, 10**6)
 
 
-def test_zstd_is_named() -> None:
-    with pytest.raises(ShardError, match="zstd"):
-        open_stream(io.BytesIO(b"\x28\xb5\x2f\xfd" + bytes(100)), "a")
+def test_zstd_is_undone_and_damage_in_it_is_a_shard_error() -> None:
+    content = random.Random(1).randbytes(12_000)
+    packed = zstandard.compress(content)
+    window = open_stream(io.BytesIO(packed), "a")
+    window.refill(0, 10**6)
+    assert bytes(window.state()[1]) == content
+    with pytest.raises(ShardError, match="damaged"):
+        open_stream(io.BytesIO(packed[:4] + b"\xff" * 100), "a").refill(0, 10**6)
 
 
 def test_an_error_of_the_stream_is_typed_and_ours_pass() -> None:

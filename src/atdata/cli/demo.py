@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from atdata._extras import require
 from atdata.cli.output import json_option, print_json
-from atdata.dataset import Dataset, write_shards
+from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch
 from atdata.load import load_dataset
 from atdata.local import LocalDiskStore, LocalIndex
 from atdata.samples import PackableSample, packable
+from atdata.writing import write_shards
 
 if TYPE_CHECKING:
     from atdata.local import LocalDatasetEntry

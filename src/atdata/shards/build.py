@@ -39,7 +39,7 @@ def build_root(
     maxsize: int | None = None,
     source: str | None = None,
 ) -> tuple[type[Any], list[Path]]:
-    """Write samples as a build root; see :func:`atdata.dataset.write_shards`.
+    """Write samples as a build root; see :func:`atdata.writing.write_shards`.
 
     Returns:
         The sample type, and the paths of the shards in order.

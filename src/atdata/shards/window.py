@@ -10,6 +10,7 @@ import mmap
 import zlib
 from typing import IO, Protocol, cast
 
+from atdata._extras import require
 from atdata.errors import AtdataError, ShardError, StorageError
 
 CHUNK = 1 << 20
@@ -98,7 +99,7 @@ def open_file(file: IO[bytes], shard: str) -> Window:
     while it is read (the operating system would end the process); our writers never do that.
 
     Raises:
-        ShardError: The file is compressed in a way that is not read here.
+        MissingExtra: As :func:`open_stream`.
     """
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -110,24 +111,38 @@ def open_file(file: IO[bytes], shard: str) -> Window:
 
 
 def open_stream(stream: Readable, shard: str) -> Window:
-    """A window on a stream of a shard; gzip is undone on the way.
+    """A window on a stream of a shard; gzip and zstd are undone on the way.
 
     Offsets in errors are then those of the uncompressed shard.
 
     Raises:
-        ShardError: The stream is compressed in a way that is not read here.
+        MissingExtra: The stream is compressed with zstd, and nothing is there to undo it.
     """
     window = Window(b"", shard, stream)
     window.refill(0, len(_ZSTD))
     head, *_ = window.state()
     if head[:4] == _ZSTD:
-        raise ShardError(
-            "a shard compressed with zstd", shard=shard, hint="decompress it first: zstd -d"
-        )
+        return Window(b"", shard, _Zstd(_Prefixed(bytes(head), stream)))
     if head[:2] != _GZIP:
         return window
     packed = cast("IO[bytes]", _Prefixed(bytes(head), stream))
     return Window(b"", shard, gzip.GzipFile(fileobj=packed, mode="rb"))
+
+
+class _Zstd:
+    """What a stream holds that zstd has compressed."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._zstandard = require("zstandard", extra="zstd")
+        # The memory that a hostile stream can ask for: what `zstd -d` allows.
+        unpacker = self._zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        self._reader = unpacker.stream_reader(stream, read_across_frames=True)
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._reader.read(size)  # type: ignore[no-any-return]
+        except self._zstandard.ZstdError as error:
+            raise EOFError(str(error)) from error
 
 
 class _Prefixed:

@@ -1,0 +1,65 @@
+"""Typed samples as a folder of shards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+from atdata.dataset import Dataset
+from atdata.shards.build import build_root
+
+T = TypeVar("T")
+
+
+def write_shards(
+    samples: Iterable[T],
+    folder: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    version: str = "1.0.0",
+    schema_version: str = "1.0.0",
+    maxcount: int = 10_000,
+    maxsize: int | None = None,
+    source: str | None = None,
+) -> Dataset[T]:
+    """Write samples as a build root: a folder that can be read, verified and published.
+
+    It holds the shards (``000000.tar``, …), the offset index of each (``000000.idx``), the JSON
+    Schema of the samples (``schema.json``), and ``dataset.json``, which says what there is, by
+    digest. The same samples give the same bytes. The folder appears when it is complete; an
+    earlier dataset in it is replaced, anything else is left alone.
+
+    Args:
+        samples: Samples of one type, at least one; they are taken one at a time.
+        folder: Where; made when it is missing.
+        name: Name of the dataset; that of the folder when None.
+        version: Version of the dataset, ``MAJOR.MINOR.PATCH``.
+        schema_version: Version of its schema.
+        maxcount: Most samples in a shard.
+        maxsize: Most bytes in a shard; None for no limit.
+        source: Where the samples come from, in your words.
+
+    Returns:
+        The dataset, to be read from there.
+
+    Raises:
+        SampleError: There are no samples, or they are of several types.
+        SchemaError: Their type has no schema.
+        ManifestError: A name or version that can't be used.
+        EntryConflict: The folder holds something else.
+        ShardError: A single sample does not fit into ``maxsize``.
+        StorageError: The disk refuses.
+    """
+    sample_type, paths = build_root(
+        samples,
+        os.fspath(folder),
+        name=name,
+        version=version,
+        schema_version=schema_version,
+        maxcount=maxcount,
+        maxsize=maxsize,
+        source=source,
+    )
+    typed: Any = Dataset[sample_type]  # type: ignore[valid-type]
+    return cast("Dataset[T]", typed([str(path) for path in paths]))
