@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atdata._extras import require
-from atdata.errors import AtdataError, SampleError
+from atdata.errors import AtdataError, SampleError, StorageError
 from atdata.samples import DictSample
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import Anything, ArrayOf, Kind, Moment, Nullable, Scalar
@@ -53,7 +53,8 @@ def to_parquet(
     parquet = require("pyarrow.parquet", extra="arrow")
     if maxcount is not None and maxcount < 1:
         raise ValueError(f"maxcount must be at least 1, not {maxcount}")
-    target, written = Path(path), []
+    target = Path(path)
+    written: list[Path] = []
     batches = record_batches(dataset, sample_map, min(_BATCH, maxcount or _BATCH))
     rest: Any = next(batches)
     while rest is not None:
@@ -65,6 +66,11 @@ def to_parquet(
             with parquet.ParquetWriter(str(hidden), rest.schema) as writer:
                 rest = _write(writer, rest, batches, maxcount)
             hidden.replace(written[-1])
+        except OSError as error:
+            if isinstance(error, AtdataError):
+                raise
+            message = f"the file can't be written: {error.strerror or error}"
+            raise StorageError(message, uri=str(written[-1])) from error
         finally:
             hidden.unlink(missing_ok=True)
     return written
