@@ -6,19 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+import torch
 
-import atdata
 from atdata import Dataset
 from atdata.shards import cut_shards
-
-torch = pytest.importorskip("torch", reason="it is in the dependency group `test`")
-
-
-@atdata.packable
-class Row:
-    features: NDArray[np.float32]
-    label: int
+from rows import Row
 
 
 @pytest.fixture
