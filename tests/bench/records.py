@@ -20,10 +20,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jsonschema
 import orjson
 from atproto_client.models.utils import get_or_create
 
-import jsonschema
 from atdata_records import wire
 from atdata_records.ac.foundation.dataset.record import Record
 from lexgen.catalog import load

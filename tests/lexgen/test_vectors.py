@@ -7,11 +7,11 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 
 import atdata_records
-import jsonschema
 from atdata_records import strategies
 
 GENERATED = Path(__file__).parents[2] / "generated"

@@ -4,12 +4,12 @@ import enum
 from dataclasses import field
 from typing import Annotated, Any
 
+import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import atdata
-import jsonschema
 from atdata.errors import SchemaError
 from atdata.samples.to_schema import schema_document
 

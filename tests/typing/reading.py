@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any, assert_type
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import BlobSource, Dataset, DataSource, DictSample, S3Source, SampleBatch, URLSource
+from atdata.reading import View
 from atdata.sources import VerifiedSource
 
 
@@ -20,13 +21,13 @@ class Feature:
 
 
 dataset = Dataset[Feature]("data-{000000..000009}.tar")
-assert_type(dataset.ordered(), Iterable[Feature])
-assert_type(dataset.ordered(batch_size=32), Iterable[SampleBatch[Feature]])
-assert_type(dataset.ordered(32), Iterable[SampleBatch[Feature]])
-assert_type(dataset.shuffled(), Iterable[Feature])
-assert_type(dataset.shuffled(100, 1000, seed=1), Iterable[Feature])
-assert_type(dataset.shuffled(batch_size=32, seed=1), Iterable[SampleBatch[Feature]])
-assert_type(dataset.shuffled(100, 1000, 32), Iterable[SampleBatch[Feature]])
+assert_type(dataset.ordered(), View[Feature])
+assert_type(dataset.ordered(batch_size=32), View[SampleBatch[Feature]])
+assert_type(dataset.ordered(32), View[SampleBatch[Feature]])
+assert_type(dataset.shuffled(), View[Feature])
+assert_type(dataset.shuffled(100, 1000, seed=1), View[Feature])
+assert_type(dataset.shuffled(batch_size=32, seed=1), View[SampleBatch[Feature]])
+assert_type(dataset.shuffled(100, 1000, 32), View[SampleBatch[Feature]])
 assert_type(dataset.sample_type, type[Feature])
 assert_type(dataset.batch_type, type[SampleBatch[Feature]])
 assert_type(dataset.shard_list, list[str])

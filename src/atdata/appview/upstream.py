@@ -42,7 +42,7 @@ class UpstreamError(Exception):
     retry_after: int | None = None
 
 
-class Cancelled(Exception):  # noqa: N818 - nothing is wrong: nobody waits for the bytes any more
+class Cancelled(Exception):
     """Reading was given up."""
 
 
