@@ -93,7 +93,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Formatting, lint, types, and generated code that is what the lexicons say."""
-    session.install("-e", ".[all]", *_group("lint"))
+    session.install("-e", ".[all]", *_group("test"), *_group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_backend(
-    redis: redis_py.Redis[Any] | str | None,
+    redis: redis_py.Redis | str | None,
     path: str | os.PathLike[str] | None,
     options: Mapping[str, Any],
 ) -> Backend:

@@ -50,7 +50,7 @@ class LocalIndex:
 
     def __init__(
         self,
-        redis: redis_py.Redis[Any] | str | None = None,
+        redis: redis_py.Redis | str | None = None,
         data_store: AbstractDataStore | None = None,
         auto_stubs: bool = False,
         stub_dir: str | os.PathLike[str] | None = None,

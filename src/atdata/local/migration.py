@@ -49,7 +49,7 @@ class MigrationReport:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def migrate(redis: redis_py.Redis[Any] | str, index: LocalIndex | None = None) -> MigrationReport:
+def migrate(redis: redis_py.Redis | str, index: LocalIndex | None = None) -> MigrationReport:
     """Copy schemas and entries of the earlier Redis layout into an index.
 
     It may be run again: what is there already stays. Array fields become arrays of any dtype,

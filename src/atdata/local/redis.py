@@ -55,7 +55,7 @@ class RedisBackend:
         client: A client of redis-py, with or without ``decode_responses``.
     """
 
-    def __init__(self, client: redis.Redis[Any]) -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._client: Any = client
         self._put_entry = client.register_script(_PUT_ENTRY)
         self._add_schema = client.register_script(_ADD_SCHEMA)
@@ -142,7 +142,7 @@ class RedisBackend:
             ) from error
 
 
-def redis_client(url: str | None = None, **options: Any) -> redis.Redis[Any]:
+def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
     """A client that gives up within seconds when the server is not there.
 
     Args:
