@@ -152,7 +152,7 @@ class _ShardCheck:
         window.refill(0, 8)
         head, *_ = window.state()
         if head[:8].startswith(COMPRESSED):
-            self._add("TARCOMPRESSED", "a compressed archive; shards are plain tar", offset=0)
+            self._add("TAR_COMPRESSED", "a compressed archive; shards are plain tar", offset=0)
             return
         position = 0
         while True:

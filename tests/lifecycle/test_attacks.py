@@ -1,0 +1,123 @@
+"""Whatever is done to a pack is found, and told by code and place; its untampered twin passes."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from atdata.cli.exits import report_exit
+from atdata.lifecycle import Report, pack, verify, verify_pack
+from atdata.lifecycle.codes import CODES
+
+from .attacks import ATTACKS, Attack
+from .forge import Forgery, genuine
+
+EXITS = {"integrity": 5, "trust": 5, "content": 3, "missing": 4, "conflict": 6, "bug": 10}
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Forgery:
+    return genuine(tmp_path_factory.mktemp("twin") / "measured")
+
+
+def check(forgery: Forgery, path: Path) -> Report:
+    path.write_bytes(forgery.pack())
+    return verify_pack(path, deep=True)
+
+
+def test_there_are_enough_attacks() -> None:
+    assert len(ATTACKS) >= 60
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack_is_found_and_its_twin_passes(attack: Attack, twin: Forgery, tmp_path: Path) -> None:
+    sound = check(copy.deepcopy(twin), tmp_path / "twin.tar")
+    assert sound.ok
+    assert sound.trust == "self-consistent"
+
+    forgery = copy.deepcopy(twin)
+    attack.tamper(forgery)
+    report = check(forgery, tmp_path / "forged.tar")
+    found = [finding for finding in report.findings if finding.code == attack.code]
+    assert found, [str(finding) for finding in report.findings]
+    finding = found[0].to_dict()
+    assert finding["class"] == CODES[attack.code].kind
+    assert finding["shard"] == attack.shard
+    if attack.member is not None:
+        assert finding["member"] == attack.member
+    if attack.piece is not None:
+        assert attack.shard is not None
+        start = sum(map(len, twin.shards[attack.shard][: attack.piece]))
+        if attack.delta < 0:  # in the padding, which starts behind the payload
+            assert start < finding["offset"] < start + len(twin.shards[attack.shard][attack.piece])
+        else:
+            assert finding["offset"] == start + attack.delta
+    if attack.offset is not None:
+        assert finding["offset"] == attack.offset
+    assert report.to_dict()["status"] == "fail"
+    assert report_exit(report) >= 3
+    assert not any(finding.kind == "bug" for finding in report.findings)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_build_root_tells_the_same_as_the_pack(deep: bool, twin: Forgery, tmp_path: Path) -> None:
+    """What is wrong with shards does not depend on what they lie in."""
+    for number, attack in enumerate(ATTACKS):
+        forgery = copy.deepcopy(twin)
+        attack.tamper(forgery)
+        if attack.shard is None or "pack" in vars(forgery) or forgery.order != [0, 1]:
+            continue
+        folder = forgery.write(tmp_path / f"{number}")
+        packed = tmp_path / f"{number}.tar"
+        packed.write_bytes(forgery.pack())
+        ours, theirs = verify(folder, deep=deep), verify_pack(packed, deep=deep)
+        assert ours.findings == theirs.findings, attack.name
+
+
+def test_whole_pack_forgery_is_told_by_an_anchor_only(twin: Forgery, tmp_path: Path) -> None:
+    root = twin.write(tmp_path / "genuine")
+    sha256 = pack(root, tmp_path / "genuine.tar").result["sha256"]
+    content_cid = twin.manifest["content_cid"]
+    forgery = copy.deepcopy(twin)
+    forgery.shards[0][0] = forgery.shards[0][0].replace(b"\xa5label\x00", b"\xa5label\x01")
+    forgery.relock()
+    (tmp_path / "forged.tar").write_bytes(forgery.pack())
+
+    alone = verify_pack(tmp_path / "forged.tar", deep=True)
+    assert alone.ok
+    assert alone.trust == "self-consistent"
+    for digest in (sha256, content_cid):
+        assert verify_pack(tmp_path / "genuine.tar", expect_digest=digest).trust == "anchored"
+        report = verify_pack(tmp_path / "forged.tar", expect_digest=digest)
+        assert [finding.code for finding in report.findings] == ["ANCHOR_MISMATCH"]
+        assert report.trust == "unverified"
+        assert report_exit(report) == 5
+
+
+def test_replay_of_an_older_pack_under_a_newer_version(tmp_path: Path) -> None:
+    old = genuine(tmp_path / "old", version="1.0.0", each=2)
+    new = genuine(tmp_path / "new", version="1.1.0", each=3)
+    wanted = new.manifest["content_cid"]
+    (tmp_path / "new.tar").write_bytes(new.pack())
+    assert verify_pack(tmp_path / "new.tar", version="1.1.0", expect_digest=wanted).ok
+
+    (tmp_path / "old.tar").write_bytes(old.pack())
+    report = verify_pack(tmp_path / "old.tar", version="1.1.0", expect_digest=wanted)
+    assert {f.code for f in report.findings} == {"SUBJECT_OTHER", "ANCHOR_MISMATCH"}
+
+    old.manifest["version"] = "1.1.0"
+    (tmp_path / "relabelled.tar").write_bytes(old.pack())
+    report = verify_pack(tmp_path / "relabelled.tar", version="1.1.0", expect_digest=wanted)
+    assert {finding.code for finding in report.findings} == {"ANCHOR_MISMATCH"}
+
+
+def test_without_an_anchor_one_can_be_required(twin: Forgery, tmp_path: Path) -> None:
+    path = tmp_path / "pack.tar"
+    path.write_bytes(twin.pack())
+    report = verify_pack(path, require_anchor=True)
+    assert [finding.code for finding in report.findings] == ["ANCHOR_REQUIRED"]
+    digest = report.result["sha256"]
+    assert verify_pack(path, require_anchor=True, expect_digest=digest).ok
