@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import atdata
+from atdata.local import S3DataStore
+from readings import readings
+from servers.s3 import S3Server
+
+BuildRoot = Callable[..., Path]
+
+
+@pytest.fixture
+def build_root(tmp_path: Path) -> BuildRoot:
+    """Makes build roots of the dataset `readings`: 10 samples in 3 shards."""
+
+    def make(version: str = "1.0.0", *, start: int = 0, folder: str | None = None) -> Path:
+        root = tmp_path / (folder or f"build-{version}-{start}")
+        atdata.write_shards(readings(10, start), root, name="readings", version=version, maxcount=4)
+        return root
+
+    return make
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a serving store: a folder, and a prefix of a bucket on a real S3 server."""
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    server: S3Server = request.getfixturevalue("s3_server")
+    bucket = server.new_bucket()
+    # From now on this process knows how to reach the bucket.
+    S3DataStore(server.credentials, bucket=bucket)
+    return f"s3://{bucket}/store"

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from atdata.lifecycle import Catalog, Report, collect_garbage, publish
+from atdata.lifecycle.store import open_store, release_key
+
+from .conftest import BuildRoot
+
+
+@pytest.fixture
+def catalog(build_root: BuildRoot, store_root: str) -> Catalog:
+    """A store with the releases 1.0.0 and 1.1.0 of `readings`."""
+    publish(build_root("1.0.0"), store_root)
+    publish(build_root("1.1.0", start=20), store_root)
+    return Catalog(store_root)
+
+
+def codes(report: Report) -> list[str]:
+    return [finding.code for finding in report.findings]
+
+
+def test_list_and_show(catalog: Catalog) -> None:
+    (row,) = catalog.list().result["datasets"]
+    assert row["name"] == "readings"
+    assert row["versions"] == ["1.0.0", "1.1.0"]
+    assert row["current"] is None
+    releases = catalog.show("readings").result["releases"]
+    assert [release["samples"] for release in releases] == [10, 10]
+    assert codes(catalog.show("nothing")) == ["CATALOG_MISSING"]
+
+
+def test_promotion_is_a_generation(catalog: Catalog) -> None:
+    assert catalog.promote("readings", "1.0.0").outcome == "promoted"
+    assert catalog.promote("readings", "1.1.0").outcome == "promoted"
+    (row,) = catalog.list().result["datasets"]
+    assert (row["current"], row["generation"]) == ("1.1.0", 2)
+    generations = catalog.history("readings").result["generations"]
+    assert [generation["current"] for generation in generations] == ["1.0.0", "1.1.0"]
+
+
+def test_a_missing_release_is_not_promoted(catalog: Catalog) -> None:
+    assert codes(catalog.promote("readings", "9.9.9")) == ["RELEASE_MISSING"]
+
+
+def test_a_damaged_release_is_not_promoted(catalog: Catalog) -> None:
+    files = catalog.store.files
+    stat = next(iter(files.find("shards/")))
+    files.delete(stat.key)
+    files.create(stat.key, bytes(stat.size))
+    reports = [catalog.promote("readings", version) for version in ("1.0.0", "1.1.0")]
+    assert sorted(report.ok for report in reports) == [False, True]
+
+
+def test_swap_is_refused_when_somebody_was_faster(catalog: Catalog) -> None:
+    catalog.promote("readings", "1.0.0")
+    late = catalog.promote("readings", "1.1.0", expect_generation=0)
+    assert codes(late) == ["CATALOG_MOVED"]
+    (row,) = catalog.list().result["datasets"]
+    assert row["current"] == "1.0.0"
+
+
+def test_rollback_restores_a_generation(catalog: Catalog) -> None:
+    catalog.promote("readings", "1.0.0")
+    catalog.alias("readings", "stable", "1.0.0")
+    catalog.promote("readings", "1.1.0")
+    assert catalog.rollback("readings", 1).outcome == "rolled_back"
+    (row,) = catalog.list().result["datasets"]
+    assert (row["current"], row["generation"], row["aliases"]) == ("1.0.0", 4, {})
+    assert codes(catalog.rollback("readings", 9)) == ["CATALOG_MISSING"]
+
+
+def test_rollback_refuses_a_dangling_alias(catalog: Catalog) -> None:
+    catalog.promote("readings", "1.0.0")
+    catalog.promote("readings", "1.1.0")
+    catalog.store.files.delete(release_key("readings", "1.0.0"))
+    assert codes(catalog.rollback("readings", 1)) == ["ALIAS_DANGLING"]
+
+
+def test_an_alias_comes_and_goes(catalog: Catalog) -> None:
+    assert catalog.alias("readings", "stable", "1.1.0", dry_run=True).outcome == "would_alias"
+    assert codes(catalog.history("readings")) == ["CATALOG_MISSING"]
+    catalog.alias("readings", "stable", "1.1.0")
+    assert catalog.show("readings").result["aliases"] == {"stable": "1.1.0"}
+    catalog.alias("readings", "stable", None)
+    assert catalog.show("readings").result["aliases"] == {}
+
+
+def test_garbage_is_planned_then_removed(catalog: Catalog, store_root: str) -> None:
+    catalog.promote("readings", "1.1.0")
+    files = catalog.store.files
+    kept = {stat.key for stat in files.find("shards/")}
+    files.create("shards/" + "0" * 64 + ".tar", b"of nobody")
+    young = collect_garbage(store_root)
+    assert young.result["files"] == []
+    plan = collect_garbage(store_root, grace=-1.0)
+    assert plan.outcome == "planned"
+    assert plan.result["files"] == ["shards/" + "0" * 64 + ".tar"]
+    assert codes(collect_garbage(store_root, apply="0" * 64, grace=-1.0)) == ["GC_MOVED"]
+    done = collect_garbage(store_root, apply=plan.result["plan"], grace=-1.0)
+    assert done.outcome == "collected"
+    assert {stat.key for stat in files.find("shards/")} == kept
+
+
+def test_garbage_is_safe_when_a_release_can_not_be_read(catalog: Catalog, store_root: str) -> None:
+    store = open_store(store_root)
+    store.files.delete(release_key("readings", "1.0.0"))
+    store.files.create(release_key("readings", "1.0.0"), b"{")
+    report = collect_garbage(store_root, grace=-1.0)
+    assert codes(report) == ["GC_UNSAFE"]

@@ -1,0 +1,193 @@
+"""Publishing is whole or not at all, on a folder and on S3 alike."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atdata.cli.exits import report_exit
+from atdata.errors import StorageError, UrlError
+from atdata.lifecycle import Catalog, publish, verify
+from atdata.lifecycle.folder_files import FolderFiles
+from atdata.lifecycle.store import open_store
+
+from .conftest import BuildRoot
+
+
+def versions(store_root: str) -> list[str]:
+    return [version for _, version in open_store(store_root).releases()]
+
+
+def test_a_release_is_what_was_built(build_root: BuildRoot, store_root: str) -> None:
+    root = build_root()
+    report = publish(root, store_root)
+    assert report.ok, report.findings
+    assert report.outcome == "published"
+    stored = verify(store_root, name="readings", version="1.0.0", deep=True)
+    assert stored.ok, stored.findings
+    assert stored.subject["content_cid"] == verify(root).subject["content_cid"]
+
+
+def test_the_same_again_changes_nothing(build_root: BuildRoot, store_root: str) -> None:
+    first = publish(build_root(), store_root)
+    files = list(open_store(store_root).files.find("shards/"))
+    again = publish(build_root(folder="again"), store_root)
+    assert first.outcome == "published"
+    assert again.outcome == "already_published"
+    after = list(open_store(store_root).files.find("shards/"))
+    assert [file.key for file in after] == [file.key for file in files]
+
+
+def test_a_version_never_changes(build_root: BuildRoot, store_root: str) -> None:
+    publish(build_root(), store_root)
+    before = open_store(store_root).release_bytes("readings", "1.0.0")
+    report = publish(build_root(start=5), store_root)
+    assert [finding.code for finding in report.findings] == ["RELEASE_CONFLICT"]
+    assert report_exit(report) == 6
+    assert open_store(store_root).release_bytes("readings", "1.0.0") == before
+
+
+def test_a_dry_run_writes_nothing(build_root: BuildRoot, store_root: str) -> None:
+    report = publish(build_root(), store_root, dry_run=True)
+    assert report.outcome == "would_publish"
+    assert report.result["files"]
+    assert not open_store(store_root).exists()
+
+
+def test_what_is_damaged_is_not_published(build_root: BuildRoot, store_root: str) -> None:
+    root = build_root()
+    shard = root / "000001.tar"
+    data = bytearray(shard.read_bytes())
+    data[600] ^= 1
+    shard.write_bytes(data)
+    report = publish(root, store_root)
+    assert report.outcome is None
+    assert {finding.shard for finding in report.findings} <= {1, None}
+    assert 1 in {finding.shard for finding in report.findings}
+    assert report_exit(report) == 5
+    assert versions(store_root) == []
+
+
+def test_releases_share_shards(build_root: BuildRoot, store_root: str) -> None:
+    publish(build_root("1.0.0"), store_root)
+    publish(build_root("1.1.0"), store_root)
+    assert versions(store_root) == ["1.0.0", "1.1.0"]
+    assert len(list(open_store(store_root).files.find("shards/"))) == 3
+
+
+def _publish_killed(root: str, store: str, step: int) -> None:
+    """Publish, and die before the n-th write."""
+    done = 0
+
+    def dying(method: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal done
+            if done == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+            return method(*args, **kwargs)
+
+        return call
+
+    for name in ("create", "put_shard", "delete"):
+        setattr(FolderFiles, name, dying(getattr(FolderFiles, name)))
+    publish(root, store, engine=_InProcess())
+
+
+class _InProcess:
+    """An engine that runs everything here, so that the process that counts is the one that dies."""
+
+    def map(self, function: Any, items: Any) -> Iterator[Any]:
+        return map(function, items)
+
+
+def test_killed_at_any_step(build_root: BuildRoot, tmp_path: Path) -> None:
+    root = build_root()
+    context = multiprocessing.get_context("fork")
+    seen = set()
+    for step in range(40):
+        store = str(tmp_path / f"store-{step}")
+        child = context.Process(target=_publish_killed, args=(str(root), store, step))
+        child.start()
+        child.join(60)
+        found = versions(store)
+        seen.add(bool(found))
+        if found:
+            assert verify(store, name="readings", version="1.0.0", deep=True).ok
+        assert publish(root, store).ok
+        assert verify(store, name="readings", version="1.0.0", deep=True).ok
+        assert len(list(open_store(store).files.find("shards/"))) == 3
+        if child.exitcode == 0:
+            break
+        assert child.exitcode == -signal.SIGKILL
+    else:
+        pytest.fail("publishing has more steps than were walked")
+    assert step >= 6
+    assert seen == {False, True}
+
+
+def _race(root: str, store: str, barrier: Any, outcomes: Any) -> None:
+    barrier.wait(60)
+    report = publish(root, store, engine=_InProcess())
+    outcomes.put((report.outcome, [finding.code for finding in report.findings]))
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_publishers_at_once(build_root: BuildRoot, store_root: str, same: bool) -> None:
+    roots = [build_root(folder="a"), build_root(start=0 if same else 3, folder="b")]
+    context = multiprocessing.get_context("fork")
+    barrier, outcomes = context.Barrier(2), context.Queue()
+    children = [
+        context.Process(target=_race, args=(str(root), store_root, barrier, outcomes))
+        for root in roots
+    ]
+    for child in children:
+        child.start()
+    told = sorted((outcomes.get(timeout=60) for _ in children), key=str)
+    for child in children:
+        child.join(60)
+    if same:
+        assert {outcome for outcome, _ in told} <= {"published", "already_published"}
+        assert ("published", []) in told
+    else:
+        assert told == [("published", []), (None, ["RELEASE_CONFLICT"])] or told == [
+            (None, ["RELEASE_CONFLICT"]),
+            ("published", []),
+        ]
+    assert verify(store_root, name="readings", version="1.0.0", deep=True).ok
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that 12 KiB fill."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(build_root: BuildRoot, small_disk: Path) -> None:
+    store = str(small_disk / "store")
+    with pytest.raises(StorageError, match=r"space|full"):
+        publish(build_root(), store)
+    assert versions(store) == []
+
+
+def test_a_store_is_no_build_root(build_root: BuildRoot, store_root: str) -> None:
+    publish(build_root(), store_root)
+    with pytest.raises(UrlError, match="serving store"):
+        publish(store_root, store_root)
+
+
+def test_a_store_lists_nothing_before_it_is_made(store_root: str) -> None:
+    with pytest.raises(StorageError, match="no serving store"):
+        Catalog(store_root).list()
