@@ -12,7 +12,30 @@ import atdata.atmosphere
 import atdata.local
 import atdata.promote
 
-FACE = ["packable", "PackableSample", "DictSample", "SampleBatch", "Dataset", "Lens", "lens", "LensNetwork", "load_dataset", "DatasetDict", "Packable", "IndexEntry", "AbstractIndex", "AbstractDataStore", "DataSource", "URLSource", "S3Source", "BlobSource", "schema_to_type", "generate_cid", "verify_cid", "promote_to_atmosphere"]
+FACE = [
+    "packable",
+    "PackableSample",
+    "DictSample",
+    "SampleBatch",
+    "Dataset",
+    "Lens",
+    "lens",
+    "LensNetwork",
+    "load_dataset",
+    "DatasetDict",
+    "Packable",
+    "IndexEntry",
+    "AbstractIndex",
+    "AbstractDataStore",
+    "DataSource",
+    "URLSource",
+    "S3Source",
+    "BlobSource",
+    "schema_to_type",
+    "generate_cid",
+    "verify_cid",
+    "promote_to_atmosphere",
+]
 
 MEMBERS: list[tuple[Any, str]] = [
     (atdata.DictSample, "from_data from_bytes keys values items get to_dict packed as_wds"),
@@ -29,7 +52,7 @@ MEMBERS: list[tuple[Any, str]] = [
         atdata.local.LocalIndex,
         "insert_dataset get_dataset datasets list_datasets publish_schema get_schema schemas"
         " list_schemas decode_schema entries list_entries add_entry get_entry get_entry_by_name"
-        " load_schema decode_schema_as types get_import_path clear_stubs",
+        " load_schema decode_schema_as get_import_path clear_stubs",
     ),
     (atdata.local.LocalDatasetEntry, "cid wds_url sample_kind"),
     (atdata.local.S3DataStore, "write_shards read_url supports_streaming"),
