@@ -77,6 +77,8 @@ def s3_server() -> Iterator[S3Server]:
         ),
         f"-metricsPort={ports[-1]}",
         f"-s3.config={folder / 's3.json'}",
+        # Each bucket takes volumes of its own, and tests make many buckets.
+        "-volume.max=10000",
         "-s3.autoCreateBucket=false",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
