@@ -170,8 +170,8 @@ for _code, _name, _raw in (
 in_shard(
     "NAME_NOT_PORTABLE",
     "digits_that_look_like_others",
-    named("00000000４.msgpack".encode()),
-    member="00000000４.msgpack",
+    named("00000000\uff14.msgpack".encode()),
+    member="00000000\uff14.msgpack",
     piece=1,
 )
 in_shard(

@@ -50,7 +50,7 @@ def header(
     block = bytearray(BLOCK)
     block[0 : len(name)] = name
     block[100:124] = b"0000644\x000000000\x000000000\x00"
-    block[124:136] = size_field if size_field is not None else b"%011o\x00" % size
+    block[124:136] = (size_field or b"%011o" % size).ljust(12, b"\x00")
     block[136:148] = b"00000000000\x00"
     block[156:157] = kind
     block[157 : 157 + len(link)] = link
@@ -137,7 +137,7 @@ class Forgery:
         rows = self.manifest["shards"]
         parts = [self.before, _packed("dataset.json", self.manifest_bytes())]
         parts += [_packed("schema.json", self.schema), self.middle]
-        for index in self.order:
+        for index in self.order if rows else ():
             if index < len(rows):
                 parts.append(_packed(rows[index]["path"], self.shard(index)))
         return b"".join([*parts, self.more, self.tail])
