@@ -13,7 +13,7 @@ from atdata.lifecycle import verify_pack
 
 from .forge import genuine
 
-CASES = 1_000
+CASES = 1_100
 
 
 def flip(data: bytearray, dice: Random) -> None:
