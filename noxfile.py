@@ -106,10 +106,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Benchmarks, side by side in one run: `-- records`, `-- index`."""
+    """Benchmarks, side by side in one run; `-- records` and so on for one of them."""
     session.install(".[all]", *_group("test"), *_group("bench"))
     _use_test_servers(session)
-    names = session.posargs or ["records", "index"]
+    names = session.posargs or ["records", "samples", "index", "lifecycle", "appview"]
     for name in names:
         session.run("python", str(ROOT / "tests" / "bench" / f"{name}.py"))
 
