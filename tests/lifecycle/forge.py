@@ -137,7 +137,7 @@ class Forgery:
         rows = self.manifest["shards"]
         parts = [self.before, _packed("dataset.json", self.manifest_bytes())]
         parts += [_packed("schema.json", self.schema), self.middle]
-        for index in self.order if rows else ():
+        for index in self.order:
             if index < len(rows):
                 parts.append(_packed(rows[index]["path"], self.shard(index)))
         return b"".join([*parts, self.more, self.tail])
