@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from atdata.local import LocalDatasetEntry
+import atdata
+from atdata.local import LocalDatasetEntry, LocalIndex
 from cli.conftest import Command
+from readings import readings
 from servers.atproto_pds import Account, Pds
 
 pytestmark = pytest.mark.xdist_group("pds")
@@ -73,3 +75,25 @@ def test_promote_then_show_and_load_by_handle(
 def test_a_missing_dataset_is_not_promoted(command: Command, account: Account) -> None:
     result = command("promote", "nothing")
     assert result.exit_code == 4
+
+
+def test_the_published_record_anchors_a_pack(
+    command: Command, account: Account, tmp_path: Path
+) -> None:
+    root, bundle = tmp_path / "build", str(tmp_path / "readings.tar")
+    dataset = atdata.write_shards(readings(10), root, name="readings", version="1.0.0", maxcount=4)
+    LocalIndex().insert_dataset(dataset, name="readings")
+    published = json.loads(command("promote", "readings", "--json").stdout)
+    command("dataset", "pack", "--root", str(root), "--output", bundle)
+    for anchor in (published["uri"], published["address"]):
+        result = command("dataset", "verify-pack", bundle, "--at-uri", anchor, "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["trust"] == "anchored"
+
+    other = str(tmp_path / "other.tar")
+    atdata.write_shards(readings(10, 5), tmp_path / "o", name="readings", version="1.0.0")
+    command("dataset", "pack", "--root", str(tmp_path / "o"), "--output", other)
+    result = command("dataset", "verify-pack", other, "--at-uri", published["uri"], "--json")
+    assert result.exit_code == 5
+    codes = [finding["code"] for finding in json.loads(result.stdout)["findings"]]
+    assert codes == ["ANCHOR_MISMATCH"]
