@@ -15,6 +15,7 @@ import pytest
 from atdata.cli.exits import report_exit
 from atdata.errors import StorageError, UrlError
 from atdata.lifecycle import Catalog, publish, verify
+from atdata.lifecycle.bucket_files import BucketFiles
 from atdata.lifecycle.folder_files import FolderFiles
 from atdata.lifecycle.store import open_store
 
@@ -96,8 +97,9 @@ def _publish_killed(root: str, store: str, step: int) -> None:
 
         return call
 
-    for name in ("create", "put_shard", "delete"):
-        setattr(FolderFiles, name, dying(getattr(FolderFiles, name)))
+    for kind in (FolderFiles, BucketFiles):
+        for name in ("create", "put_shard", "delete"):
+            setattr(kind, name, dying(getattr(kind, name)))
     publish(root, store, engine=_InProcess())
 
 
@@ -108,12 +110,12 @@ class _InProcess:
         return map(function, items)
 
 
-def test_killed_at_any_step(build_root: BuildRoot, tmp_path: Path) -> None:
+def test_killed_at_any_step(build_root: BuildRoot, store_root: str) -> None:
     root = build_root()
     context = multiprocessing.get_context("fork")
     seen = set()
     for step in range(40):
-        store = str(tmp_path / f"store-{step}")
+        store = f"{store_root}-{step}"
         child = context.Process(target=_publish_killed, args=(str(root), store, step))
         child.start()
         child.join(60)
@@ -191,3 +193,37 @@ def test_a_store_is_no_build_root(build_root: BuildRoot, store_root: str) -> Non
 def test_a_store_lists_nothing_before_it_is_made(store_root: str) -> None:
     with pytest.raises(StorageError, match="no serving store"):
         Catalog(store_root).list()
+
+
+class _Swapping(_InProcess):
+    """Another file stands in a shard's place when the work on shards begins, or after it."""
+
+    def __init__(self, shard: Path, other: Path, *, late: bool) -> None:
+        self._shard, self._other, self._late = shard, other, late
+
+    def map(self, function: Any, items: Any) -> Iterator[Any]:
+        if not self._late:
+            os.replace(self._other, self._shard)
+        yield from super().map(function, items)
+        if self._late:
+            os.replace(self._other, self._shard)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_file_swapped_between_verify_and_copy(
+    build_root: BuildRoot, store_root: str, late: bool
+) -> None:
+    root, other = build_root(), build_root(start=50, folder="other")
+    before = (root / "000001.tar").read_bytes()
+    assert verify(root, deep=True).ok
+    swapping = _Swapping(root / "000001.tar", other / "000001.tar", late=late)
+    report = publish(root, store_root, engine=swapping)
+    assert (root / "000001.tar").read_bytes() != before
+    if late:
+        # What was checked had been copied already: that is what readers get.
+        assert report.outcome == "published"
+        assert verify(store_root, name="readings", version="1.0.0", deep=True).ok
+    else:
+        assert report.outcome is None
+        assert 1 in {finding.shard for finding in report.findings}
+        assert versions(store_root) == []
