@@ -182,6 +182,7 @@ DEFINITIONS: _t.Final[dict[str, dict[str, _t.Any]]] = {
             },
             "manifest": {"type": "blob", "accept": ("application/json",), "max_size": 100000000},
             "contentCid": {"type": "string", "format": "cid"},
+            "derivedFrom": {"type": "ref", "ref": "ac.foundation.dataset.record#derivation"},
             "size": {"type": "integer", "minimum": 0},
             "samples": {"type": "integer", "minimum": 0},
             "description": {"type": "string", "max_length": 30000, "max_graphemes": 3000},
@@ -199,6 +200,13 @@ DEFINITIONS: _t.Final[dict[str, dict[str, _t.Any]]] = {
             "metadata": {"type": "string", "max_length": 200000},
             "createdAt": {"type": "string", "format": "datetime"},
         },
+    },
+    "ac.foundation.dataset.record#derivation": {
+        "typed": True,
+        "record": False,
+        "required": ["contentCid"],
+        "nullable": [],
+        "properties": {"contentCid": {"type": "string", "format": "cid"}},
     },
     "ac.foundation.dataset.record#urlStorage": {
         "typed": True,

@@ -12,6 +12,7 @@ TYPES: _t.Final[dict[str, tuple[str, str]]] = {
     "ac.foundation.dataset.localEntry": ("ac.foundation.dataset.local_entry", "LocalEntry"),
     "ac.foundation.dataset.record": ("ac.foundation.dataset.record", "Record"),
     "ac.foundation.dataset.record#blobStorage": ("ac.foundation.dataset.record", "BlobStorage"),
+    "ac.foundation.dataset.record#derivation": ("ac.foundation.dataset.record", "Derivation"),
     "ac.foundation.dataset.record#urlStorage": ("ac.foundation.dataset.record", "UrlStorage"),
     "ac.foundation.dataset.sampleSchema": ("ac.foundation.dataset.sample_schema", "SampleSchema"),
     "ac.foundation.dataset.sampleSchema#jsonSchemaFormat": (
