@@ -16,7 +16,17 @@ RUNTIME = ROOT / "src" / "atdata"
 
 # A room imports from lower floors, and from its own.
 FLOORS = (
-    {"errors", "_protocols", "_extras", "_folders", "_metadata", "display", "order", "engines"},
+    {
+        "errors",
+        "_protocols",
+        "_extras",
+        "_folders",
+        "_metadata",
+        "display",
+        "order",
+        "progress",
+        "engines",
+    },
     {"samples"},
     {"shards"},
     {"sources", "stores"},

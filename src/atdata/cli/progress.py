@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from atdata.lifecycle.progress import Progress, Silence
+from atdata.progress import Progress, Silence
 
 
 class TerminalProgress:
-    """Draws a bar on stderr; see :class:`atdata.lifecycle.progress.Progress`.
+    """Draws a bar on stderr; see :class:`atdata.progress.Progress`.
 
     Args:
         label: What is being done.
@@ -22,23 +22,27 @@ class TerminalProgress:
     def __init__(self, label: str) -> None:
         self._label = label
         self._bar: Any = None
-        self._done = 0
-        self._shards = 0
+        self._size = self._done = 0
+        self._shards: int | None = None
 
-    def begin(self, size: int, shards: int) -> None:
+    def begin(self, size: int | None, shards: int | None) -> None:
         """Start a bar; an earlier one is ended."""
         self.close()
-        self._done, self._shards = 0, shards
+        self._size, self._done, self._shards = 0, 0, shards
+        total = "" if size is None else f" {size / 1e6:,.1f} MB"
         self._bar = click.progressbar(
-            length=max(size, 1),
-            label=f"{self._label} {size / 1e6:,.1f} MB",
+            # A generator tells no length: the bar then shows that something moves.
+            iterable=None if size is not None else (none for none in ()),
+            length=None if size is None else max(size, 1),
+            label=f"{self._label}{total}",
             file=sys.stderr,
-            item_show_func=lambda _: f"{self._done}/{self._shards} shards",
+            item_show_func=lambda _: self._seen(size),
         )
         self._bar.__enter__()
 
     def advance(self, size: int, shards: int) -> None:
         """Move the bar on."""
+        self._size += size
         self._done += shards
         if self._bar is not None:
             self._bar.update(size, size)
@@ -48,6 +52,11 @@ class TerminalProgress:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+    def _seen(self, size: int | None) -> str:
+        of = "" if self._shards is None else f"/{self._shards}"
+        gone = f", {self._size / 1e6:,.1f} MB" if size is None else ""
+        return f"{self._done}{of} shards{gone}"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from atdata.lifecycle.generations import (
     history,
     write,
 )
-from atdata.lifecycle.progress import Progress
+from atdata.progress import Progress
 from atdata.lifecycle.report import Finding, Report
 from atdata.lifecycle.roots import SERVING_STORE, Release
 from atdata.lifecycle.shard_check import check_shard

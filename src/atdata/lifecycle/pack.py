@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
-from atdata.lifecycle.progress import Progress, Silence
+from atdata.progress import Progress, Silence
 from atdata.lifecycle.report import Report
 from atdata.lifecycle.roots import open_root
 from atdata.lifecycle.shard_check import check_shard

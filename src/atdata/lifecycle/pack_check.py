@@ -9,7 +9,7 @@ from typing import IO
 from atdata.errors import ShardError
 from atdata.lifecycle.examination import Examination
 from atdata.lifecycle.pack import pack_header
-from atdata.lifecycle.progress import Progress
+from atdata.progress import Progress
 from atdata.lifecycle.report import Finding
 from atdata.lifecycle.shard_check import COMPRESSED, check_stream
 from atdata.shards.dataset_manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME

@@ -23,7 +23,7 @@ from atdata.errors import StorageError
 from atdata.lifecycle.examination import NOT_LOOKED_AT
 from atdata.lifecycle.files import StoreFiles
 from atdata.lifecycle.policy import Policy
-from atdata.lifecycle.progress import Progress
+from atdata.progress import Progress
 from atdata.lifecycle.report import Finding, Report
 from atdata.lifecycle.roots import BUILD_ROOT, PlainFile, open_root
 from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard, failed

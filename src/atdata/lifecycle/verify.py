@@ -10,7 +10,7 @@ from atdata.engines import Engine
 from atdata.engines.local import LocalEngine
 from atdata.lifecycle.examination import Examination
 from atdata.lifecycle.policy import Policy
-from atdata.lifecycle.progress import Progress, Silence
+from atdata.progress import Progress, Silence
 from atdata.lifecycle.report import Report
 from atdata.lifecycle.roots import Root, open_root
 from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard

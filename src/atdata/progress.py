@@ -8,8 +8,8 @@ from typing import Protocol
 class Progress(Protocol):
     """Told of work as it is done."""
 
-    def begin(self, size: int, shards: int) -> None:
-        """There are so many bytes to go through, in so many shards."""
+    def begin(self, size: int | None, shards: int | None) -> None:
+        """There are so many bytes to go through, in so many shards; None where nobody knows."""
         ...
 
     def advance(self, size: int, shards: int) -> None:
@@ -20,7 +20,7 @@ class Progress(Protocol):
 class Silence:
     """Nobody wants to know."""
 
-    def begin(self, size: int, shards: int) -> None:
+    def begin(self, size: int | None, shards: int | None) -> None:
         """Nothing."""
 
     def advance(self, size: int, shards: int) -> None:
