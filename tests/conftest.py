@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from servers.atproto_pds import Account, Pds, pds_server
+from servers.gcs import GcsServer
+from servers.gcs import gcs_server as run_gcs_server
 from servers.s3 import S3Server
 from servers.s3 import s3_server as run_s3_server
 from servers.valkey import valkey_server
@@ -26,6 +28,8 @@ settings.register_profile(
 )
 settings.load_profile("atdata")
 
+_SETTINGS = ("ATDATA_", "AWS_", "GOOGLE_", "STORAGE_EMULATOR_")
+
 
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -33,7 +37,7 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     for name in list(os.environ):
-        if name.startswith(("AWS_", "ATDATA_")) and name != "ATDATA_INTEROP_DIR":
+        if name.startswith(_SETTINGS) and name != "ATDATA_INTEROP_DIR":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     for kind in ("DATA", "CACHE", "CONFIG", "STATE"):
@@ -58,6 +62,20 @@ def s3_bucket(s3_server: S3Server) -> str:
 def s3_credentials(s3_server: S3Server) -> dict[str, str]:
     """The server's credentials, as ``S3DataStore`` takes them."""
     return s3_server.credentials
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """A real server of the GCS API."""
+    with run_gcs_server() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs_bucket(gcs_server: GcsServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket on it, and the environment that points gs:// URLs at it."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_server.endpoint)
+    return gcs_server.new_bucket()
 
 
 @pytest.fixture(scope="session")
