@@ -18,12 +18,12 @@ from atdata.lifecycle.generations import (
     history,
     write,
 )
-from atdata.progress import Progress
 from atdata.lifecycle.report import Finding, Report
 from atdata.lifecycle.roots import SERVING_STORE, Release
 from atdata.lifecycle.shard_check import check_shard
 from atdata.lifecycle.store import Store, open_store
 from atdata.lifecycle.verify import RootExamination
+from atdata.progress import Progress
 
 _SKIPPED = NOT_LOOKED_AT | {"manifest"}
 

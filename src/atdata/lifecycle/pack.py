@@ -17,11 +17,11 @@ from typing import IO, Any
 
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
-from atdata.progress import Progress, Silence
 from atdata.lifecycle.report import Report
 from atdata.lifecycle.roots import open_root
 from atdata.lifecycle.shard_check import check_shard
 from atdata.lifecycle.verify import RootExamination
+from atdata.progress import Progress, Silence
 from atdata.shards.build import sync_folder
 from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME
 from atdata.shards.hashed import HashedStream

@@ -23,7 +23,6 @@ from atdata.errors import StorageError
 from atdata.lifecycle.examination import NOT_LOOKED_AT
 from atdata.lifecycle.files import StoreFiles
 from atdata.lifecycle.policy import Policy
-from atdata.progress import Progress
 from atdata.lifecycle.report import Finding, Report
 from atdata.lifecycle.roots import BUILD_ROOT, PlainFile, open_root
 from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard, failed
@@ -36,6 +35,7 @@ from atdata.lifecycle.store import (
     shard_key,
 )
 from atdata.lifecycle.verify import RootExamination
+from atdata.progress import Progress
 from atdata.shards.dataset_manifest import Manifest
 from atdata.shards.window import CHUNK
 

@@ -10,10 +10,10 @@ from atdata.engines import Engine
 from atdata.engines.local import LocalEngine
 from atdata.lifecycle.examination import Examination
 from atdata.lifecycle.policy import Policy
-from atdata.progress import Progress, Silence
 from atdata.lifecycle.report import Report
 from atdata.lifecycle.roots import Root, open_root
 from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard
+from atdata.progress import Progress, Silence
 
 
 def validate(

@@ -12,8 +12,8 @@ from atdata.lifecycle.anchor import Anchor, digest_anchor, record_anchor
 from atdata.lifecycle.examination import Examination
 from atdata.lifecycle.pack_check import PackCheck
 from atdata.lifecycle.policy import Policy
-from atdata.progress import Progress, Silence
 from atdata.lifecycle.report import Report
+from atdata.progress import Progress, Silence
 from atdata.shards.hashed import HashedStream
 from atdata.sources.registry import open_url
 
