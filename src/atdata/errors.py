@@ -19,6 +19,7 @@
     ├── UrlError                (ValueError)     a URL, path or name that can't be used
     │   └── AddressRefused                       one that data from the network may not name
     ├── StorageError            (OSError)        reading or writing failed
+    │   └── SampleTooLarge                       larger than a whole shard may be there
     ├── NetworkError            (OSError)        a server could not be reached, or refused
     │   └── XrpcError                            an AT Protocol server refused, and said why
     └── AuthError               (PermissionError)
@@ -164,6 +165,10 @@ class AddressRefused(UrlError):
 
 class StorageError(AtdataError, OSError):
     """A store could not be read or written."""
+
+
+class SampleTooLarge(StorageError):
+    """One sample is larger than a whole shard may be in a store."""
 
 
 class NetworkError(AtdataError, OSError):
