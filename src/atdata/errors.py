@@ -172,18 +172,36 @@ class SampleTooLarge(StorageError):
 
 
 class NetworkError(AtdataError, OSError):
-    """A server could not be reached, or refused the request."""
+    """A server could not be reached, or refused the request.
+
+    ``status`` is the HTTP status, None when there was no answer. ``transient`` tells whether the
+    same request may succeed later, ``retry_after`` after how many seconds, where the server said.
+    """
+
+    status: int | None = None
+    transient: bool = False
+    retry_after: float | None = None
+
+    @classmethod
+    def passing(cls, message: str, **place: Any) -> Self:
+        """An error that may be over when the same is tried again."""
+        error = cls(message, **place)
+        error.transient = True
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = ("status", "transient", "retry_after")
+        return (*super().__reduce__(), {name: getattr(self, name) for name in names})
 
 
 class XrpcError(NetworkError):
     """An AT Protocol server refused a request.
 
-    ``status`` is the HTTP status, ``code`` the name that the server gave to the error, such
-    as ``"RecordNotFound"`` or ``"InvalidSwap"`` (empty when it gave none).
+    ``code`` is the name that the server gave to the error, such as ``"RecordNotFound"`` or
+    ``"InvalidSwap"`` (empty when it gave none).
     """
 
     status: int = 0
-    code: str = ""
 
     @classmethod
     def answer(cls, status: int, code: str, message: str, *, uri: str) -> Self:
@@ -192,9 +210,6 @@ class XrpcError(NetworkError):
         error = cls(f"the server answered {status} {code}".rstrip() + said, uri=uri)
         error.status, error.code = status, code
         return error
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (*super().__reduce__(), {"status": self.status, "code": self.code})
 
 
 class AuthError(AtdataError, PermissionError):
