@@ -37,6 +37,12 @@ class S3Server:
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
 
+    @property
+    def reader_credentials(self) -> dict[str, str]:
+        """Those of somebody who may read, and no more."""
+        own = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "reader-secret"}
+        return self.credentials | own
+
     def client(self) -> Any:
         """A boto3 client with this identity."""
         import boto3
@@ -102,7 +108,12 @@ def _write_identity(path: Path, server: S3Server) -> None:
         "credentials": [{"accessKey": server.access_key, "secretKey": server.secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    path.write_text(json.dumps({"identities": [identity]}))
+    reader = {
+        "name": "reader",
+        "credentials": [{"accessKey": "reader", "secretKey": "reader-secret"}],
+        "actions": ["Read", "List"],
+    }
+    path.write_text(json.dumps({"identities": [identity, reader]}))
 
 
 def _binary() -> str:

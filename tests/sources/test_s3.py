@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Iterator
 
 import pytest
 
 from atdata._protocols import DataSource
 from atdata.errors import NetworkError, ShardNotFound, StorageError, UrlError
 from atdata.sources import S3Source, open_url
-from atdata.sources.s3 import S3Access, access_for, open_s3, remember_bucket, split_url
+from atdata.sources.s3 import open_range, open_s3, split_url
+from atdata.sources.s3_access import S3Access, remember_bucket
+from servers.proxy import Proxy, proxy_to
 from servers.s3 import S3Server
 
 CONTENT = b"content" * 100_000
@@ -15,7 +18,7 @@ CONTENT = b"content" * 100_000
 
 @pytest.fixture
 def access(s3_server: S3Server) -> S3Access:
-    return S3Access(s3_server.endpoint, s3_server.access_key, s3_server.secret_key)
+    return S3Access.from_credentials(s3_server.credentials)
 
 
 @pytest.fixture
@@ -25,133 +28,164 @@ def bucket(s3_bucket: str, access: S3Access) -> str:
     return s3_bucket
 
 
-def test_a_source_reads_its_keys(bucket: str, s3_server: S3Server) -> None:
-    source = S3Source(
-        bucket,
-        ["d/0.tar", "d/2.tar"],
-        endpoint=s3_server.endpoint,
-        access_key=s3_server.access_key,
-        secret_key=s3_server.secret_key,
+@pytest.fixture
+def proxy(s3_server: S3Server) -> Iterator[Proxy]:
+    with proxy_to(s3_server.endpoint) as proxy:
+        yield proxy
+
+
+class TestSource:
+    def test_a_source_reads_its_keys(self, bucket: str, s3_server: S3Server) -> None:
+        source = S3Source(
+            bucket,
+            ["d/0.tar", "d/2.tar"],
+            endpoint=s3_server.endpoint,
+            access_key=s3_server.access_key,
+            secret_key=s3_server.secret_key,
+        )
+        assert isinstance(source, DataSource)
+        assert source.shard_list == [f"s3://{bucket}/d/0.tar", f"s3://{bucket}/d/2.tar"]
+        contents = []
+        for _, stream in source.shards():
+            with stream:
+                contents.append(stream.read())
+        assert contents == [CONTENT + b"0", CONTENT + b"2"]
+        with pytest.raises(ShardNotFound):
+            source.open_shard(f"s3://{bucket}/d/1.tar")
+
+    def test_from_urls_and_from_credentials(
+        self, bucket: str, s3_server: S3Server, s3_credentials: dict[str, str]
+    ) -> None:
+        by_url = S3Source.from_urls(
+            f"s3://{bucket}/d/{{0..2}}.tar",
+            endpoint=s3_server.endpoint,
+            access_key=s3_server.access_key,
+            secret_key=s3_server.secret_key,
+        )
+        keys = ["d/0.tar", "d/1.tar", "d/2.tar"]
+        by_key = S3Source.from_credentials(s3_credentials, bucket, keys)
+        assert by_url.keys == by_key.keys == keys
+        for source in (by_url, by_key):
+            with source.open_shard(f"s3://{bucket}/d/1.tar") as stream:
+                assert stream.read() == CONTENT + b"1"
+
+    def test_a_session_token_is_taken_in_each_way(self) -> None:
+        token = {"session_token": "the-token"}
+        lent = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        for source in (
+            S3Source("b", ["k"], None, "a", "b", **token),
+            S3Source.from_urls("s3://b/k", access_key="a", secret_key="b", **token),
+            S3Source.from_credentials(lent | {"AWS_SESSION_TOKEN": "the-token"}, "b", ["k"]),
+        ):
+            assert source._access == S3Access(None, "a", "b", None, "the-token")
+            assert "the-token" not in repr(source)
+
+    def test_one_source_one_bucket(self) -> None:
+        with pytest.raises(UrlError, match="2 buckets: a, b"):
+            S3Source.from_urls(["s3://a/x", "s3://b/x"])
+        with pytest.raises(UrlError, match="0 buckets"):
+            S3Source.from_urls([])
+
+    def test_no_secret_is_shown(self) -> None:
+        source = S3Source("b", ["k"], "http://user:the-password@h", "the-key-id", "the-secret")
+        for text in (repr(source), repr(source._access), str(source._access)):
+            assert "the-secret" not in text
+            assert "the-key-id" not in text
+            assert "the-password" not in text
+            assert "http://h" in text
+
+
+class TestRanges:
+    @pytest.mark.parametrize(
+        ("start", "stop", "wanted"),
+        [
+            (0, None, CONTENT + b"0"),
+            (0, 7, b"content"),
+            (7, 10, b"con"),
+            (700_000, None, b"0"),
+            (699_999, 800_000, b"t0"),
+        ],
     )
-    assert isinstance(source, DataSource)
-    assert source.shard_list == [f"s3://{bucket}/d/0.tar", f"s3://{bucket}/d/2.tar"]
-    contents = []
-    for _, stream in source.shards():
-        with stream:
-            contents.append(stream.read())
-    assert contents == [CONTENT + b"0", CONTENT + b"2"]
-    with pytest.raises(ShardNotFound):
-        source.open_shard(f"s3://{bucket}/d/1.tar")
+    def test_parts_of_an_object(
+        self, bucket: str, access: S3Access, start: int, stop: int | None, wanted: bytes
+    ) -> None:
+        opened = open_range(f"s3://{bucket}/d/0.tar", start=start, stop=stop, access=access)
+        with opened.stream as stream:
+            assert stream.read() == wanted
+        assert (opened.start, opened.size) == (start, 700_001)
+        assert opened.tag
+
+    def test_parts_of_one_state_fit_together(self, bucket: str, access: S3Access) -> None:
+        url = f"s3://{bucket}/d/0.tar"
+        first = open_range(url, stop=10, access=access)
+        with first.stream, open_range(url, start=10, tag=first.tag, access=access).stream as rest:
+            assert first.stream.read() + rest.read() == CONTENT + b"0"
+
+    def test_an_object_that_is_replaced_meanwhile(self, bucket: str, access: S3Access) -> None:
+        url = f"s3://{bucket}/d/0.tar"
+        with open_range(url, stop=10, access=access).stream:
+            tag = open_range(url, stop=10, access=access).tag
+        access.client().put_object(Bucket=bucket, Key="d/0.tar", Body=CONTENT + b"9")
+        with pytest.raises(StorageError, match="PreconditionFailed") as caught:
+            open_range(url, start=10, tag=tag, access=access)
+        assert "was replaced" in str(caught.value.hint)
+
+    def test_a_part_behind_the_end(self, bucket: str, access: S3Access) -> None:
+        with pytest.raises(StorageError, match="InvalidRange"):
+            open_range(f"s3://{bucket}/d/0.tar", start=800_000, access=access)
+
+    def test_an_object_that_is_not_there(self, bucket: str, access: S3Access) -> None:
+        with pytest.raises(StorageError, match="NoSuchKey") as caught:
+            open_range(f"s3://{bucket}/none", access=access)
+        assert caught.value.uri == f"s3://{bucket}/none"
+
+    def test_a_connection_that_is_cut_is_told_from_the_end(
+        self, bucket: str, s3_server: S3Server, proxy: Proxy
+    ) -> None:
+        through = S3Access(proxy.url, s3_server.access_key, s3_server.secret_key)
+        proxy.cut_after = [300_000]
+        with (
+            open_range(f"s3://{bucket}/d/0.tar", access=through).stream as stream,
+            pytest.raises(NetworkError, match="broke") as caught,
+        ):
+            stream.read()
+        assert caught.value.transient
 
 
-def test_from_urls_and_from_credentials(
-    bucket: str, s3_server: S3Server, s3_credentials: dict[str, str]
-) -> None:
-    by_url = S3Source.from_urls(
-        f"s3://{bucket}/d/{{0..2}}.tar",
-        endpoint=s3_server.endpoint,
-        access_key=s3_server.access_key,
-        secret_key=s3_server.secret_key,
+class TestOpening:
+    def test_a_bucket_that_is_remembered_opens_by_url(self, bucket: str, access: S3Access) -> None:
+        remember_bucket(bucket, access)
+        with open_url(f"s3://{bucket}/d/0.tar", untrusted=True) as stream:
+            assert stream.read(7) == b"content"
+
+    @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+    def test_the_aws_environment_is_honoured(
+        self, bucket: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setenv(name, s3_server.endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
+        monkeypatch.setenv("AWS_REGION", name.lower().replace("_", "-"))
+        with open_s3(f"s3://{bucket}/d/0.tar") as stream:
+            assert stream.read() == CONTENT + b"0"
+
+    def test_a_presigned_url_that_has_expired(
+        self, bucket: str, access: S3Access, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = access.client().generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": "d/0.tar"}, ExpiresIn=1
+        )
+        with open_url(url) as stream:
+            assert stream.read() == CONTENT + b"0"
+        time.sleep(2)
+        with pytest.raises(NetworkError, match="403") as caught:
+            open_url(url)
+        assert "expired" in str(caught.value.hint)
+        assert "Signature" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "url", ["s3://", "s3://bucket", "s3://bucket/", "s3:///key", "http://b/k"]
     )
-    keys = ["d/0.tar", "d/1.tar", "d/2.tar"]
-    by_key = S3Source.from_credentials(s3_credentials, bucket, keys)
-    assert by_url.keys == by_key.keys == keys
-    for source in (by_url, by_key):
-        with source.open_shard(f"s3://{bucket}/d/1.tar") as stream:
-            assert stream.read() == CONTENT + b"1"
-
-
-def test_a_bucket_that_is_remembered_opens_by_url(bucket: str, access: S3Access) -> None:
-    remember_bucket(bucket, access)
-    assert access_for(bucket) == access
-    with open_url(f"s3://{bucket}/d/0.tar", untrusted=True) as stream:
-        assert stream.read(7) == b"content"
-
-
-@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
-def test_the_aws_environment_is_honoured(
-    bucket: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setenv(name, s3_server.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
-    monkeypatch.setenv("AWS_REGION", name.lower().replace("_", "-"))
-    with open_s3(f"s3://{bucket}/d/0.tar") as stream:
-        assert stream.read() == CONTENT + b"0"
-
-
-@pytest.mark.parametrize(
-    ("key", "changes", "message"),
-    [
-        ("d/none.tar", {}, "NoSuchKey"),
-        ("d/0.tar", {"secret_key": "wrong-secret"}, "SignatureDoesNotMatch"),
-        ("d/0.tar", {"access_key": "wrong-id"}, "InvalidAccessKeyId"),
-    ],
-)
-def test_refusals_are_told_apart_without_secrets(
-    bucket: str, access: S3Access, key: str, changes: dict[str, Any], message: str
-) -> None:
-    given = {
-        "endpoint": access.endpoint,
-        "access_key": access.access_key,
-        "secret_key": access.secret_key,
-        **changes,
-    }
-    with pytest.raises(StorageError, match=message) as caught:
-        open_s3(f"s3://{bucket}/{key}", S3Access(**given))
-    assert caught.value.hint
-    assert caught.value.uri == f"s3://{bucket}/{key}"
-    for secret in (access.secret_key, "wrong-secret"):
-        assert str(secret) not in str(caught.value)
-
-
-def test_a_bucket_that_is_not_there(access: S3Access) -> None:
-    with pytest.raises(StorageError, match="NoSuchBucket"):
-        open_s3("s3://no-such-bucket-here/k", access)
-
-
-def test_a_server_that_is_not_there_is_a_network_error() -> None:
-    access = S3Access("http://127.0.0.1:9", "id", "secret")
-    with pytest.raises(NetworkError, match="can't be reached"):
-        open_s3("s3://bucket/key", access)
-
-
-@pytest.mark.parametrize("access", [S3Access("not a url"), S3Access("http://h", region="a b")])
-def test_an_endpoint_or_region_without_form(access: S3Access) -> None:
-    with pytest.raises(UrlError, match="endpoint or region"):
-        open_s3("s3://bucket/key", access)
-
-
-def test_no_credentials(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(StorageError, match="NoCredentialsError") as caught:
-        open_s3("s3://bucket/key", S3Access(s3_server.endpoint, region="nowhere"))
-    assert "AWS_ACCESS_KEY_ID" in str(caught.value)
-
-
-@pytest.mark.parametrize("url", ["s3://", "s3://bucket", "s3://bucket/", "s3:///key", "http://b/k"])
-def test_urls_of_objects(url: str) -> None:
-    with pytest.raises(UrlError, match="s3://bucket/key"):
-        split_url(url)
-
-
-def test_one_source_one_bucket() -> None:
-    with pytest.raises(UrlError, match="2 buckets: a, b"):
-        S3Source.from_urls(["s3://a/x", "s3://b/x"])
-    with pytest.raises(UrlError, match="0 buckets"):
-        S3Source.from_urls([])
-
-
-def test_no_secret_is_shown() -> None:
-    source = S3Source("b", ["k"], "http://user:the-password@h", "the-key-id", "the-secret")
-    for text in (repr(source), repr(source._access), str(source._access)):
-        assert "the-secret" not in text
-        assert "the-key-id" not in text
-        assert "the-password" not in text
-        assert "http://h" in text
-
-
-def test_a_client_is_made_once() -> None:
-    one, other = S3Access("http://h:1", "a", "b"), S3Access("http://h:1", "a", "b")
-    assert one.client() is other.client()
-    assert one.client() is not S3Access("http://h:2", "a", "b").client()
+    def test_urls_of_objects(self, url: str) -> None:
+        with pytest.raises(UrlError, match="s3://bucket/key"):
+            split_url(url)

@@ -13,6 +13,7 @@ FULL = {
     "AWS_SECRET_ACCESS_KEY": SECRET,
     "AWS_ENDPOINT": "http://localhost:9000",
     "AWS_REGION": "eu-west-1",
+    "AWS_SESSION_TOKEN": "FwoGZXIvYXdzE==",
 }
 
 
@@ -28,6 +29,7 @@ def test_a_dict_is_taken_as_it_is() -> None:
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_ENDPOINT",
+        "AWS_SESSION_TOKEN",
     }
 
 
@@ -38,6 +40,7 @@ export AWS_ACCESS_KEY_ID=AKIA123
   AWS_SECRET_ACCESS_KEY = '{SECRET}'   # a comment
 AWS_ENDPOINT="http://localhost:9000"
 AWS_REGION=eu-west-1 # another one
+AWS_SESSION_TOKEN="FwoGZXIvYXdzE=="
 UNRELATED=
 PASSWORD=with#hash
 """

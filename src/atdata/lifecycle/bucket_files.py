@@ -14,7 +14,8 @@ from atdata._extras import require
 from atdata.errors import StorageError
 from atdata.lifecycle.files import FileStat
 from atdata.shards.manifest import ShardInfo
-from atdata.sources.s3 import S3Access, open_s3, s3_errors
+from atdata.sources.s3 import open_s3
+from atdata.sources.s3_access import S3Access, s3_errors
 from atdata_records import cid
 
 # A shard that is there and younger than this is not uploaded again, in seconds. It is well below

@@ -26,7 +26,7 @@ from atdata.lifecycle.folder_files import FolderFiles
 from atdata.shards.canonical import canonical_json
 from atdata.shards.dataset_manifest import MAX_BYTES, Manifest, check_name
 from atdata.shards.manifest import ShardInfo
-from atdata.sources.s3 import access_for
+from atdata.sources.s3_access import access_for
 from atdata_records import cid
 
 MARKER = "store.json"
@@ -124,8 +124,8 @@ class Store:
 def open_store(location: str | os.PathLike[str] | Store) -> Store:
     """The store at a folder or ``s3://bucket/prefix``; it need not be there yet.
 
-    S3 is reached as :func:`atdata.sources.s3.access_for` says: by the AWS environment, or as an
-    ``S3DataStore`` of this process was told.
+    S3 is reached as :func:`atdata.sources.s3_access.access_for` says: by the AWS environment, or
+    as an ``S3DataStore`` of this process was told.
 
     Raises:
         UrlError: Another kind of URL.

@@ -2,111 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import IO, Any
 
-from atdata._extras import require
-from atdata.errors import NetworkError, ShardNotFound, StorageError, UrlError
+from atdata.errors import ShardNotFound, UrlError
 from atdata.sources.braces import expand
-from atdata.sources.schemes import redacted
+from atdata.sources.remote import Opened
+from atdata.sources.s3_access import S3Access, access_for, s3_errors
 from atdata.sources.streams import ShardStreams, from_pieces
 
 _PIECE = 1 << 20
-_HINTS = {
-    "AccessDenied": "the credentials may not read it, or a listing right is missing",
-    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
-    "NoSuchBucket": "check the bucket's name, and AWS_ENDPOINT_URL when it is not on AWS",
-    "NoSuchKey": "check the key; the object may have moved",
-    "NoCredentialsError": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use aws configure",
-    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class S3Access:
-    """How to reach an S3 server. What is None is left to boto3's own chain.
-
-    Attributes:
-        endpoint: URL of the server; None for AWS.
-        access_key: Access key id.
-        secret_key: Its secret; neither is ever shown.
-        region: Region name.
-    """
-
-    endpoint: str | None = None
-    access_key: str | None = None
-    secret_key: str | None = None
-    region: str | None = None
-
-    def __repr__(self) -> str:
-        endpoint = redacted(self.endpoint) if self.endpoint else None
-        return f"S3Access(endpoint={endpoint!r}, region={self.region!r})"
-
-    @classmethod
-    def from_environment(cls) -> S3Access:
-        """What the environment says; boto3 finds credentials by itself."""
-        get = os.environ.get
-        endpoint = get("AWS_ENDPOINT_URL_S3") or get("AWS_ENDPOINT_URL") or get("AWS_ENDPOINT")
-        return cls(endpoint=endpoint, region=get("AWS_REGION") or get("AWS_DEFAULT_REGION"))
-
-    def client(self) -> Any:
-        """The boto3 client, one a process.
-
-        Raises:
-            MissingExtra: boto3 is not installed.
-            UrlError: The endpoint or region has no usable form.
-        """
-        try:
-            return _client(self, os.getpid())
-        except ValueError:
-            raise UrlError(
-                "boto3 can't use this endpoint or region",
-                uri=self.endpoint and redacted(self.endpoint),
-                hint="an endpoint is written as https://host:port, a region as us-east-1",
-            ) from None
-
-
-@lru_cache(maxsize=32)
-def _client(access: S3Access, pid: int) -> Any:
-    # By process, because a client's connections must not be shared across a fork.
-    config = require("botocore.config", extra="s3").Config(
-        connect_timeout=10,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        # Servers other than AWS know neither buckets in host names nor newer checksums.
-        s3={"addressing_style": "path" if access.endpoint else "auto"},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return (
-        require("boto3", extra="s3")
-        .session.Session()
-        .client(
-            "s3",
-            endpoint_url=access.endpoint,
-            aws_access_key_id=access.access_key,
-            aws_secret_access_key=access.secret_key,
-            region_name=access.region or ("us-east-1" if access.endpoint else None),
-            config=config,
-        )
-    )
-
-
-_known: dict[str, S3Access] = {}
-
-
-def remember_bucket(bucket: str, access: S3Access) -> None:
-    """From now on, ``s3://`` URLs of this bucket are opened like this in this process."""
-    _known[bucket] = access
-
-
-def access_for(bucket: str) -> S3Access:
-    """How a bucket was reached before in this process, else what the environment says."""
-    return _known.get(bucket) or S3Access.from_environment()
+_EXTENT = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -121,6 +28,44 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
+def open_range(
+    url: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    tag: str | None = None,
+    untrusted: bool = False,
+    access: S3Access | None = None,
+) -> Opened:
+    """Bytes ``start:stop`` of an object, by one request.
+
+    Args:
+        url: ``s3://bucket/key``.
+        start: Offset of the first byte.
+        stop: Offset after the last byte; to the end when None.
+        tag: The object must still have this ETag.
+        untrusted: Makes no difference: the server is the user's own configuration, never a part
+            of the URL, so an untrusted one is no more than the name of a bucket and key there.
+        access: How to reach it; None for what is known of the bucket.
+
+    Raises:
+        UrlError: Not such a URL.
+        StorageError: There is no such object, it may not be read, or it has changed.
+        NetworkError: The server can't be reached, or is in trouble; also from the stream.
+    """
+    bucket, key = split_url(url)
+    wanted: dict[str, Any] = {"Bucket": bucket, "Key": key}
+    if start or stop is not None:
+        wanted["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+    if tag is not None:
+        wanted["IfMatch"] = tag
+    with s3_errors(url):
+        answer = (access or access_for(bucket)).client().get_object(**wanted)
+    body = answer["Body"]
+    first, size = _extent(answer)
+    return Opened(from_pieces(_pieces(body, url), body.close), first, size, answer.get("ETag"))
+
+
 def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
     """A stream of an object.
 
@@ -129,41 +74,22 @@ def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
         access: How to reach it; None for what is known of the bucket.
 
     Raises:
-        UrlError: Not such a URL.
-        StorageError: There is no such object, or it may not be read.
-        NetworkError: The server can't be reached; also from reading the stream.
+        UrlError, StorageError, NetworkError: As from :func:`open_range`.
     """
-    bucket, key = split_url(url)
-    with s3_errors(url):
-        client = (access or access_for(bucket)).client()
-        body = client.get_object(Bucket=bucket, Key=key)["Body"]
-    return from_pieces(_pieces(body, url), body.close)
+    return open_range(url, access=access).stream
+
+
+def _extent(answer: Mapping[str, Any]) -> tuple[int, int]:
+    """Where the bytes of an answer start, and how many the object has in all."""
+    if found := _EXTENT.fullmatch(answer.get("ContentRange", "")):
+        return int(found[1]), int(found[2])
+    return 0, int(answer["ContentLength"])
 
 
 def _pieces(body: Any, url: str) -> Iterator[bytes]:
     with s3_errors(url):
         while piece := body.read(_PIECE):
             yield piece
-
-
-@contextmanager
-def s3_errors(url: str) -> Iterator[None]:
-    """Errors of boto3 as ours, without its texts, which may quote a signed request."""
-    errors = require("botocore.exceptions", extra="s3")
-    try:
-        yield
-    except errors.ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        raise StorageError(f"S3 answers {code}", uri=url, hint=_HINTS.get(code)) from None
-    except (errors.ConnectionError, errors.HTTPClientError) as error:
-        raise NetworkError(
-            f"the S3 server can't be reached ({type(error).__name__})",
-            uri=url,
-            hint="check AWS_ENDPOINT_URL and that the server runs",
-        ) from None
-    except errors.BotoCoreError as error:
-        kind = type(error).__name__
-        raise StorageError(f"S3 can't be used: {kind}", uri=url, hint=_HINTS.get(kind)) from None
 
 
 class S3Source:
@@ -176,6 +102,7 @@ class S3Source:
         access_key: Access key id; without one, boto3's own chain finds credentials.
         secret_key: Its secret.
         region: Region name.
+        session_token: What goes with keys that are lent for a while.
 
     Attributes:
         bucket: As given.
@@ -191,10 +118,11 @@ class S3Source:
         access_key: str | None = None,
         secret_key: str | None = None,
         region: str | None = None,
+        session_token: str | None = None,
     ) -> None:
         self.bucket = bucket
         self.keys = [keys] if isinstance(keys, str) else list(keys)
-        given = S3Access(endpoint, access_key, secret_key, region)
+        given = S3Access(endpoint, access_key, secret_key, region, session_token)
         self._access = None if given == S3Access() else given
         self.shards = ShardStreams(self)
 
@@ -207,6 +135,7 @@ class S3Source:
         access_key: str | None = None,
         secret_key: str | None = None,
         region: str | None = None,
+        session_token: str | None = None,
     ) -> S3Source:
         """Shards by ``s3://bucket/key`` URLs of one bucket, with brace notation.
 
@@ -222,7 +151,7 @@ class S3Source:
                 hint="one S3Source reads from one bucket; give Dataset a list of URLs instead",
             )
         keys = [key for _, key in pairs]
-        return cls(buckets.pop(), keys, endpoint, access_key, secret_key, region)
+        return cls(buckets.pop(), keys, endpoint, access_key, secret_key, region, session_token)
 
     @classmethod
     def from_credentials(
@@ -232,12 +161,20 @@ class S3Source:
 
         Args:
             credentials: ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, and where needed
-                ``AWS_ENDPOINT`` and ``AWS_REGION``.
+                ``AWS_ENDPOINT``, ``AWS_REGION`` and ``AWS_SESSION_TOKEN``.
             bucket: Name of the bucket.
             keys: Keys of the shards, in order.
         """
-        names = ("AWS_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-        return cls(bucket, keys, *map(credentials.get, names))
+        access = S3Access.from_credentials(credentials)
+        return cls(
+            bucket,
+            keys,
+            access.endpoint,
+            access.access_key,
+            access.secret_key,
+            access.region,
+            access.session_token,
+        )
 
     def list_shards(self) -> list[str]:
         """Each shard as ``s3://bucket/key``."""
@@ -255,9 +192,12 @@ class S3Source:
             ShardNotFound: Not a shard of this source.
             StorageError, NetworkError: It can't be read.
         """
+        self._check(shard_id)
+        return open_s3(shard_id, self._access)
+
+    def _check(self, shard_id: str) -> None:
         if shard_id.removeprefix(f"s3://{self.bucket}/") not in self.keys:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
-        return open_s3(shard_id, self._access)
 
     def __repr__(self) -> str:
         return f"S3Source({self.bucket!r}, {len(self.keys)} keys, access={self._access!r})"

@@ -15,6 +15,7 @@ _KNOWN = {
     "AWS_SECRET_ACCESS_KEY": True,
     "AWS_ENDPOINT": False,
     "AWS_REGION": False,
+    "AWS_SESSION_TOKEN": False,
 }
 # KEY=value, KEY='value' or KEY="value"; a comment follows a space.
 _ASSIGNMENT = re.compile(
@@ -25,8 +26,8 @@ _ASSIGNMENT = re.compile(
 def read_credentials(given: Mapping[str, str] | str | os.PathLike[str]) -> dict[str, str]:
     """The credentials, under the names that an environment has for them.
 
-    ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` are always there, ``AWS_ENDPOINT`` and
-    ``AWS_REGION`` if they were given.
+    ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` are always there, ``AWS_ENDPOINT``,
+    ``AWS_REGION`` and ``AWS_SESSION_TOKEN`` if they were given.
 
     Args:
         given: A mapping with these keys, or the path of an env file: lines ``KEY=VALUE``,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from atdata._extras import require
-from atdata.errors import UrlError
+from atdata.errors import StorageError, UrlError
 from atdata.shards.manifest import ShardInfo
-from atdata.sources.s3 import S3Access, access_for, remember_bucket, s3_errors
+from atdata.sources.s3_access import S3Access, access_for, remember_bucket, s3_errors, status_of
 from atdata.stores.base import ShardStore
 from atdata.stores.credentials import read_credentials
+from atdata.stores.s3_upload import Upload
 from atdata_records import cid
 
 _CONTENT_TYPE = "application/x-tar"
 # Long enough to read a large shard over a slow line; seconds.
 _PRESIGNED_FOR = 3600
+_PIECE = 1 << 20
+# Somebody else finished or removed the object meanwhile; once more is enough in practice.
+_TRIES = 3
+_LOST = (409, 412)
 
 
 class S3DataStore(ShardStore):
@@ -26,10 +32,17 @@ class S3DataStore(ShardStore):
     When it is made, this process learns how to read the bucket: ``Dataset[T]("s3://bucket/key")``
     needs no further configuration. Other processes read it with the AWS environment.
 
+    A shard becomes visible only when it is complete, and an object that is there is never
+    overwritten: of two writers of the same shard, the later one finds it and goes on. Servers
+    without conditional writes (MinIO before 2023) are asked first and written to then, so there,
+    two writers at once may both write: the same bytes. A process that is killed may leave parts
+    of an upload, which are no object; a lifecycle rule of the bucket
+    (``AbortIncompleteMultipartUpload``) takes them away.
+
     Args:
         credentials: A dict or an env file with ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``
-            and, where needed, ``AWS_ENDPOINT`` and ``AWS_REGION``; None for what the AWS
-            environment, its configuration files or the machine's role say.
+            and, where needed, ``AWS_ENDPOINT``, ``AWS_REGION`` and ``AWS_SESSION_TOKEN``; None
+            for what the AWS environment, its configuration files or the machine's role say.
         bucket: Name of the bucket, which must exist.
 
     Raises:
@@ -43,23 +56,42 @@ class S3DataStore(ShardStore):
         bucket: str,
     ) -> None:
         self.bucket = bucket
-        self._access = access_for(bucket) if credentials is None else _access(credentials)
+        self._access = (
+            access_for(bucket)
+            if credentials is None
+            else S3Access.from_credentials(read_credentials(credentials))
+        )
+        self._creates = True  # until the server says that it can't
         remember_bucket(bucket, self._access)
 
     def __repr__(self) -> str:
         return f"S3DataStore(bucket={self.bucket!r}, access={self._access!r})"
 
+    def url_for(self, key: str, info: ShardInfo) -> str:
+        """``s3://bucket/key``."""
+        return f"s3://{self.bucket}/{key}"
+
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
-        """Upload one shard, unless the object is there already with this digest and size."""
-        url = f"s3://{self.bucket}/{key}"
-        digest = cid.digest(info.cid).hex()
+        """Upload one shard, unless the object is there already with this digest and size.
+
+        Raises:
+            StorageError: The server refuses, or an object with other bytes has the key.
+            NetworkError: The server can't be reached.
+        """
+        url = self.url_for(key, info)
         with s3_errors(url):
-            if not self._has(key, digest, info.size):
-                self._upload(path, key, digest)
-        return url
+            for tried in range(_TRIES):
+                if self._has(key, info, hidden=tried == 0) or self._created(path, key, info):
+                    return url
+        raise StorageError(
+            "other writers keep changing the object", uri=url, hint="stop them, then try again"
+        )
 
     def read_url(self, url: str) -> str:
-        """A presigned https URL, good for an hour, for one of the store's ``s3://`` URLs.
+        """A presigned https URL for one of the store's ``s3://`` URLs.
+
+        It is good for an hour, or until the credentials expire when that is sooner; whoever has
+        it can read the shard, so it never belongs into an index or a record.
 
         Raises:
             UrlError: The URL is not in this bucket.
@@ -79,33 +111,49 @@ class S3DataStore(ShardStore):
     def _client(self) -> Any:
         return self._access.client()
 
-    def _has(self, key: str, digest: str, size: int) -> bool:
-        """Whether an earlier run has uploaded this shard."""
+    def _has(self, key: str, info: ShardInfo, *, hidden: bool) -> bool:
+        """Whether the shard is there already; an error when something else is.
+
+        Without the right to list, even a missing object is forbidden: ``hidden`` takes that for
+        missing, and leaves it to the upload to tell.
+        """
         errors = require("botocore.exceptions", extra="s3")
         try:
             head = self._client.head_object(Bucket=self.bucket, Key=key)
         except errors.ClientError as error:
-            # Without the right to list, a missing object is forbidden; the upload tells more.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            if status_of(error) == 404 or (hidden and status_of(error) == 403):
                 return False
             raise
-        return bool(head["ContentLength"] == size and head["Metadata"].get("sha256") == digest)
+        digest = cid.digest(info.cid).hex()
+        if head["ContentLength"] == info.size and self._digest(key, head) == digest:
+            return True
+        raise StorageError(
+            "an object with other bytes has the shard's key",
+            uri=f"s3://{self.bucket}/{key}",
+            hint="look at it, then remove it or choose another prefix; it was left as it is",
+        )
 
-    def _upload(self, path: Path, key: str, digest: str) -> None:
-        failed = require("boto3.exceptions", extra="s3").S3UploadFailedError
-        options = {"ContentType": _CONTENT_TYPE, "Metadata": {"sha256": digest}}
+    def _digest(self, key: str, head: Mapping[str, Any]) -> str:
+        """The sha256 of an object, in hex: read back, when it was not uploaded by a store."""
+        if known := head["Metadata"].get("sha256"):
+            return str(known)
+        sha256 = hashlib.sha256()
+        body = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=head["ETag"])["Body"]
+        for piece in body.iter_chunks(_PIECE):
+            sha256.update(piece)
+        return sha256.hexdigest()
+
+    def _created(self, path: Path, key: str, info: ShardInfo) -> bool:
+        """Upload the shard; False when there may be another one by now, or the way has changed."""
+        errors = require("botocore.exceptions", extra="s3")
+        metadata = {"sha256": cid.digest(info.cid).hex()}
+        options = {"ContentType": _CONTENT_TYPE, "Metadata": metadata}
         try:
-            self._client.upload_file(str(path), self.bucket, key, ExtraArgs=options)
-        except failed as error:
-            # It wraps what the server answered, and only that says what is wrong.
-            raise error.__context__ or error from None
-
-
-def _access(credentials: Mapping[str, str] | str | os.PathLike[str]) -> S3Access:
-    values = read_credentials(credentials)
-    return S3Access(
-        endpoint=values.get("AWS_ENDPOINT"),
-        access_key=values["AWS_ACCESS_KEY_ID"],
-        secret_key=values["AWS_SECRET_ACCESS_KEY"],
-        region=values.get("AWS_REGION"),
-    )
+            Upload(self._client, self.bucket, key, options, self._creates).send(path)
+        except errors.ClientError as error:
+            if self._creates and status_of(error) == 501:
+                self._creates = False
+            elif status_of(error) not in _LOST:
+                raise
+            return False
+        return True

@@ -1,0 +1,112 @@
+"""One file as one S3 object: whole or not at all, and never in another one's place."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atdata._extras import require
+
+# Parts are held in memory while they are sent. S3 takes 10,000 of them, of 5 MiB or more.
+_PART = 8 << 20
+_MAX_PARTS = 10_000
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Where a file goes to.
+
+    Every request carries the MD5 of its bytes, so the server refuses what was damaged on the
+    way. (boto3's own transfers know no conditional create, hence this.)
+
+    Attributes:
+        client: The boto3 client.
+        bucket: Name of the bucket.
+        key: Key of the object.
+        options: Content type and metadata, as boto3 takes them.
+        create: The object must not be there yet, else the server answers 412. Without it, one
+            that is there is replaced.
+    """
+
+    client: Any
+    bucket: str
+    key: str
+    options: dict[str, Any]
+    create: bool = True
+
+    def send(self, path: Path) -> None:
+        """Upload a file, in parts at once when it is large.
+
+        Raises:
+            botocore.exceptions.ClientError: The server refuses. No parts are left behind.
+        """
+        size = path.stat().st_size
+        if size > _PART:
+            self._send_parts(path, size)
+            return
+        body = path.read_bytes()
+        self.client.put_object(
+            **self._object, **self.options, **self._condition, Body=body, ContentMD5=_md5(body)
+        )
+
+    def _send_parts(self, path: Path, size: int) -> None:
+        upload = self.client.create_multipart_upload(**self._object, **self.options)["UploadId"]
+        try:
+            parts = self._sent_parts(path, size, upload)
+            self.client.complete_multipart_upload(
+                **self._object,
+                **self._condition,
+                UploadId=upload,
+                MultipartUpload={"Parts": parts},
+            )
+        except BaseException:
+            # Parts that nobody completes would be stored, and paid for, out of sight.
+            errors = require("botocore.exceptions", extra="s3")
+            with contextlib.suppress(errors.ClientError, errors.BotoCoreError):
+                self.client.abort_multipart_upload(**self._object, UploadId=upload)
+            raise
+
+    def _sent_parts(self, path: Path, size: int, upload: str) -> list[dict[str, Any]]:
+        length = part_length(size)
+        with path.open("rb") as file, ThreadPoolExecutor(_AT_ONCE) as pool:
+
+            def send(number: int) -> dict[str, Any]:
+                body = os.pread(file.fileno(), length, (number - 1) * length)
+                answer = self.client.upload_part(
+                    **self._object,
+                    UploadId=upload,
+                    PartNumber=number,
+                    Body=body,
+                    ContentMD5=_md5(body),
+                )
+                return {"PartNumber": number, "ETag": answer["ETag"]}
+
+            try:
+                return list(pool.map(send, range(1, -(-size // length) + 1)))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    @property
+    def _object(self) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": self.key}
+
+    @property
+    def _condition(self) -> dict[str, str]:
+        return {"IfNoneMatch": "*"} if self.create else {}
+
+
+def part_length(size: int) -> int:
+    """Bytes of each part but the last, for a file of this size."""
+    return max(_PART, -(-size // _MAX_PARTS))
+
+
+def _md5(data: bytes) -> str:
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
