@@ -16,6 +16,11 @@ def config_folder() -> Path:
     return _folder("XDG_CONFIG_HOME", Path(".config"))
 
 
+def state_folder() -> Path:
+    """``$XDG_STATE_HOME/atdata``, by default ``~/.local/state/atdata``. It may not exist yet."""
+    return _folder("XDG_STATE_HOME", Path(".local", "state"))
+
+
 def _folder(variable: str, below_home: Path) -> Path:
     named = os.environ.get(variable, "")
     # The rules say that a relative path is to be ignored.

@@ -7,12 +7,16 @@ their bytes; then the schema; the dataset record comes last, in one step.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from atdata.atmosphere.keys import schema_uri
-from atdata.atmosphere.placing import Placed, copy_to, is_public, place_urls, upload
-from atdata.atmosphere.publication import Details, Publication
+from atdata.atmosphere.placing import Placed, check_store, copy_to, is_public, place_urls, upload
+from atdata.atmosphere.plan import Plan
+from atdata.atmosphere.publication import Details, Draft, Publication
+from atdata.atmosphere.read_back import read_back
 from atdata.atmosphere.records import now
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, find_version
 from atdata.dataset import Dataset
@@ -26,6 +30,7 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore, AbstractIndex, IndexEntry
     from atdata.atmosphere.client import AtmosphereClient
+    from atdata.progress import Progress
 
 
 def promote_to_atmosphere(
@@ -39,12 +44,19 @@ def promote_to_atmosphere(
     tags: Sequence[str] | None = None,
     license: str | None = None,  # noqa: A002  (the lexicon's word)
     replace: bool = False,
+    dry_run: bool = False,
+    verify: bool = False,
+    progress: Progress | None = None,
 ) -> str:
     """Publish a dataset of a local index, with its schema and metadata.
 
     Schema CID, shard digests and content CID of the record are those of the entry. Promoting
     an entry again changes nothing and returns the same URI; new descriptions, tags and URLs
-    bring the record up to date, and what is not given stays as it is published.
+    bring the record up to date, and what is not given stays as it is published. A run that was
+    killed is completed by the next: nothing is published or uploaded twice.
+
+    A shard that is larger than a PDS takes as a blob is cut anew. The record then tells the
+    digests and the content CID of the new shards, and in ``derivedFrom`` that of the entry.
 
     Args:
         local_entry: The entry.
@@ -58,6 +70,11 @@ def promote_to_atmosphere(
         tags: Words to find it by.
         license: An SPDX identifier or a URL.
         replace: Let the name stand for other data from now on.
+        dry_run: Write nothing; print the records that would be written, and what would be
+            copied where. A real run writes exactly these, but for the time.
+        verify: When all is published, read it back: the record from the PDS, and each shard
+            from where the record says, against its digest.
+        progress: Told of each shard that is copied, and of each that is read back.
 
     Returns:
         The AT URI of the dataset record.
@@ -67,43 +84,124 @@ def promote_to_atmosphere(
         EntryError: The entry has no data URLs (a ``ValueError``).
         EntryConflict: The name stands for other data already.
         SchemaConflict: The schema's version is published with other content.
-        RecordError: A description, tag, … is refused by the lexicon.
+        RecordError: A description, tag, … is refused by the lexicon; or what is read back is
+            another record.
+        UrlError: ``data_store`` is a folder of this machine.
         ShardError: A shard is damaged, or not the one of the entry.
-        StorageError: Shards could not be copied.
+        StorageError: Shards could not be copied (``SampleTooLarge``: nor cut).
         AuthError, NetworkError: The server refused, or could not be reached.
     """
-    if not local_entry.data_urls:
-        raise EntryError(f"dataset {local_entry.name!r} has no data URLs")
-    client, name = atmosphere_client, name or local_entry.name
-    schema = _schema(local_entry, local_index, client)
-    publisher = SchemaPublisher(client)
-    published = _published_schema(local_entry, schema, client)
-    shards = getattr(local_entry, "shards", None)
-
-    def place() -> Placed:
-        return _place(local_entry, schema, client, data_store, name)
-
-    publication = Publication(
+    promotion = Promotion(
+        local_entry,
+        local_index,
+        atmosphere_client,
+        data_store=data_store,
         name=name,
-        schema=published or str(schema_uri(client.did, schema.name, schema.version)),
-        schema_cid=record_cid(schema),
-        shards=shards,
-        place=place,
-        may_stay=data_store is None and not all(map(is_public, local_entry.data_urls)),
-        before_write=lambda: published or publisher.publish_record(schema),
         details=Details(
             description=description, tags=tags, license=license, metadata=local_entry.metadata
         ),
         replace=replace,
+        progress=progress,
     )
-    return str(publication.publish(client))
+    if dry_run:
+        plan = promotion.plan()
+        sys.stdout.write(f"{plan}\n")
+        return plan.uri
+    draft = promotion.publish()
+    if verify:
+        promotion.verify(draft)
+    return str(draft.uri)
+
+
+class Promotion:
+    """An entry on its way into a repository: to be looked at first, published, and verified.
+
+    Arguments and errors are those of ``promote_to_atmosphere``.
+    """
+
+    def __init__(
+        self,
+        entry: IndexEntry,
+        index: AbstractIndex,
+        client: AtmosphereClient,
+        *,
+        data_store: AbstractDataStore | None = None,
+        name: str | None = None,
+        details: Details | None = None,
+        replace: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        if not entry.data_urls:
+            raise EntryError(f"dataset {entry.name!r} has no data URLs")
+        if data_store is not None:
+            check_store(data_store)
+        self._entry, self._index, self._client = entry, index, client
+        self._store, self._name = data_store, name or entry.name
+        self._details = details or Details(metadata=entry.metadata)
+        self._replace, self._progress = replace, progress
+        shards = getattr(entry, "shards", None)
+        self._shards = None if shards is None else tuple(shards)
+
+    def plan(self) -> Plan:
+        """What ``publish`` would write, and where. Writes nothing."""
+        publication = self._publication
+        schema = None if self._published_schema else self._schema
+        return Plan(publication.draft(self._client), publication.schema, schema)
+
+    def publish(self) -> Draft:
+        """Write what is not there yet; return what is published now."""
+        return self._publication.publish(self._client)
+
+    def verify(self, draft: Draft) -> None:
+        """Read back what was published; see ``read_back``."""
+        read_back(self._client, draft.uri, draft.record, self._progress)
+
+    @cached_property
+    def _publication(self) -> Publication:
+        """Made once, so that a plan and what follows it are of the same time."""
+        schema, published, client = self._schema, self._published_schema, self._client
+        return Publication(
+            name=self._name,
+            schema=published or str(schema_uri(client.did, schema.name, schema.version)),
+            schema_cid=record_cid(schema),
+            shards=self._shards,
+            place=self._place,
+            may_stay=self._store is None and not all(map(is_public, self._entry.data_urls)),
+            before_write=lambda: published or SchemaPublisher(client).publish_record(schema),
+            details=self._details,
+            replace=self._replace,
+        )
+
+    @cached_property
+    def _schema(self) -> SampleSchema:
+        return _schema(self._entry, self._index, self._client)
+
+    @cached_property
+    def _published_schema(self) -> str | None:
+        return _published_schema(self._entry, self._schema, self._client)
+
+    def _place(self, *, dry_run: bool = False) -> Placed:
+        urls = list(self._entry.data_urls)
+        if self._store is None and all(map(is_public, urls)):
+            return place_urls(urls, self._shards)
+        progress = None if dry_run else self._progress
+        if self._store is None:
+            return upload(
+                self._client,
+                URLSource(urls),
+                self._name,
+                self._shards,
+                progress=progress,
+                dry_run=dry_run,
+            )
+        sample_type = from_record(self._schema)
+        ds = Dataset[sample_type](urls)  # type: ignore[valid-type]
+        prefix = prefix_for(self._name)
+        return copy_to(self._store, ds, prefix, self._shards, progress=progress, dry_run=dry_run)
 
 
 def _find_existing_schema(client: AtmosphereClient, name: str, version: str) -> str | None:
-    """AT URI of a schema version in the client's repository, or None.
-
-    One request for schemas that atdata published; a listing finds those of other tools.
-    """
+    """AT URI of a schema version in the client's repository, or None: two requests at most."""
     found = find_version(client, name, version)
     return str(found.uri) if found else None
 
@@ -129,20 +227,3 @@ def _published_schema(
         return entry.schema_ref
     found = SchemaPublisher(client).find(schema)
     return str(found) if found else None
-
-
-def _place(
-    entry: IndexEntry,
-    schema: SampleSchema,
-    client: AtmosphereClient,
-    store: AbstractDataStore | None,
-    name: str,
-) -> Placed:
-    urls, shards = list(entry.data_urls), getattr(entry, "shards", None)
-    if store is not None:
-        sample_type = from_record(schema)
-        ds = Dataset[sample_type](urls)  # type: ignore[valid-type]
-        return copy_to(store, ds, prefix_for(name), shards)
-    if all(map(is_public, urls)):
-        return place_urls(urls, shards)
-    return upload(client, URLSource(urls), name, shards)

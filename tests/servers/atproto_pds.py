@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,7 +39,31 @@ class Pds:
     url: str
     plc_url: str
     pid: int
+    log: Path
     accounts: list[Account] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def requests(self) -> Iterator[list[str]]:
+        """The XRPC methods that the server has answered well in the meantime, known at the end."""
+        made: list[str] = []
+        before = len(self._answered())
+        yield made
+        for answer in self._answered()[before:]:
+            method, status = answer["req"]["url"].partition("?")[0], answer["res"]["statusCode"]
+            if method.startswith("/xrpc/com.atproto") and status == 200:
+                made.append(method.rpartition(".")[2])
+
+    def _answered(self) -> list[dict[str, Any]]:
+        """The server's log of requests, up to now: it may write a line after its answer."""
+        mark = f"mark={next(_numbers)}"
+        urllib.request.urlopen(f"{self.url}/xrpc/_health?{mark}", timeout=30).close()
+        for _ in range(200):
+            lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+            answered = [line for line in lines if "res" in line]
+            if any(line["req"]["url"].endswith(mark) for line in answered):
+                return answered
+            time.sleep(0.02)
+        raise RuntimeError("the PDS does not write its log")
 
     def new_account(self, name: str = "lab") -> Account:
         """Make an account whose handle was not used before on this server."""
@@ -82,11 +108,15 @@ def pds_server(*, data: Path | None = None, blob_limit: int | None = None) -> It
         command += ["--blob-limit", str(blob_limit)]
     with (logs / "pds.log").open("wb") as errors:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **_logging(logs / "requests.jsonl")},
         )
     try:
         started = _first_line(process, logs / "pds.log")
-        yield Pds(started["pds"], started["plc"], started["pid"])
+        yield Pds(started["pds"], started["plc"], started["pid"], logs / "requests.jsonl")
     finally:
         process.terminate()
         try:
@@ -98,6 +128,10 @@ def pds_server(*, data: Path | None = None, blob_limit: int | None = None) -> It
             if stream:
                 stream.close()
         shutil.rmtree(logs, ignore_errors=True)
+
+
+def _logging(path: Path) -> dict[str, str]:
+    return {"LOG_ENABLED": "true", "LOG_SYSTEMS": "pds", "LOG_DESTINATION": str(path)}
 
 
 def _first_line(process: subprocess.Popen[bytes], log: Path, timeout: float = 120) -> Any:

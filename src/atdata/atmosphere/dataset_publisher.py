@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.placing import Placed, place, place_urls, upload
-from atdata.atmosphere.publication import Details, Publication
+from atdata.atmosphere.publication import Details, Placing, Publication
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, check_describes
 from atdata.samples.schema import record_cid
 from atdata.sources import URLSource
@@ -84,10 +84,12 @@ class DatasetPublisher:
         schema = SchemaLoader(self._client).get_record(schema_uri)
         check_describes(schema, dataset.sample_type, str(schema_uri))
 
-        def placed() -> Placed:
+        def placed(*, dry_run: bool = False) -> Placed:
             if urls is not None:
-                return place_urls(urls)
-            return place(self._client, dataset, name, data_store, prefix, **store_options)
+                return place_urls(urls, getattr(urls, "shards", None))
+            return place(
+                self._client, dataset, name, data_store, prefix, dry_run=dry_run, **store_options
+            )
 
         details = Details(description=description, tags=tags, license=license, metadata=metadata)
         return self._publish(name, schema_uri, schema, placed, details, replace)
@@ -121,9 +123,11 @@ class DatasetPublisher:
         """
         infos = getattr(urls, "shards", None) if shards is None else shards
         schema = SchemaLoader(self._client).get_record(schema_uri)
-        return self._publish(
-            name, schema_uri, schema, lambda: place_urls(urls, infos), Details(**details), replace
-        )
+
+        def placed(*, dry_run: bool = False) -> Placed:
+            return place_urls(urls, infos)
+
+        return self._publish(name, schema_uri, schema, placed, Details(**details), replace)
 
     def publish_with_blobs(
         self,
@@ -148,12 +152,12 @@ class DatasetPublisher:
             EntryConflict, EntryError, …: As ``publish``.
         """
 
-        def placed() -> Placed:
+        def placed(*, dry_run: bool = False) -> Placed:
             with TemporaryDirectory(prefix="atdata-") as folder:
                 paths = [Path(folder) / f"{index:06d}.tar" for index in range(len(blobs))]
                 for path, data in zip(paths, blobs, strict=True):
                     path.write_bytes(data)
-                return upload(self._client, URLSource(paths), name, None)
+                return upload(self._client, URLSource(paths), name, None, dry_run=dry_run)
 
         schema = SchemaLoader(self._client).get_record(schema_uri)
         return self._publish(name, schema_uri, schema, placed, Details(**details), replace)
@@ -163,15 +167,16 @@ class DatasetPublisher:
         name: str,
         schema_uri: str | AtUri,
         schema: SampleSchema,
-        placed: Callable[[], Placed],
+        placed: Placing,
         details: Details,
         replace: bool,
     ) -> AtUri:
-        return Publication(
+        publication = Publication(
             name=name,
             schema=str(schema_uri),
             schema_cid=record_cid(schema),
             place=placed,
             details=details,
             replace=replace,
-        ).publish(self._client)
+        )
+        return publication.publish(self._client).uri

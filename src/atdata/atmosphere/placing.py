@@ -5,20 +5,21 @@ URLs that others can reach stay where they are. What only this machine can read 
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from atdata._protocols import AbstractDataStore, DataSource
-from atdata.errors import EntryError, UrlError
+from atdata.errors import EntryError, StorageError, UrlError
+from atdata.progress import Progress
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources.braces import count
 from atdata.sources.schemes import redacted
-from atdata.stores.base import prefix_for
-from atdata.stores.pds import BlobTooLargeError, PDSBlobStore
+from atdata.stores.base import ShardStore, prefix_for
+from atdata.stores.disk import LocalDiskStore
+from atdata.stores.pds import PDSBlobStore
 from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class Placed:
     Attributes:
         storage: The record's member of that name.
         shards: What is known of each shard, in order; None when nothing is.
+        cut_from: The shards that these were cut from; None when they are as they were.
+        copied: Where each shard was copied to; empty when they stayed where they were.
     """
 
     storage: UrlStorage | BlobStorage
     shards: tuple[ShardInfo, ...] | None
+    cut_from: tuple[ShardInfo, ...] | None = None
+    copied: tuple[str, ...] = ()
 
 
 def is_public(url: str) -> bool:
@@ -78,14 +83,16 @@ def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -
 def publishable(url: str) -> str:
     """A URL as it may be published: without the query string, if that signs.
 
-    Only the form is checked, never whether something answers there (seed 002).
+    Only the form is checked, never whether something answers there (seed 002). An ``ipfs://``
+    URL needs no path: the CID in the place of the host may be that of the shard itself.
 
     Raises:
         UrlError: It is not of the form scheme://host/path with a scheme that others can reach,
             or it has a user name or password.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.netloc or not (parts.path or parts.query):
+    named = parts.path or parts.query or parts.scheme == "ipfs"
+    if parts.scheme not in _SCHEMES or not parts.netloc or not named:
         raise UrlError(
             "not a URL that others can reach",
             uri=redacted(url),
@@ -99,17 +106,25 @@ def publishable(url: str) -> str:
 
 
 def upload(
-    client: AtmosphereClient, source: DataSource, name: str, infos: Sequence[ShardInfo] | None
+    client: AtmosphereClient,
+    source: DataSource,
+    name: str,
+    infos: Sequence[ShardInfo] | None,
+    *,
+    progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Placed:
-    """Copy shards into the client's repository, byte for byte.
+    """Copy shards into the client's repository: byte for byte, or cut to what its server takes.
 
     Raises:
         StorageError: They are too large for it.
         ShardError: A shard is damaged, or not the one that ``infos`` tells.
     """
-    store = PDSBlobStore(client)
-    urls = store.copy_shards(source, prefix=prefix_for(name), infos=infos)
-    return Placed(store.storage(urls), urls.shards)
+    store, prefix = PDSBlobStore(client), prefix_for(name)
+    return _placed(
+        store,
+        store.copy_shards(source, prefix=prefix, infos=infos, progress=progress, dry_run=dry_run),
+    )
 
 
 def copy_to(
@@ -117,12 +132,41 @@ def copy_to(
     ds: Dataset[Any],
     prefix: str,
     infos: Sequence[ShardInfo] | None,
+    *,
+    progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Placed:
-    """Copy a dataset's shards to a store: byte for byte if the store can, else re-encoded."""
+    """Copy a dataset's shards to a store: byte for byte if the store can, else re-encoded.
+
+    Raises:
+        UrlError: The store is a folder of this machine, which others can't read.
+        StorageError: ``dry_run``, and the store can't tell beforehand where shards will be.
+    """
+    check_store(store)
+    if isinstance(store, ShardStore):
+        urls = store.copy_shards(
+            ds.source, prefix=prefix, infos=infos, progress=progress, dry_run=dry_run
+        )
+        return _placed(store, urls)
+    _check_told(store, dry_run)
     copy = getattr(store, "copy_shards", None)
-    if copy is None:
-        return _placed(store, store.write_shards(ds, prefix=prefix))
-    return _placed(store, copy(ds.source, prefix=prefix, infos=infos))
+    if copy is not None:
+        return _placed(store, copy(ds.source, prefix=prefix, infos=infos))
+    return _placed(store, store.write_shards(ds, prefix=prefix))
+
+
+def check_store(store: AbstractDataStore) -> None:
+    """Refuse a store whose shards nobody else could read.
+
+    Raises:
+        UrlError: It is a folder of this machine.
+    """
+    if isinstance(store, LocalDiskStore):
+        raise UrlError(
+            "shards in a folder of this machine are not where others can reach them",
+            uri=str(store.root),
+            hint="Pass data_store=S3DataStore(…), or none: files then become blobs of your PDS.",
+        )
 
 
 def place(
@@ -131,31 +175,42 @@ def place(
     name: str,
     store: AbstractDataStore | None,
     prefix: str | None,
+    *,
+    dry_run: bool = False,
     **store_options: Any,
 ) -> Placed:
     """Bring a dataset's shards where others can read them.
 
     Its samples are written to ``store``. When that is None, shards stay at URLs that others can
     reach; all others become blobs of the client's repository: byte for byte, so that their
-    digests stay, or cut anew when the server does not take blobs of their size.
+    digests stay, but for those that are larger than the server takes.
 
     Raises:
         StorageError: The shards can't be stored.
         EntryError, UrlError: As ``place_urls``.
     """
     where = prefix_for(name) if prefix is None else prefix
-    if store is not None:
-        return _placed(store, store.write_shards(ds, prefix=where, **store_options))
-    urls = _urls(ds)
-    if all(map(is_public, urls)):
-        return place_urls(urls)
-    blobs = PDSBlobStore(client)
-    if not store_options and hasattr(type(ds.source), "open_shard"):
-        with contextlib.suppress(BlobTooLargeError):
-            copied = blobs.copy_shards(ds.source, prefix=where)
-            return Placed(blobs.storage(copied), copied.shards)
-    written = blobs.write_shards(ds, prefix=where, **store_options)
-    return Placed(blobs.storage(written), written.shards)
+    if store is None:
+        urls = _urls(ds)
+        if all(map(is_public, urls)):
+            return place_urls(urls)
+        store = PDSBlobStore(client)
+        if not store_options and hasattr(type(ds.source), "open_shard"):
+            return _placed(store, store.copy_shards(ds.source, prefix=where, dry_run=dry_run))
+    check_store(store)
+    if isinstance(store, ShardStore):
+        store_options["dry_run"] = dry_run
+    else:
+        _check_told(store, dry_run)
+    return _placed(store, store.write_shards(ds, prefix=where, **store_options))
+
+
+def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
+    if dry_run:
+        raise StorageError(
+            f"a {type(store).__name__} can't tell what it would write",
+            hint="Run it without dry_run.",
+        )
 
 
 def _urls(ds: Dataset[Any]) -> list[str]:
@@ -165,6 +220,10 @@ def _urls(ds: Dataset[Any]) -> list[str]:
 
 
 def _placed(store: AbstractDataStore, urls: Sequence[str]) -> Placed:
-    if isinstance(store, PDSBlobStore) and isinstance(urls, ShardUrls):
-        return Placed(store.storage(urls), urls.shards)
-    return place_urls(urls, urls.shards if isinstance(urls, ShardUrls) else None)
+    if not isinstance(urls, ShardUrls):
+        return replace(place_urls(urls), copied=tuple(urls))
+    if isinstance(store, PDSBlobStore):
+        placed = Placed(store.storage(urls), urls.shards)
+    else:
+        placed = place_urls(urls, urls.shards)
+    return replace(placed, cut_from=urls.cut_from, copied=tuple(urls))

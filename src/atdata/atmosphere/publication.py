@@ -2,25 +2,33 @@
 
 A name stands for one content. The same content again changes nothing, or brings URLs,
 description and so on up to date. Other content is a conflict, unless it is to be replaced.
+A dataset whose shards had to be cut anew is still the same: its record tells from which content.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from atdata._metadata import metadata_text
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.placing import Placed
 from atdata.atmosphere.records import StoredRecord, now, settle
-from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest
-from atdata.errors import EntryConflict, RecordError
+from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest, shards_of
+from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata.sources.braces import expand
+from atdata.stores.uploads import forget_uploads
 from atdata_records import ValidationError
-from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
+from atdata_records.ac.foundation.dataset.record import (
+    BlobStorage,
+    Derivation,
+    Record,
+    UrlStorage,
+)
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
@@ -54,6 +62,35 @@ def _nothing() -> None:
     pass
 
 
+class Placing(Protocol):
+    """Puts the shards where the record can refer to them."""
+
+    def __call__(self, *, dry_run: bool = False) -> Placed:
+        """Do it; with ``dry_run``, only tell where they would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record as it is to be, or has become.
+
+    Attributes:
+        uri: Its address.
+        current: What was there; None when nothing was, or something that is no dataset.
+        record: What is to be there.
+        placed: Where its shards are.
+    """
+
+    uri: AtUri
+    current: Record | None
+    record: Record
+    placed: Placed
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to write."""
+        return self.record != self.current
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """A dataset to be published.
@@ -62,27 +99,32 @@ class Publication:
         name: Its name in the repository.
         schema: AT URI of its schema.
         schema_cid: CID of the schema's content.
-        place: Puts the shards where the record can refer to them. Called once, and only when
-            nothing speaks against the publication.
+        place: Puts the shards where the record can refer to them, when nothing speaks against
+            the publication.
         shards: What is known of the shards before they are placed; None when nothing is.
         may_stay: Whether shards that are blobs of the repository already need not be placed.
         before_write: Called before the record is written: publishes the schema, for one.
         details: What people say of it.
         replace: Whether the name may stand for other content from now on.
+        created_at: When it is published. A draft tells the same time as the record.
     """
 
     name: str
     schema: str
     schema_cid: str
-    place: Callable[[], Placed]
+    place: Placing
     shards: tuple[ShardInfo, ...] | None = None
     may_stay: bool = False
     before_write: Callable[[], object] = _nothing
     details: Details = Details()
     replace: bool = False
+    created_at: str = field(default_factory=now)
 
-    def publish(self, client: AtmosphereClient) -> AtUri:
+    def publish(self, client: AtmosphereClient) -> Draft:
         """Write the record, unless the published one says the same.
+
+        Returns:
+            What is published now.
 
         Raises:
             EntryConflict: The name stands for other content.
@@ -90,23 +132,48 @@ class Publication:
             RecordError: The lexicon refuses a description, tag, …
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
+        try:
+            return self._publish(client)
+        except XrpcError as error:
+            if error.code != "BlobNotFound":
+                raise
+        # Blobs were uploaded once and waited too long for their record.
+        forget_uploads(client.did)
+        return self._publish(client)
+
+    def draft(self, client: AtmosphereClient) -> Draft:
+        """What ``publish`` would write. Writes nothing; errors as ``publish``.
+
+        Raises:
+            StorageError: Where the shards would be can't be told beforehand.
+        """
+        uri = dataset_uri(client.did, self.name)
+        self._check_words(uri)
+        current = self._current(client.find_record(uri))
+        placed = self._staying(client, current) or self.place(dry_run=True)
+        return Draft(uri, current, self._wanted(current, placed, uri), placed)
+
+    def _publish(self, client: AtmosphereClient) -> Draft:
         uri = dataset_uri(client.did, self.name)
         self._check_words(uri)
         placed: Placed | None = None
+        draft: Draft | None = None
 
         def decide(found: StoredRecord | None) -> Record | None:
-            nonlocal placed
+            nonlocal placed, draft
             current = self._current(found)
-            placed = placed or self._placed(current)
-            wanted = self._wanted(current, placed, uri)
-            if wanted == current:
+            placed = placed or self._placed(client, current, uri)
+            draft = Draft(uri, current, self._wanted(current, placed, uri), placed)
+            if not draft.changes:
                 return None
             self.before_write()
-            if wanted.manifest is not None:
+            if draft.record.manifest is not None:
                 client.upload_blob(manifest(placed.shards or ()), MANIFEST_TYPE)
-            return wanted
+            return draft.record
 
-        return settle(client, uri, decide)
+        settle(client, uri, decide)
+        assert draft is not None  # noqa: S101 - settle has decided at least once
+        return draft
 
     def _check_words(self, uri: AtUri) -> None:
         """Refuse what a lexicon refuses before the first shard is placed."""
@@ -123,22 +190,39 @@ class Publication:
             if self.replace:
                 return None
             raise
-        published = current.content_cid
-        if self.shards and published not in (None, self._content(self.shards)):
+        published = identities(current)
+        if self.shards and published and self._content(self.shards) not in published:
             self._refuse_unless_replaced(found.uri)
         return current
 
-    def _placed(self, current: Record | None) -> Placed:
-        if self.may_stay and self.shards is not None and current is not None:
-            same = current.content_cid == self._content(self.shards)
-            if same and isinstance(current.storage, BlobStorage):
-                return Placed(current.storage, self.shards)
+    def _placed(self, client: AtmosphereClient, current: Record | None, uri: AtUri) -> Placed:
+        staying = self._staying(client, current)
+        if staying is not None:
+            return staying
+        if current is not None and not self.replace and self.shards is None:
+            # Nobody should copy a dataset only to hear that its name is taken. What can't be
+            # tried without writing is found out by writing.
+            with contextlib.suppress(StorageError):
+                self._wanted(current, self.place(dry_run=True), uri)
         return self.place()
+
+    def _staying(self, client: AtmosphereClient, current: Record | None) -> Placed | None:
+        """The shards where they are published already, if they may stay there."""
+        if not self.may_stay or self.shards is None or current is None:
+            return None
+        content = self._content(self.shards)
+        if content not in identities(current) or not isinstance(current.storage, BlobStorage):
+            return None
+        if current.content_cid == content:
+            return Placed(current.storage, self.shards)
+        return Placed(current.storage, shards_of(current, client, client.did), self.shards)
 
     def _wanted(self, current: Record | None, placed: Placed, uri: AtUri) -> Record:
         said = self._facts(placed) | self.details.members()
-        wanted = Record(**said, created_at=now())
+        wanted = Record(**said, created_at=self.created_at)
         if current is not None and _same_data(current, wanted):
+            if wanted.content_cid not in (None, current.content_cid):
+                said.setdefault("derived_from", None)
             # What nobody said or looked at this time stays: the rest of the published record.
             wanted = dataclasses.replace(current, **said)
         elif current is not None:
@@ -160,13 +244,18 @@ class Publication:
             "schema_cid": self.schema_cid,
             "storage": placed.storage,
         }
-        if placed.shards is not None:
+        shards, origin = placed.shards, placed.cut_from or self.shards
+        if origin is not None and origin != shards:
+            facts["derived_from"] = Derivation(content_cid=self._content(origin))
+            facts |= dict.fromkeys(("shards", "manifest", "content_cid", "size"))
+            facts["samples"] = sum(info.samples for info in origin)
+        if shards is not None:
             facts |= {
-                "shards": listed(placed.shards),
+                "shards": listed(shards),
                 "manifest": None,
-                "content_cid": self._content(placed.shards),
-                "size": sum(info.size for info in placed.shards),
-                "samples": sum(info.samples for info in placed.shards),
+                "content_cid": self._content(shards),
+                "size": sum(info.size for info in shards),
+                "samples": sum(info.samples for info in shards),
             }
         return facts
 
@@ -182,10 +271,16 @@ class Publication:
         return content_cid(self.schema_cid, shards)
 
 
+def identities(record: Record) -> set[str]:
+    """The content CIDs that a record's dataset goes by: as it is, and before it was cut anew."""
+    origin = record.derived_from.content_cid if record.derived_from else None
+    return {content for content in (record.content_cid, origin) if content is not None}
+
+
 def _same_data(current: Record, wanted: Record) -> bool:
     """Whether two records stand for the same data: by content, or else by schema and URLs."""
-    if current.content_cid is not None and wanted.content_cid is not None:
-        return current.content_cid == wanted.content_cid
+    if identities(current) and identities(wanted):
+        return not identities(current).isdisjoint(identities(wanted))
     same_schema = current.schema_cid in (None, wanted.schema_cid)
     return same_schema and _urls(current) is not None and _urls(current) == _urls(wanted)
 

@@ -17,6 +17,7 @@ from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _PAGE = 100  # the most that listRecords gives at once
+_BLOB_PAGE = 1000  # and listBlobs
 _MAX_PAGES = 10_000  # a server that pages for longer is not listing, but holding us up
 _MAX_BLOB = 2**30  # bytes
 
@@ -105,6 +106,13 @@ class Repositories:
                 return
         raise NetworkError(f"the listing of {collection} has no end", uri=repo)
 
+    def first_records(self, collection: str, repo: str | None = None) -> list[StoredRecord]:
+        """The records of a collection whose keys come first: up to a hundred, in one request.
+
+        Arguments and errors are those of ``records``.
+        """
+        return self._page(collection, repo, None, _PAGE, ascending=True)[0]
+
     def list_records(
         self,
         collection: str,
@@ -142,10 +150,18 @@ class Repositories:
         return [found.value for found in islice(self.records(Record.NSID, repo), limit)]
 
     def _page(
-        self, collection: str, repo: str | None, cursor: str | None, limit: int
+        self,
+        collection: str,
+        repo: str | None,
+        cursor: str | None,
+        limit: int,
+        *,
+        ascending: bool = False,
     ) -> tuple[list[StoredRecord], str | None]:
         home = self.resolve(repo)
         params: dict[str, str | int] = {"repo": home.did, "collection": collection, "limit": limit}
+        if ascending:
+            params["reverse"] = "true"  # the lexicon's word: newest first is its forward
         if cursor:
             params["cursor"] = cursor
         answer = self._query(home.pds, "com.atproto.repo.listRecords", params)
@@ -183,6 +199,29 @@ class Repositories:
         if cids.of_bytes(data) != cid:
             raise DigestMismatch("the server sent other bytes than the CID promises", uri=url)
         return data
+
+    def list_blobs(self, repo: str | None = None) -> Iterator[str]:
+        """CIDs of the blobs that records of a repository refer to, page by page.
+
+        Args:
+            repo: Handle or DID; the own account when None.
+
+        Raises:
+            UrlError, NetworkError, AuthError: As ``resolve``.
+        """
+        home = self.resolve(repo)
+        params: dict[str, str | int] = {"did": home.did, "limit": _BLOB_PAGE}
+        for _ in range(_MAX_PAGES):
+            answer = self._query(home.pds, "com.atproto.sync.listBlobs", params)
+            listed = answer.get("cids")
+            if not isinstance(listed, list):
+                raise NetworkError("the server's answer holds no list of blobs", uri=home.pds)
+            yield from map(str, listed)
+            after = answer.get("cursor")
+            if not listed or not isinstance(after, str) or after == params.get("cursor"):
+                return
+            params["cursor"] = after
+        raise NetworkError("the listing of blobs has no end", uri=home.did)
 
     def get_blob_url(self, did: str, cid: str) -> str:
         """Where the server of a repository offers one of its blobs."""

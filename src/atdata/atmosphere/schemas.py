@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now, readable, settle
-from atdata.errors import SchemaConflict, SchemaNotFound
+from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
 from atdata.samples import DictSample
 from atdata.samples.schema import (
     canonical_text,
@@ -84,7 +84,7 @@ class SchemaPublisher:
     def find(self, record: SampleSchema) -> AtUri | None:
         """Where this very schema is published already, or None when its version is free.
 
-        One request when it was published by atdata; a listing when another tool chose a key.
+        Two requests at most; see ``find_version``.
 
         Raises:
             SchemaConflict: The version is published with other content.
@@ -97,6 +97,10 @@ class SchemaPublisher:
 
     def _published(self, record: SampleSchema) -> tuple[AtUri | None, str]:
         """Where this document is published, and the version that comes next."""
+        # Most schemas never change: one request finds the first version again.
+        first = self._client.find_record(schema_uri(self._client.did, record.name, record.version))
+        if first is not None and _text(first.read(SampleSchema)) == _text(record):
+            return first.uri, record.version
         versions = []
         for found, published in readable(self._client, SampleSchema, None):
             if published.name != record.name:
@@ -146,13 +150,18 @@ class SchemaLoader:
 def find_version(client: AtmosphereClient, name: str, version: str) -> StoredRecord | None:
     """The published record of a schema version in the client's own repository.
 
-    One request when atdata published it. Otherwise the repository's schemas are listed,
-    because other tools choose other keys.
+    One request when atdata published it. Other tools choose other keys, mostly ones that are made
+    of the time and so begin with a digit: one more request reads the hundred keys that come first.
+    A schema that is not among them is published once more, which its content CID survives.
     """
     found = client.find_record(schema_uri(client.did, name, version))
     if found is not None:
         return found
-    for listed, record in readable(client, SampleSchema, None):
+    for listed in client.first_records(SampleSchema.NSID):
+        try:
+            record = listed.read(SampleSchema)
+        except RecordError:
+            continue  # what can't be read is not this one
         if (record.name, record.version) == (name, version):
             return listed
     return None

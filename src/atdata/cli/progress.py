@@ -31,8 +31,8 @@ class TerminalProgress:
         self._size, self._done, self._shards = 0, 0, shards
         total = "" if size is None else f" {size / 1e6:,.1f} MB"
         self._bar = click.progressbar(
-            # A generator tells no length: the bar then shows that something moves.
-            iterable=None if size is not None else (none for none in ()),
+            # What tells no length: the bar then shows that something moves.
+            iterable=iter(list, None) if size is None else None,
             length=None if size is None else max(size, 1),
             label=f"{self._label}{total}",
             file=sys.stderr,

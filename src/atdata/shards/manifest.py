@@ -33,11 +33,22 @@ class ShardUrls(list[str]):
     Args:
         urls: One URL a shard.
         shards: As many infos, in the same order.
+        cut_from: The shards as they were before, when a store had to cut them anew to take them.
+
+    Attributes:
+        shards: As given.
+        cut_from: As given; None for shards that are as they were.
     """
 
-    def __init__(self, urls: Iterable[str], shards: Iterable[ShardInfo]) -> None:
+    def __init__(
+        self,
+        urls: Iterable[str],
+        shards: Iterable[ShardInfo],
+        cut_from: Iterable[ShardInfo] | None = None,
+    ) -> None:
         super().__init__(urls)
         self.shards = tuple(shards)
+        self.cut_from = None if cut_from is None else tuple(cut_from)
         if len(self.shards) != len(self):
             raise ValueError(f"{len(self)} urls, but {len(self.shards)} shard infos")
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
-from atdata.errors import AtdataError, DigestMismatch, StorageError, UrlError
-from atdata.shards.manifest import ShardInfo, ShardUrls, inspect_shard
+from atdata.errors import AtdataError, StorageError, UrlError
+from atdata.progress import Progress, Silence
+from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.shards.writer import cut_shards
-from atdata.sources.adapt import AdaptedSource
-from atdata.sources.verified import VerifiedSource
+from atdata.stores.copying import Copies, storage_error
 from atdata_records import cid
 
 if TYPE_CHECKING:
@@ -37,7 +36,14 @@ class ShardStore(ABC):
     """
 
     def write_shards(
-        self, ds: Dataset[Any], *, prefix: str, maxcount: int = 10_000, maxsize: int | None = None
+        self,
+        ds: Dataset[Any],
+        *,
+        prefix: str,
+        maxcount: int = 10_000,
+        maxsize: int | None = None,
+        progress: Progress | None = None,
+        dry_run: bool = False,
     ) -> ShardUrls:
         """Write a dataset's samples, in their order, as shards.
 
@@ -45,7 +51,9 @@ class ShardStore(ABC):
             ds: The dataset.
             prefix: Where in the store, such as ``"datasets/mnist/v1"``.
             maxcount: Samples per shard, at most.
-            maxsize: Bytes per shard, at most; no limit when None.
+            maxsize: Bytes per shard, at most; as many as the store takes when None.
+            progress: Told of each shard that is there.
+            dry_run: Store nothing; tell what there would be.
 
         Returns:
             The URLs in order; ``.shards`` tells the digest, size and count of each.
@@ -55,19 +63,36 @@ class ShardStore(ABC):
             StorageError: A shard could not be written. No half shard is left.
         """
         check_prefix(prefix)
+        limits = [limit for limit in (maxsize, self.largest_shard()) if limit is not None]
         with self._workspace(prefix) as folder:
-            shards = cut_shards(ds.ordered(), folder, maxcount=maxcount, maxsize=maxsize)
-            return self._put_all(shards, prefix)
+            shards = cut_shards(
+                ds.ordered(), folder, maxcount=maxcount, maxsize=min(limits, default=None)
+            )
+            (progress or Silence()).begin(None, None)
+            return self._put_all(shards, prefix, progress or Silence(), dry_run=dry_run)
 
     def copy_shards(
-        self, source: DataSource, *, prefix: str, infos: Sequence[ShardInfo] | None = None
+        self,
+        source: DataSource,
+        *,
+        prefix: str,
+        infos: Sequence[ShardInfo] | None = None,
+        progress: Progress | None = None,
+        dry_run: bool = False,
     ) -> ShardUrls:
         """Copy shards byte for byte; each is walked and digested while it is copied.
 
+        A shard that is larger than the store takes is cut into as many as it needs, with the
+        same samples under the same keys in the same order; ``.cut_from`` of the result then
+        tells what was cut.
+
         Args:
-            source: Where the shards are.
+            source: Where the shards are; it is left alone.
             prefix: Where in the store.
             infos: What is known of each shard already, to be checked against.
+            progress: Told of each shard that is there.
+            dry_run: Store nothing; tell what there would be. Shards of which all is known are
+                not even read.
 
         Returns:
             The URLs in order; ``.shards`` tells the digest, size and count of each.
@@ -75,11 +100,27 @@ class ShardStore(ABC):
         Raises:
             UrlError: The prefix can't be used.
             ShardError: A shard is damaged (``DigestMismatch``: it is not the one that was told).
+            SampleTooLarge: A sample is larger than the store takes; known before the first
+                shard is stored, if the shards are local files or their infos tell.
             StorageError: A shard could not be written. No half shard is left.
         """
         check_prefix(prefix)
+        limit = self.largest_shard()
         with self._workspace(prefix) as folder:
-            return self._put_all(_copies(source, folder, infos), prefix)
+            copies = Copies(source, infos, limit)
+            size = copies.size()
+            if size is not None:
+                self.admit(0, size)
+            copies.check()
+            (progress or Silence()).begin(size, None if limit else len(copies))
+            urls = self._put_all(
+                copies.pieces(folder, unread=dry_run),
+                prefix,
+                progress or Silence(),
+                dry_run=dry_run,
+                admitted=size is not None,
+            )
+        return ShardUrls(urls, urls.shards, copies.originals if copies.cut else None)
 
     def read_url(self, url: str) -> str:
         """A URL that stock readers can open for one of the store's URLs: itself, by default."""
@@ -99,12 +140,54 @@ class ShardStore(ABC):
             info: The shard's digest, size and count.
         """
 
-    def _put_all(self, shards: Iterable[tuple[Path, ShardInfo]], prefix: str) -> ShardUrls:
-        urls, infos = [], []
+    def url_for(self, key: str, info: ShardInfo) -> str:
+        """The URL that ``put`` will return for a shard.
+
+        Raises:
+            StorageError: The store can't tell before the shard is there. Stores that can
+                override this.
+        """
+        raise StorageError(
+            f"a {type(self).__name__} tells where a shard is only when it is there",
+            hint="Run it without dry_run.",
+        )
+
+    def largest_shard(self) -> int | None:
+        """Bytes of the largest shard that the store takes; None when it takes any."""
+        return None
+
+    def admit(self, before: int, after: int) -> None:  # noqa: B027  (most stores take any size)
+        """Refuse a dataset that has become too large for the store, or warn.
+
+        Args:
+            before: Bytes that were admitted already.
+            after: Bytes with what comes next.
+
+        Raises:
+            StorageError: It is too large.
+        """
+
+    def _put_all(
+        self,
+        shards: Iterable[tuple[Path, ShardInfo]],
+        prefix: str,
+        progress: Progress,
+        *,
+        dry_run: bool,
+        admitted: bool = False,
+    ) -> ShardUrls:
+        urls: list[str] = []
+        infos: list[ShardInfo] = []
+        size = 0
         for index, (path, info) in enumerate(shards):
-            urls.append(self.put(path, shard_key(prefix, index, info), info))
+            if not admitted:
+                self.admit(size, size + info.size)
+            key = shard_key(prefix, index, info)
+            urls.append(self.url_for(key, info) if dry_run else self.put(path, key, info))
             infos.append(info)
+            size += info.size
             path.unlink(missing_ok=True)
+            progress.advance(info.size, 1)
         return ShardUrls(urls, infos)
 
     @contextlib.contextmanager
@@ -146,45 +229,3 @@ def check_prefix(prefix: str) -> None:
         raise UrlError(
             f"{prefix!r} can't be a prefix", hint="Use a relative one, such as 'datasets/mnist'."
         )
-
-
-def storage_error(error: OSError, message: str) -> StorageError:
-    """An error of the file system as ours, with the place and what to do next."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return StorageError(
-        f"{message}: {error.strerror or error}",
-        uri=None if error.filename is None else str(error.filename),
-        hint="Make room, then run it again: shards that are there stay." if full else None,
-    )
-
-
-def _copies(
-    source: DataSource, folder: Path, infos: Sequence[ShardInfo] | None
-) -> Iterator[tuple[Path, ShardInfo]]:
-    checked = AdaptedSource(source) if infos is None else VerifiedSource(source, infos)
-    for index, name in enumerate(checked.list_shards()):
-        path = folder / f"{index:06d}.tar"
-        with checked.open_shard(name) as stream, path.open("xb") as copy:
-            info = inspect_shard(_Tee(stream, copy), name)
-        if infos is not None and info != infos[index]:
-            raise DigestMismatch(
-                f"the shard has {info.samples} samples, not {infos[index].samples}", shard=name
-            )
-        yield path, info
-
-
-class _Tee:
-    """A stream that also writes to a file what is read from it."""
-
-    def __init__(self, stream: IO[bytes], copy: IO[bytes]) -> None:
-        self._stream = stream
-        self._copy = copy
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        try:
-            self._copy.write(data)
-        except OSError as error:
-            # Told apart here: to whoever reads, it would look like a broken source.
-            raise storage_error(error, "a copy of the shard could not be written") from error
-        return data

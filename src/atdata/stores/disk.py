@@ -44,7 +44,11 @@ class LocalDiskStore(ShardStore):
         _sync(path)
         path.replace(target)
         _sync_folders(target.parent, self.root)
-        return str(target)
+        return self.url_for(key, info)
+
+    def url_for(self, key: str, info: ShardInfo) -> str:
+        """The absolute path of a shard."""
+        return str(self.root / key)
 
     @contextlib.contextmanager
     def _temporary_folder(self) -> Iterator[Path]:

@@ -1,0 +1,97 @@
+"""What was published, read as a stranger reads it: the record, and every byte of its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from atdata.atmosphere.dataset_loader import schema_of, shard_urls
+from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.shard_list import shards_of
+from atdata.errors import AtdataError, DigestMismatch, EntryNotFound, RecordError
+from atdata.progress import Progress, Silence
+from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.sources.braces import expand
+from atdata.sources.registry import open_url
+from atdata.sources.schemes import redacted
+from atdata.sources.verified import verified
+from atdata_records import cid
+from atdata_records.ac.foundation.dataset.record import Record
+
+if TYPE_CHECKING:
+    from atdata.atmosphere.repositories import Repositories
+
+
+def read_back(
+    repositories: Repositories,
+    uri: AtUri,
+    expected: Record | None = None,
+    progress: Progress | None = None,
+) -> Record:
+    """Read a dataset record, its schema and its shards, each against the CID that it promises.
+
+    Shards are read from where the record says: no copy of this machine stands in for them.
+    Those of which the record tells no digest are walked, and have to be sound.
+
+    Args:
+        repositories: Reads them.
+        uri: The record, in the reader's own repository.
+        expected: What the record should be.
+        progress: Told of each shard that is read.
+
+    Returns:
+        The record.
+
+    Raises:
+        EntryNotFound: The record is not there.
+        RecordError: It is another one, or contradicts itself.
+        SchemaNotFound, SchemaConflict: Its schema is missing, or another one.
+        ShardError: A shard is not sound (``DigestMismatch``: other bytes than promised).
+        StorageError, NetworkError: A shard can't be read.
+    """
+    found = repositories.find_record(uri)
+    if found is None:
+        raise EntryNotFound("the record is not there", uri=str(uri), hint="Publish it again.")
+    record = found.read(Record)
+    if expected is not None and record != expected:
+        raise RecordError(
+            "another record is published than was written",
+            uri=str(uri),
+            hint="Somebody else writes under this name. Look at it, then publish yours again.",
+        )
+    schema_of(repositories, record)
+    infos = shards_of(record, repositories, uri.authority)
+    _read_shards(shard_urls(repositories, record, uri), infos, uri, progress or Silence())
+    return record
+
+
+def _read_shards(
+    urls: Sequence[str], infos: Sequence[ShardInfo] | None, uri: AtUri, progress: Progress
+) -> None:
+    names = [name for url in urls for name in expand(url)]
+    promises: Sequence[ShardInfo | None] = infos or [None] * len(names)
+    progress.begin(None if infos is None else sum(info.size for info in infos), len(names))
+    for name, info in zip(names, promises, strict=True):
+        try:
+            seen = _inspect(name, info)
+        except AtdataError as error:
+            error.hint = (
+                f"{uri} is published, but this shard can't be read back as promised. Remove what "
+                "is at its place, then publish again: shards that are sound stay."
+            )
+            raise
+        progress.advance(seen.size, 1)
+
+
+def _inspect(name: str, promised: ShardInfo | None) -> ShardInfo:
+    shown = redacted(name)
+    stream = open_url(name)
+    if promised is not None:
+        stream = verified(stream, shown, cid.digest(promised.cid), promised.size)
+    with stream:
+        seen = inspect_shard(stream, shown)
+    if promised is not None and seen != promised:
+        raise DigestMismatch(
+            f"the shard has {seen.samples} samples, not {promised.samples}", shard=shown
+        )
+    return seen

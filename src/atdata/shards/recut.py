@@ -1,0 +1,101 @@
+"""A shard cut into smaller ones: the same keys, payloads and order, in as many as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from atdata.errors import SampleTooLarge, ShardError
+from atdata.shards.manifest import ShardInfo
+from atdata.shards.names import SAMPLE
+from atdata.shards.reader import open_local
+from atdata.shards.tar import END, member_size, walk
+from atdata.shards.window import open_file
+from atdata.shards.writer import ShardWriter
+
+
+def recut(
+    path: Path, folder: Path, *, maxsize: int, shard: str | None = None
+) -> Iterator[tuple[Path, ShardInfo]]:
+    """Cut one shard, each piece as long as it may be. Samples are not encoded anew.
+
+    Args:
+        path: The shard.
+        folder: Where the pieces are written, under names of ``path`` with a number.
+        maxsize: Most bytes in a piece, headers and end included.
+        shard: Name of the shard in errors; the path when None.
+
+    Yields:
+        Path and info of each piece when it is complete; the next is started only then.
+
+    Raises:
+        SampleTooLarge: One sample does not fit into ``maxsize``.
+        ShardError: The shard is not sound, or holds other fields beside its samples, which
+            would be lost.
+        StorageError: The disk refuses.
+    """
+    writer: ShardWriter | None = None
+    number = 0
+    try:
+        for key, payload in _samples(path, shard or str(path)):
+            room = member_size(len(payload))
+            if writer and writer.size + room > maxsize:
+                writer.close()
+                yield writer.path, writer.info
+                writer, number = None, number + 1
+            if writer is None:
+                writer = ShardWriter(folder / f"{path.stem}-{number:06d}.tar")
+            if writer.size + room > maxsize:
+                raise too_large(shard or str(path), maxsize, writer.size + room, key)
+            writer.write(key, payload)
+        if writer:
+            writer.close()
+            yield writer.path, writer.info
+    finally:
+        if writer:
+            writer.discard()
+
+
+def check_fits(path: Path, *, maxsize: int, shard: str | None = None) -> None:
+    """Refuse a shard with a sample that no piece could hold. Reads headers only.
+
+    Raises:
+        SampleTooLarge, ShardError, StorageError: As ``recut``.
+    """
+    for key, payload in _samples(path, shard or str(path)):
+        size = len(END) + member_size(len(payload))
+        if size > maxsize:
+            raise too_large(shard or str(path), maxsize, size, key)
+
+
+def cannot_fit(info: ShardInfo, maxsize: int) -> bool:
+    """Whether it follows from a shard's size and count that a sample of it is too large."""
+    return info.size > len(END) + info.samples * (maxsize - len(END))
+
+
+def too_large(
+    shard: str, maxsize: int, size: int | None = None, key: str | None = None
+) -> SampleTooLarge:
+    """The error for a sample that makes a shard of ``size`` bytes by itself."""
+    makes = "more than that" if size is None else f"{size:,} bytes"
+    return SampleTooLarge(
+        f"a shard may have {maxsize:,} bytes at most here, and one sample alone makes {makes}",
+        shard=shard,
+        member=None if key is None else f"{key}.{SAMPLE}",
+        hint="Pass data_store=S3DataStore(…), or make the samples smaller.",
+    )
+
+
+def _samples(path: Path, shard: str) -> Iterator[tuple[str, memoryview]]:
+    with open_local(path, shard) as file:
+        for key, extension, offset, payload in walk(open_file(file, shard)):
+            if extension != SAMPLE:
+                raise ShardError(
+                    "the shard is too large here, and holds fields beside its samples that "
+                    "cutting it would lose",
+                    shard=shard,
+                    member=f"{key}.{extension}",
+                    offset=offset,
+                    hint="Pass data_store=S3DataStore(…), where shards may have any size.",
+                )
+            yield key, payload
