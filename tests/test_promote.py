@@ -29,17 +29,22 @@ from atdata.errors import (
     EntryConflict,
     EntryError,
     RecordError,
+    SampleTooLarge,
     SchemaConflict,
     SchemaNotFound,
-    StorageError,
+    UrlError,
     XrpcError,
 )
 from atdata.local import LocalDatasetEntry, LocalDiskStore, LocalIndex, S3DataStore
-from atdata.promote import _find_existing_schema, promote_to_atmosphere
+from atdata.promote import Promotion, _find_existing_schema, promote_to_atmosphere
 from atdata.samples.schema import record_cid, to_record
-from atdata.shards.manifest import content_cid, inspect_shard
+from atdata.shards.manifest import ShardInfo, content_cid, inspect_shard
+from atdata.shards.writer import ShardWriter
+from atdata_records import cid as cids
+from atdata_records.ac.foundation.dataset.record import Derivation
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from readings import Reading, labels, readings, write_readings
+from servers.atproto_pds import Pds
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -390,9 +395,11 @@ def test_a_copy_is_the_same_bytes(
 def test_a_copy_to_a_folder_can_not_be_published(
     entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="others can reach"):
-        promote_to_atmosphere(entry, index, client, data_store=LocalDiskStore(tmp_path / "disk"))
+    folder = tmp_path / "disk"
+    with pytest.raises(UrlError, match=r"others can reach.*\n.*data_store=S3DataStore"):
+        promote_to_atmosphere(entry, index, client, data_store=LocalDiskStore(folder))
     assert client.list_datasets() == []
+    assert not folder.exists()
 
 
 def test_a_copy_that_is_damaged_on_its_way(
@@ -438,18 +445,237 @@ def test_a_store_of_another_kind(
     assert labels(atdata.load_dataset(found.uri, split="train")) == list(range(10))
 
 
-def test_a_shard_that_is_too_large_for_a_blob(
+def test_a_sample_that_is_too_large_for_a_blob(
     index: LocalIndex, client: AtmosphereClient, tmp_path: Path, calls: list[str]
 ) -> None:
-    from atdata.shards.writer import ShardWriter
-
     path = tmp_path / "large.tar"
     with ShardWriter(path) as writer:
         writer.write("a", replace(readings(1)[0], note="x" * 6_000_000).packed)
     large = index.insert_dataset(atdata.Dataset[Reading](str(path)), name="large")
-    with pytest.raises(StorageError, match=r"5,242,880 bytes at most.*\n.*data_store="):
+    with pytest.raises(SampleTooLarge, match=r"5,242,880 bytes at most.*\n.*data_store="):
         promote_to_atmosphere(large, index, client)
     assert calls == []
+
+
+@pytest.fixture
+def large(index: LocalIndex, tmp_path: Path) -> LocalDatasetEntry:
+    """Two files: one that fits into a blob of the PDS, and one that does not."""
+    paths = write_readings(tmp_path / "large", 2)
+    with ShardWriter(tmp_path / "large" / "more.tar") as writer:
+        for reading in readings(6, start=2):
+            writer.write(f"key-{reading.label}", replace(reading, note="x" * 10**6).packed)
+    return index.insert_dataset(
+        atdata.Dataset[Reading]([*paths, str(writer.path)]), name="large", metadata={"a": 1}
+    )
+
+
+def test_a_shard_that_is_too_large_for_a_blob_is_cut_and_the_record_says_so(
+    large: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    public: S3DataStore,
+    calls: list[str],
+) -> None:
+    uri = promote_to_atmosphere(large, index, client, verify=True)
+    found = published(uri)
+    record = found.record
+    assert found.shards is not None
+    assert large.shards is not None
+    assert record.derived_from == Derivation(content_cid=large.content_cid)
+    assert record.content_cid == content_cid(str(record.schema_cid), found.shards)
+    assert record.content_cid != large.content_cid
+    assert (record.samples, record.size) == (8, sum(info.size for info in found.shards))
+    assert [info.samples for info in found.shards] == [2, 5, 1]
+    assert found.shards[0] == large.shards[0]
+    assert labels(atdata.load_dataset(uri, split="train")) == list(range(8))
+    assert index.get_dataset("large") == large
+    # Again, it is known to be there …
+    before = commit(client)
+    assert promote_to_atmosphere(large, index, client) == uri
+    assert commit(client) == before
+    assert calls == ["uploadBlob"] * 3 + ["putRecord"] * 2
+    # … and where shards may be larger it is what it was.
+    assert promote_to_atmosphere(large, index, client, data_store=public) == uri
+    whole = published(uri).record
+    assert (whole.content_cid, whole.derived_from) == (large.content_cid, None)
+    assert whole.created_at == record.created_at
+
+
+# -- looked at first, and read back
+
+
+def objects(s3_server: Any, bucket: str) -> dict[str, Any]:
+    """When each object of a bucket was written."""
+    listed = s3_server.client().list_objects_v2(Bucket=bucket).get("Contents", [])
+    return {item["Key"]: item["LastModified"] for item in listed}
+
+
+@pytest.mark.parametrize(
+    ("kind", "copied", "copies"),
+    [("entry", False, 0), ("files", False, 3), ("large", False, 3), ("files", True, 3)],
+)
+def test_a_dry_run_tells_what_a_real_run_does(
+    kind: str,
+    copied: bool,
+    copies: int,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    public: S3DataStore,
+    calls: list[str],
+    s3_server: Any,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    source: LocalDatasetEntry = request.getfixturevalue(kind)
+    store = public if copied else None
+    before = commit(client)
+    promotion = Promotion(source, index, client, data_store=store)
+    plan = promotion.plan()
+    uri = promote_to_atmosphere(source, index, client, data_store=store, dry_run=True)
+    assert calls == []
+    assert commit(client) == before
+    assert objects(s3_server, public.bucket) == {}
+    # A plan and what follows it are of one moment: the records are the same to the last byte …
+    promotion.publish()
+    record, schema = client.get_record(uri), client.get_record(plan.schema_uri)
+    assert plan.schema is not None
+    assert (plan.draft.record.to_dict(), plan.schema.to_dict()) == (record, schema)
+    assert len(plan.to_dict()["copies"]) == copies
+    # … and what was printed a moment later is the same but for that.
+    text = capsys.readouterr().out
+    printed, rest = after(text, f"create: {uri}\n")
+    assert {**printed, "createdAt": record["createdAt"]} == record
+    assert after(rest, f"create: {plan.schema_uri}\n")[0] == schema
+    assert text.count("copy, unless it is there: ") == copies
+    assert ("cut anew" in text) == (kind == "large")
+    assert text.endswith("blobs of a PDS are fine.\nNothing was written.\n")
+    again = Promotion(source, index, client, data_store=store).plan()
+    assert (again.action, again.schema) == ("nothing", None)
+
+
+def after(text: str, line: str) -> tuple[Any, str]:
+    """The JSON that follows a line, and what follows that."""
+    value, end = json.JSONDecoder().raw_decode(text, text.index(line) + len(line))
+    return value, text[end:]
+
+
+def test_a_dry_run_finds_what_a_real_run_would_find(
+    entry: LocalDatasetEntry, files: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    promote_to_atmosphere(entry, index, client)
+    moved = replace(files, shards=entry.shards[:1] if entry.shards else None)
+    with pytest.raises(EntryConflict):
+        promote_to_atmosphere(moved, index, client, name="readings", dry_run=True)
+    with pytest.raises(RecordError, match="tags"):
+        promote_to_atmosphere(files, index, client, tags=[""], dry_run=True)
+
+
+@pytest.mark.parametrize("kind", ["entry", "files"])
+def test_what_was_published_is_read_back(
+    kind: str,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    pds: Pds,
+    request: pytest.FixtureRequest,
+) -> None:
+    source: LocalDatasetEntry = request.getfixturevalue(kind)
+    with pds.requests() as made:
+        promote_to_atmosphere(source, index, client, verify=True)
+    assert made.count("getBlob") == (3 if kind == "files" else 0)
+
+
+def test_what_can_not_be_read_back(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, s3_server: Any
+) -> None:
+    """The local files are sound, but that is not where the record says the data is."""
+    bucket, _, key = entry.data_urls[1].removeprefix("s3://").partition("/")
+    s3_server.client().put_object(Bucket=bucket, Key=key, Body=b"x" * 5000)
+    with pytest.raises(DigestMismatch, match=r"000001-.*\n.*is published, but.*publish again"):
+        promote_to_atmosphere(entry, index, client, verify=True)
+
+
+class Told:
+    """Who wants to know how far it has come."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int | None, int | None]] = []
+        self.done: list[int] = []
+
+    def begin(self, size: int | None, shards: int | None) -> None:
+        self.begun.append((size, shards))
+
+    def advance(self, size: int, shards: int) -> None:
+        self.done.append(size)
+
+
+def test_progress(
+    files: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, public: S3DataStore
+) -> None:
+    sizes = [info.size for info in files.shards or ()]
+    copied, both = Told(), Told()
+    promote_to_atmosphere(files, index, client, data_store=public, progress=copied)
+    assert (copied.begun, copied.done) == ([(sum(sizes), 3)], sizes)
+    promote_to_atmosphere(files, index, client, name="b", verify=True, progress=both)
+    assert (both.begun, both.done) == ([(sum(sizes), None), (sum(sizes), 3)], sizes * 2)
+
+
+# -- how much it asks of the server
+
+
+def test_requests_do_not_grow_with_the_shards(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, pds: Pds
+) -> None:
+    made = {}
+    for count in (10, 1000):
+        infos = tuple(ShardInfo(cids.of_bytes(b"%d" % n), 10_000, 4) for n in range(count))
+        urls = [f"s3://bucket/{count}/{n:06d}.tar" for n in range(count)]
+        many = replace(entry, name=f"with {count}", data_urls=urls, shards=infos)
+        with pds.requests() as made[count]:
+            uri = promote_to_atmosphere(many, index, client)
+        assert len(published(uri).shards or ()) == count
+    assert made[1000] == ["getRecord", "getRecord", "putRecord"]
+    # The first published the schema as well, and looked for it under keys of other tools.
+    assert made[10] == [
+        *("getRecord", "listRecords", "getRecord"),
+        *("getRecord", "putRecord", "putRecord"),
+    ]
+    with pds.requests() as again:
+        promote_to_atmosphere(many, index, client)
+    assert again == ["getRecord", "getRecord"]
+
+
+@pytest.mark.parametrize("index", ["sqlite"], indirect=True)
+def test_a_schema_among_ten_thousand(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, pds: Pds
+) -> None:
+    publish_schemas(client, 10_000)
+    with pds.requests() as made:
+        assert _find_existing_schema(client, "Filler", "1.0.9999") is not None
+    assert made == ["getRecord"]
+    with pds.requests() as made:
+        assert _find_existing_schema(client, "Reading", "1.0.0") is None
+    assert len(made) <= 2
+    with pds.requests() as made:
+        promote_to_atmosphere(entry, index, client)
+    assert len(made) <= 6
+
+
+def publish_schemas(client: AtmosphereClient, count: int) -> None:
+    """Versions of a schema, written two hundred at a time, as many as a server takes."""
+    schema = to_record(Reading, "1.0.0", created_at="2026-01-01T00:00:00Z")
+    records = [replace(schema, name="Filler", version=f"1.0.{n}").to_dict() for n in range(count)]
+    for start in range(0, count, 200):
+        writes = [
+            {
+                "$type": "com.atproto.repo.applyWrites#create",
+                "collection": SampleSchema.NSID,
+                "rkey": f"Filler:{record['version']}",
+                "value": record,
+            }
+            for record in records[start : start + 200]
+        ]
+        body = json.dumps({"repo": client.did, "writes": writes}).encode()
+        client._active.call("com.atproto.repo.applyWrites", body)
 
 
 # -- accidents

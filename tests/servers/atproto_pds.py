@@ -44,14 +44,14 @@ class Pds:
 
     @contextlib.contextmanager
     def requests(self) -> Iterator[list[str]]:
-        """The XRPC methods that the server has answered well in the meantime, known at the end."""
+        """The XRPC methods that the server has answered in the meantime, known at the end."""
         made: list[str] = []
         before = len(self._answered())
         yield made
         for answer in self._answered()[before:]:
-            method, status = answer["req"]["url"].partition("?")[0], answer["res"]["statusCode"]
-            if method.startswith("/xrpc/com.atproto") and status == 200:
-                made.append(method.rpartition(".")[2])
+            path = answer["req"]["url"].partition("?")[0]
+            if path.startswith("/xrpc/com.atproto."):
+                made.append(path.rpartition(".")[2])
 
     def _answered(self) -> list[dict[str, Any]]:
         """The server's log of requests, up to now: it may write a line after its answer."""

@@ -55,7 +55,7 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """The plan in JSON shape."""
         placed = self.draft.placed
-        infos = placed.shards or (None,) * len(placed.copied)
+        infos = placed.shards if placed.shards and placed.copied else [None] * len(placed.copied)
         return {
             "uri": self.uri,
             "action": self.action,
