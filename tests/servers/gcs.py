@@ -35,6 +35,13 @@ class GcsServer:
         name = urllib.parse.quote(key, safe="")
         self._post(f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}", content)
 
+    def get(self, bucket: str, key: str) -> bytes:
+        """What is in an object."""
+        name = urllib.parse.quote(key, safe="")
+        place = f"{self.endpoint}/storage/v1/b/{bucket}/o/{name}?alt=media"
+        with urllib.request.urlopen(place) as answer:
+            return bytes(answer.read())
+
     def keys(self, bucket: str) -> list[str]:
         """What is in a bucket."""
         with urllib.request.urlopen(f"{self.endpoint}/storage/v1/b/{bucket}/o") as answer:

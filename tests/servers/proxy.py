@@ -23,6 +23,7 @@ class Proxy:
         cut_after: The server's bytes that a connection brings before it breaks, a number for
             each connection to come; the ones after the last are left whole.
         spoil: What becomes of the bytes that are sent to the server.
+        spoil_back: What becomes of those that come from it.
         seen: Bytes that have come from the server, over all connections.
         sent: Bytes that were sent to it.
         connections: How many there have been.
@@ -31,6 +32,7 @@ class Proxy:
     url: str
     cut_after: list[int] = field(default_factory=list)
     spoil: Callable[[bytes], bytes] = lambda data: data
+    spoil_back: Callable[[bytes], bytes] = lambda data: data
     seen: int = 0
     sent: int = 0
     connections: int = 0
@@ -87,7 +89,7 @@ def _down(client: socket.socket, server: socket.socket, proxy: Proxy, limit: int
     left = limit
     with contextlib.suppress(OSError):
         while left != 0 and (data := server.recv(_PIECE if left is None else min(_PIECE, left))):
-            client.sendall(data)
+            client.sendall(proxy.spoil_back(data))
             proxy.seen += len(data)
             left = None if left is None else left - len(data)
     for one in (client, server):

@@ -96,7 +96,7 @@ def refusing_proxy(url: str) -> Iterator[Refusing]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield proxy

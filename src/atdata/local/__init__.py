@@ -6,9 +6,10 @@ from atdata.local.entry import LocalDatasetEntry
 from atdata.local.index import Index, LocalIndex
 from atdata.local.migration import MigrationReport, migrate
 from atdata.local.schema import LocalSchema
-from atdata.stores import LocalDiskStore, S3DataStore
+from atdata.stores import GCSDataStore, LocalDiskStore, S3DataStore
 
 __all__ = [
+    "GCSDataStore",
     "Index",
     "LocalDatasetEntry",
     "LocalDiskStore",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from atdata.stores.base import ShardStore
 from atdata.stores.disk import LocalDiskStore
+from atdata.stores.gs import GCSDataStore
 from atdata.stores.s3 import S3DataStore
 
-__all__ = ["LocalDiskStore", "S3DataStore", "ShardStore"]
+__all__ = ["GCSDataStore", "LocalDiskStore", "S3DataStore", "ShardStore"]
