@@ -706,39 +706,45 @@ def test_two_at_once(entry: LocalDatasetEntry, index: LocalIndex, client: Atmosp
 
 
 _KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.session import Session
-from atdata.local import LocalIndex
+from atdata.local import LocalIndex, S3DataStore
 from atdata.promote import promote_to_atmosphere
+from atdata.stores.uploads import Uploads
 
-path, name, session, last = sys.argv[1:]
-real, left = Session.call, [int(last)]
+path, name, session, last, credentials, bucket = sys.argv[1:]
+left = [int(last)]
 
-def call(self, method, *args, **kwargs):
+def step():
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
     left[0] -= 1
-    return real(self, method, *args, **kwargs)
 
-Session.call = call
+def before_each(owner, method):
+    real = getattr(owner, method)
+    def call(*args, **kwargs):
+        step()
+        return real(*args, **kwargs)
+    setattr(owner, method, call)
+
+before_each(Session, "call")
+before_each(Uploads, "add")
+before_each(S3DataStore, "put")
+store = S3DataStore(json.loads(credentials), bucket=bucket) if bucket else None
 index, client = LocalIndex(path=path), AtmosphereClient()
 client.login_with_session(session)
-print(promote_to_atmosphere(index.get_dataset(name), index, client, description="d"))
+promote_to_atmosphere(index.get_dataset(name), index, client, data_store=store, description="d")
+step()
 """
 
 
-@pytest.mark.parametrize("index", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("writes", range(6))
-def test_killed_between_two_writes(
-    files: LocalDatasetEntry,
-    index: LocalIndex,
-    client: AtmosphereClient,
-    tmp_path: Path,
-    writes: int,
+def killed_after(
+    steps: int, path: Path, client: AtmosphereClient, store: S3DataStore | None, keys: Any
 ) -> None:
-    """Three blobs, the schema and the dataset: after each, the process dies."""
-    arguments = [str(tmp_path / "index.db"), "files", client.export_session(), str(writes)]
+    """Promote in a process that is killed before it takes one step more."""
+    arguments = [str(path), "files", client.export_session(), str(steps)]
+    arguments += [json.dumps(keys), store.bucket if store else ""]
     child = subprocess.run(
         [sys.executable, "-c", _KILLED, *arguments],
         env=dict(os.environ),
@@ -746,16 +752,75 @@ def test_killed_between_two_writes(
         text=True,
         timeout=120,
     )
-    done = writes == 5
-    assert child.returncode == (0 if done else -signal.SIGKILL), child.stderr
-    # The dataset is there whole, or not at all …
-    assert len(client.list_datasets()) == (1 if done else 0)
-    assert len(client.list_schemas()) == (1 if writes >= 4 else 0)
-    # … and doing it again completes it.
-    uri = promote_to_atmosphere(files, index, client, description="d")
+    assert child.returncode == -signal.SIGKILL, child.stderr
+
+
+@pytest.mark.parametrize("index", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("steps", range(9))
+def test_killed_while_blobs_are_published(
+    files: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    pds: Pds,
+    tmp_path: Path,
+    steps: int,
+) -> None:
+    """Each of three blobs is uploaded and remembered; then the schema, then the dataset."""
+    with pds.requests() as made:
+        killed_after(steps, tmp_path / "index.db", client, None, None)
+        # The dataset is there whole, or not at all …
+        assert len(client.list_datasets()) == (1 if steps == 8 else 0)
+        assert len(client.list_schemas()) == (1 if steps >= 7 else 0)
+        # … and doing it again completes it.
+        uri = promote_to_atmosphere(files, index, client, description="d", verify=True)
     assert published(uri).content_cid == files.content_cid
     assert labels(atdata.load_dataset(uri, split="train")) == list(range(10))
     assert len(client.list_datasets()) == len(client.list_schemas()) == 1
+    # What was uploaded and not yet remembered is the one thing that is done twice.
+    assert made.count("uploadBlob") == (4 if steps in (1, 3, 5) else 3)
+    assert made.count("putRecord") == 2
+
+
+@pytest.mark.parametrize("index", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("steps", range(6))
+def test_killed_while_a_copy_is_published(
+    files: LocalDatasetEntry,
+    index: LocalIndex,
+    client: AtmosphereClient,
+    pds: Pds,
+    public: S3DataStore,
+    s3_server: Any,
+    s3_credentials: dict[str, str],
+    tmp_path: Path,
+    steps: int,
+) -> None:
+    """Three shards are copied to S3; then the schema, then the dataset."""
+    with pds.requests() as made:
+        killed_after(steps, tmp_path / "index.db", client, public, s3_credentials)
+        assert len(client.list_datasets()) == (1 if steps == 5 else 0)
+        there = objects(s3_server, public.bucket)
+        assert len(there) == min(steps, 3)
+        uri = promote_to_atmosphere(
+            files, index, client, data_store=public, description="d", verify=True
+        )
+    now_there = objects(s3_server, public.bucket)
+    assert len(now_there) == 3
+    assert there.items() <= now_there.items()
+    assert published(uri).shards == files.shards
+    assert len(client.list_datasets()) == len(client.list_schemas()) == 1
+    assert made.count("putRecord") == 2
+
+
+def test_blobs_that_the_server_has_deleted_meanwhile(
+    files: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, pds: Pds
+) -> None:
+    """They are remembered as uploaded; the server does not know them any more."""
+    uri = promote_to_atmosphere(files, index, client)
+    client.delete_record(uri)
+    with pds.requests() as made:
+        assert promote_to_atmosphere(files, index, client, verify=True) == uri
+    assert made.count("uploadBlob") == 3
+    assert made.count("putRecord") == 2  # the first of which was refused
 
 
 def test_an_answer_that_is_lost(
