@@ -12,7 +12,7 @@ from atdata.atmosphere import AtmosphereClient
 from atdata.shards.manifest import inspect_shard
 from atdata.sources import BlobSource, S3Source, URLSource, VerifiedSource
 from atdata.sources.streams import ShardStreams
-from atdata.stores import S3DataStore
+from atdata.stores import GCSDataStore, S3DataStore
 from atdata.stores.pds import PDSBlobStore
 from atdata.testing import DataSourceSuite, shard_bytes
 from servers.atproto_pds import Pds
@@ -66,6 +66,13 @@ class TestS3(OfContents):
     @pytest.fixture
     def secrets(self, s3_credentials: dict[str, str]) -> list[str]:
         return [s3_credentials["AWS_SECRET_ACCESS_KEY"]]
+
+
+class TestGcs(OfContents):
+    @pytest.fixture
+    def source(self, tmp_path: Path, gcs_bucket: str) -> Any:
+        store = GCSDataStore(bucket=gcs_bucket)
+        return URLSource(store.copy_shards(URLSource(on_disk(tmp_path)), prefix="p"))
 
 
 @pytest.mark.xdist_group("pds")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from atdata.atmosphere import AtmosphereClient
-from atdata.stores import LocalDiskStore, S3DataStore
+from atdata.stores import GCSDataStore, LocalDiskStore, S3DataStore
 from atdata.stores.pds import PDSBlobStore
 from atdata.testing import DataStoreSuite, Thing
 
@@ -23,6 +23,12 @@ class TestS3(DataStoreSuite):
     @pytest.fixture
     def store(self, s3_bucket: str, s3_credentials: dict[str, str]) -> Any:
         return S3DataStore(s3_credentials, bucket=s3_bucket)
+
+
+class TestGcs(DataStoreSuite):
+    @pytest.fixture
+    def store(self, gcs_bucket: str) -> Any:
+        return GCSDataStore(bucket=gcs_bucket)
 
 
 @pytest.mark.xdist_group("pds")
