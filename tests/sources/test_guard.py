@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from atdata.errors import AddressRefused, NetworkError
-from atdata.sources.http import http_client, open_http
-from sources.web import Web, web_server
+from atdata.sources.http import http_client
+from sources.web import Web, open_stream, web_server
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def inner() -> Iterator[Web]:
 )
 def test_private_addresses_are_not_connected_to(inner: Web, host: str) -> None:
     with pytest.raises(AddressRefused):
-        open_http(inner.url("/secret", host), untrusted=True)
+        open_stream(inner.url("/secret", host), untrusted=True)
     assert inner.seen == []
 
 
 def test_the_same_url_is_fine_when_a_user_gives_it(inner: Web) -> None:
-    with open_http(inner.url("/secret")) as stream:
+    with open_stream(inner.url("/secret")) as stream:
         assert stream.read() == b"inner"
 
 
@@ -40,7 +40,7 @@ def test_a_redirect_to_a_private_address_is_refused(
     url = web.serve("/a", status=302, headers={"Location": inner.url("/secret")})
     monkeypatch.setenv("ATDATA_PDS_URL", web.url(""))
     with pytest.raises(AddressRefused):
-        open_http(url, untrusted=True)
+        open_stream(url, untrusted=True)
     assert len(web.seen) == 1
     assert inner.seen == []
 
@@ -50,13 +50,13 @@ def test_the_users_own_servers_are_allowed(
     web: Web, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     monkeypatch.setenv(setting, web.url("/"))
-    with open_http(web.serve("/a", b"x" * 100_000), untrusted=True) as stream:
+    with open_stream(web.serve("/a", b"x" * 100_000), untrusted=True) as stream:
         assert stream.read() == b"x" * 100_000
 
 
 def test_all_is_allowed_on_request(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
-    with open_http(web.serve("/a", b"x"), untrusted=True) as stream:
+    with open_stream(web.serve("/a", b"x"), untrusted=True) as stream:
         assert stream.read() == b"x"
 
 
@@ -79,7 +79,7 @@ def test_a_redirect_to_a_file_leads_nowhere(web: Web, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
     url = web.serve("/a", status=302, headers={"Location": "file:///etc/hostname"})
     with pytest.raises(NetworkError, match="not http"):
-        open_http(url, untrusted=True)
+        open_stream(url, untrusted=True)
 
 
 def test_proxies_of_the_environment_are_not_used(
@@ -87,6 +87,6 @@ def test_proxies_of_the_environment_are_not_used(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", inner.url(""))
     monkeypatch.setenv("ATDATA_PDS_URL", web.url(""))
-    with open_http(web.serve("/a", b"x"), untrusted=True) as stream:
+    with open_stream(web.serve("/a", b"x"), untrusted=True) as stream:
         assert stream.read() == b"x"
     assert inner.seen == []

@@ -63,7 +63,7 @@ def test_local_files_tell_their_path(folder: Path, web: Web) -> None:
     assert paths == [folder / "d-0.tar", folder / "d-1.tar", None]
 
 
-@pytest.mark.parametrize("url", [[], "gopher://x", "pipe:cat x", ["a.tar", "gs://b/k"], "{a"])
+@pytest.mark.parametrize("url", [[], "gopher://x", "pipe:cat x", ["a.tar", "az://b/k"], "{a"])
 def test_what_can_not_be_read_is_refused_at_once(url: str | list[str]) -> None:
     with pytest.raises(UrlError):
         URLSource(url)

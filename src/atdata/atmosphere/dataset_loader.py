@@ -182,7 +182,7 @@ def open_dataset(
     record = found.read(Record)
     if sample_type is None:
         sample_type = from_record(schema_of(repositories, record))
-    return Dataset[sample_type](_source(repositories, record, found.uri))  # type: ignore[valid-type]
+    return Dataset[sample_type](source_of(repositories, record, found.uri))  # type: ignore[valid-type]
 
 
 def schema_of(repositories: Repositories, record: Record) -> SampleSchema:
@@ -220,7 +220,14 @@ def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[s
     )
 
 
-def _source(repositories: Repositories, record: Record, uri: AtUri) -> DataSource:
+def source_of(repositories: Repositories, record: Record, uri: AtUri) -> DataSource:
+    """The shards of a record, each checked against its digest while it is read.
+
+    Raises:
+        RecordError: The record contradicts itself.
+        UrlError: It names shards in a way that is refused (``AddressRefused``) or unknown.
+        NetworkError: A server could not be reached.
+    """
     home = repositories.resolve(uri.authority)
     shards = shards_of(record, repositories, home.did)
     if shards is None and isinstance(record.storage, BlobStorage):

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from atdata._extras import require
 from atdata.errors import AuthError, NetworkError, XrpcError
+from atdata.sources.remote import refuse_offline
 
 _SECONDS = 60.0  # the SDK's own five seconds are too few for a blob
 # Codes by which servers say that credentials or tokens are no longer good.
@@ -108,6 +109,7 @@ class Session:
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
     """Turn the SDK's errors into ours. They carry no token, and neither do ours."""
+    refuse_offline(url)
     errors = require("atproto_client.exceptions", extra="atmosphere")
     sdk_error = require("atproto_core.exceptions", extra="atmosphere").AtProtocolError
     httpx = require("httpx", extra="atmosphere")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from atdata._extras import require
 from atdata.errors import NetworkError, XrpcError
 from atdata.sources.http import http_client
+from atdata.sources.remote import refuse_offline
 
 if TYPE_CHECKING:
     import httpx
@@ -36,8 +37,10 @@ class Reader:
         Raises:
             AddressRefused: The address is private and not allowed.
             XrpcError: The server answered with an error.
-            NetworkError: It could not be reached, or sent more than ``max_bytes``.
+            NetworkError: It could not be reached, sent more than ``max_bytes``, or the user is
+                offline.
         """
+        refuse_offline(url)
         httpx = require("httpx", extra="atmosphere")
         if self._client is None:
             self._client = http_client(untrusted=self._is_untrusted)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import IO, Any
+from urllib.parse import urlencode
 
 from atdata.errors import ShardNotFound, UrlError
-from atdata.sources.http import open_http
+from atdata.sources.http import open_range
+from atdata.sources.remote import Opened
+from atdata.sources.resume import open_resuming
 from atdata.sources.streams import ShardStreams
 from atdata.sources.verified import verified
 from atdata_records import cid, formats
@@ -78,15 +82,20 @@ class BlobSource:
         ref = self._refs.get(shard_id)
         if ref is None:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
-        stream = open_http(
-            f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob",
-            untrusted=self.untrusted,
-            params={"did": ref["did"], "cid": ref["cid"]},
-        )
+        stream = open_resuming(_open_range, self._url(ref), untrusted=self.untrusted)
         return verified(stream, shard_id, cid.digest(ref["cid"]), ref.get("size"))
+
+    def _url(self, ref: BlobRef) -> str:
+        query = urlencode({"did": ref["did"], "cid": ref["cid"]})
+        return f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob?{query}"
 
     def __repr__(self) -> str:
         return f"BlobSource({len(self.blob_refs)} blobs, pds_endpoint={self.pds_endpoint!r})"
+
+
+def _open_range(url: str, **part: Any) -> Opened:
+    # Servers put no tag on a blob, and need not: the CID in its URL says what it is.
+    return replace(open_range(url, **(part | {"tag": None})), tag=url)
 
 
 def _name(ref: BlobRef) -> str:

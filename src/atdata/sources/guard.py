@@ -25,7 +25,11 @@ class GuardedTransport(httpx.BaseTransport):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=context, network_backend=_PublicBackend(), keepalive_expiry=5
+            ssl_context=context,
+            max_connections=None,
+            max_keepalive_connections=20,
+            keepalive_expiry=5,
+            network_backend=_PublicBackend(),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

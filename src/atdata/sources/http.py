@@ -1,16 +1,22 @@
-"""Shards over http and https."""
+"""Files over http and https."""
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from atdata._extras import require
 from atdata.errors import NetworkError
+from atdata.sources.remote import Opened, refuse_offline
 from atdata.sources.schemes import redacted
+from atdata.sources.secure import Security
 from atdata.sources.streams import from_pieces
 
 if TYPE_CHECKING:
@@ -19,11 +25,16 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
 _MAX_REDIRECTS = 5
 _PIECE = 1 << 18
+# What another try may find otherwise.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_EXTENT = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _HINTS = {
     401: "the server wants to know who asks: give a presigned URL, or make the file public",
     403: "the file is private, or a presigned URL has expired",
     404: "check the URL; the file may have moved",
     410: "the file was taken away",
+    412: "the file was replaced while it was read: start again",
+    416: "the file is shorter than it was: start again",
     429: "the server has had too many requests: try again later",
 }
 
@@ -38,49 +49,133 @@ def http_client(*, untrusted: bool = False) -> httpx.Client:
     Raises:
         MissingExtra: httpx is not installed.
     """
-    client: type[httpx.Client] = require("httpx", extra="http").Client
-    return client(
-        timeout=_timeout(),
+    library = require("httpx", extra="http")
+    client: httpx.Client = library.Client(
+        timeout=library.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+        # Streams that somebody has left open must not keep others waiting.
+        limits=library.Limits(max_connections=None, max_keepalive_connections=20),
         follow_redirects=True,
         max_redirects=_MAX_REDIRECTS,
         headers={"user-agent": "atdata"},
         verify=_ssl_context(),
         transport=_guarded() if untrusted else None,
     )
+    return client
 
 
-def open_http(
-    url: str, *, untrusted: bool = False, params: Mapping[str, str] | None = None
-) -> IO[bytes]:
-    """A stream of what a GET request answers, byte for byte as the server has it.
+def open_range(
+    url: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    tag: str | None = None,
+    untrusted: bool = False,
+) -> Opened:
+    """Bytes ``start:stop`` of what is at a URL, as the server has them, by one request.
 
-    Args:
-        url: Where.
-        untrusted: As for :func:`http_client`.
-        params: Query parameters to add.
+    An ``http`` URL is read over ``https`` where that answers, never on this machine itself. The
+    state of a file is told by its strong ETag, else by its time of change if that is a minute
+    past (RFC 9110, 8.8).
 
     Raises:
         AddressRefused: ``untrusted``, and the server's address is private.
-        NetworkError: The server can't be reached, or answers with an error; also from reading
-            the stream, when the connection breaks.
+        NetworkError: The server can't be reached, answers with an error or with another part, or
+            the file has changed; also from reading the stream, when the connection breaks.
     """
-    client = http_client(untrusted=untrusted)
+    refuse_offline(url)
+    client = _shared_client(untrusted, os.getpid())
+    headers = _wanted(start, stop, tag)
+
+    def ask(address: str, timeout: float | None = None) -> httpx.Response:
+        request = client.build_request("GET", address, headers=headers)
+        if timeout is not None:
+            request.extensions["timeout"] |= {"connect": timeout, "read": timeout}
+        return client.send(request, stream=True)
+
+    with _told(url):
+        answer = _security.ask(url, ask)
     try:
-        with _told(url):
-            request = client.build_request(
-                "GET", url, params=params, headers={"accept-encoding": "identity"}
-            )
-            answer = client.send(request, stream=True)
-        if answer.status_code != 200:
-            raise NetworkError(
-                f"the server answered {answer.status_code} {answer.reason_phrase}",
-                uri=redacted(url),
-                hint=_HINTS.get(answer.status_code),
-            )
+        return _opened(answer, url, start, stop, tag)
     except BaseException:
-        client.close()
+        answer.close()
         raise
-    return from_pieces(_pieces(answer, url), client.close)
+
+
+def _wanted(start: int, stop: int | None, tag: str | None) -> dict[str, str]:
+    headers = {"accept-encoding": "identity"}
+    if start or stop is not None:
+        headers["range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+    if tag is not None:
+        headers["if-match" if tag.startswith('"') else "if-unmodified-since"] = tag
+    return headers
+
+
+def _opened(
+    answer: httpx.Response, url: str, start: int, stop: int | None, tag: str | None
+) -> Opened:
+    status = answer.status_code
+    if status not in (200, 206):
+        raise _refusal(answer, url)
+    length = answer.headers.get("content-length", "")
+    first, size = 0, int(length) if length.isdecimal() else None
+    if status == 206:
+        first, size = _extent(answer.headers.get("content-range", ""), url, start, stop)
+    found = _state(answer.headers)
+    # Not every server heeds the condition.
+    if tag is not None and found != tag:
+        raise NetworkError(
+            "the file has changed since reading began", uri=redacted(url), hint=_HINTS[412]
+        )
+    return Opened(from_pieces(_pieces(answer, url), answer.close), first, size, found)
+
+
+def _extent(header: str, url: str, start: int, stop: int | None) -> tuple[int, int | None]:
+    """Where the part begins, and how long the whole is."""
+    found = _EXTENT.fullmatch(header)
+    if not found or int(found[1]) != start or (stop is not None and int(found[2]) >= stop):
+        raise NetworkError(
+            f"the server was asked for bytes from {start} on and sends another part",
+            uri=redacted(url),
+        )
+    return start, None if found[3] == "*" else int(found[3])
+
+
+def _state(headers: Mapping[str, str]) -> str | None:
+    etag = headers.get("etag", "")
+    if etag.startswith('"'):
+        return etag
+    changed = headers.get("last-modified", "")
+    try:
+        age = _date(headers.get("date", "")) - _date(changed)
+    except ValueError:
+        return None
+    return changed if age >= timedelta(minutes=1) else None
+
+
+def _refusal(answer: httpx.Response, url: str) -> NetworkError:
+    status = answer.status_code
+    said = f"the server answered {status} {answer.reason_phrase}".rstrip()
+    error = NetworkError(said, uri=redacted(url), hint=_HINTS.get(status))
+    error.status = status
+    error.transient = status in _PASSING
+    error.retry_after = _seconds(answer.headers.get("retry-after", ""))
+    return error
+
+
+def _seconds(header: str) -> float | None:
+    """What a Retry-After header says: a number of seconds, or a date."""
+    if header.isdecimal():
+        return float(header)
+    try:
+        left = _date(header) - datetime.now(UTC)
+    except ValueError:
+        return None
+    return max(left.total_seconds(), 0.0)
+
+
+def _date(header: str) -> datetime:
+    found = parsedate_to_datetime(header)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _pieces(answer: httpx.Response, url: str) -> Iterator[bytes]:
@@ -92,28 +187,28 @@ def _pieces(answer: httpx.Response, url: str) -> Iterator[bytes]:
 def _told(url: str) -> Iterator[None]:
     """Errors of httpx as ours; their text may hold the URL, so it is left out."""
     httpx = require("httpx", extra="http")
+    uri = redacted(url)
     try:
         yield
     except httpx.TooManyRedirects:
-        raise NetworkError(f"more than {_MAX_REDIRECTS} redirects", uri=redacted(url)) from None
+        raise NetworkError(f"more than {_MAX_REDIRECTS} redirects", uri=uri) from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-        raise NetworkError("this leads to a URL that is not http", uri=redacted(url)) from None
+        raise NetworkError("this leads to a URL that is not http", uri=uri) from None
     except httpx.TimeoutException:
-        raise NetworkError("the server does not answer in time", uri=redacted(url)) from None
+        raise NetworkError.passing("the server does not answer in time", uri=uri) from None
     except httpx.ConnectError as error:
-        raise NetworkError(f"no connection: {error}", uri=redacted(url)) from None
+        raise NetworkError.passing(f"no connection: {error}", uri=uri) from None
     except httpx.HTTPError as error:
         kind = type(error).__name__
-        raise NetworkError(
-            f"the connection broke ({kind})", uri=redacted(url), hint="try again"
+        raise NetworkError.passing(
+            f"the connection broke ({kind})", uri=uri, hint="try again"
         ) from None
 
 
-def _timeout() -> httpx.Timeout:
-    timeout: httpx.Timeout = require("httpx", extra="http").Timeout(
-        _SILENCE_SECONDS, connect=_CONNECT_SECONDS
-    )
-    return timeout
+@lru_cache(maxsize=8)
+def _shared_client(untrusted: bool, pid: int) -> httpx.Client:
+    # Connections are kept, for the next part of a file; never across a fork, so by process.
+    return http_client(untrusted=untrusted)
 
 
 def _guarded() -> httpx.BaseTransport:
@@ -127,3 +222,6 @@ def _ssl_context() -> ssl.SSLContext:
     # Reading the certificates takes as long as a small download.
     context: ssl.SSLContext = require("httpx", extra="http").create_ssl_context()
     return context
+
+
+_security = Security()

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from atdata.errors import AddressRefused, UrlError
 from atdata.shards.reader import open_local
+from atdata.sources.plugins import plugins
+from atdata.sources.remote import Remote
 from atdata.sources.schemes import redacted, scheme_of
+
+_LOCAL = frozenset({"", "file"})
+# Scheme -> the module whose open_range() asks for it; imported when it is needed.
+_REMOTES = {
+    "gs": "atdata.sources.gs",
+    "http": "atdata.sources.http",
+    "https": "atdata.sources.http",
+    "ipfs": "atdata.sources.ipfs",
+    "s3": "atdata.sources.s3",
+}
 
 
 def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
     """A stream of the bytes at a URL or local path. The caller closes it.
+
+    A stream from the network goes on after a broken connection, and tries again what may succeed
+    later: see :mod:`atdata.sources.resume`.
 
     Args:
         url: A path, or a URL of a known scheme; no brace notation.
@@ -25,11 +40,32 @@ def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
         StorageError, NetworkError: There is no such thing, or it can't be read.
         MissingExtra: The scheme needs a package that is not installed.
     """
+    remote = remote_for(url)
+    if remote is None:
+        return _open_local(url, untrusted)
+    from atdata.sources.resume import open_resuming
+
+    return open_resuming(remote, url, untrusted=untrusted)
+
+
+def remote_for(url: str) -> Remote | None:
+    """What asks servers for a URL of this scheme; None for a path on this machine.
+
+    Raises:
+        UrlError: The scheme is not known, or its URLs are not single files.
+    """
+    check_scheme(url)
     scheme = scheme_of(url)
-    opener = _OPENERS.get(scheme)
-    if opener is None:
-        raise _unknown(url, scheme)
-    return opener(url, untrusted)
+    if scheme in _LOCAL:
+        return None
+    if scheme not in _REMOTES:
+        raise UrlError(
+            f"{scheme}:// names a dataset, not a file",
+            uri=redacted(url),
+            hint="give it to atdata.Dataset or atdata.load_dataset",
+        )
+    remote: Remote = import_module(_REMOTES[scheme]).open_range
+    return remote
 
 
 def local_path(url: str) -> Path | None:
@@ -54,32 +90,25 @@ def local_path(url: str) -> Path | None:
 
 
 def check_scheme(url: str) -> None:
-    """Refuse what :func:`open_url` would not even try.
+    """Refuse what nothing here can open.
 
     Raises:
-        UrlError: The scheme is not known.
+        UrlError: The scheme is not known; the message lists those that are.
     """
-    if scheme_of(url) not in _OPENERS:
-        raise _unknown(url, scheme_of(url))
-
-
-def _unknown(url: str, scheme: str) -> UrlError:
+    scheme = scheme_of(url)
+    if scheme in _LOCAL or scheme in _REMOTES or scheme in plugins():
+        return
     if scheme == "pipe":
-        return UrlError(
+        raise UrlError(
             "pipe: runs a shell command, which data must never do; it is not supported",
             hint="give the files' paths or URLs instead",
         )
-    if scheme == "at":
-        return UrlError(
-            "at:// names a record, not a file of samples",
-            uri=redacted(url),
-            hint="atdata.load_dataset() follows it to its data",
-        )
-    known = ", ".join(f"{name}://" for name in sorted(_OPENERS) if name)
-    return UrlError(
+    known = ", ".join(f"{name}://" for name in sorted({"file", *_REMOTES, *plugins()}))
+    raise UrlError(
         f"the scheme {scheme}:// is not known",
         uri=redacted(url),
-        hint=f"known are plain paths, {known}; http and s3 need pip install 'atdata[http,s3]'",
+        hint=f"known are plain paths, {known}; "
+        "those on a network need pip install 'atdata[http,s3,gs]'",
     )
 
 
@@ -93,26 +122,3 @@ def _open_local(url: str, untrusted: bool) -> IO[bytes]:
     path = local_path(url)
     assert path is not None  # noqa: S101 - the scheme was looked up
     return open_local(path, url)
-
-
-def _open_http(url: str, untrusted: bool) -> IO[bytes]:
-    from atdata.sources.http import open_http
-
-    return open_http(url, untrusted=untrusted)
-
-
-def _open_s3(url: str, untrusted: bool) -> IO[bytes]:
-    # The endpoint is the user's own configuration, never part of the URL, so an untrusted one
-    # is no more than a name of a bucket and key there.
-    from atdata.sources.s3 import open_s3
-
-    return open_s3(url)
-
-
-_OPENERS: dict[str, Callable[[str, bool], IO[bytes]]] = {
-    "": _open_local,
-    "file": _open_local,
-    "http": _open_http,
-    "https": _open_http,
-    "s3": _open_s3,
-}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import IO, Protocol
+
+from atdata.errors import NetworkError
+from atdata.sources.schemes import redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,22 @@ class Remote(Protocol):
                 trying again may help, ``retry_after`` when. Also from reading the stream.
         """
         ...
+
+
+def is_offline() -> bool:
+    """Whether the user wants nothing of the network: ``ATDATA_OFFLINE=1``."""
+    return os.environ.get("ATDATA_OFFLINE") == "1"
+
+
+def refuse_offline(url: str) -> None:
+    """Refuse a request while offline.
+
+    Raises:
+        NetworkError: The user is offline.
+    """
+    if is_offline():
+        raise NetworkError(
+            "this is not on this machine, and ATDATA_OFFLINE=1 keeps off the network",
+            uri=redacted(url),
+            hint="unset ATDATA_OFFLINE, or read it once while online so that it is cached",
+        )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
+from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import expand
+from atdata.sources.plugins import open_plugin, plugins
 from atdata.sources.registry import check_scheme, local_path, open_url
 from atdata.sources.schemes import redacted, scheme_of
 from atdata.sources.streams import ShardStreams
@@ -17,7 +20,10 @@ _LOCAL = ("", "file")
 
 
 class URLSource:
-    """Shards at local paths, ``file://``, ``http(s)://`` and ``s3://`` URLs.
+    """Shards at local paths and URLs: ``file``, ``http(s)``, ``s3``, ``gs``, ``ipfs``, ``at``.
+
+    A URL of a scheme that a plug-in brings may stand for several shards; the plug-in is asked when
+    they are first wanted.
 
     Args:
         url: A path or URL, with brace notation where wanted, or several of them.
@@ -47,9 +53,8 @@ class URLSource:
             check_scheme(one)
             if untrusted and scheme_of(one) in _LOCAL:
                 raise AddressRefused("data from the network names a local file", uri=redacted(one))
-        self._shards = [name for one in self.urls for name in expand(one)]
-        self._known = frozenset(self._shards)
-        if not self._shards:
+        self._expanded = [name for one in self.urls for name in expand(one)]
+        if not self._expanded:
             raise UrlError("no URLs were given", hint="give at least one path or URL")
         self.shards = ShardStreams(self)
 
@@ -60,12 +65,12 @@ class URLSource:
 
     def list_shards(self) -> list[str]:
         """Each shard's URL, brace notation expanded."""
-        return list(self._shards)
+        return [name for name, _ in self._found]
 
     @property
     def shard_list(self) -> list[str]:
         """Each shard's URL, brace notation expanded."""
-        return list(self._shards)
+        return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A stream of one shard; the caller closes it.
@@ -74,17 +79,37 @@ class URLSource:
             ShardNotFound: Not a shard of this source.
             StorageError, NetworkError: It is not there, or can't be read.
         """
-        self._check(shard_id)
+        plugged = self._plugged(shard_id)
+        if plugged is not None:
+            return plugged.open_shard(shard_id)
         return open_url(shard_id, untrusted=self.untrusted)
 
     def local_path(self, shard_id: str) -> Path | None:
         """Where a shard lies on this machine, so that it can be mapped; None when it doesn't."""
-        self._check(shard_id)
-        return local_path(shard_id)
+        plugged = self._plugged(shard_id)
+        return plugged.local_path(shard_id) if plugged is not None else local_path(shard_id)
 
-    def _check(self, shard_id: str) -> None:
-        if shard_id not in self._known:
+    @cached_property
+    def _found(self) -> list[tuple[str, AdaptedSource | None]]:
+        """Each shard's name, and the source of the plug-in that opens it, if one does."""
+        found: list[tuple[str, AdaptedSource | None]] = []
+        for url in self._expanded:
+            scheme = scheme_of(url)
+            if scheme in plugins():
+                source = AdaptedSource(open_plugin(scheme, url, untrusted=self.untrusted))
+                found += [(name, source) for name in source.list_shards()]
+            else:
+                found.append((url, None))
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, AdaptedSource | None]:
+        return dict(self._found)
+
+    def _plugged(self, shard_id: str) -> AdaptedSource | None:
+        if shard_id not in self._by_name:
             raise ShardNotFound("the source has no such shard", shard=redacted(shard_id))
+        return self._by_name[shard_id]
 
     def __repr__(self) -> str:
         shown = [redacted(url) for url in self.urls[:3]] + ["…"] * (len(self.urls) > 3)
