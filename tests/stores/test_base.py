@@ -13,9 +13,10 @@ import pytest
 
 import atdata
 from atdata._protocols import AbstractDataStore
-from atdata.errors import DigestMismatch, ShardError, UrlError
+from atdata.errors import DigestMismatch, ShardError, StorageError, UrlError
 from atdata.shards.manifest import ShardInfo, inspect_shard
-from atdata.stores import LocalDiskStore
+from atdata.sources import URLSource
+from atdata.stores import LocalDiskStore, ShardStore
 from atdata.stores.base import check_prefix, prefix_for
 from atdata_records import cid
 
@@ -137,6 +138,111 @@ class TestCopyShards:
         with pytest.raises(ShardError, match=path.name):
             store.copy_shards(source, prefix="copy")
         assert files(store) == []
+
+
+class Narrow(LocalDiskStore):
+    """A store that takes shards of 8 kB."""
+
+    def largest_shard(self) -> int:
+        return 8192
+
+
+class TestALimit:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Narrow:
+        return Narrow(tmp_path / "store")
+
+    def test_what_is_written_keeps_to_it(self, store: Narrow, make_dataset: MakeDataset) -> None:
+        urls = store.write_shards(make_dataset(50), prefix="p")
+        assert max(info.size for info in urls.shards) <= 8192
+        smaller = store.write_shards(make_dataset(50), prefix="p", maxsize=4096)
+        assert max(info.size for info in smaller.shards) <= 4096
+        assert store.write_shards(make_dataset(50), prefix="p", maxsize=10**6) == urls
+
+    def test_what_is_copied_is_cut_where_it_must_be(
+        self, store: Narrow, make_dataset: MakeDataset
+    ) -> None:
+        (short,), (long,) = make_dataset(2).list_shards(), make_dataset(50).list_shards()
+        before = tuple(map(inspect_shard, [short, long]))
+        urls = store.copy_shards(URLSource([short, long]), prefix="p")
+        assert (urls.cut_from, urls.shards[0]) == (before, before[0])
+        assert urls.shards == tuple(map(inspect_shard, urls))
+        assert max(info.size for info in urls.shards) <= 8192
+        assert [Path(url).name[:6] for url in urls] == [f"{n:06d}" for n in range(len(urls))]
+        assert list(atdata.Dataset[Number](list(urls)).ordered()) == numbers(2) + numbers(50)
+        assert tuple(map(inspect_shard, [short, long])) == before
+        again = store.copy_shards(URLSource([short, long]), prefix="p", infos=before)
+        assert (again, again.shards, again.cut_from) == (urls, urls.shards, before)
+
+    def test_what_fits_is_not(self, store: Narrow, make_dataset: MakeDataset) -> None:
+        assert store.copy_shards(make_dataset(2).source, prefix="p").cut_from is None
+
+
+class TestDryRun:
+    def test_it_writes_nothing_and_tells_what_there_would_be(
+        self, store: LocalDiskStore, make_dataset: MakeDataset
+    ) -> None:
+        ds = make_dataset(7)
+        written = store.write_shards(ds, prefix="p", maxcount=3, dry_run=True)
+        copied = store.copy_shards(ds.source, prefix="p", dry_run=True)
+        assert not store.root.exists()
+        real = store.write_shards(ds, prefix="p", maxcount=3)
+        assert (written, written.shards) == (real, real.shards)
+        assert store.copy_shards(ds.source, prefix="p") == copied
+
+    def test_what_is_known_is_not_read(self, store: LocalDiskStore) -> None:
+        source = URLSource("https://nowhere.invalid/{0..1}.tar")
+        infos = [ShardInfo(cid.of_bytes(b"%d" % n), 10_000, 5) for n in range(2)]
+        urls = store.copy_shards(source, prefix="p", infos=infos, dry_run=True)
+        assert urls.shards == tuple(infos)
+        assert len(set(urls)) == 2
+
+    def test_a_store_that_can_not_tell(self, make_dataset: MakeDataset) -> None:
+        class Elsewhere(ShardStore):
+            def put(self, path: Path, key: str, info: ShardInfo) -> str:
+                return f"x:{key}"
+
+        with pytest.raises(StorageError, match=r"Elsewhere tells where.*\n.*without dry_run"):
+            Elsewhere().write_shards(make_dataset(1), prefix="p", dry_run=True)
+        assert Elsewhere().write_shards(make_dataset(1), prefix="p")[0].startswith("x:p/000000-")
+
+
+class Told:
+    """Who wants to know how far it has come."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int | None, int | None]] = []
+        self.done: list[tuple[int, int]] = []
+
+    def begin(self, size: int | None, shards: int | None) -> None:
+        self.begun.append((size, shards))
+
+    def advance(self, size: int, shards: int) -> None:
+        self.done.append((size, shards))
+
+
+def test_progress(store: LocalDiskStore, make_dataset: MakeDataset) -> None:
+    written, copied, streamed = Told(), Told(), Told()
+    urls = store.write_shards(make_dataset(7), prefix="p", maxcount=3, progress=written)
+    sizes = [(info.size, 1) for info in urls.shards]
+    total = sum(info.size for info in urls.shards)
+    # How much it will be is not known before samples are encoded …
+    assert (written.begun, written.done) == ([(None, None)], sizes)
+    # … but for files it is, and for shards that are told.
+    source = URLSource(list(urls))
+    store.copy_shards(source, prefix="q", progress=copied)
+    assert (copied.begun, copied.done) == ([(total, 3)], sizes)
+
+    class Custom:
+        shard_list = source.shard_list
+
+        def open_shard(self, shard: str) -> IO[bytes]:
+            return open(shard, "rb")
+
+    store.copy_shards(Custom(), prefix="q", progress=streamed)
+    store.copy_shards(Custom(), prefix="q", infos=urls.shards, progress=streamed)
+    assert streamed.begun == [(None, 3), (total, 3)]
+    assert streamed.done == sizes * 2
 
 
 class TestPrefixes:

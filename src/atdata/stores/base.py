@@ -64,7 +64,7 @@ class ShardStore(ABC):
         """
         check_prefix(prefix)
         limits = [limit for limit in (maxsize, self.largest_shard()) if limit is not None]
-        with self._workspace(prefix) as folder:
+        with self._workspace(prefix, dry_run=dry_run) as folder:
             shards = cut_shards(
                 ds.ordered(), folder, maxcount=maxcount, maxsize=min(limits, default=None)
             )
@@ -106,7 +106,7 @@ class ShardStore(ABC):
         """
         check_prefix(prefix)
         limit = self.largest_shard()
-        with self._workspace(prefix) as folder:
+        with self._workspace(prefix, dry_run=dry_run) as folder:
             copies = Copies(source, infos, limit)
             size = copies.size()
             if size is not None:
@@ -191,10 +191,12 @@ class ShardStore(ABC):
         return ShardUrls(urls, infos)
 
     @contextlib.contextmanager
-    def _workspace(self, prefix: str) -> Iterator[Path]:
+    def _workspace(self, prefix: str, *, dry_run: bool) -> Iterator[Path]:
         """A folder for shards under way, and errors of the file system as our own."""
         try:
-            with self._temporary_folder() as folder:
+            # A dry run leaves no trace in the store itself.
+            made = ShardStore._temporary_folder(self) if dry_run else self._temporary_folder()
+            with made as folder:
                 yield folder
         except AtdataError:
             raise
