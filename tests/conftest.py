@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from servers.atproto_pds import Account, Pds, pds_server
 from servers.gcs import GcsServer
 from servers.gcs import gcs_server as run_gcs_server
+from servers.ipfs import IpfsGateway
+from servers.ipfs import ipfs_gateway as run_ipfs_gateway
 from servers.s3 import S3Server
 from servers.s3 import s3_server as run_s3_server
 from servers.valkey import valkey_server
@@ -28,7 +30,7 @@ settings.register_profile(
 )
 settings.load_profile("atdata")
 
-_SETTINGS = ("ATDATA_", "AWS_", "GOOGLE_", "STORAGE_EMULATOR_")
+_SETTINGS = ("ATDATA_", "AWS_", "GOOGLE_", "STORAGE_EMULATOR_", "IPFS_")
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,21 @@ def gcs_bucket(gcs_server: GcsServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty bucket on it, and the environment that points gs:// URLs at it."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_server.endpoint)
     return gcs_server.new_bucket()
+
+
+@pytest.fixture(scope="session")
+def ipfs_gateway() -> Iterator[IpfsGateway]:
+    """A real IPFS node with its gateway, offline."""
+    with run_ipfs_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def ipfs_env(ipfs_gateway: IpfsGateway, monkeypatch: pytest.MonkeyPatch) -> IpfsGateway:
+    """The node, and the environment that points atdata at it."""
+    monkeypatch.setenv("IPFS_GATEWAY", ipfs_gateway.url)
+    monkeypatch.setenv("IPFS_API", ipfs_gateway.api)
+    return ipfs_gateway
 
 
 @pytest.fixture(scope="session")

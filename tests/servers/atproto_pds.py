@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import shutil
-import subprocess
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .node import node_path, npm_install
+from .process import telling
 
 _FOLDER = Path(__file__).parent / "pds"
 _numbers = itertools.count(1)
@@ -100,46 +98,19 @@ def pds_server(*, data: Path | None = None, blob_limit: int | None = None) -> It
         data: Folder that keeps everything for a restart; temporary when None.
         blob_limit: Largest blob in bytes; the server's own default (5 MiB) when None.
     """
-    logs = Path(tempfile.mkdtemp(prefix="atdata-pds-log-"))
     command = [str(node_path()), str(npm_install(_FOLDER) / "pds.mjs")]
     if data is not None:
         command += ["--data", str(data)]
     if blob_limit is not None:
         command += ["--blob-limit", str(blob_limit)]
-    with (logs / "pds.log").open("wb") as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, **_logging(logs / "requests.jsonl")},
-        )
+    logs = Path(tempfile.mkdtemp(prefix="atdata-pds-requests-"))
+    requests = logs / "requests.jsonl"
     try:
-        started = _first_line(process, logs / "pds.log")
-        yield Pds(started["pds"], started["plc"], started["pid"], logs / "requests.jsonl")
+        with telling(command, name="pds", env=_logging(requests)) as started:
+            yield Pds(started["pds"], started["plc"], started["pid"], requests)
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream:
-                stream.close()
         shutil.rmtree(logs, ignore_errors=True)
 
 
 def _logging(path: Path) -> dict[str, str]:
     return {"LOG_ENABLED": "true", "LOG_SYSTEMS": "pds", "LOG_DESTINATION": str(path)}
-
-
-def _first_line(process: subprocess.Popen[bytes], log: Path, timeout: float = 120) -> Any:
-    assert process.stdout
-    watchdog = threading.Timer(timeout, process.kill)
-    watchdog.start()
-    line = process.stdout.readline()
-    watchdog.cancel()
-    if not line:
-        raise RuntimeError(f"the PDS did not start:\n{log.read_text()[-3000:]}")
-    return json.loads(line)

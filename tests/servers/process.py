@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import random
+import shutil
 import socket
 import subprocess
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 
 def free_ports(count: int) -> list[int]:
@@ -53,3 +59,48 @@ def running(
             process.wait()
         if process.stdin:
             process.stdin.close()
+
+
+@contextlib.contextmanager
+def telling(
+    command: list[str], *, name: str, env: Mapping[str, str] | None = None, timeout: float = 120
+) -> Iterator[Any]:
+    """A child process that prints a line of JSON when it is up: what that says.
+
+    It is told to stop by the end of its input, too, if this process dies first. ``env`` is added
+    to the environment.
+    """
+    logs = Path(tempfile.mkdtemp(prefix=f"atdata-{name}-log-"))
+    log = logs / f"{name}.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **(env or {})},
+        )
+    try:
+        yield _first_line(process, log, timeout)
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
+        shutil.rmtree(logs, ignore_errors=True)
+
+
+def _first_line(process: subprocess.Popen[bytes], log: Path, timeout: float) -> Any:
+    assert process.stdout
+    watchdog = threading.Timer(timeout, process.kill)
+    watchdog.start()
+    line = process.stdout.readline()
+    watchdog.cancel()
+    if not line:
+        raise RuntimeError(f"{log.stem} did not start:\n{log.read_text()[-3000:]}")
+    return json.loads(line)
