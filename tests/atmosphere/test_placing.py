@@ -15,9 +15,11 @@ from atdata.atmosphere import (
 )
 from atdata.atmosphere.placing import place
 from atdata.errors import EntryError, UrlError
-from atdata.local import S3DataStore
+from atdata.local import LocalDiskStore, S3DataStore
+from atdata.shards.manifest import inspect_shard
 from atdata_records.ac.foundation.dataset.record import BlobStorage
 from readings import Reading, labels, write_readings
+from servers.atproto_pds import Pds
 
 from .conftest import URLS, infos
 
@@ -36,6 +38,8 @@ pytestmark = pytest.mark.xdist_group("pds")
         "https://user:secret@host/a.tar",
         "ftp://host/a.tar",
         "s3:///key",
+        "ipfs://",
+        "ipfs:///bafkreia",
         "s3://bucket/{0..3.tar",
     ],
 )
@@ -77,6 +81,24 @@ def test_urls_in_place_of_the_datasets_own(
     assert loader.get_urls(uri) == ["ipfs://bafkreia/x.tar"]
 
 
+@pytest.mark.parametrize(
+    "urls",
+    [
+        ["ipfs://bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"],
+        ["ipfs://QmPChd2hVbrJ6bfo3WBcTW4iZnpHm8TEzWkLHmLpXhF68A/train-{000..007}.tar"],
+        ["s3://bucket/train-{000000..000049}.tar", "gs://bucket/{train,val}/{0..1}.tar"],
+        ["http://nowhere.invalid/a.tar?version=2", "https://nowhere.invalid/b.tar"],
+    ],
+)
+def test_the_form_is_checked_and_nothing_is_reached(
+    publisher: DatasetPublisher, loader: DatasetLoader, schema: AtUri, urls: list[str]
+) -> None:
+    uri = publisher.publish_with_urls(urls, schema, name="x")
+    assert loader.get_urls(uri) == urls
+    # Nor is anything reached before samples are asked for.
+    assert len(loader.load_dataset(uri).list_shards()) >= len(urls)
+
+
 def test_a_store_gets_a_copy(
     publisher: DatasetPublisher,
     loader: DatasetLoader,
@@ -93,13 +115,39 @@ def test_a_store_gets_a_copy(
     assert labels(loader.to_dataset(uri)) == list(range(10))
 
 
+def test_a_folder_of_this_machine_is_no_place(
+    publisher: DatasetPublisher, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "in", 4))
+    with pytest.raises(UrlError, match=r"others can reach.*\n.*S3DataStore"):
+        publisher.publish(ds, name="x", data_store=LocalDiskStore(tmp_path / "out"))
+    assert client.list_datasets() == []
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_that_are_too_large_for_blobs_are_cut_anew(
     client: AtmosphereClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "blob_limit", lambda: 4096)
-    ds = atdata.Dataset[Reading](write_readings(tmp_path, 10))
-    placed = place(client, ds, "x", None, None)
+    monkeypatch.setattr(client, "blob_limit", lambda: 3072)
+    paths = write_readings(tmp_path, 10)
+    placed = place(client, atdata.Dataset[Reading](paths), "x", None, None)
     assert isinstance(placed.storage, BlobStorage)
     assert placed.shards is not None
-    assert all(info.size <= 4096 for info in placed.shards)
+    assert all(info.size <= 3072 for info in placed.shards)
     assert sum(info.samples for info in placed.shards) == 10
+    assert placed.cut_from == tuple(map(inspect_shard, paths))
+
+
+def test_a_dry_run_places_nothing(
+    client: AtmosphereClient,
+    pds: Pds,
+    tmp_path: Path,
+    s3_credentials: dict[str, str],
+    s3_bucket: str,
+) -> None:
+    ds = atdata.Dataset[Reading](write_readings(tmp_path, 10))
+    store = S3DataStore(s3_credentials, bucket=s3_bucket)
+    with pds.requests() as made:
+        told = [place(client, ds, "x", where, None, dry_run=True) for where in (None, store)]
+    assert "uploadBlob" not in made
+    assert told == [place(client, ds, "x", where, None) for where in (None, store)]

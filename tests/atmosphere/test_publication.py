@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import atdata
 from atdata.atmosphere import (
     AtmosphereClient,
     AtUri,
     DatasetLoader,
     DatasetPublisher,
+    SchemaLoader,
 )
+from atdata.atmosphere.placing import place_urls
+from atdata.atmosphere.publication import Details, Publication, identities
 from atdata.errors import (
     EntryConflict,
     EntryError,
     RecordError,
 )
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.local import S3DataStore
+from atdata.samples.schema import record_cid
+from atdata.shards.manifest import ShardInfo, content_cid, inspect_shard
+from atdata_records.ac.foundation.dataset.record import Derivation
+from readings import Reading, labels, write_readings
+from servers.atproto_pds import Pds
+from servers.s3 import S3Server
 
 from .conftest import URLS, infos
 
@@ -87,6 +98,83 @@ def test_other_data_is_a_conflict(
     replaced = loader.get_record(uri)
     assert (replaced.content_cid, replaced.description) == (None, None)
     assert replaced.created_at == first.created_at
+
+
+@pytest.mark.parametrize("to", ["blobs", "s3"])
+def test_a_conflict_is_found_before_anything_is_copied(
+    publisher: DatasetPublisher,
+    client: AtmosphereClient,
+    pds: Pds,
+    tmp_path: Path,
+    s3_credentials: dict[str, str],
+    s3_server: S3Server,
+    to: str,
+) -> None:
+    bucket = s3_server.new_bucket()
+    store = S3DataStore(s3_credentials, bucket=bucket) if to == "s3" else None
+    first = atdata.Dataset[Reading](write_readings(tmp_path / "a", 4))
+    other = atdata.Dataset[Reading](write_readings(tmp_path / "b", 4, start=50))
+    uri = publisher.publish(first, name="x", data_store=store)
+    record = client.get_record(uri)
+    with pds.requests() as made, pytest.raises(EntryConflict):
+        publisher.publish(other, name="x", data_store=store)
+    listed = s3_server.client().list_objects_v2(Bucket=bucket).get("Contents", [])
+    assert len(listed) == (1 if to == "s3" else 0)
+    assert not {"uploadBlob", "putRecord"} & set(made)
+    assert publisher.publish(first, name="x", data_store=store) == uri
+    assert client.get_record(uri) == record
+
+
+def test_shards_that_were_cut_are_the_same_dataset(
+    publisher: DatasetPublisher,
+    loader: DatasetLoader,
+    client: AtmosphereClient,
+    schema: AtUri,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    paths = write_readings(tmp_path, 10)
+    ds = atdata.Dataset[Reading](paths)
+    monkeypatch.setattr(client, "blob_limit", lambda: 3072)
+    uri = publisher.publish(ds, name="x", schema_uri=schema)
+    cut = loader.get_record(uri)
+    assert cut.schema_cid is not None
+    origin = content_cid(cut.schema_cid, list(map(inspect_shard, paths)))
+    assert cut.derived_from == Derivation(content_cid=origin)
+    assert identities(cut) == {origin, cut.content_cid}
+    assert publisher.publish(ds, name="x", schema_uri=schema) == uri
+    assert loader.get_record(uri) == cut
+    # Under another limit they are other shards, of the same origin.
+    monkeypatch.setattr(client, "blob_limit", lambda: 4096)
+    assert publisher.publish(ds, name="x", schema_uri=schema) == uri
+    other = loader.get_record(uri)
+    assert other.content_cid != cut.content_cid
+    assert other.derived_from == cut.derived_from
+    # And where nothing limits them, they are themselves.
+    monkeypatch.setattr(client, "blob_limit", lambda: None)
+    assert publisher.publish(ds, name="x", schema_uri=schema) == uri
+    whole = loader.get_record(uri)
+    assert (whole.content_cid, whole.derived_from) == (origin, None)
+    assert labels(loader.to_dataset(uri)) == list(range(10))
+
+
+def test_a_draft_is_what_is_published(
+    client: AtmosphereClient, loader: DatasetLoader, schema: AtUri, pds: Pds
+) -> None:
+    publication = Publication(
+        name="x",
+        schema=str(schema),
+        schema_cid=record_cid(SchemaLoader(client).get_record(schema)),
+        place=lambda *, dry_run=False: place_urls(URLS, infos(6)),
+        details=Details(tags=["a"]),
+    )
+    with pds.requests() as made:
+        draft = publication.draft(client)
+    assert made == ["getRecord"]
+    assert draft.changes
+    assert publication.publish(client) == draft
+    assert loader.get_record(draft.uri) == draft.record
+    assert not publication.draft(client).changes
 
 
 def test_fields_of_other_tools_stay(
