@@ -92,6 +92,7 @@ def test_a_missing_package_names_its_extra(
         open_url(url)
 
 
+@pytest.mark.usefixtures("no_waits")
 def test_nobody_there_is_a_network_error() -> None:
     with pytest.raises(NetworkError, match="no connection"):
         open_url("http://127.0.0.1:9/x")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import socket
-import struct
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     announced: int | None = None  # Content-Length, where it is a lie
-    cut: int | None = None  # bytes of this answer after which the connection is reset
+    cut: int | None = None  # bytes of this answer after which the connection ends
     ranges: bool = False  # whether parts are given, and conditions heeded, as RFC 9110 says
 
 
@@ -61,7 +60,7 @@ class Web:
 
 
 @contextmanager
-def web_server() -> Iterator[Web]:
+def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             web.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
@@ -74,9 +73,6 @@ def web_server() -> Iterator[Web]:
             self.send_header("Content-Length", str(announced))
             self.end_headers()
             self.wfile.write(body[: answer.cut])
-            if answer.cut is not None:
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.close_connection = True
 
         def log_message(self, *args: object) -> None:
@@ -87,6 +83,8 @@ def web_server() -> Iterator[Web]:
             """Clients that go away early are a part of the tests."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         web = Web(server.server_port)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

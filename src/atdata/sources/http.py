@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from atdata._extras import require
 from atdata.errors import NetworkError
-from atdata.sources.remote import Opened, refuse_offline
+from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
 from atdata.sources.secure import Security
 from atdata.sources.streams import from_pieces
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
 _MAX_REDIRECTS = 5
-_PIECE = 1 << 18
 # What another try may find otherwise.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _EXTENT = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -82,7 +81,6 @@ def open_range(
         NetworkError: The server can't be reached, answers with an error or with another part, or
             the file has changed; also from reading the stream, when the connection breaks.
     """
-    refuse_offline(url)
     client = _shared_client(untrusted, os.getpid())
     headers = _wanted(start, stop, tag)
 
@@ -180,7 +178,7 @@ def _date(header: str) -> datetime:
 
 def _pieces(answer: httpx.Response, url: str) -> Iterator[bytes]:
     with _told(url):
-        yield from answer.iter_raw(_PIECE)
+        yield from answer.iter_raw()
 
 
 @contextmanager

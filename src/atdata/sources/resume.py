@@ -7,7 +7,7 @@ from functools import partial
 from typing import IO
 
 from atdata.errors import NetworkError
-from atdata.sources.remote import Opened, Remote
+from atdata.sources.remote import Opened, Remote, refuse_offline
 from atdata.sources.retry import ATTEMPTS, attempts
 from atdata.sources.schemes import redacted
 from atdata.sources.streams import from_pieces
@@ -42,7 +42,13 @@ def open_patiently(
     tag: str | None = None,
     untrusted: bool = False,
 ) -> Opened:
-    """What ``remote`` gives for the same arguments, after up to five attempts."""
+    """What ``remote`` gives for the same arguments, after up to five attempts.
+
+    Raises:
+        NetworkError: The user is offline (``ATDATA_OFFLINE=1``).
+        AtdataError: What ``remote`` raises, after the last attempt.
+    """
+    refuse_offline(url)
     for attempt in attempts():
         with attempt:
             return remote(url, start=start, stop=stop, tag=tag, untrusted=untrusted)
@@ -78,8 +84,10 @@ class _Resuming:
 
     def _rest(self) -> Iterator[bytes]:
         stream = self._opened.stream
+        # read() would lose what came before the connection broke.
+        read = getattr(stream, "read1", stream.read)
         self._pass_over(self._seen - self._opened.start)
-        while piece := stream.read(_PIECE):
+        while piece := read(_PIECE):
             self._seen += len(piece)
             yield piece
         if self._size is not None and self._seen != self._size:
