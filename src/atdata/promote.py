@@ -152,9 +152,9 @@ class Promotion:
         """Write what is not there yet; return what is published now."""
         return self._publication.publish(self._client)
 
-    def verify(self, draft: Draft) -> None:
+    def verify(self, draft: Draft, progress: Progress | None = None) -> None:
         """Read back what was published; see ``read_back``."""
-        read_back(self._client, draft.uri, draft.record, self._progress)
+        read_back(self._client, draft.uri, draft.record, progress or self._progress)
 
     @cached_property
     def _publication(self) -> Publication:

@@ -10,7 +10,7 @@ from atdata.errors import (
     NetworkError,
 )
 from atdata_records import cid as cids
-from servers.atproto_pds import Account
+from servers.atproto_pds import Account, Pds
 
 from .web import Web
 
@@ -79,3 +79,38 @@ def test_a_listing_with_records_of_others(web: Web) -> None:
     web.xrpc("com.atproto.repo.listRecords", {"records": [record]})
     with pytest.raises(NetworkError, match="of others"):
         AtmosphereClient().list_records(THING, repo=web.did)
+
+
+def test_the_records_whose_keys_come_first(client: AtmosphereClient, pds: Pds) -> None:
+    for key in ("b", "a", "3jzfcijpj2z2a"):
+        client.put_record(THING, key, {"a": key})
+    with pds.requests() as made:
+        found = client.first_records(THING)
+    assert [record.uri.rkey for record in found] == ["3jzfcijpj2z2a", "a", "b"]
+    assert made == ["listRecords"]
+
+
+def test_blobs_that_records_refer_to(client: AtmosphereClient, account: Account) -> None:
+    blobs = [client.upload_blob(b"%d" % number) for number in range(5)]
+    assert list(client.list_blobs()) == []
+    client.put_record(THING, "a", {"blobs": blobs[:3]})
+    listed = sorted(blob["ref"]["$link"] for blob in blobs[:3])
+    assert sorted(client.list_blobs()) == listed
+    assert sorted(AtmosphereClient().list_blobs(account.handle)) == listed
+
+
+def test_a_listing_of_blobs_goes_on_to_its_end(web: Web) -> None:
+    pages = {"": (["a", "b"], "1"), "1": (["c"], "2"), "2": ([], "3")}
+
+    def page(query: dict[str, str]) -> dict[str, object]:
+        cids_, cursor = pages[query.get("cursor", "")]
+        return {"cids": cids_, "cursor": cursor}
+
+    web.document()
+    web.xrpc("com.atproto.sync.listBlobs", page)
+    assert list(AtmosphereClient().list_blobs(web.did)) == ["a", "b", "c"]
+    web.xrpc("com.atproto.sync.listBlobs", {"cids": ["a"], "cursor": "1"})
+    assert list(AtmosphereClient().list_blobs(web.did)) == ["a", "a"]
+    web.xrpc("com.atproto.sync.listBlobs", {"cids": "a"})
+    with pytest.raises(NetworkError, match="no list of blobs"):
+        list(AtmosphereClient().list_blobs(web.did))

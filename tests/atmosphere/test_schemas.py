@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 import atdata
@@ -11,6 +13,7 @@ from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
 from atdata.samples.schema import from_record, record_cid, schema_cid, schema_document, to_record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from readings import Reading, readings
+from servers.atproto_pds import Pds
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -91,6 +94,28 @@ def test_a_schema_under_a_key_of_another_tool(
     assert find_version(client, "Reading", "1.0.1") is None
 
 
+def test_a_look_at_other_keys_is_bounded(
+    client: AtmosphereClient, publisher: SchemaPublisher, pds: Pds
+) -> None:
+    """Keys of other tools begin with a digit: they come before those of any number of ours."""
+    record = to_record(Reading, "1.0.0", created_at="2026-01-01T00:00:00Z")
+    for number in range(103):
+        publisher.publish_record(dataclasses.replace(record, name=f"A{number}"))
+    theirs = client.create_record(SampleSchema.NSID, record.to_dict())
+    with pds.requests() as made:
+        assert publisher.find(record) == theirs
+    assert made == ["getRecord", "listRecords"]
+
+
+def test_a_schema_that_has_not_changed_is_found_at_once(
+    publisher: SchemaPublisher, pds: Pds
+) -> None:
+    uri = publisher.publish(Reading)
+    with pds.requests() as made:
+        assert publisher.publish(Reading) == uri
+    assert made == ["getRecord"]
+
+
 def test_records_that_break_the_lexicon(
     client: AtmosphereClient, publisher: SchemaPublisher
 ) -> None:
@@ -109,3 +134,5 @@ def test_records_that_break_the_lexicon(
         assert [value["name"] for value in SchemaLoader(client).list_all()] == ["Reading"]
     with pytest.raises(RecordError, match=r"\$\.name.*\$\.version"):
         SchemaLoader(client).get(f"at://{client.did}/{SampleSchema.NSID}/bad")
+    # A bad one in the way of a look-up is not the one that is looked for.
+    assert find_version(client, "Reading", "9.0.0") is None

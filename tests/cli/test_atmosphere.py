@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +74,68 @@ def test_promote_then_show_and_load_by_handle(
     samples = json.loads(head.stdout)["samples"]
     assert [sample["label"] for sample in samples] == [0, 1, 2, 3]
     assert samples[2]["values"] == {"dtype": "float32", "shape": [3], "items": [2.0, 2.0, 2.0]}
+
+
+def test_promote_can_be_looked_at_first(
+    command: Command, account: Account, spectra: LocalDatasetEntry, pds_env: Pds
+) -> None:
+    with pds_env.requests() as made:
+        text = command("promote", "spectra", "--tag", "a", "--dry-run").stdout
+        plan = json.loads(command("promote", "spectra", "--tag", "a", "--dry-run", "--json").stdout)
+    assert not {"uploadBlob", "putRecord"} & set(made)
+    assert text.startswith(f"create: {plan['uri']}\n")
+    assert text.endswith("up to 100 MB, blobs of a PDS are fine.\nNothing was written.\n")
+    assert (plan["action"], plan["storage"], plan["cut"]) == ("create", "blobs", False)
+    assert [copy["cid"] for copy in plan["copies"]] == [info.cid for info in spectra.shards or ()]
+    assert plan["record"]["contentCid"] == spectra.content_cid
+    assert plan["schema"]["name"] == "Spectrum"
+    command("promote", "spectra", "--tag", "a")
+    again = json.loads(command("promote", "spectra", "--dry-run", "--json").stdout)
+    assert (again["action"], again["schema"], again["copies"]) == ("nothing", None, [])
+    same = {**again["record"], "createdAt": plan["record"]["createdAt"]}
+    assert same == plan["record"]
+
+
+def test_promote_and_read_it_back(
+    command: Command, account: Account, spectra: LocalDatasetEntry
+) -> None:
+    result = command("promote", "spectra", "--verify")
+    assert "stored     as blobs: " in result.stdout
+    assert "verified   every byte was read back\n" in result.stdout
+    published = json.loads(command("promote", "spectra", "--verify", "--json").stdout)
+    assert published["verified"] is True
+    assert published["advice"].endswith("blobs of a PDS are fine.")
+    assert (published["content_cid"], published["derived_from"]) == (spectra.content_cid, None)
+    assert command("promote", "spectra", "--verify", "--dry-run").exit_code == 2
+
+
+def test_promote_shows_how_far_it_is_to_people_only(
+    account: Account, spectra: LocalDatasetEntry
+) -> None:
+    """On a terminal, on stderr; not in a file, and not with --json."""
+    for options, shown in (((), True), (("--json",), False)):
+        stdout, stderr = in_a_terminal("promote", "spectra", *options)
+        assert ("publishing" in stderr) == shown
+        assert "publishing" not in stdout
+
+
+def in_a_terminal(*arguments: str) -> tuple[str, str]:
+    """What `atdata` writes to stdout, and to a terminal that is its stderr."""
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "atdata", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=True,
+        timeout=120,
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # how Linux says that a terminal has no more to give
+        while part := os.read(ours, 1 << 16):
+            seen += part
+    os.close(ours)
+    return done.stdout.decode(), seen.decode()
 
 
 def test_a_missing_dataset_is_not_promoted(command: Command, account: Account) -> None:

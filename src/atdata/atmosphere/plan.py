@@ -8,8 +8,6 @@ from typing import Any
 
 from atdata.atmosphere.publication import Draft
 from atdata.sources.schemes import redacted
-from atdata.stores.advice import Advice, advise
-from atdata_records.ac.foundation.dataset.record import BlobStorage
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 
@@ -41,17 +39,6 @@ class Plan:
             return "nothing"
         return "create" if self.draft.current is None else "update"
 
-    @property
-    def storage(self) -> str:
-        """``"blobs"`` or ``"urls"``."""
-        return "blobs" if isinstance(self.draft.record.storage, BlobStorage) else "urls"
-
-    @property
-    def advice(self) -> Advice | None:
-        """Whether blobs or URLs are the place for a dataset of this size, if that is known."""
-        size = self.draft.record.size
-        return None if size is None else advise(size)
-
     def to_dict(self) -> dict[str, Any]:
         """The plan in JSON shape."""
         placed = self.draft.placed
@@ -62,7 +49,7 @@ class Plan:
             "record": self.draft.record.to_dict(),
             "schema_uri": self.schema_uri,
             "schema": None if self.schema is None else self.schema.to_dict(),
-            "storage": self.storage,
+            "storage": self.draft.storage,
             "copies": [
                 {
                     "url": redacted(url),
@@ -72,7 +59,7 @@ class Plan:
                 for url, info in zip(placed.copied, infos, strict=True)
             ],
             "cut": placed.cut_from is not None,
-            "advice": self.advice and self.advice.text,
+            "advice": self.draft.advice and self.draft.advice.text,
         }
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifes
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata.sources.braces import expand
+from atdata.stores.advice import Advice, advise
 from atdata.stores.uploads import forget_uploads
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.record import (
@@ -89,6 +90,16 @@ class Draft:
     def changes(self) -> bool:
         """Whether there is anything to write."""
         return self.record != self.current
+
+    @property
+    def storage(self) -> str:
+        """``"blobs"`` or ``"urls"``."""
+        return "blobs" if isinstance(self.record.storage, BlobStorage) else "urls"
+
+    @property
+    def advice(self) -> Advice | None:
+        """Whether blobs or URLs are the place for a dataset of this size, if that is known."""
+        return None if self.record.size is None else advise(self.record.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 
 from atdata.atmosphere import AtmosphereClient
+from atdata.atmosphere.publication import Details, Draft
 from atdata.cli.output import json_option, print_fields, print_json
+from atdata.cli.progress import terminal_progress
 from atdata.cli.session import save_session, saved_client
 from atdata.local import LocalIndex
-from atdata.promote import promote_to_atmosphere
+from atdata.promote import Promotion
+from atdata.stores.advice import SizeWarning
 
 
 @click.command()
@@ -43,6 +47,10 @@ def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> 
 @click.option("--description", help="What the dataset holds, for people.")
 @click.option("--tag", "tags", multiple=True, help="A word to find it by; may be repeated.")
 @click.option("--license", "license_", metavar="SPDX", help="License of the data.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the records that would be written; write nothing."
+)
+@click.option("--verify", is_flag=True, help="Read back every byte of what was published.")
 @json_option
 def promote(
     name: str,
@@ -50,25 +58,69 @@ def promote(
     description: str | None,
     tags: tuple[str, ...],
     license_: str | None,
+    dry_run: bool,
+    verify: bool,
     as_json: bool,
 ) -> None:
     """Publish a dataset of the local index, by NAME, to your repository.
 
     URLs that others can reach stay where they are. Shards that are files of this machine
-    become blobs of your PDS.
+    become blobs of your PDS; those that are larger than it takes are cut.
     """
+    if dry_run and verify:
+        raise click.UsageError("--dry-run publishes nothing that --verify could read back")
     index = LocalIndex()
-    uri = promote_to_atmosphere(
-        index.get_dataset(name),
-        index,
-        client := saved_client(),
-        name=new_name,
+    entry = index.get_dataset(name)
+    client = saved_client()
+    details = Details(
         description=description,
         tags=list(tags) or None,
         license=license_,
+        metadata=entry.metadata,
     )
-    address = f"@{client.handle}/{new_name or name}"
+    with terminal_progress("publishing", quiet=as_json) as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SizeWarning)  # what it says is printed below
+        promotion = Promotion(
+            entry, index, client, name=new_name, details=details, progress=progress
+        )
+        if dry_run:
+            plan = promotion.plan()
+        else:
+            draft = promotion.publish()
+    if dry_run and as_json:
+        print_json(plan.to_dict())
+        return
+    if dry_run:
+        click.echo(str(plan))
+        return
+    if verify:
+        with terminal_progress("reading back", quiet=as_json) as progress:
+            promotion.verify(draft, progress)
+    _print_published(draft, f"@{client.handle}/{new_name or name}", verify, as_json)
+
+
+def _print_published(draft: Draft, address: str, verified: bool, as_json: bool) -> None:
+    record, advice = draft.record, draft.advice
     if as_json:
-        print_json({"uri": uri, "address": address})
-    else:
-        print_fields([("published", uri), ("load it", f'atdata.load_dataset("{address}")')])
+        print_json(
+            {
+                "uri": str(draft.uri),
+                "address": address,
+                "storage": draft.storage,
+                "size": record.size,
+                "content_cid": record.content_cid,
+                "derived_from": record.derived_from and record.derived_from.content_cid,
+                "advice": advice and advice.text,
+                "verified": verified,
+            }
+        )
+        return
+    print_fields(
+        [
+            ("published", str(draft.uri)),
+            ("stored", f"as {draft.storage}" + (f": {advice.text}" if advice else "")),
+            ("cut from", record.derived_from and record.derived_from.content_cid),
+            ("verified", "every byte was read back" if verified else None),
+            ("load it", f'atdata.load_dataset("{address}")'),
+        ]
+    )

@@ -20,6 +20,10 @@ class Verdict(StrEnum):
     ALWAYS_URLS = "always urls"
 
 
+class SizeWarning(UserWarning):
+    """A dataset is kept where its size makes that a bad idea."""
+
+
 class Advice(NamedTuple):
     """What to do, and a sentence that says why."""
 

@@ -12,7 +12,7 @@ from atdata.errors import DigestMismatch, StorageError, XrpcError
 from atdata.progress import Progress
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources import URLSource, VerifiedSource
-from atdata.stores.advice import Verdict, advise
+from atdata.stores.advice import SizeWarning, Verdict, advise
 from atdata.stores.base import ShardStore
 from atdata.stores.uploads import MEDIA_TYPE, BlobLister, Uploads, reference
 from atdata_records import ValidationError
@@ -90,7 +90,7 @@ class PDSBlobStore(ShardStore):
         if advice.verdict is Verdict.ALWAYS_URLS:
             raise StorageError("more than 10 GB are too much for blobs of a PDS", hint=advice.text)
         if advice.verdict is not advise(before).verdict:
-            warnings.warn(advice.text, stacklevel=2)
+            warnings.warn(advice.text, SizeWarning, stacklevel=2)
 
     def storage(self, urls: ShardUrls) -> BlobStorage:
         """What a dataset record says of shards that are in this store.
