@@ -1,0 +1,71 @@
+"""What a publication would write, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+
+from atdata.atmosphere import AtUri
+from atdata.atmosphere.placing import Placed, place_urls
+from atdata.atmosphere.plan import Plan
+from atdata.atmosphere.publication import Draft
+from atdata.samples.schema import to_record
+from atdata.stores.uploads import reference
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record
+from readings import Reading
+
+from .conftest import infos
+
+URI = AtUri("did:plc:abc", Record.NSID, "x")
+SCHEMA = to_record(Reading, "1.0.0", created_at="2026-01-01T00:00:00Z")
+SCHEMA_URI = "at://did:plc:abc/ac.foundation.dataset.sampleSchema/Reading:1.0.0"
+
+
+def record(placed: Placed, size: int | None) -> Record:
+    return Record(
+        name="x",
+        schema_ref=SCHEMA_URI,
+        storage=placed.storage,
+        size=size,
+        created_at="2026-01-01T00:00:00Z",
+    )
+
+
+def test_blobs_that_would_be_cut() -> None:
+    shards = tuple(infos(2))
+    blobs = [reference(info.cid, info.size) for info in shards]
+    urls = tuple(f"https://pds/{info.cid}" for info in shards)
+    storage = BlobStorage.from_dict({"blobs": blobs})
+    placed = Placed(storage, shards, cut_from=tuple(infos(1)), copied=urls)
+    plan = Plan(Draft(URI, None, record(placed, 2 * 10**8), placed), SCHEMA_URI, SCHEMA)
+    told = plan.to_dict()
+    assert (told["uri"], told["action"], told["storage"]) == (str(URI), "create", "blobs")
+    assert told["copies"] == [
+        {"url": url, "cid": info.cid, "size": info.size}
+        for url, info in zip(urls, shards, strict=True)
+    ]
+    assert json.loads(json.dumps(told)) == told
+    text = str(plan)
+    assert f"copy, unless it is there: {urls[1]} (10,001 bytes)\n" in text
+    assert "are cut anew" in text
+    assert "200.0 MB: above 100 MB, prefer URLs" in text
+
+
+def test_urls_that_stay_where_they_are() -> None:
+    placed = place_urls(["s3://bucket/{0..1}.tar"], infos(2))
+    published = record(placed, None)
+    plan = Plan(Draft(URI, published, published, placed), SCHEMA_URI, None)
+    told = plan.to_dict()
+    assert (told["action"], told["storage"]) == ("nothing", "urls")
+    assert (told["copies"], told["cut"], told["advice"], told["schema"]) == ([], False, None, None)
+    assert "copy" not in str(plan)
+    changed = Plan(Draft(URI, published, record(placed, 5), placed), SCHEMA_URI, None)
+    assert changed.action == "update"
+
+
+def test_a_copy_of_which_nothing_is_known() -> None:
+    urls = ("https://example.com/a.tar?X-Amz-Signature=secret",)
+    placed = Placed(place_urls(["https://example.com/a.tar"]).storage, None, copied=urls)
+    plan = Plan(Draft(URI, None, record(placed, None), placed), SCHEMA_URI, None)
+    (copy,) = plan.to_dict()["copies"]
+    assert (copy["cid"], copy["size"]) == (None, None)
+    assert "secret" not in str(plan) + str(plan.to_dict())
