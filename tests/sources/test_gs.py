@@ -90,6 +90,16 @@ class TestRanges:
 
 
 class TestOpening:
+    def test_a_stream_goes_on_where_the_connection_was_cut(
+        self, url: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+        proxy.cut_after = [300_000, 100_000]
+        with open_url(url) as stream:
+            assert stream.read() == CONTENT
+        assert proxy.connections == 3
+        assert proxy.seen < 2 * len(CONTENT)
+
     def test_urls_open_by_the_environment(self, url: str) -> None:
         with open_url(url, untrusted=True) as stream:
             assert stream.read() == CONTENT

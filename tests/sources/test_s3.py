@@ -153,6 +153,27 @@ class TestRanges:
 
 
 class TestOpening:
+    def test_a_stream_goes_on_where_the_connection_was_cut(
+        self, bucket: str, s3_server: S3Server, proxy: Proxy
+    ) -> None:
+        through = S3Access(proxy.url, s3_server.access_key, s3_server.secret_key)
+        proxy.cut_after = [300_000, 100_000]
+        with open_s3(f"s3://{bucket}/d/0.tar", through) as stream:
+            assert stream.read() == CONTENT + b"0"
+        assert proxy.connections == 3
+        assert proxy.seen < 2 * len(CONTENT)
+
+    def test_a_stream_never_joins_two_states_of_an_object(
+        self, bucket: str, access: S3Access, s3_server: S3Server, proxy: Proxy
+    ) -> None:
+        through = S3Access(proxy.url, s3_server.access_key, s3_server.secret_key)
+        proxy.cut_after = [300_000]
+        with open_s3(f"s3://{bucket}/d/0.tar", through) as stream:
+            stream.read(7)
+            access.client().put_object(Bucket=bucket, Key="d/0.tar", Body=CONTENT + b"9")
+            with pytest.raises(StorageError, match="PreconditionFailed"):
+                stream.read()
+
     def test_a_bucket_that_is_remembered_opens_by_url(self, bucket: str, access: S3Access) -> None:
         remember_bucket(bucket, access)
         with open_url(f"s3://{bucket}/d/0.tar", untrusted=True) as stream:

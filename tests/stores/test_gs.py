@@ -85,6 +85,14 @@ def test_copies_are_byte_for_byte(store: GCSDataStore, make_dataset: MakeDataset
     assert store.copy_shards(source, prefix="copy", infos=written.shards).shards == written.shards
 
 
+def test_nothing_is_written_offline(
+    store: GCSDataStore, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATDATA_OFFLINE", "1")
+    with pytest.raises(NetworkError, match="ATDATA_OFFLINE"):
+        store.write_shards(make_dataset(1), prefix="p")
+
+
 def test_a_url_is_known_before_the_shard_is_there(
     store: GCSDataStore, make_dataset: MakeDataset
 ) -> None:

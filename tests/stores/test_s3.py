@@ -140,6 +140,14 @@ def test_only_urls_of_the_bucket_are_signed(store: S3DataStore, url: str) -> Non
         store.read_url(url)
 
 
+def test_nothing_is_written_offline(
+    store: S3DataStore, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATDATA_OFFLINE", "1")
+    with pytest.raises(NetworkError, match="ATDATA_OFFLINE"):
+        store.write_shards(make_dataset(1), prefix="p")
+
+
 def test_a_url_is_known_before_the_shard_is_there(
     store: S3DataStore, make_dataset: MakeDataset
 ) -> None:

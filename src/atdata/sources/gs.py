@@ -11,6 +11,7 @@ from typing import Any
 
 from atdata._extras import require
 from atdata.errors import AtdataError, NetworkError, StorageError, UrlError
+from atdata.sources.http import retry_after
 from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
 from atdata.sources.streams import from_pieces
@@ -137,7 +138,7 @@ def open_range(
             raise StorageError(
                 "the object was replaced or removed while it was read", uri=url, hint="start again"
             )
-        raise refusal(answer.status, url, retry_after=answer.headers.get("Retry-After"))
+        raise refusal(answer.status, url, answer.headers)
     first, size = _extent(answer)
     generation = answer.headers.get("X-Goog-Generation")
     stream = from_pieces(_pieces(files, answer, url), lambda: _close(files, answer))
@@ -214,21 +215,18 @@ def gs_errors(url: str) -> Iterator[None]:
         ) from None
 
 
-def refusal(status: int, url: str, *, retry_after: str | None = None) -> AtdataError:
+def refusal(status: int, url: str, headers: Mapping[str, str] | None = None) -> AtdataError:
     """The error for a status with which GCS refuses.
 
     Args:
         status: The HTTP status.
         url: What was asked for.
-        retry_after: The header of that name.
+        headers: Those of the answer, where they are known.
     """
     message, hint = f"GCS answers {status}", _HINTS.get(status)
     if status in _PASSING_STATUS:
         passing = NetworkError.passing(message, uri=url, hint=hint or "try again later")
-        passing.status, passing.retry_after = status, _seconds(retry_after)
+        passing.status = status
+        passing.retry_after = retry_after((headers or {}).get("Retry-After", ""))
         return passing
     return StorageError(message, uri=url, hint=hint)
-
-
-def _seconds(told: str | None) -> float | None:
-    return float(told) if told and told.isdecimal() else None

@@ -156,12 +156,12 @@ def _refusal(answer: httpx.Response, url: str) -> NetworkError:
     error = NetworkError(said, uri=redacted(url), hint=_HINTS.get(status))
     error.status = status
     error.transient = status in _PASSING
-    error.retry_after = _seconds(answer.headers.get("retry-after", ""))
+    error.retry_after = retry_after(answer.headers.get("retry-after", ""))
     return error
 
 
-def _seconds(header: str) -> float | None:
-    """What a Retry-After header says: a number of seconds, or a date."""
+def retry_after(header: str) -> float | None:
+    """Seconds that a Retry-After header asks for, as a number or a date; None for neither."""
     if header.isdecimal():
         return float(header)
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import IO, Any
 
 from atdata.errors import ShardNotFound, UrlError
 from atdata.sources.braces import expand
 from atdata.sources.remote import Opened
+from atdata.sources.resume import open_resuming
 from atdata.sources.s3_access import S3Access, access_for, s3_errors
 from atdata.sources.streams import ShardStreams, from_pieces
 
@@ -67,7 +69,7 @@ def open_range(
 
 
 def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
-    """A stream of an object.
+    """A stream of an object, which goes on by itself when the connection breaks.
 
     Args:
         url: ``s3://bucket/key``.
@@ -76,7 +78,7 @@ def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
     Raises:
         UrlError, StorageError, NetworkError: As from :func:`open_range`.
     """
-    return open_range(url, access=access).stream
+    return open_resuming(partial(open_range, access=access), url)
 
 
 def _extent(answer: Mapping[str, Any]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from atdata._extras import require
 from atdata.errors import AtdataError, NetworkError, StorageError, UrlError
+from atdata.sources.http import retry_after
 from atdata.sources.schemes import redacted
 
 _HINTS = {
@@ -23,6 +24,7 @@ _HINTS = {
     "EntityTooLarge": "write the dataset with a smaller maxsize=",
     "ExpiredToken": "the session token has expired: get new credentials",
     "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
+    "InvalidRange": "the object is shorter than it was: start again",
     "InvalidToken": "check AWS_SESSION_TOKEN; it belongs to one access key",
     "NoSuchBucket": "check the bucket's name, and AWS_ENDPOINT_URL when it is not on AWS",
     "NoSuchKey": "check the key; the object may have moved",
@@ -176,7 +178,7 @@ def _refusal(answer: Mapping[str, Any], url: str) -> AtdataError:
             f"S3 answers {code}", uri=url, hint=hint or "try again later"
         )
         passing.status = status
-        passing.retry_after = _seconds(headers.get("retry-after"))
+        passing.retry_after = retry_after(headers.get("retry-after", ""))
         return passing
     if code == "RequestTimeTooSkewed":
         hint = f"set this machine's clock{_lag(headers.get('date'))}"
@@ -190,10 +192,6 @@ def _unreachable(kind: str, url: str) -> NetworkError:
         message = f"the S3 server can't be reached ({kind})"
         hint = "check AWS_ENDPOINT_URL and that the server runs"
     return NetworkError.passing(message, uri=url, hint=hint)
-
-
-def _seconds(told: str | None) -> float | None:
-    return float(told) if told and told.isdecimal() else None
 
 
 def _lag(date: str | None) -> str:

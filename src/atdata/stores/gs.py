@@ -16,6 +16,7 @@ from atdata._extras import require
 from atdata.errors import AtdataError, NetworkError, StorageError
 from atdata.shards.manifest import ShardInfo
 from atdata.sources import gs
+from atdata.sources.remote import refuse_offline
 from atdata.stores.base import ShardStore
 from atdata_records import cid
 
@@ -79,6 +80,7 @@ class GCSDataStore(ShardStore):
             MissingExtra: gcsfs is not installed.
         """
         url = self.url_for(key, info)
+        refuse_offline(url)
         md5 = _md5(path)
         for tried in range(_TRIES):
             if self._has(url, info, md5, hidden=tried == 0) or self._created(path, url, info):
@@ -119,7 +121,7 @@ class GCSDataStore(ShardStore):
         if answer.status == 404 or (hidden and answer.status == 403):
             return None
         if answer.status != 200:
-            raise gs.refusal(answer.status, url, retry_after=answer.headers.get("Retry-After"))
+            raise gs.refusal(answer.status, url, answer.headers)
         found: dict[str, Any] = json.loads(body)
         return found
 

@@ -11,6 +11,7 @@ from typing import Any
 from atdata._extras import require
 from atdata.errors import StorageError, UrlError
 from atdata.shards.manifest import ShardInfo
+from atdata.sources.remote import refuse_offline
 from atdata.sources.s3_access import S3Access, access_for, remember_bucket, s3_errors, status_of
 from atdata.stores.base import ShardStore
 from atdata.stores.credentials import read_credentials
@@ -79,6 +80,7 @@ class S3DataStore(ShardStore):
             NetworkError: The server can't be reached.
         """
         url = self.url_for(key, info)
+        refuse_offline(url)
         with s3_errors(url):
             for tried in range(_TRIES):
                 if self._has(key, info, hidden=tried == 0) or self._created(path, key, info):
