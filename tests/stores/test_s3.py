@@ -285,6 +285,19 @@ class TestWhatIsThereAlready:
             assert [line.split()[0] for line in proxy.asked[asked:]] == ["HEAD"]
         assert unfinished(s3_server, s3_bucket) == []
 
+    def test_after_a_conflict_it_looks_and_tries_again(
+        self, s3_server: S3Server, s3_bucket: str, shard: tuple[Path, ShardInfo]
+    ) -> None:
+        with refusing_proxy(s3_server.endpoint) as proxy:
+            proxy.next_answers(None, Refusal(409, "ConditionalRequestConflict"))
+            store = S3DataStore(
+                s3_server.credentials | {"AWS_ENDPOINT": proxy.url}, bucket=s3_bucket
+            )
+            store.put(shard[0], self.KEY, shard[1])
+            asked = [line.split()[0] for line in proxy.asked]
+            assert asked == ["HEAD", "PUT", "HEAD", "PUT"]
+        assert content(store, self.KEY, s3_server) == shard[0].read_bytes()
+
     def test_an_object_that_comes_and_goes(
         self, s3_server: S3Server, s3_bucket: str, shard: tuple[Path, ShardInfo]
     ) -> None:

@@ -126,6 +126,7 @@ class S3Source:
         self.keys = [keys] if isinstance(keys, str) else list(keys)
         given = S3Access(endpoint, access_key, secret_key, region, session_token)
         self._access = None if given == S3Access() else given
+        self._known = frozenset(self.list_shards())
         self.shards = ShardStreams(self)
 
     @classmethod
@@ -198,7 +199,7 @@ class S3Source:
         return open_s3(shard_id, self._access)
 
     def _check(self, shard_id: str) -> None:
-        if shard_id.removeprefix(f"s3://{self.bucket}/") not in self.keys:
+        if shard_id not in self._known:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
 
     def __repr__(self) -> str:
