@@ -103,6 +103,12 @@ def check_scheme(url: str) -> None:
             "pipe: runs a shell command, which data must never do; it is not supported",
             hint="give the files' paths or URLs instead",
         )
+    if scheme == "ipns":
+        raise UrlError(
+            "ipns:// names what may change, with nothing to check it by; it is not supported",
+            uri=redacted(url),
+            hint="give the ipfs:// URL that it stands for now",
+        )
     known = ", ".join(f"{name}://" for name in sorted({"file", *_REMOTES, *plugins()}))
     raise UrlError(
         f"the scheme {scheme}:// is not known",

@@ -57,8 +57,8 @@ async function serve(request, response, url) {
   const path = names.filter(Boolean).join('/')
   if (root !== PROBE) {
     try {
-      const found = await files.stat(CID.parse(root), { path: path || undefined, offline: true })
-      if (!(await helia.blockstore.has(found.cid))) throw new Error('no such block')
+      const found = path ? (await files.stat(CID.parse(root), { path })).cid : CID.parse(root)
+      if (!(await helia.blockstore.has(found))) throw new Error('no such block')
     } catch (error) {
       return fail(response, 404, error.message)
     }
