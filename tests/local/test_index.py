@@ -212,6 +212,20 @@ class TestSameName:
         with pytest.raises(EntryNotFound):
             index.get_entry(first.cid)
 
+    def test_a_conflict_leaves_nothing_in_the_store(
+        self, stored_index: LocalIndex, ds: atdata.Dataset[Reading], make_shards: MakeShards
+    ) -> None:
+        store = stored_index.data_store
+        assert isinstance(store, LocalDiskStore)
+        stored_index.insert_dataset(ds, name="readings")
+        before = set(store.root.rglob("*.tar"))
+        other = atdata.Dataset[Reading](str(make_shards(readings(1, start=7), "other")[0]))
+        with pytest.raises(EntryConflict, match="readings"):
+            stored_index.insert_dataset(other, name="readings")
+        assert set(store.root.rglob("*.tar")) == before
+        replaced = stored_index.insert_dataset(other, name="readings", replace=True)
+        assert stored_index.list_datasets() == [replaced]
+
     def test_remote_data_is_the_same_by_its_urls(self, index: LocalIndex) -> None:
         index.insert_dataset(atdata.Dataset[Reading]("s3://b/k.tar"), name="remote")
         index.insert_dataset(atdata.Dataset[Reading]("s3://b/k.tar"), name="remote")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as changed
 
 from atdata.errors import EntryConflict, EntryNotFound, RecordError, StorageError
 from atdata.local.backend import Backend, EntryRow
 from atdata.local.entry import LocalDatasetEntry, name_of
 from atdata.local.schema_table import SchemaTable
+from atdata.shards.manifest import ShardInfo
 
 _PAGE = 100
 # Each failed attempt means that another process has written the same name in between.
@@ -30,6 +31,23 @@ class EntryTable:
         if row is None:
             raise EntryNotFound(f"no dataset {name!r} in the index", hint=self._near(name))
         return LocalDatasetEntry.from_text(row.name, row.text)
+
+    def check_free(self, name: str, shards: Callable[[], Sequence[ShardInfo]]) -> None:
+        """Refuse a name that stands for other shards, before these are stored anywhere.
+
+        Args:
+            name: The name.
+            shards: Finds out what they would be; called only when there is an entry to compare.
+
+        Raises:
+            EntryConflict: The name stands for others.
+        """
+        row = self._backend.entry(name)
+        known = None if row is None else LocalDatasetEntry.from_text(row.name, row.text)
+        if known is None or known.shards is None:
+            return
+        if known.shards != tuple(shards()):
+            raise _conflict(known)
 
     def of_cid(self, cid: str) -> LocalDatasetEntry:
         """The first entry, by name, of those with this CID; ``EntryNotFound`` if none has it."""
@@ -88,11 +106,7 @@ class EntryTable:
             return _updated(old, entry, keep_schema=keep_schema)
         if replace:
             return entry
-        raise EntryConflict(
-            f"{entry.name!r} stands for other data already ({old.cid}, not {entry.cid})",
-            uri=old.uri,
-            hint="Choose another name, or pass replace=True.",
-        )
+        raise _conflict(old)
 
     def _same_data(self, old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
         """Whether both are the same bytes, described by the same document.
@@ -113,6 +127,14 @@ class EntryTable:
         if close:
             return f"Did you mean {' or '.join(map(repr, close))}?"
         return "Insert it first: index.insert_dataset(ds, name=...)."
+
+
+def _conflict(known: LocalDatasetEntry) -> EntryConflict:
+    return EntryConflict(
+        f"{known.name!r} stands for other data already ({known.cid})",
+        uri=known.uri,
+        hint="Choose another name, or pass replace=True.",
+    )
 
 
 def _updated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atdata._metadata import metadata_text
 from atdata._protocols import AbstractDataStore
+from atdata.errors import StorageError
 from atdata.local.choice import open_backend
 from atdata.local.entry import LocalDatasetEntry, check_name
 from atdata.local.entry_table import EntryTable
@@ -19,7 +21,7 @@ from atdata.local.schema import LocalSchema
 from atdata.local.schema_table import SchemaTable
 from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record, schema_document
-from atdata.stores.base import prefix_for
+from atdata.stores.base import ShardStore, prefix_for
 
 if TYPE_CHECKING:
     import redis as redis_py
@@ -131,8 +133,10 @@ class LocalIndex:
                 raise TypeError(f"no data_store takes the options {', '.join(store_options)}")
             place = placed(ds)
         else:
-            where = prefix_for(name) if prefix is None else prefix
-            place = stored(self.data_store.write_shards(ds, prefix=where, **store_options))
+            store_options["prefix"] = prefix_for(name) if prefix is None else prefix
+            if not replace:
+                self._check_free(ds, name, store_options)
+            place = stored(self.data_store.write_shards(ds, **store_options))
         return self._put(ds, name, schema_ref, place, metadata, replace)
 
     def add_entry(
@@ -289,6 +293,16 @@ class LocalIndex:
             schema_document(sample_type)
         else:
             self._resolved(sample_type, schema_ref)
+
+    def _check_free(self, ds: Dataset[Any], name: str, store_options: Mapping[str, Any]) -> None:
+        """Nobody should fill a store only to hear that the name is taken."""
+        store = self.data_store
+        if isinstance(store, ShardStore):
+            # What can't be tried without writing is found out by writing.
+            with contextlib.suppress(StorageError):
+                self._entries.check_free(
+                    name, lambda: store.write_shards(ds, dry_run=True, **store_options).shards
+                )
 
     def _put(
         self,
