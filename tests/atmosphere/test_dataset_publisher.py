@@ -18,11 +18,16 @@ from atdata.errors import (
     SchemaConflict,
     SchemaNotFound,
     ShardError,
+    StorageError,
 )
+from atdata.local import S3DataStore
 from atdata.samples.schema import schema_cid, schema_document
 from atdata.shards.manifest import content_cid, inspect_shard
+from atdata.stores import advice
+from atdata.stores.advice import SizeWarning
 from atdata_records import cid as cids
 from readings import Reading, labels, write_readings
+from servers.atproto_pds import Pds
 
 from .conftest import URLS
 
@@ -111,3 +116,70 @@ def test_a_schema_that_describes_other_samples(
     with pytest.raises(SchemaNotFound):
         publisher.publish_with_urls(URLS, f"{schema}1", name="x")
     assert client.list_datasets() == []
+
+
+# -- the plan of seed 002, line by line
+
+
+def test_the_url_of_a_dataset_is_used_directly(
+    publisher: DatasetPublisher, loader: DatasetLoader, pds: Pds
+) -> None:
+    """No upload is needed, brace notation stays, and loading opens nothing."""
+    url = "s3://nowhere/cifar10-train-{000000..000049}.tar"
+    with pds.requests() as made:
+        uri = publisher.publish_dataset(
+            atdata.Dataset[Reading](url),
+            name="My Dataset",
+            description="Training data for my model",
+        )
+        dataset = loader.load_dataset(str(uri))
+    assert "uploadBlob" not in made
+    value = loader.get(uri)
+    assert value["storage"] == {
+        "$type": "ac.foundation.dataset.record#urlStorage",
+        "urls": [url],
+    }
+    assert (value["name"], value["description"]) == ("My Dataset", "Training data for my model")
+    assert isinstance(dataset, atdata.Dataset)
+    assert len(dataset.list_shards()) == 50
+
+
+def test_a_dataset_that_was_added_to_ipfs(
+    publisher: DatasetPublisher, loader: DatasetLoader, tmp_path: Path
+) -> None:
+    dataset = atdata.Dataset[Reading](write_readings(tmp_path, 4))
+    url = f"ipfs://{cids.of_bytes(Path(dataset.list_shards()[0]).read_bytes())}"
+    uri = publisher.publish_dataset(dataset, name="My Dataset", urls=[url])
+    assert loader.get_urls(uri) == [url]
+    assert loader.get_storage_type(uri) == "external"
+
+
+def test_urls_of_a_store_bring_their_digests(
+    publisher: DatasetPublisher,
+    loader: DatasetLoader,
+    tmp_path: Path,
+    s3_credentials: dict[str, str],
+    s3_bucket: str,
+) -> None:
+    dataset = atdata.Dataset[Reading](write_readings(tmp_path, 10))
+    urls = S3DataStore(s3_credentials, bucket=s3_bucket).write_shards(dataset, prefix="p")
+    uri = publisher.publish_dataset(dataset, name="x", urls=urls)
+    assert loader.get_shards(uri) == urls.shards
+    assert labels(loader.load_dataset(uri)) == list(range(10))
+
+
+def test_blobs_above_100_mb_draw_advice(
+    publisher: DatasetPublisher,
+    client: AtmosphereClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The lines of the table, drawn lower here so that nobody uploads gigabytes."""
+    dataset = atdata.Dataset[Reading](write_readings(tmp_path, 10))
+    monkeypatch.setattr(advice, "FINE", 3000)
+    with pytest.warns(SizeWarning, match="prefer URLs"):
+        publisher.publish(dataset, name="x")
+    monkeypatch.setattr(advice, "MOST", 4000)
+    with pytest.raises(StorageError, match=r"too much for blobs.*\n.*always publish URLs"):
+        publisher.publish(dataset, name="y")
+    assert [value["name"] for value in client.list_datasets()] == ["x"]
