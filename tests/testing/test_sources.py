@@ -3,95 +3,299 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 import pytest
 
-from atdata.atmosphere import AtmosphereClient
-from atdata.shards.manifest import inspect_shard
+from atdata.atmosphere import AtmosphereClient, SchemaPublisher
+from atdata.samples import PackableSample
+from atdata.samples.lens import lens
+from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.writer import cut_shards
 from atdata.sources import BlobSource, S3Source, URLSource, VerifiedSource
+from atdata.sources.lens import LensSource
 from atdata.sources.streams import ShardStreams
-from atdata.stores import GCSDataStore, S3DataStore
-from atdata.stores.pds import PDSBlobStore
-from atdata.testing import DataSourceSuite, shard_bytes
+from atdata.testing import DataSourceSuite, Thing, shard_bytes, things
+from atdata_records import cid as cids
 from servers.atproto_pds import Pds
-from sources.web import web_server
+from servers.gcs import GcsServer
+from servers.ipfs import IpfsGateway
+from servers.s3 import S3Server
+from sources.web import Web, web_server
 
-CONTENTS = [shard_bytes(3), shard_bytes(2, start=3)]
+# The first is larger than what a connection holds before anybody reads.
+CONTENTS = [shard_bytes(2_000), shard_bytes(2, start=2_000)]
+INFOS = [inspect_shard(io.BytesIO(content), "shard") for content in CONTENTS]
 
-
-def on_disk(folder: Path) -> list[str]:
-    paths = [folder / f"{n}.tar" for n in range(len(CONTENTS))]
-    for path, data in zip(paths, CONTENTS, strict=True):
-        path.write_bytes(data)
-    return list(map(str, paths))
+Make = Callable[[Sequence[bytes | None]], Any]
+"""Makes a source of these shards; one that is None is listed and not there."""
 
 
 class OfContents(DataSourceSuite):
+    """The sources that the suite asks for, of one fixture: ``make``."""
+
     @pytest.fixture
     def contents(self) -> list[bytes]:
         return CONTENTS
 
+    @pytest.fixture
+    def source(self, make: Make) -> Any:
+        return make(CONTENTS)
+
+    @pytest.fixture
+    def gone(self, make: Make) -> Any:
+        return make([None, CONTENTS[1]])
+
+    @pytest.fixture
+    def cut(self, make: Make) -> Any:
+        return make([CONTENTS[0][:-1500], CONTENTS[1]])
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Callable[[Sequence[bytes | None]], list[Path]]:
+    def make(contents: Sequence[bytes | None]) -> list[Path]:
+        made = [tmp_path / f"{n} ü.tar" for n in range(len(contents))]
+        for path, data in zip(made, contents, strict=True):
+            if data is not None:
+                path.write_bytes(data)
+        return made
+
+    return make
+
 
 class TestDisk(OfContents):
     @pytest.fixture
-    def source(self, tmp_path: Path) -> Any:
-        return URLSource(on_disk(tmp_path))
+    def make(self, paths: Any) -> Make:
+        return lambda contents: URLSource(paths(contents))
 
 
-class TestHttp(OfContents):
+class TestFileUrls(OfContents):
     @pytest.fixture
-    def source(self) -> Any:
-        with web_server() as web:
-            urls = [web.serve(f"/{n}.tar", data) for n, data in enumerate(CONTENTS)]
-            yield URLSource(urls)
+    def make(self, paths: Any) -> Make:
+        return lambda contents: URLSource([f"file://{quote(str(p))}" for p in paths(contents)])
+
+
+class TestBraces(OfContents):
+    @pytest.fixture
+    def make(self, paths: Any) -> Make:
+        return lambda contents: URLSource(f"{paths(contents)[0].parent}/{{0..1}} ü.tar")
 
 
 class TestVerified(OfContents):
     @pytest.fixture
-    def source(self, tmp_path: Path) -> Any:
-        paths = on_disk(tmp_path)
-        return VerifiedSource(URLSource(paths), [inspect_shard(Path(path)) for path in paths])
+    def make(self, paths: Any) -> Make:
+        return lambda contents: VerifiedSource(URLSource(paths(contents)), INFOS)
 
 
-class TestS3(OfContents):
+@dataclass
+class Numbered(PackableSample):
+    number: int
+
+
+@lens
+def thing_of(numbered: Numbered) -> Thing:
+    return things(1, start=numbered.number)[0]
+
+
+class TestLens(OfContents):
+    """Its shards are made while they are read, of shards of another type."""
+
     @pytest.fixture
-    def source(self, tmp_path: Path, s3_bucket: str, s3_credentials: dict[str, str]) -> Any:
-        store = S3DataStore(s3_credentials, bucket=s3_bucket)
-        urls = store.copy_shards(URLSource(on_disk(tmp_path)), prefix="p")
-        keys = [url.removeprefix(f"s3://{s3_bucket}/") for url in urls]
-        return S3Source.from_credentials(s3_credentials, s3_bucket, keys)
+    def make(self, paths: Any, tmp_path: Path) -> Make:
+        def make(contents: Sequence[bytes | None]) -> Any:
+            seen = [self.numbered(tmp_path, content) for content in contents]
+            return LensSource(URLSource(paths(seen)), thing_of)
+
+        return make
+
+    def numbered(self, folder: Path, content: bytes | None) -> bytes | None:
+        """What the lens makes a shard of things of."""
+        if content is None:
+            return None
+        first = CONTENTS[0].startswith(content)
+        samples = map(Numbered, range(2_000) if first else range(2_000, 2_002))
+        ((path, _),) = cut_shards(samples, folder)
+        return path.read_bytes() if content in CONTENTS else path.read_bytes()[:-1500]
+
+
+class OnWeb(OfContents):
+    """Over http, from a server that knows ranges and tags, or does not."""
+
+    options: ClassVar[dict[str, Any]] = {}
+    query = "?sig=hunter2"
+
+    @pytest.fixture
+    def web(self) -> Iterator[Web]:
+        with web_server() as web:
+            yield web
+
+    @pytest.fixture
+    def make(self, web: Web) -> Make:
+        return lambda contents: URLSource(self.served(web, contents))
+
+    def served(self, web: Web, contents: Sequence[bytes | None]) -> list[str]:
+        for n, data in enumerate(contents):
+            if data is not None:
+                web.serve(f"/{n}.tar{self.query}", data, **self.options)
+        return [web.url(f"/{n}.tar{self.query}") for n in range(len(contents))]
+
+    @pytest.fixture
+    def secrets(self) -> list[str]:
+        return ["hunter2"]
+
+
+class TestHttpWithRanges(OnWeb):
+    options: ClassVar = {"ranges": True, "headers": {"ETag": '"a"'}}
+
+
+class TestHttpWithoutRanges(OnWeb): ...
+
+
+class TestHttpCutOff(OnWeb):
+    """The server promises more than it sends, every time."""
+
+    @pytest.fixture
+    def cut(self, web: Web, make: Make) -> Any:
+        source = make(CONTENTS)
+        web.serve("/0.tar?sig=hunter2", CONTENTS[0][:-1500], announced=len(CONTENTS[0]))
+        return source
+
+
+class OnS3(OfContents):
+    @pytest.fixture
+    def keys(
+        self, s3_server: S3Server, s3_bucket: str
+    ) -> Callable[[Sequence[bytes | None]], list[str]]:
+        def make(contents: Sequence[bytes | None]) -> list[str]:
+            for n, data in enumerate(contents):
+                if data is not None:
+                    s3_server.client().put_object(Bucket=s3_bucket, Key=f"p/{n}.tar", Body=data)
+            return [f"p/{n}.tar" for n in range(len(contents))]
+
+        return make
 
     @pytest.fixture
     def secrets(self, s3_credentials: dict[str, str]) -> list[str]:
         return [s3_credentials["AWS_SECRET_ACCESS_KEY"]]
 
 
+class TestS3Source(OnS3):
+    @pytest.fixture
+    def make(self, keys: Any, s3_bucket: str, s3_credentials: dict[str, str]) -> Make:
+        return lambda contents: S3Source.from_credentials(s3_credentials, s3_bucket, keys(contents))
+
+
+class TestS3Urls(OnS3):
+    @pytest.fixture
+    def make(
+        self,
+        keys: Any,
+        s3_bucket: str,
+        s3_credentials: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Make:
+        for name, value in s3_credentials.items():
+            monkeypatch.setenv(name, value)
+        return lambda contents: URLSource([f"s3://{s3_bucket}/{key}" for key in keys(contents)])
+
+
 class TestGcs(OfContents):
     @pytest.fixture
-    def source(self, tmp_path: Path, gcs_bucket: str) -> Any:
-        store = GCSDataStore(bucket=gcs_bucket)
-        return URLSource(store.copy_shards(URLSource(on_disk(tmp_path)), prefix="p"))
+    def make(self, gcs_server: GcsServer, gcs_bucket: str) -> Make:
+        def make(contents: Sequence[bytes | None]) -> Any:
+            for n, data in enumerate(contents):
+                if data is not None:
+                    gcs_server.put(gcs_bucket, f"p/{n}.tar", data)
+            return URLSource([f"gs://{gcs_bucket}/p/{n}.tar" for n in range(len(contents))])
+
+        return make
+
+
+class TestIpfs(OfContents):
+    @pytest.fixture
+    def make(self, ipfs_env: IpfsGateway) -> Make:
+        def make(contents: Sequence[bytes | None]) -> Any:
+            found = [
+                cids.of_bytes(b"nobody has this") if data is None else ipfs_env.add(data)
+                for data in contents
+            ]
+            return URLSource([f"ipfs://{cid}" for cid in found])
+
+        return make
+
+
+class TestIpfsFolders(OfContents):
+    @pytest.fixture
+    def make(self, ipfs_env: IpfsGateway) -> Make:
+        def make(contents: Sequence[bytes | None]) -> Any:
+            files = {f"x-{n}.tar": data for n, data in enumerate(contents) if data is not None}
+            folder = ipfs_env.add_folder(files, chunker="size-100000")
+            return URLSource(f"ipfs://{folder}/x-{{0..{len(contents) - 1}}}.tar")
+
+        return make
 
 
 @pytest.mark.xdist_group("pds")
 class TestBlobs(OfContents):
     @pytest.fixture
-    def source(self, tmp_path: Path, client: AtmosphereClient, pds: Pds) -> Any:
-        store = PDSBlobStore(client)
-        urls = store.copy_shards(URLSource(on_disk(tmp_path)), prefix="p")
-        # Blobs can be read once a record refers to them.
-        client.put_record("com.example.thing", "a", {"storage": store.storage(urls).to_dict()})
-        refs = [{"did": client.did, "cid": info.cid, "size": info.size} for info in urls.shards]
-        return BlobSource(refs, pds_endpoint=pds.url)
+    def make(self, client: AtmosphereClient, pds: Pds) -> Make:
+        def make(contents: Sequence[bytes | None]) -> Any:
+            there = [data for data in contents if data is not None]
+            blobs = [client.upload_blob(data, "application/x-tar") for data in there]
+            # Blobs can be read once a record refers to them.
+            client.put_record("com.example.thing", "a", {"blobs": blobs})
+            found = [cids.of_bytes(b"gone" if data is None else data) for data in contents]
+            refs = [{"did": client.did, "cid": cid} for cid in found]
+            return BlobSource(refs, pds_endpoint=pds.url, untrusted=False)
+
+        return make
+
+
+@pytest.mark.xdist_group("pds")
+class TestAtUrls(OnWeb):
+    """A published dataset, by its URI; its record says where the shards are, and their digests."""
+
+    query = ""
+
+    @pytest.fixture
+    def make(self, web: Web, client: AtmosphereClient, monkeypatch: pytest.MonkeyPatch) -> Make:
+        monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
+        schema = SchemaPublisher(client).publish(Thing, version="1.0.0")
+
+        def make(contents: Sequence[bytes | None]) -> Any:
+            value = {
+                "$type": "ac.foundation.dataset.record",
+                "name": "things",
+                "schemaRef": str(schema),
+                "storage": {
+                    "$type": "ac.foundation.dataset.record#urlStorage",
+                    "urls": self.served(web, contents),
+                },
+                "shards": list(map(described, INFOS)),
+                "createdAt": "2026-01-01T00:00:00Z",
+            }
+            client.put_record("ac.foundation.dataset.record", "things", value)
+            return URLSource(f"at://{client.did}/ac.foundation.dataset.record/things")
+
+        return make
+
+
+def described(info: ShardInfo) -> dict[str, Any]:
+    return {"cid": info.cid, "size": info.size, "samples": info.samples}
 
 
 class Sound:
     """A source in memory, to be broken."""
 
-    def __init__(self) -> None:
-        self.data = dict(zip(["a", "b"], CONTENTS, strict=True))
+    def __init__(self, contents: Sequence[bytes | None] = CONTENTS) -> None:
+        self.data = dict(zip(["a", "b"], contents, strict=True))
         self.shards = ShardStreams(self)
 
     @property
@@ -102,13 +306,16 @@ class Sound:
         return self.shard_list
 
     def open_shard(self, name: str) -> Any:
-        return io.BytesIO(self.data[name])
+        data = self.data[name]
+        if data is None:
+            raise FileNotFoundError(name)
+        return io.BytesIO(data)
 
 
 class TestSound(OfContents):
     @pytest.fixture
-    def source(self) -> Any:
-        return Sound()
+    def make(self) -> Make:
+        return Sound
 
 
 class Twice(Sound):
@@ -141,8 +348,66 @@ class Talkative(Sound):
         return "Talkative(secret='hunter2')"
 
 
+class Once(Sound):
+    shards = property(lambda self: self.remaining)  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.data = dict(zip(["a", "b"], CONTENTS, strict=True))
+        pairs = ((name, self.open_shard(name)) for name in self.data)
+        self.remaining = lambda: pairs
+
+
+class Shared(Sound):
+    """Gives all readers the same stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams = {name: io.BytesIO(data or b"") for name, data in self.data.items()}
+
+    def open_shard(self, name: str) -> Any:
+        self.streams[name].seek(0)
+        return self.streams[name]
+
+
+class Stuck(Sound):
+    """Can't be sent to another process."""
+
+    def __reduce__(self) -> Any:
+        raise pickle.PicklingError("it has a connection")
+
+
+class Leaky(Sound):
+    kept: ClassVar[list[int]] = []
+
+    def open_shard(self, name: str) -> Any:
+        self.kept.append(os.open(os.devnull, os.O_RDONLY))
+        return super().open_shard(name)
+
+
+class Nameless(Sound):
+    def open_shard(self, name: str) -> Any:
+        if self.data[name] is None:
+            raise OSError("something went wrong")
+        return super().open_shard(name)
+
+
+class Empty(Sound):
+    def open_shard(self, name: str) -> Any:
+        return io.BytesIO(self.data[name] or b"")
+
+
+class Mending(Sound):
+    """Ends a shard that has lost its end, so that nobody sees that samples are missing."""
+
+    def open_shard(self, name: str) -> Any:
+        return io.BytesIO(shard_bytes(3) if name == "a" else shard_bytes(2, start=3))
+
+
 class Different:
     shards = ()
+
+
+GONE = (None, CONTENTS[1])
 
 
 @pytest.mark.parametrize(
@@ -150,14 +415,28 @@ class Different:
     [
         (Different, "test_it_has_the_interface", ()),
         (Twice, "test_names_are_texts_each_once_and_stay", (CONTENTS,)),
-        (Backwards, "test_shards_come_in_order", (CONTENTS,)),
+        (Backwards, "test_shards_come_in_order_every_time", (CONTENTS,)),
+        (Once, "test_shards_come_in_order_every_time", (CONTENTS,)),
         (SameShard, "test_shards_open_by_name_in_any_order", (CONTENTS,)),
         (CutOff, "test_streams_read_in_pieces", (CONTENTS,)),
+        (Shared, "test_threads_read_side_by_side", (CONTENTS,)),
+        (Stuck, "test_another_process_reads_it", (CONTENTS,)),
+        (CutOff, "test_another_process_reads_it", (CONTENTS,)),
+        (Leaky, "test_streams_closed_early_leave_nothing_open", ()),
         (Forgiving, "test_an_unknown_name_is_a_key_error", ()),
+        (partial(Nameless, GONE), "test_a_shard_that_is_gone_is_named", (CONTENTS,)),
+        (partial(Empty, GONE), "test_a_shard_that_is_gone_is_named", (CONTENTS,)),
+        (Mending, "test_a_shard_that_is_cut_off_is_named", ()),
         (Backwards, "test_datasets_read_it", ()),
         (Talkative, "test_its_repr_tells_no_secret", (["hunter2"],)),
     ],
 )
-def test_the_suite_fails_what_is_broken(broken: Any, test: str, arguments: Any) -> None:
-    with pytest.raises((AssertionError, pytest.fail.Exception)):
+def test_the_suite_fails_what_is_broken(
+    broken: Any, test: str, arguments: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atdata.testing.sources._PATIENCE", 0.0)
+    failed = (AssertionError, pytest.fail.Exception, ValueError, pickle.PicklingError)
+    with pytest.raises(failed):
         getattr(DataSourceSuite(), test)(broken(), *arguments)
+    while Leaky.kept:
+        os.close(Leaky.kept.pop())
