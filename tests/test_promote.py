@@ -45,6 +45,7 @@ from atdata_records.ac.foundation.dataset.record import Derivation
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from readings import Reading, labels, readings, write_readings
 from servers.atproto_pds import Pds
+from told import Told
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -594,29 +595,16 @@ def test_what_can_not_be_read_back(
         promote_to_atmosphere(entry, index, client, verify=True)
 
 
-class Told:
-    """Who wants to know how far it has come."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[int | None, int | None]] = []
-        self.done: list[int] = []
-
-    def begin(self, size: int | None, shards: int | None) -> None:
-        self.begun.append((size, shards))
-
-    def advance(self, size: int, shards: int) -> None:
-        self.done.append(size)
-
-
 def test_progress(
     files: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, public: S3DataStore
 ) -> None:
-    sizes = [info.size for info in files.shards or ()]
+    steps = [(info.size, 1) for info in files.shards or ()]
+    size = sum(info.size for info in files.shards or ())
     copied, both = Told(), Told()
     promote_to_atmosphere(files, index, client, data_store=public, progress=copied)
-    assert (copied.begun, copied.done) == ([(sum(sizes), 3)], sizes)
+    assert (copied.begun, copied.done) == ([(size, 3)], steps)
     promote_to_atmosphere(files, index, client, name="b", verify=True, progress=both)
-    assert (both.begun, both.done) == ([(sum(sizes), None), (sum(sizes), 3)], sizes * 2)
+    assert (both.begun, both.done) == ([(size, None), (size, 3)], steps * 2)
 
 
 # -- how much it asks of the server

@@ -19,6 +19,7 @@ from atdata.sources import URLSource
 from atdata.stores import LocalDiskStore, ShardStore
 from atdata.stores.base import check_prefix, prefix_for
 from atdata_records import cid
+from told import Told
 
 from .conftest import Number, numbers
 
@@ -205,20 +206,6 @@ class TestDryRun:
         with pytest.raises(StorageError, match=r"Elsewhere tells where.*\n.*without dry_run"):
             Elsewhere().write_shards(make_dataset(1), prefix="p", dry_run=True)
         assert Elsewhere().write_shards(make_dataset(1), prefix="p")[0].startswith("x:p/000000-")
-
-
-class Told:
-    """Who wants to know how far it has come."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[int | None, int | None]] = []
-        self.done: list[tuple[int, int]] = []
-
-    def begin(self, size: int | None, shards: int | None) -> None:
-        self.begun.append((size, shards))
-
-    def advance(self, size: int, shards: int) -> None:
-        self.done.append((size, shards))
 
 
 def test_progress(store: LocalDiskStore, make_dataset: MakeDataset) -> None:

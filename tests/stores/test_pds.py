@@ -20,6 +20,7 @@ from atdata.stores.pds import PDSBlobStore
 from atdata.stores.uploads import forget_uploads
 from atdata_records import cid as cids
 from servers.atproto_pds import Pds, pds_server
+from servers.proxy import proxy_to
 
 from .conftest import Number, numbers
 
@@ -246,6 +247,22 @@ def test_what_records_refer_to(
         again = another.write_shards(make_dataset(25), prefix="b", maxcount=10)
     assert made.count("uploadBlob") == 0
     assert another.storage(again) == store.storage(urls)
+
+
+def test_an_upload_whose_answer_is_lost_is_tried_again(
+    client: AtmosphereClient, pds: Pds, make_dataset: MakeDataset
+) -> None:
+    with proxy_to(pds.url) as proxy, pds.requests() as made:
+        through = AtmosphereClient()
+        through.login_with_session(client.export_session().replace(pds.url, proxy.url))
+        # The first connection lists blobs; the second uploads, and breaks.
+        proxy.cut_after = [10**9, 0]
+        store = PDSBlobStore(through, blob_limit=10**6)
+        urls = store.write_shards(make_dataset(5), prefix="a")
+        assert proxy.connections == 3
+    publish(client, store, urls)
+    assert client.get_blob(client.did, urls.shards[0].cid)
+    assert "uploadBlob" in made
 
 
 # -- what others see of it

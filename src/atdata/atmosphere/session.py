@@ -117,13 +117,13 @@ def _translated(url: str) -> Iterator[None]:
         yield
     except errors.RequestErrorBase as error:
         if error.response is None:
-            raise NetworkError("no answer from the server", uri=url) from error
+            raise NetworkError.passing("no answer from the server", uri=url) from error
         raise _refused(error, url) from error
     except sdk_error:
         # Tokens that can't be read: the cause might show them.
         raise AuthError("the session can't be used", uri=url, hint="Log in again.") from None
     except httpx.HTTPError as error:
-        raise NetworkError(f"no answer: {type(error).__name__}", uri=url) from error
+        raise NetworkError.passing(f"no answer: {type(error).__name__}", uri=url) from error
 
 
 def _refused(error: Any, url: str) -> AuthError | XrpcError:
@@ -137,7 +137,8 @@ def _refused(error: Any, url: str) -> AuthError | XrpcError:
             hint="Log in again, with an app password of this account.",
         )
     refusal = XrpcError.answer(status, code, message, uri=url)
+    refusal.transient = status == 429 or status >= 500
     if status == 429:
-        wait = getattr(error, "retry_after", None)
+        refusal.retry_after = wait = getattr(error, "retry_after", None)
         refusal.hint = f"Try again in {wait:.0f} s." if wait else "Try again later."
     return refusal

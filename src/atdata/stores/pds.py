@@ -12,6 +12,7 @@ from atdata.errors import DigestMismatch, StorageError, XrpcError
 from atdata.progress import Progress
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources import URLSource, VerifiedSource
+from atdata.sources.retry import attempts
 from atdata.stores.advice import SizeWarning, Verdict, advise
 from atdata.stores.base import ShardStore
 from atdata.stores.uploads import MEDIA_TYPE, BlobLister, Uploads, reference
@@ -124,9 +125,12 @@ class PDSBlobStore(ShardStore):
         return super()._put_all(shards, prefix, progress, dry_run=dry_run, admitted=admitted)
 
     def _upload(self, path: Path, key: str, info: ShardInfo) -> dict[str, Any]:
+        blob: dict[str, Any] = {}
         try:
-            with path.open("rb") as file:
-                blob = self._client.upload_blob(file, MEDIA_TYPE)
+            # The same bytes are the same blob: what was lost on its way is sent once more.
+            for attempt in attempts():
+                with attempt, path.open("rb") as file:
+                    blob = self._client.upload_blob(file, MEDIA_TYPE)
         except XrpcError as error:
             if error.status == 413:
                 raise _refused(info) from error
