@@ -21,6 +21,11 @@ def state_folder() -> Path:
     return _folder("XDG_STATE_HOME", Path(".local", "state"))
 
 
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/atdata``, by default ``~/.cache/atdata``. It may not exist yet."""
+    return _folder("XDG_CACHE_HOME", Path(".cache"))
+
+
 def _folder(variable: str, below_home: Path) -> Path:
     named = os.environ.get(variable, "")
     # The rules say that a relative path is to be ignored.

@@ -18,7 +18,7 @@ from atdata.samples import DictSample, SampleBatch
 from atdata.samples.lens import LensNetwork
 from atdata.samples.packable import projection
 from atdata.seeking import Seeker
-from atdata.shards.reader import Packed, read_file, read_stream
+from atdata.shards.reader import Packed, read_stream
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import LensSource
 from atdata.sources.registry import open_url
@@ -451,13 +451,9 @@ class Dataset(Generic[T]):
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"
 
     def _packed(self, names: Iterable[str], order: Pass, *, runs: bool) -> Iterator[Packed]:
-        for name, found in self._adapted.opened(names):
-            shown = redacted(name)
+        for name, file in self._adapted.opened(names):
             try:
-                if isinstance(found, Path):
-                    yield from read_file(found, shown, runs=runs)
-                else:
-                    yield from read_stream(found, shown, runs=runs)
+                yield from read_stream(file, redacted(name), runs=runs)
             except ShardError as error:
                 order.damaged(error)
 

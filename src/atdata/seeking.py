@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from atdata.errors import ShardError
 from atdata.shards.names import SAMPLE, split_name
 from atdata.shards.offsets import index_path
-from atdata.shards.reader import open_local, read_file
+from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK, parse_header
 from atdata.shards.window import open_file
 from atdata.sources.adapt import AdaptedSource
@@ -72,7 +72,7 @@ class Seeker:
 
         Raises:
             IndexError: There are fewer.
-            TypeError: A shard is not on this machine.
+            TypeError: A shard is read as a stream: there is no file of it on this machine.
             ShardError: A shard or index is not sound.
         """
         if self._ends is None:
@@ -90,8 +90,9 @@ class Seeker:
 
     def _promised(self, name: str) -> int | None:
         promised = getattr(self._source.source, "promised_samples", None)
-        if callable(promised):
-            return int(promised(name))
+        count = promised(name) if callable(promised) else None
+        if count is not None:
+            return int(count)
         path = self._source.local_path(name)
         offsets = None if path is None else _read_index(path, redacted(name))
         return None if offsets is None else len(offsets)
@@ -107,15 +108,16 @@ class Seeker:
 
     def _opened(self, name: str) -> _Shard:
         shown = redacted(name)
-        path = self._source.local_path(name)
-        if path is None:
+        file = self._source.open_file(name)
+        if file is None:
             raise TypeError(f"{shown} is read as a stream, which has no samples by number")
-        offsets = _read_index(path, shown)
-        if offsets is None:
-            walked = read_file(path, shown)
-            offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
-        with open_local(path, shown) as file:
-            data, *_ = open_file(file, shown).state()
+        with file:
+            offsets = _read_index(Path(file.name), shown)
+            window = open_file(file, shown)
+            data, *_ = window.state()
+            if offsets is None:
+                walked = read_samples(window)
+                offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
         return _Shard(shown, data, offsets)
 
 

@@ -113,12 +113,16 @@ def test_what_is_no_source_is_refused(value: object) -> None:
 
 
 def test_a_local_path_is_preferred(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+
     class Local(NamesOnly):
         def local_path(self, shard_id: str) -> Path | None:
-            return tmp_path if shard_id == "a.tar" else None
+            return path if shard_id == "a.tar" else None
 
     found = dict(AdaptedSource(Local()).opened(["a.tar", "b.tar"]))
-    assert found["a.tar"] == tmp_path
+    with found["a.tar"] as file:
+        assert file.name == str(path)
     assert isinstance(found["b.tar"], io.BytesIO)
 
 

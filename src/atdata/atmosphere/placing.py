@@ -5,18 +5,17 @@ URLs that others can reach stay where they are. What only this machine can read 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from atdata._protocols import AbstractDataStore, DataSource
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources.braces import count
-from atdata.sources.schemes import redacted
+from atdata.sources.schemes import redacted, unsigned
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.disk import LocalDiskStore
 from atdata.stores.pds import PDSBlobStore
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("http", "https", "s3", "gs", "ipfs")
 _MOST_URLS = 4096  # of one record, as its lexicon says
-# Parameters by which S3, GCS, Azure and CloudFront sign a URL.
-_SIGNATURES = re.compile(r"(?i)x-(amz|goog)-(signature|credential|security-token)|signature|sig")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +97,7 @@ def publishable(url: str) -> str:
         )
     if "@" in parts.netloc:
         raise UrlError("the URL holds a user name or password", uri=redacted(url))
-    if any(_SIGNATURES.fullmatch(name) for name, _ in parse_qsl(parts.query)):
-        return url.partition("?")[0]
-    return url
+    return unsigned(url)
 
 
 def upload(

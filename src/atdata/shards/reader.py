@@ -7,6 +7,7 @@ reader would run it.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -33,8 +34,7 @@ def read_file(path: Path, shard: str, *, runs: bool = False) -> Iterator[Packed]
         ShardError: Not a sound shard, with the offset.
         StorageError: The file can't be read.
     """
-    with open_local(path, shard) as file:
-        yield from read_samples(open_file(file, shard), runs=runs)
+    yield from read_stream(open_local(path, shard), shard, runs=runs)
 
 
 def open_local(path: Path, shard: str) -> IO[bytes]:
@@ -52,13 +52,15 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
 
 
 def read_stream(stream: IO[bytes], shard: str, *, runs: bool = False) -> Iterator[Packed]:
-    """The samples of a shard that arrives as a stream, which is closed at the end.
+    """The samples of an open shard, which is closed at the end; a local file is mapped.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
     """
+    is_file = isinstance(getattr(stream, "raw", None), io.FileIO) and not stream.tell()
     try:
-        yield from read_samples(open_stream(stream, shard), runs=runs)
+        window = open_file(stream, shard) if is_file else open_stream(stream, shard)
+        yield from read_samples(window, runs=runs)
     finally:
         stream.close()
 

@@ -6,11 +6,17 @@ They differ: ``shards`` is a method or a property, names come from ``shard_list`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import ShardNotFound, StorageError, UrlError
+from atdata.shards.reader import open_local
+from atdata.sources.ahead import ahead
+from atdata.sources.schemes import redacted
+
+_TRIES = 3
 
 
 class AdaptedSource:
@@ -58,6 +64,43 @@ class AdaptedSource:
         found = find(shard_id) if callable(find) else None
         return Path(found) if found else None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether shards come from a network, so that having the next ones fetched is worth it."""
+        return bool(getattr(self.source, "is_remote", False))
+
+    def open_file(
+        self, shard_id: str, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> IO[bytes] | None:
+        """The shard as a file of this machine: its own, or the one in the cache; None without.
+
+        Raises:
+            StorageError: The file can't be opened.
+            AtdataError: What the source raises.
+        """
+        path = self.local_path(shard_id)
+        if path is not None:
+            return open_local(path, redacted(shard_id))
+        for _ in range(_TRIES):
+            cached = self.fetch(shard_id, is_cancelled=is_cancelled)
+            if cached is None:
+                break
+            # Other processes may drop it from the cache in between.
+            with contextlib.suppress(FileNotFoundError):
+                return cached.open("rb")
+        return None
+
+    def fetch(
+        self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> Path | None:
+        """Where the shard lies in the cache, fetched if need be; None where there is no caching.
+
+        Raises:
+            AtdataError: What the source raises.
+        """
+        fetch = getattr(self.source, "fetch", None)
+        return fetch(shard_id, is_cancelled=is_cancelled) if callable(fetch) else None
+
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """A stream of one shard; the caller closes it.
 
@@ -73,16 +116,22 @@ class AdaptedSource:
             stream.close()
         raise ShardNotFound("the source has no such shard", shard=shard_id)
 
-    def opened(self, names: Iterable[str]) -> Iterator[tuple[str, Path | IO[bytes]]]:
-        """Each of these shards, as a path where it lies on this machine, else as a stream.
+    def opened(self, names: Iterable[str]) -> Iterator[tuple[str, IO[bytes]]]:
+        """Each of these shards, as a file of this machine where it can be one, else as a stream.
 
-        A source that can't open a shard by its name gives all of them in its own order.
+        While one is read, the next ones are fetched. A source that can't open a shard by its
+        name gives all of them in its own order. The caller closes each.
         """
         if "open_shard" not in self._has:
             yield from self._pairs()
-            return
-        for name in names:
-            yield name, self.local_path(name) or self.open_shard(name)
+        elif self.is_remote:
+            yield from ahead(names, self._open)
+        else:
+            for name in names:
+                yield name, self._open(name, lambda: False)
+
+    def _open(self, name: str, is_cancelled: Callable[[], bool]) -> IO[bytes]:
+        return self.open_file(name, is_cancelled) or self.open_shard(name)
 
     def _pairs(self) -> Iterator[tuple[str, IO[bytes]]]:
         for name, stream in _called(self.source.shards):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 
-from atdata.errors import ShardNotFound, UrlError
+from atdata.errors import NetworkError, ShardNotFound, UrlError
+from atdata.shards.manifest import ShardInfo
+from atdata.sources.cached import cached_path
 from atdata.sources.http import open_range
 from atdata.sources.remote import Opened
 from atdata.sources.resume import open_resuming
 from atdata.sources.streams import ShardStreams
-from atdata.sources.verified import verified
+from atdata.sources.verified import Promise, verified
 from atdata_records import cid, formats
 
 BlobRef = Mapping[str, Any]
@@ -79,11 +82,49 @@ class BlobSource:
             NetworkError: The server can't be reached or has no such blob.
             DigestMismatch: From reading it: the bytes are not those of the CID.
         """
+        ref = self._ref(shard_id)
+        try:
+            stream = open_resuming(_open_range, self._url(ref), untrusted=self.untrusted)
+        except NetworkError as error:
+            error.shard = shard_id  # its URL names the server only
+            raise
+        return verified(stream, shard_id, cid.digest(ref["cid"]), ref.get("size"))
+
+    @property
+    def is_remote(self) -> bool:
+        """That shards come from a network."""
+        return True
+
+    def fetch(
+        self,
+        shard_id: str,
+        *,
+        promised: ShardInfo | Promise | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Path | None:
+        """Where a blob lies in the cache, fetched and checked if it was not there.
+
+        Returns:
+            None when it is to be read as a stream.
+
+        Raises:
+            ShardNotFound: Not a shard of this source.
+            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+        """
+        ref = self._ref(shard_id)
+        return cached_path(
+            self._url(ref),
+            _open_range,
+            promised=Promise(ref["cid"], ref.get("size")),
+            untrusted=self.untrusted,
+            is_cancelled=is_cancelled,
+        )
+
+    def _ref(self, shard_id: str) -> BlobRef:
         ref = self._refs.get(shard_id)
         if ref is None:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
-        stream = open_resuming(_open_range, self._url(ref), untrusted=self.untrusted)
-        return verified(stream, shard_id, cid.digest(ref["cid"]), ref.get("size"))
+        return ref
 
     def _url(self, ref: BlobRef) -> str:
         query = urlencode({"did": ref["did"], "cid": ref["cid"]})

@@ -142,7 +142,7 @@ def open_range(
     first, size = _extent(answer)
     generation = answer.headers.get("X-Goog-Generation")
     stream = from_pieces(_pieces(files, answer, url), lambda: _close(files, answer))
-    return Opened(stream, first, size, generation)
+    return Opened(stream, first, size, generation, answer.status == 206)
 
 
 def ask(files: Any, url: str, headers: Mapping[str, str]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import ssl
@@ -92,6 +93,11 @@ def open_range(
 
     with _told(url):
         answer = _security.ask(url, ask)
+        if answer.status_code == 416 and start == 0 and "range" in headers:
+            # An empty file has no first byte, and some servers refuse to give less than asked.
+            answer.close()
+            del headers["range"]
+            answer = _security.ask(url, ask)
     try:
         return _opened(answer, url, start, stop, tag)
     except BaseException:
@@ -124,7 +130,9 @@ def _opened(
         raise NetworkError(
             "the file has changed since reading began", uri=redacted(url), hint=_HINTS[412]
         )
-    return Opened(from_pieces(_pieces(answer, url), answer.close), first, size, found)
+    return Opened(
+        from_pieces(_pieces(answer, url), answer.close), first, size, found, status == 206
+    )
 
 
 def _extent(header: str, url: str, start: int, stop: int | None) -> tuple[int, int | None]:
@@ -206,7 +214,9 @@ def _told(url: str) -> Iterator[None]:
 @lru_cache(maxsize=8)
 def _shared_client(untrusted: bool, pid: int) -> httpx.Client:
     # Connections are kept, for the next part of a file; never across a fork, so by process.
-    return http_client(untrusted=untrusted)
+    client = http_client(untrusted=untrusted)
+    atexit.register(client.close)
+    return client
 
 
 def _guarded() -> httpx.BaseTransport:

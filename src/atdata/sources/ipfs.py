@@ -64,7 +64,7 @@ def open_range(
         raise _no_file(node.kind, cid, url)
     end = node.size if stop is None else min(stop, node.size)
     pieces = _pieces(node, start, end, blocks)
-    return Opened(from_pieces(pieces, blocks.close), start, node.size, str(cid))
+    return Opened(from_pieces(pieces, blocks.close), start, node.size, str(cid), True)
 
 
 def split_url(url: str) -> tuple[Cid, list[str]]:

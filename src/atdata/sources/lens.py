@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import SampleError
 from atdata.samples.lens import Lens
-from atdata.shards.reader import Packed, read_file, read_stream
+from atdata.shards.reader import Packed, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.schemes import redacted
@@ -54,9 +53,8 @@ class LensSource:
             ShardError, SampleError: From reading it: it is not sound, or the getter refuses.
         """
         shown = redacted(shard_id)
-        path = self._adapted.local_path(shard_id)
-        found: Path | IO[bytes] = path or self._adapted.open_shard(shard_id)
-        packed = read_file(found, shown) if isinstance(found, Path) else read_stream(found, shown)
+        file = self._adapted.open_file(shard_id) or self._adapted.open_shard(shard_id)
+        packed = read_stream(file, shown)
         return from_pieces(self._members(packed), packed.close)  # type: ignore[attr-defined]
 
     def _members(self, packed: Iterator[Packed]) -> Iterator[bytes]:

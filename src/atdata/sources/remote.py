@@ -20,12 +20,14 @@ class Opened:
         size: Bytes of the whole file; None when the server did not tell.
         tag: Names this very state of the file (a strong ETag, a generation, a CID); None when
             there is no telling two states apart.
+        is_part: Whether the server gave the part that was asked for, and would give others.
     """
 
     stream: IO[bytes]
     start: int = 0
     size: int | None = None
     tag: str | None = None
+    is_part: bool = False
 
 
 class Remote(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO
 
@@ -15,21 +15,39 @@ from atdata.sources.streams import from_pieces
 _PIECE = 1 << 18
 
 
-def open_resuming(remote: Remote, url: str, *, untrusted: bool = False) -> IO[bytes]:
-    """A stream of a whole file that outlives broken connections and passing refusals.
+def open_resuming(
+    remote: Remote,
+    url: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    tag: str | None = None,
+    untrusted: bool = False,
+    opened: Opened | None = None,
+    is_checked: bool = False,
+) -> IO[bytes]:
+    """A stream that outlives broken connections and passing refusals.
 
     It never joins two states of a file: where a server does not tell them apart (no tag), the
-    stream ends with the connection.
+    stream ends with the connection, unless somebody will check all that was read.
 
     Args:
         remote: Asks for the file or a part of it.
         url: Where it is.
+        start: Offset of the first byte.
+        stop: Offset behind the last one; None for the end of the file.
+        tag: The state that the file must be in.
         untrusted: As for ``remote``.
+        opened: What it gave already for these arguments.
+        is_checked: The bytes will be held to a digest, so that joining what does not belong
+            together would be found out.
 
     Raises:
         AtdataError: What ``remote`` raises, after the last attempt; also from reading.
     """
-    resuming = _Resuming(remote, url, untrusted)
+    ask = partial(open_patiently, remote, url, stop=stop, untrusted=untrusted)
+    first = opened or ask(start=start, tag=tag)
+    resuming = _Resuming(ask, redacted(url), first, start, stop, is_checked)
     return from_pieces(resuming.pieces(), resuming.close)
 
 
@@ -56,27 +74,37 @@ def open_patiently(
 
 
 class _Resuming:
-    def __init__(self, remote: Remote, url: str, untrusted: bool) -> None:
-        self._ask = partial(open_patiently, remote, url, untrusted=untrusted)
-        self._url = redacted(url)
-        self._seen = 0
+    def __init__(
+        self,
+        ask: Callable[..., Opened],
+        url: str,
+        opened: Opened,
+        start: int,
+        stop: int | None,
+        is_checked: bool,
+    ) -> None:
+        self._ask = ask
+        self._url = url
+        self._opened = opened
+        self._tag = opened.tag
+        self._may_join = is_checked or opened.tag is not None
+        self._at = start
+        self._end = min((end for end in (stop, opened.size) if end is not None), default=None)
         self._stalls = 0
-        self._opened = self._ask()
-        self._size, self._tag = self._opened.size, self._opened.tag
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes of the file, in order."""
+        """The bytes, in order."""
         while True:
-            before = self._seen
+            before = self._at
             try:
                 yield from self._rest()
                 return
             except NetworkError as error:
-                self._stalls = 0 if self._seen > before else self._stalls + 1
-                if not error.transient or self._tag is None or self._stalls == ATTEMPTS:
+                self._stalls = 0 if self._at > before else self._stalls + 1
+                if not error.transient or not self._may_join or self._stalls == ATTEMPTS:
                     raise
             self.close()
-            self._opened = self._ask(start=self._seen, tag=self._tag)
+            self._opened = self._ask(start=self._at, tag=self._tag)
 
     def close(self) -> None:
         """Close the connection."""
@@ -86,14 +114,17 @@ class _Resuming:
         stream = self._opened.stream
         # read() would lose what came before the connection broke.
         read = getattr(stream, "read1", stream.read)
-        self._pass_over(self._seen - self._opened.start)
-        while piece := read(_PIECE):
-            self._seen += len(piece)
+        self._pass_over(self._at - self._opened.start)
+        while piece := read(self._next_size()):
+            self._at += len(piece)
             yield piece
-        if self._size is not None and self._seen != self._size:
+        if self._end is not None and self._at != self._end:
             raise NetworkError.passing(
-                f"the file ends after {self._seen} of {self._size} bytes", uri=self._url
+                f"the file ends after {self._at} of {self._end} bytes", uri=self._url
             )
+
+    def _next_size(self) -> int:
+        return _PIECE if self._end is None else min(_PIECE, self._end - self._at)
 
     def _pass_over(self, count: int) -> None:
         """Read what was had already: a server that knows no ranges begins anew."""

@@ -65,7 +65,13 @@ def open_range(
         answer = (access or access_for(bucket)).client().get_object(**wanted)
     body = answer["Body"]
     first, size = _extent(answer)
-    return Opened(from_pieces(_pieces(body, url), body.close), first, size, answer.get("ETag"))
+    return Opened(
+        from_pieces(_pieces(body, url), body.close),
+        first,
+        size,
+        answer.get("ETag"),
+        "ContentRange" in answer,
+    )
 
 
 def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:

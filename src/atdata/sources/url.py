@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
+from atdata.shards.manifest import ShardInfo
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import expand
+from atdata.sources.cached import cached_path
 from atdata.sources.plugins import open_plugin, plugins
-from atdata.sources.registry import check_scheme, local_path, open_url
+from atdata.sources.registry import check_scheme, local_path, open_url, remote_for
 from atdata.sources.schemes import redacted, scheme_of
 from atdata.sources.streams import ShardStreams
+from atdata.sources.verified import Promise
 
 _LOCAL = ("", "file")
 
@@ -88,6 +91,41 @@ class URLSource:
         """Where a shard lies on this machine, so that it can be mapped; None when it doesn't."""
         plugged = self._plugged(shard_id)
         return plugged.local_path(shard_id) if plugged is not None else local_path(shard_id)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether any of the shards comes from a network."""
+        return any(scheme_of(url) not in _LOCAL for url in self.urls)
+
+    def fetch(
+        self,
+        shard_id: str,
+        *,
+        promised: ShardInfo | Promise | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Path | None:
+        """Where a shard from the network lies in the cache, fetched if it was not there.
+
+        Returns:
+            None when it is to be read as a stream, or lies on this machine anyway.
+
+        Raises:
+            ShardNotFound: Not a shard of this source.
+            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+        """
+        plugged = self._plugged(shard_id)
+        if plugged is not None:
+            return plugged.fetch(shard_id, is_cancelled=is_cancelled)
+        remote = remote_for(shard_id)
+        if remote is None:
+            return None
+        return cached_path(
+            shard_id,
+            remote,
+            promised=promised,
+            untrusted=self.untrusted,
+            is_cancelled=is_cancelled,
+        )
 
     @cached_property
     def _found(self) -> list[tuple[str, AdaptedSource | None]]:

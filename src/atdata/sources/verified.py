@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,19 @@ from atdata_records import cid
 
 _PIECE = 1 << 18
 _HINT = "do not use the data; fetch it again, or tell whoever published it"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What is known of a shard whose samples nobody has counted.
+
+    Attributes:
+        cid: CIDv1 (raw, sha2-256) of its bytes.
+        size: How many there are; None when that is not known either.
+    """
+
+    cid: str
+    size: int | None = None
 
 
 class VerifiedSource:
@@ -39,7 +53,7 @@ class VerifiedSource:
         DigestMismatch: The source has another number of shards.
     """
 
-    def __init__(self, source: Any, shards: Sequence[ShardInfo]) -> None:
+    def __init__(self, source: Any, shards: Sequence[ShardInfo | Promise]) -> None:
         self.source = source
         self._adapted = AdaptedSource(source)
         self._names = self._adapted.list_shards()
@@ -91,15 +105,39 @@ class VerifiedSource:
                 self._checked[shard_id] = seen
         return path
 
-    def promised_samples(self, shard_id: str) -> int:
-        """How many samples one shard holds.
+    @property
+    def is_remote(self) -> bool:
+        """Whether shards come from a network."""
+        return self._adapted.is_remote
+
+    def fetch(
+        self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> Path | None:
+        """Where a shard lies in the cache, fetched and checked if it was not there.
+
+        Returns:
+            None when it is to be read as a stream.
+
+        Raises:
+            DigestMismatch: The bytes are others.
+            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+        """
+        fetch = getattr(self.source, "fetch", None)
+        if not callable(fetch):
+            return None
+        found = fetch(shard_id, promised=self._info(shard_id), is_cancelled=is_cancelled)
+        return found  # type: ignore[no-any-return]
+
+    def promised_samples(self, shard_id: str) -> int | None:
+        """How many samples one shard holds; None when nobody has said.
 
         Raises:
             ShardNotFound: Not a shard of the source.
         """
-        return self._info(shard_id).samples
+        info = self._info(shard_id)
+        return info.samples if isinstance(info, ShardInfo) else None
 
-    def _info(self, shard_id: str) -> ShardInfo:
+    def _info(self, shard_id: str) -> ShardInfo | Promise:
         info = self._promised.get(shard_id)
         if info is None:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
@@ -127,18 +165,19 @@ def _pieces(stream: IO[bytes], shard: str, digest: bytes, size: int | None) -> I
     while piece := stream.read(_PIECE):
         seen += len(piece)
         if size is not None and seen > size:
-            raise _mismatch(f"the shard is longer than the {size} bytes promised", shard)
+            raise mismatch(f"the shard is longer than the {size} bytes promised", shard)
         sha256.update(piece)
         yield piece
     if size is not None and seen < size:
-        raise _mismatch(f"the shard ends after {seen} of {size} bytes", shard)
+        raise mismatch(f"the shard ends after {seen} of {size} bytes", shard)
     if sha256.digest() != digest:
-        raise _mismatch(
+        raise mismatch(
             f"the shard's bytes are not those promised: sha256 {sha256.hexdigest()}, "
             f"not {digest.hex()}",
             shard,
         )
 
 
-def _mismatch(message: str, shard: str) -> DigestMismatch:
+def mismatch(message: str, shard: str) -> DigestMismatch:
+    """The error for bytes that are not the promised ones."""
     return DigestMismatch(message, shard=shard, hint=_HINT)

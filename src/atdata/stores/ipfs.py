@@ -16,6 +16,7 @@ from atdata.sources.cids import RAW, Cid
 from atdata.sources.gateway import find_gateway
 from atdata.sources.http import http_client
 from atdata.sources.ipfs import DEEPEST, split_url
+from atdata.sources.remote import refuse_offline
 from atdata.sources.retry import attempts
 from atdata.sources.schemes import redacted
 from atdata.sources.unixfs import LARGEST_BLOCK, Link, read_node
@@ -53,6 +54,7 @@ class IPFSStore(ShardStore):
 
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
         """Add one shard; one that is there stays as it is."""
+        refuse_offline(self.api)
         for attempt in attempts():
             with attempt, path.open("rb") as file:
                 answer = self._post("add", _SETTINGS, {"file": (Path(key).name, file)})

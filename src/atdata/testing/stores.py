@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,17 @@ from atdata.testing.samples import Thing, things, write_things
 class DataStoreSuite:
     """Fixture to define: ``store``, an empty one.
 
-    Override :meth:`read` where shards can't be read by their URLs alone.
+    ``secrets`` may list texts that must not show in its ``repr`` or in URLs. Override
+    :meth:`read` where shards can't be read by their URLs alone.
     """
 
     @pytest.fixture
     def store(self) -> Any:
         raise NotImplementedError("define the fixture 'store'")
+
+    @pytest.fixture
+    def secrets(self) -> list[str]:
+        return []
 
     def read(self, store: Any, urls: list[str]) -> list[Thing]:
         """The samples in shards that the store has written."""
@@ -53,3 +59,42 @@ class DataStoreSuite:
         for prefix in ("../out", "/absolute", "a/../../b"):
             with pytest.raises(ValueError):  # noqa: PT011 - third parties have their own texts
                 store.write_shards(ds, prefix=prefix)
+
+    def test_writing_again_harms_nothing(self, store: Any, tmp_path: Path) -> None:
+        ds = write_things(tmp_path / "in", 7)
+        first = store.write_shards(ds, prefix="p", maxcount=3)
+        again = store.write_shards(ds, prefix="p", maxcount=3)
+        assert self.read(store, first) == self.read(store, again) == things(7)
+
+    def test_what_is_written_from_is_left_alone(self, store: Any, tmp_path: Path) -> None:
+        ds = write_things(tmp_path / "in", 7)
+        before = {path: path.read_bytes() for path in (tmp_path / "in").iterdir()}
+        store.write_shards(ds, prefix="p")
+        assert {path: path.read_bytes() for path in (tmp_path / "in").iterdir()} == before
+
+    def test_two_write_at_once(self, store: Any, tmp_path: Path) -> None:
+        same = [write_things(tmp_path / name, 6) for name in ("a", "b")]
+        other = write_things(tmp_path / "c", 6, start=6)
+        with ThreadPoolExecutor(3) as pool:
+            written = list(
+                pool.map(lambda ds: store.write_shards(ds, prefix="p", maxcount=2), [*same, other])
+            )
+        assert [self.read(store, urls) for urls in written] == [
+            things(6),
+            things(6),
+            things(6, start=6),
+        ]
+
+    def test_a_dataset_that_ends_in_an_error_is_one(self, store: Any, tmp_path: Path) -> None:
+        ds = write_things(tmp_path / "in", 7)
+        last = Path(ds.list_shards()[-1])
+        last.write_bytes(last.read_bytes()[:-1500])
+        with pytest.raises((OSError, ValueError)):
+            store.write_shards(ds, prefix="p")
+        urls = store.write_shards(write_things(tmp_path / "again", 7), prefix="p")
+        assert self.read(store, urls) == things(7)
+
+    def test_it_tells_no_secret(self, store: Any, secrets: list[str], tmp_path: Path) -> None:
+        urls = store.write_shards(write_things(tmp_path / "in", 1), prefix="p")
+        told = f"{store!r} {urls}"
+        assert not [secret for secret in secrets if secret in told]
