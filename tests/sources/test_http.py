@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from atdata.errors import NetworkError
 from atdata.sources.http import http_client, open_range
-from sources.web import Web, open_stream, web_server
+from sources.web import Answer, Web, open_stream, web_server
 
 
 def test_bytes_come_as_the_server_has_them(web: Web) -> None:
@@ -92,6 +92,18 @@ def test_a_server_without_ranges_sends_all_of_it(web: Web) -> None:
     opened = open_range(web.serve("/a", b"0123456789"), start=3, stop=7)
     with opened.stream as stream:
         assert (opened.start, stream.read()) == (0, b"0123456789")
+
+
+def test_the_start_of_an_empty_file_is_nothing(web: Web) -> None:
+    opened = open_range(web.serve("/a", b"", ranges=True), stop=100)
+    with opened.stream as stream:
+        assert (opened.start, opened.size, stream.read()) == (0, 0, b"")
+
+
+def test_a_server_that_refuses_to_give_less_than_asked(web: Web) -> None:
+    url = web.serve_in_turn("/a", Answer(status=416), Answer(b"0123"))
+    with open_range(url, stop=100).stream as stream:
+        assert stream.read() == b"0123"
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from atdata.atmosphere import AtmosphereClient
-from atdata.stores import GCSDataStore, LocalDiskStore, S3DataStore
+from atdata.errors import StorageError
+from atdata.stores import GCSDataStore, IPFSStore, LocalDiskStore, S3DataStore
 from atdata.stores.pds import PDSBlobStore
 from atdata.testing import DataStoreSuite, Thing
+from servers.atproto_pds import Account
+from servers.ipfs import IpfsGateway
 
 
 class TestDisk(DataStoreSuite):
@@ -24,6 +29,10 @@ class TestS3(DataStoreSuite):
     def store(self, s3_bucket: str, s3_credentials: dict[str, str]) -> Any:
         return S3DataStore(s3_credentials, bucket=s3_bucket)
 
+    @pytest.fixture
+    def secrets(self, s3_credentials: dict[str, str]) -> list[str]:
+        return [s3_credentials["AWS_SECRET_ACCESS_KEY"]]
+
 
 class TestGcs(DataStoreSuite):
     @pytest.fixture
@@ -31,11 +40,25 @@ class TestGcs(DataStoreSuite):
         return GCSDataStore(bucket=gcs_bucket)
 
 
+class TestIpfs(DataStoreSuite):
+    @pytest.fixture
+    def store(self, ipfs_env: IpfsGateway) -> Any:
+        return IPFSStore(ipfs_env.api.replace("//", "//me:hunter2@"))
+
+    @pytest.fixture
+    def secrets(self) -> list[str]:
+        return ["hunter2"]
+
+
 @pytest.mark.xdist_group("pds")
 class TestPds(DataStoreSuite):
     @pytest.fixture
     def store(self, client: AtmosphereClient) -> Any:
         return PDSBlobStore(client)
+
+    @pytest.fixture
+    def secrets(self, account: Account) -> list[str]:
+        return [account.password, account.app_password]
 
     def read(self, store: Any, urls: list[str]) -> list[Thing]:
         # Blobs can be read once a record refers to them.
@@ -73,6 +96,40 @@ class Careless(LocalDiskStore):
         return super().write_shards(ds, prefix="p")
 
 
+class Replacing(LocalDiskStore):
+    """Writing a second time moves the shards elsewhere."""
+
+    def write_shards(self, ds: Any, *, prefix: str, **options: Any) -> Any:
+        urls = super().write_shards(ds, prefix=f"{prefix}/{uuid4()}", **options)
+        for earlier in getattr(self, "earlier", []):
+            Path(earlier).unlink()
+        self.earlier = urls
+        return urls
+
+
+class Consuming(LocalDiskStore):
+    """Moves the shards that it was given away."""
+
+    def write_shards(self, ds: Any, *, prefix: str, **options: Any) -> Any:
+        urls = super().write_shards(ds, prefix=prefix, **options)
+        for path in ds.list_shards():
+            Path(path).unlink()
+        return urls
+
+
+class Forgiving(LocalDiskStore):
+    """Keeps what it has got of a dataset that ends in an error."""
+
+    def write_shards(self, ds: Any, *, prefix: str, **options: Any) -> Any:
+        with suppress(ValueError):
+            return super().write_shards(ds, prefix=prefix, **options)
+
+
+class Talkative(LocalDiskStore):
+    def __repr__(self) -> str:
+        return "Talkative(secret='hunter2')"
+
+
 class Different(LocalDiskStore):
     def supports_streaming(self) -> Any:
         return "perhaps"
@@ -85,11 +142,21 @@ class Different(LocalDiskStore):
         (Deaf, "test_maxcount_bounds_shards"),
         (Overwriting, "test_datasets_do_not_overwrite_each_other"),
         (Careless, "test_a_prefix_leads_nowhere_else"),
+        (Replacing, "test_writing_again_harms_nothing"),
+        (Consuming, "test_what_is_written_from_is_left_alone"),
+        (Overwriting, "test_two_write_at_once"),
+        (Forgiving, "test_a_dataset_that_ends_in_an_error_is_one"),
     ],
 )
 def test_the_suite_fails_what_is_broken(broken: Any, test: str, tmp_path: Path) -> None:
-    with pytest.raises((AssertionError, pytest.fail.Exception)):
+    failed = (AssertionError, pytest.fail.Exception, StorageError)
+    with pytest.raises(failed):
         getattr(DataStoreSuite(), test)(broken(tmp_path / "store"), tmp_path)
+
+
+def test_the_suite_fails_what_tells_secrets(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        DataStoreSuite().test_it_tells_no_secret(Talkative(tmp_path / "s"), ["hunter2"], tmp_path)
 
 
 def test_the_suite_fails_another_interface(tmp_path: Path) -> None:
