@@ -28,6 +28,7 @@ from atdata.stores.advice import SizeWarning
 from atdata_records import cid as cids
 from readings import Reading, labels, write_readings
 from servers.atproto_pds import Pds
+from told import Told
 
 from .conftest import URLS
 
@@ -102,6 +103,19 @@ def test_a_dataset_of_local_files_becomes_blobs(
     known = [inspect_shard(path) for path in paths]
     assert record.content_cid == content_cid(record.schema_cid, known)
     assert labels(loader.to_dataset(uri)) == list(range(10))
+
+
+def test_progress(
+    publisher: DatasetPublisher, tmp_path: Path, s3_credentials: dict[str, str], s3_bucket: str
+) -> None:
+    paths = write_readings(tmp_path, 10)
+    dataset, blobs, objects = atdata.Dataset[Reading](paths), Told(), Told()
+    publisher.publish(dataset, name="x", progress=blobs)
+    assert blobs.done == [(inspect_shard(path).size, 1) for path in paths]
+    store = S3DataStore(s3_credentials, bucket=s3_bucket)
+    publisher.publish(dataset, name="y", data_store=store, progress=objects)
+    assert objects.begun == [(None, None)]
+    assert len(objects.done) == 1
 
 
 def test_a_schema_that_describes_other_samples(

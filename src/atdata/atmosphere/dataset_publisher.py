@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore
     from atdata.atmosphere.client import AtmosphereClient
     from atdata.dataset import Dataset
+    from atdata.progress import Progress
     from atdata.shards.manifest import ShardInfo
     from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -48,6 +49,7 @@ class DatasetPublisher:
         tags: Sequence[str] | None = None,
         license: str | None = None,  # noqa: A002  (the lexicon's word)
         metadata: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
         **store_options: Any,
     ) -> AtUri:
         """Publish a dataset, and its schema if it is not published yet.
@@ -68,6 +70,7 @@ class DatasetPublisher:
             tags: Words to find it by.
             license: An SPDX identifier or a URL.
             metadata: A JSON object.
+            progress: Told of each shard that is stored.
             store_options: Options of the store's ``write_shards``, such as ``maxcount``.
 
         Raises:
@@ -88,7 +91,14 @@ class DatasetPublisher:
             if urls is not None:
                 return place_urls(urls, getattr(urls, "shards", None))
             return place(
-                self._client, dataset, name, data_store, prefix, dry_run=dry_run, **store_options
+                self._client,
+                dataset,
+                name,
+                data_store,
+                prefix,
+                progress=None if dry_run else progress,
+                dry_run=dry_run,
+                **store_options,
             )
 
         details = Details(description=description, tags=tags, license=license, metadata=metadata)

@@ -171,6 +171,7 @@ def place(
     store: AbstractDataStore | None,
     prefix: str | None,
     *,
+    progress: Progress | None = None,
     dry_run: bool = False,
     **store_options: Any,
 ) -> Placed:
@@ -191,10 +192,13 @@ def place(
             return place_urls(urls)
         store = PDSBlobStore(client)
         if not store_options and hasattr(type(ds.source), "open_shard"):
-            return _placed(store, store.copy_shards(ds.source, prefix=where, dry_run=dry_run))
+            return _placed(
+                store,
+                store.copy_shards(ds.source, prefix=where, progress=progress, dry_run=dry_run),
+            )
     check_store(store)
     if isinstance(store, ShardStore):
-        store_options["dry_run"] = dry_run
+        store_options |= {"progress": progress, "dry_run": dry_run}
     else:
         _check_told(store, dry_run)
     return _placed(store, store.write_shards(ds, prefix=where, **store_options))
