@@ -134,6 +134,14 @@ def test_datasets_are_read_from_folders_by_braces(ipfs_env: IpfsGateway) -> None
     assert list(atdata.Dataset[Thing](url).ordered()) == things(6)
 
 
+def test_a_dataset_that_was_read_needs_no_gateway(liar: Web, ipfs_env: IpfsGateway) -> None:
+    url = f"ipfs://{ipfs_env.add(shard_bytes(500), chunker='size-100000')}"
+    assert list(atdata.Dataset[Thing](url).ordered()) == things(500)
+    liar.seen.clear()
+    assert list(atdata.Dataset[Thing](url).ordered()) == things(500)
+    assert liar.seen == []
+
+
 def test_the_tag_is_held_to(tree: str, ipfs_env: IpfsGateway) -> None:
     with open_range(f"ipfs://{tree}", tag=tree).stream as stream:
         assert stream.read() == CONTENT

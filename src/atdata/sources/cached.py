@@ -23,7 +23,7 @@ from atdata.shards.manifest import ShardInfo
 from atdata.sources.cache import Known, ShardCache, cache_error
 from atdata.sources.download import Download
 from atdata.sources.remote import Opened, Remote, is_offline, refuse_offline
-from atdata.sources.schemes import redacted, unsigned
+from atdata.sources.schemes import redacted, scheme_of, unsigned
 from atdata.sources.verified import Promise
 
 _DEFAULT_SIZE = "20GB"
@@ -113,7 +113,9 @@ def _unpromised(cache: ShardCache, download: Download) -> Path | None:
     with cache.filling(name):
         known = cache.known(name)
         found = cache.find(known.cid, known.size) if known else None
-        if found and known and (is_offline() or download.tag() == known.tag):
+        # What an ipfs:// URL stands for never changes.
+        same = is_offline() or scheme_of(name) == "ipfs"
+        if found and known and (same or download.tag() == known.tag):
             return found
         refuse_offline(download.url)
         first = download.begin()
