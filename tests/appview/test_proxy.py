@@ -44,7 +44,8 @@ def offered(appview: AppView, stranger: Stranger, data: bytes, behaviour: Any = 
 
 
 def cached(appview: AppView) -> set[str]:
-    return {path.name for path in (appview.data / "shards").iterdir()}
+    names = (path.name for path in (appview.data / "shards").iterdir())
+    return {name for name in names if not name.startswith(".")}
 
 
 # -- what is sound

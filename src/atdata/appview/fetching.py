@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from atdata.appview.cache import ShardCache
 from atdata.appview.upstream import Cancelled, UpstreamError, open_upstream, told
+from atdata.sources.cache import ShardCache
 from atdata.sources.verified import verified
 from atdata_records import cid as cids
 
@@ -45,15 +45,15 @@ class Wanted:
 class Fetch:
     """One shard on its way. Everything but the thread's own work happens on the event loop."""
 
-    def __init__(self, wanted: Wanted, path: Path) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        self.path = path
         self.readers = 0
         self.sound = 0
         """Bytes of the file that may be passed on."""
         self.is_done = False
         self.error: UpstreamError | None = None
         self._failure: UpstreamError | None = None
+        self._path: Path | None = None
         self._loop = asyncio.get_running_loop()
         self._progress = asyncio.Event()
         self._cancelled = threading.Event()
@@ -70,9 +70,10 @@ class Fetch:
             raise self.error
 
     def open(self, cache: ShardCache) -> IO[bytes]:
-        """The file to read behind; the caller closes it."""
+        """The file to read behind, once some of it may be passed on; the caller closes it."""
+        assert self._path  # noqa: S101 - there is a file before there is something in it
         try:
-            return self.path.open("rb")
+            return self._path.open("rb")
         except FileNotFoundError:
             # It was verified meanwhile, and has its name now.
             file = cache.open(self.wanted.cid)
@@ -88,29 +89,34 @@ class Fetch:
 
     def run(self, cache: ShardCache, buckets: frozenset[str]) -> None:
         """Fetch the shard into the cache; the work of a thread of its own."""
-        error: UpstreamError | None = None
         seen = 0
         try:
-            with self.path.open("wb") as file, self._open(buckets) as stream, told():
-                before = 0
+            with cache.new_file() as file:
+                self._path = Path(file.name)
+                seen = self._fill(file, cache, buckets)
+        except OSError as error:
+            self._failure = _no_room(error)
+        finally:
+            self._loop.call_soon_threadsafe(self._end, seen, self._failure)
+
+    def _fill(self, file: IO[bytes], cache: ShardCache, buckets: frozenset[str]) -> int:
+        """The number of bytes; errors are noted before the file goes, for who would open it."""
+        seen = 0
+        try:
+            with self._open(buckets) as stream, told():
                 while piece := stream.read(PIECE):
                     file.write(piece)
                     file.flush()
-                    self._tell(before)
-                    before += len(piece)
-                seen = before
-            cache.keep(self.path, self.wanted.cid)
-        except UpstreamError as found:
-            error = found
+                    self._tell(seen)
+                    seen += len(piece)
+            cache.keep(Path(file.name), self.wanted.cid)
+        except UpstreamError as error:
+            self._failure = error
         except Cancelled:
-            error = UpstreamError(503, "Cancelled", "the download was given up", 1)
-        except OSError as found:
-            error = UpstreamError(507, "CacheFull", f"can't write the cache: {found.strerror}")
-        finally:
-            if error is not None:
-                self._failure = error  # before the file goes, for who is about to open it
-                self.path.unlink(missing_ok=True)
-            self._loop.call_soon_threadsafe(self._end, seen, error)
+            self._failure = UpstreamError(503, "Cancelled", "the download was given up", 1)
+        except OSError as error:
+            self._failure = _no_room(error)
+        return seen
 
     def _open(self, buckets: frozenset[str]) -> IO[bytes]:
         stream = open_upstream(
@@ -130,6 +136,10 @@ class Fetch:
     def _end(self, seen: int, error: UpstreamError | None) -> None:
         self.error, self.is_done = error, True
         self._advance(self.sound if error else seen)
+
+
+def _no_room(error: OSError) -> UpstreamError:
+    return UpstreamError(507, "CacheFull", f"can't write the cache: {error.strerror}")
 
 
 class Fetcher:
@@ -195,7 +205,7 @@ class Fetcher:
             )
         if len(self._running) >= _MOST_WAITING:
             raise UpstreamError(503, "Busy", "too many shards are being fetched", 5)
-        fetch = Fetch(wanted, self.cache.new_file())
+        fetch = Fetch(wanted)
         self._running[wanted.cid] = fetch
         task = asyncio.create_task(self._run(fetch))
         self._tasks.add(task)

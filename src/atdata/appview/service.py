@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from atdata.appview.cache import ShardCache
 from atdata.appview.database import open_database
 from atdata.appview.fetching import Fetcher
 from atdata.appview.ingest import Ingest
@@ -28,6 +27,7 @@ from atdata.appview.reading import Reading
 from atdata.appview.shards import Shards
 from atdata.appview.sources import Source
 from atdata.appview.xrpc import Queries
+from atdata.sources.cache import ShardCache
 
 _EXPOSED = ["accept-ranges", "content-range", "etag", "retry-after"]
 

@@ -16,6 +16,7 @@ from atdata.errors import AtdataError
 # Imported when called for: `atdata --help` needs none of what the commands import.
 _COMMANDS = {
     "appview": "atdata.cli.appview",
+    "cache": "atdata.cli.cache",
     "catalog": "atdata.cli.catalog",
     "dataset": "atdata.cli.datasets",
     "demo": "atdata.cli.demo",

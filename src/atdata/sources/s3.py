@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
+from atdata._extras import require
 from atdata.errors import ShardNotFound, UrlError
+from atdata.shards.manifest import ShardInfo
 from atdata.sources.braces import expand
+from atdata.sources.cached import cached_path
 from atdata.sources.remote import Opened
 from atdata.sources.resume import open_resuming
-from atdata.sources.s3_access import S3Access, access_for, s3_errors
+from atdata.sources.s3_access import S3Access, access_for, s3_errors, status_of
 from atdata.sources.streams import ShardStreams, from_pieces
+from atdata.sources.verified import Promise
 
 _PIECE = 1 << 20
 _EXTENT = re.compile(r"bytes (\d+)-\d+/(\d+)")
@@ -62,7 +67,7 @@ def open_range(
     if tag is not None:
         wanted["IfMatch"] = tag
     with s3_errors(url):
-        answer = (access or access_for(bucket)).client().get_object(**wanted)
+        answer = _asked((access or access_for(bucket)).client(), wanted)
     body = answer["Body"]
     first, size = _extent(answer)
     return Opened(
@@ -85,6 +90,18 @@ def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
         UrlError, StorageError, NetworkError: As from :func:`open_range`.
     """
     return open_resuming(partial(open_range, access=access), url)
+
+
+def _asked(client: Any, wanted: dict[str, Any]) -> Mapping[str, Any]:
+    refused = require("botocore.exceptions", extra="s3").ClientError
+    try:
+        return client.get_object(**wanted)  # type: ignore[no-any-return]
+    except refused as error:
+        # Even the start of an empty object lies behind its end.
+        if status_of(error) != 416 or not wanted["Range"].startswith("bytes=0-"):
+            raise
+    del wanted["Range"]
+    return client.get_object(**wanted)  # type: ignore[no-any-return]
 
 
 def _extent(answer: Mapping[str, Any]) -> tuple[int, int]:
@@ -203,6 +220,31 @@ class S3Source:
         """
         self._check(shard_id)
         return open_s3(shard_id, self._access)
+
+    @property
+    def is_remote(self) -> bool:
+        """That shards come from a network."""
+        return True
+
+    def fetch(
+        self,
+        shard_id: str,
+        *,
+        promised: ShardInfo | Promise | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Path | None:
+        """Where a shard lies in the cache, fetched if it was not there.
+
+        Returns:
+            None when it is to be read as a stream.
+
+        Raises:
+            ShardNotFound: Not a shard of this source.
+            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+        """
+        self._check(shard_id)
+        remote = partial(open_range, access=self._access)
+        return cached_path(shard_id, remote, promised=promised, is_cancelled=is_cancelled)
 
     def _check(self, shard_id: str) -> None:
         if shard_id not in self._known:

@@ -1,0 +1,88 @@
+"""``atdata cache``: shards from the network that are kept on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from atdata.cli.output import json_option, print_fields, print_json, print_table
+from atdata.errors import StorageError
+from atdata.sources.cache import CachedShard, ShardCache
+from atdata.sources.cached import cache_path, parse_size, user_cache
+
+
+@click.group()
+def cache() -> None:
+    """Look at, shorten or empty the cache of shards from the network.
+
+    ATDATA_CACHE names its folder, or is `off`; ATDATA_CACHE_SIZE limits it (20GB).
+    """
+
+
+@cache.command("dir")
+@json_option
+def dir_(as_json: bool) -> None:
+    """Print the folder of the cache."""
+    folder = cache_path()
+    if as_json:
+        print_json({"folder": None if folder is None else str(folder)})
+    else:
+        click.echo("off" if folder is None else folder)
+
+
+@cache.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the shards, least recently used first."""
+    found = _cache()
+    urls = found.urls()
+    shards = [{**_described(shard), "url": urls.get(shard.cid)} for shard in found.shards()]
+    if as_json:
+        size = sum(shard["size"] for shard in shards)
+        print_json({"size": size, "limit": found.limit, "shards": shards})
+        return
+    rows = (
+        (shard["used"], f"{shard['size']:,} B", shard["url"] or shard["cid"]) for shard in shards
+    )
+    print_table(rows, empty="the cache is empty")
+
+
+@cache.command()
+@click.option("--to", "limit", help="Bytes to keep, such as 5GB; the cache's limit by default.")
+@json_option
+def prune(limit: str | None, as_json: bool) -> None:
+    """Drop the least recently used shards, and what is left of broken downloads."""
+    found = _cache()
+    _tell(found.prune(found.limit if limit is None else parse_size(limit)), found, as_json)
+
+
+@cache.command()
+@json_option
+def clean(as_json: bool) -> None:
+    """Drop every shard."""
+    found = _cache()
+    _tell(found.prune(0), found, as_json)
+
+
+def _cache() -> ShardCache:
+    found = user_cache()
+    if found is None:
+        raise StorageError("there is no cache", hint="unset ATDATA_CACHE, or set it to a folder")
+    return found
+
+
+def _tell(dropped: list[CachedShard], found: ShardCache, as_json: bool) -> None:
+    freed = sum(shard.size for shard in dropped)
+    if as_json:
+        print_json({"dropped": [_described(shard) for shard in dropped], "size": found.size})
+    else:
+        shards = f"{len(dropped)} shard{'' if len(dropped) == 1 else 's'}"
+        print_fields([("dropped", f"{shards}, {freed:,} B"), ("kept", f"{found.size:,} B")])
+
+
+def _described(shard: CachedShard) -> dict[str, Any]:
+    used = datetime.fromtimestamp(shard.used, UTC).isoformat(timespec="seconds")
+    return {**asdict(shard), "used": used}
