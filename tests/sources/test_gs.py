@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -82,6 +83,14 @@ class TestRanges:
         with pytest.raises(StorageError, match="416"):
             open_range(url, start=800_000)
 
+    def test_the_start_of_an_empty_object_is_nothing(
+        self, gcs_server: GcsServer, gcs_bucket: str
+    ) -> None:
+        gcs_server.put(gcs_bucket, "empty", b"")
+        opened = open_range(f"gs://{gcs_bucket}/empty", stop=100)
+        with opened.stream as stream:
+            assert (opened.start, opened.size, stream.read()) == (0, 0, b"")
+
     def test_a_stream_that_is_left_early(self, url: str) -> None:
         with open_range(url).stream as stream:
             assert stream.read(7) == b"content"
@@ -130,6 +139,21 @@ class TestOpening:
     def test_urls_of_objects(self, url: str) -> None:
         with pytest.raises(UrlError, match="gs://bucket/key"):
             split_url(url)
+
+
+def test_a_shard_comes_by_way_of_the_cache(
+    gcs_server: GcsServer, gcs_bucket: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = os.urandom(20_000_000)
+    gcs_server.put(gcs_bucket, "large.tar", content)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+    proxy.cut_after = [1_000_000]
+    source = URLSource(f"gs://{gcs_bucket}/large.tar")
+    for _ in range(2):
+        path = source.fetch(source.url)
+        assert path is not None
+        assert path.read_bytes() == content
+    assert proxy.seen < 40_000_000
 
 
 class TestRefusals:

@@ -8,8 +8,11 @@ import pytest
 from atdata._protocols import DataSource
 from atdata.errors import NetworkError, ShardNotFound, StorageError, UrlError
 from atdata.sources import S3Source, open_url
+from atdata.sources.adapt import AdaptedSource
 from atdata.sources.s3 import open_range, open_s3, split_url
 from atdata.sources.s3_access import S3Access, remember_bucket
+from atdata.sources.verified import Promise
+from atdata_records import cid
 from servers.proxy import Proxy, proxy_to
 from servers.s3 import S3Server
 
@@ -80,6 +83,21 @@ class TestSource:
             assert source._access == S3Access(None, "a", "b", None, "the-token")
             assert "the-token" not in repr(source)
 
+    def test_shards_come_by_way_of_the_cache(self, bucket: str, proxy: Proxy) -> None:
+        source = S3Source(bucket, ["d/0.tar", "d/1.tar"], proxy.url, "minioadmin", "minioadmin")
+        name = f"s3://{bucket}/d/1.tar"
+        assert AdaptedSource(source).is_remote
+        for _ in range(2):
+            path = source.fetch(name)
+            assert path is not None
+            assert path.read_bytes() == CONTENT + b"1"
+        seen = proxy.seen
+        promised = Promise(cid.of_bytes(CONTENT + b"1"))
+        assert source.fetch(name, promised=promised) == path
+        assert proxy.seen == seen
+        with pytest.raises(ShardNotFound):
+            source.fetch(f"s3://{bucket}/d/2.tar")
+
     def test_one_source_one_bucket(self) -> None:
         with pytest.raises(UrlError, match="2 buckets: a, b"):
             S3Source.from_urls(["s3://a/x", "s3://b/x"])
@@ -133,6 +151,12 @@ class TestRanges:
     def test_a_part_behind_the_end(self, bucket: str, access: S3Access) -> None:
         with pytest.raises(StorageError, match="InvalidRange"):
             open_range(f"s3://{bucket}/d/0.tar", start=800_000, access=access)
+
+    def test_the_start_of_an_empty_object_is_nothing(self, bucket: str, access: S3Access) -> None:
+        access.client().put_object(Bucket=bucket, Key="empty", Body=b"")
+        opened = open_range(f"s3://{bucket}/empty", stop=100, access=access)
+        with opened.stream as stream:
+            assert (opened.start, opened.size, stream.read()) == (0, 0, b"")
 
     def test_an_object_that_is_not_there(self, bucket: str, access: S3Access) -> None:
         with pytest.raises(StorageError, match="NoSuchKey") as caught:

@@ -126,12 +126,17 @@ def open_range(
         MissingExtra: gcsfs is not installed.
     """
     bucket, key = split_url(url)
-    headers = {"Accept-Encoding": "identity"}
+    asked = {}
     if start or stop is not None:
-        headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        asked["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     files = (access or access_for(bucket)).filesystem()
+    place = files.url(f"{bucket}/{key}", generation=tag)
     with gs_errors(url):
-        answer = ask(files, files.url(f"{bucket}/{key}", generation=tag), headers)
+        answer = ask(files, place, asked)
+        if answer.status == 416 and start == 0:
+            # Even the start of an empty object lies behind its end.
+            _close(files, answer)
+            answer = ask(files, place, {})
     if answer.status not in (200, 206):
         _close(files, answer)
         if tag is not None and answer.status == 404:
@@ -156,7 +161,8 @@ def ask(files: Any, url: str, headers: Mapping[str, str]) -> Any:
 
     async def get() -> Any:
         session = await files._set_session()
-        return await session.get(url, headers=files._get_headers(headers), timeout=timeout)
+        given = files._get_headers({"Accept-Encoding": "identity", **headers})
+        return await session.get(url, headers=given, timeout=timeout)
 
     return in_loop(files, get)
 
