@@ -22,6 +22,7 @@ from atdata.shards.writer import cut_shards
 from atdata.sources import BlobSource, S3Source, URLSource, VerifiedSource
 from atdata.sources.lens import LensSource
 from atdata.sources.streams import ShardStreams
+from atdata.stores import S3DataStore
 from atdata.testing import DataSourceSuite, Thing, shard_bytes, things
 from atdata_records import cid as cids
 from servers.atproto_pds import Pds
@@ -193,16 +194,11 @@ class TestS3Source(OnS3):
 
 
 class TestS3Urls(OnS3):
+    """Of a bucket that a store was made for, with no setting in the environment."""
+
     @pytest.fixture
-    def make(
-        self,
-        keys: Any,
-        s3_bucket: str,
-        s3_credentials: dict[str, str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> Make:
-        for name, value in s3_credentials.items():
-            monkeypatch.setenv(name, value)
+    def make(self, keys: Any, s3_bucket: str, s3_credentials: dict[str, str]) -> Make:
+        S3DataStore(s3_credentials, bucket=s3_bucket)
         return lambda contents: URLSource([f"s3://{s3_bucket}/{key}" for key in keys(contents)])
 
 

@@ -82,9 +82,14 @@ def remember_bucket(bucket: str, access: GCSAccess) -> None:
     _known[bucket] = access
 
 
+def remembered(bucket: str) -> GCSAccess | None:
+    """How a bucket was reached before in this process; None when it was not."""
+    return _known.get(bucket)
+
+
 def access_for(bucket: str) -> GCSAccess:
     """How a bucket was reached before in this process, else what the environment says."""
-    return _known.get(bucket) or GCSAccess.from_environment()
+    return remembered(bucket) or GCSAccess.from_environment()
 
 
 def split_url(url: str) -> tuple[str, str]:

@@ -138,9 +138,14 @@ def remember_bucket(bucket: str, access: S3Access) -> None:
     _known[bucket] = access
 
 
+def remembered(bucket: str) -> S3Access | None:
+    """How a bucket was reached before in this process; None when it was not."""
+    return _known.get(bucket)
+
+
 def access_for(bucket: str) -> S3Access:
     """How a bucket was reached before in this process, else what the environment says."""
-    return _known.get(bucket) or S3Access.from_environment()
+    return remembered(bucket) or S3Access.from_environment()
 
 
 @contextmanager

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import expand
+from atdata.sources.buckets import known_buckets, remember_buckets
 from atdata.sources.cached import cached_path
 from atdata.sources.plugins import open_plugin, plugins
 from atdata.sources.registry import check_scheme, local_path, open_url, remote_for
@@ -148,6 +149,13 @@ class URLSource:
         if shard_id not in self._by_name:
             raise ShardNotFound("the source has no such shard", shard=redacted(shard_id))
         return self._by_name[shard_id]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_buckets": known_buckets(self._expanded)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        remember_buckets(state.pop("_buckets"))
+        self.__dict__.update(state)
 
     def __repr__(self) -> str:
         shown = [redacted(url) for url in self.urls[:3]] + ["…"] * (len(self.urls) > 3)
