@@ -66,53 +66,49 @@ def test_the_public_one_is_the_last(
 
 def test_a_block_has_the_digest_of_its_cid(web: Web) -> None:
     web.serve(PATH, BLOCK)
-    assert read_block(CID, "shard") == BLOCK
+    assert read_block(CID) == BLOCK
 
 
 @pytest.mark.parametrize("given", [b"", BLOCK[:-1], BLOCK + b"x", b"another block", BLOCK.upper()])
 def test_other_bytes_are_never_given_out(web: Web, given: bytes) -> None:
     web.serve(PATH, given)
     with pytest.raises(DigestMismatch, match=str(CID)) as caught:
-        read_block(CID, "ipfs://shard")
-    assert caught.value.shard == "ipfs://shard"
+        read_block(CID)
     assert "IPFS_GATEWAY" in (caught.value.hint or "")
 
 
 def test_a_block_without_end_is_not_read_to_its_end(web: Web) -> None:
     web.serve(PATH, bytes(LARGEST_BLOCK + 1), announced=1 << 40)
     with pytest.raises(ShardError, match="more than 4,194,304 bytes"):
-        read_block(CID, "shard")
+        read_block(CID)
 
 
 def test_a_block_that_is_cut_off_may_be_tried_again(web: Web) -> None:
     web.serve(PATH, BLOCK, announced=100)
     with pytest.raises(NetworkError, match="broke") as caught:
-        read_block(CID, "ipfs://shard")
+        read_block(CID)
     assert caught.value.transient
-    assert caught.value.shard == "ipfs://shard"
 
 
 @pytest.mark.parametrize(
     ("status", "hint", "transient"),
     [(404, "nobody", False), (410, "nobody", False), (504, "nobody", True), (429, "later", True)],
 )
-def test_refusals_name_the_shard_and_what_to_do(
-    web: Web, status: int, hint: str, transient: bool
-) -> None:
+def test_refusals_say_what_to_do(web: Web, status: int, hint: str, transient: bool) -> None:
     web.serve(PATH, status=status)
-    with pytest.raises(NetworkError, match=str(status)) as caught, open_block(CID, "ipfs://shard"):
+    with pytest.raises(NetworkError, match=str(status)) as caught, open_block(CID):
         pass
-    assert (caught.value.shard, caught.value.transient) == ("ipfs://shard", transient)
+    assert caught.value.transient is transient
     assert hint in (caught.value.hint or "")
 
 
 def test_a_gateway_that_the_user_chose_may_be_private(web: Web) -> None:
     web.serve(PATH, BLOCK)
-    assert read_block(CID, "shard", untrusted=True) == BLOCK
+    assert read_block(CID, untrusted=True) == BLOCK
 
 
 def test_a_password_of_the_gateway_is_not_shown(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IPFS_GATEWAY", web.url("").replace("//", "//user:hunter2@"))
     with pytest.raises(NetworkError) as caught:
-        read_block(CID, "shard")
+        read_block(CID)
     assert "hunter2" not in str(caught.value)

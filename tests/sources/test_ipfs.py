@@ -36,6 +36,11 @@ CONTENT = random.Random(5).randbytes(30_000)
 TREE = {"chunker": "size-500", "max_file_links": 3}
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> None:
+    ipfs._root.cache_clear()
+
+
 @pytest.fixture
 def tree(ipfs_env: IpfsGateway) -> str:
     return ipfs_env.add(CONTENT, **TREE)
@@ -247,6 +252,7 @@ LIES = {
 def test_no_lie_is_believed(lie: str, which: int, liar: Web, tree: str) -> None:
     assert read(tree) == CONTENT
     victim = asked(liar)[which]
+    ipfs._root.cache_clear()
     liar.answers.change = lambda cid, block: (  # type: ignore[attr-defined]
         LIES[lie](block) if cid == victim else block
     )
@@ -284,6 +290,7 @@ def test_fuzzed_answers_never_become_wrong_bytes(data: st.DataObject, liar: Web,
     turn = data.draw(st.integers(0, 130))
     change = data.draw(st.binary(max_size=40) | st.integers(1, 255))
     liar.seen.clear()
+    ipfs._root.cache_clear()
 
     def fuzz(cid: str, block: bytes) -> bytes:
         if len(liar.seen) != turn:
@@ -339,6 +346,12 @@ def test_parts_without_bytes_are_not_walked(liar: Web, ipfs_env: IpfsGateway) ->
 def test_a_part_needs_no_other_blocks(liar: Web, tree: str) -> None:
     assert read(tree, start=14_000, stop=14_500) == CONTENT[14_000:14_500]
     assert len(liar.seen) <= 6
+
+
+def test_a_folder_is_asked_for_once(liar: Web, ipfs_env: IpfsGateway) -> None:
+    folder = ipfs_env.add_folder({"a": b"a", "b": b"b"})
+    assert read(f"{folder}/a") + read(f"{folder}/b") == b"ab"
+    assert asked(liar).count(folder) == 1
 
 
 def test_few_blocks_are_asked_for_ahead(liar: Web, tree: str) -> None:

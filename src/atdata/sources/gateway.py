@@ -65,14 +65,13 @@ def _answers(base: str, minute: int) -> bool:
 
 
 @contextmanager
-def open_block(cid: Cid, shard: str, *, untrusted: bool = False) -> Iterator[IO[bytes]]:
+def open_block(cid: Cid, *, untrusted: bool = False) -> Iterator[IO[bytes]]:
     """What a gateway gives for a block, unchecked.
 
     Args:
         cid: Which block.
-        shard: What it is a part of, for errors.
-        untrusted: The shard is named by data from the network. The user's own gateway may have
-            a private address all the same.
+        untrusted: Data from the network names it. The user's own gateway may have a private
+            address all the same.
 
     Raises:
         NetworkError: The gateway can't be reached or does not find the block; also from reading.
@@ -83,7 +82,6 @@ def open_block(cid: Cid, shard: str, *, untrusted: bool = False) -> Iterator[IO[
         with open_range(url, untrusted=untrusted and base == PUBLIC).stream as stream:
             yield stream
     except NetworkError as error:
-        error.shard = shard
         if error.status in (404, 410, 504):
             error.hint = (
                 "nobody that the gateway knows has this block: set IPFS_GATEWAY to one that does"
@@ -91,7 +89,7 @@ def open_block(cid: Cid, shard: str, *, untrusted: bool = False) -> Iterator[IO[
         raise
 
 
-def read_block(cid: Cid, shard: str, *, untrusted: bool = False) -> bytes:
+def read_block(cid: Cid, *, untrusted: bool = False) -> bytes:
     """A block, which has the digest of its CID.
 
     Raises:
@@ -99,19 +97,18 @@ def read_block(cid: Cid, shard: str, *, untrusted: bool = False) -> bytes:
         ShardError: The block is larger than blocks may be.
         NetworkError: As for :func:`open_block`.
     """
-    with open_block(cid, shard, untrusted=untrusted) as stream:
+    with open_block(cid, untrusted=untrusted) as stream:
         block = stream.read(LARGEST_BLOCK + 1)
     if len(block) > LARGEST_BLOCK:
-        raise ShardError(f"the block {cid} has more than {LARGEST_BLOCK:,} bytes", shard=shard)
+        raise ShardError(f"the block {cid} has more than {LARGEST_BLOCK:,} bytes")
     if not cid.matches(block):
-        raise mismatch(cid, shard)
+        raise mismatch(cid)
     return block
 
 
-def mismatch(cid: Cid, shard: str) -> DigestMismatch:
+def mismatch(cid: Cid) -> DigestMismatch:
     """The error for bytes that are not those of a CID."""
     return DigestMismatch(
         f"the gateway gives other bytes than those of the block {cid}",
-        shard=shard,
         hint="try again with IPFS_GATEWAY set to another gateway",
     )

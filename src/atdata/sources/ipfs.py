@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, cast
 from urllib.parse import unquote
 
-from atdata.errors import ShardError, StorageError, UrlError
+from atdata.errors import AtdataError, ShardError, StorageError, UrlError
 from atdata.sources.cids import RAW, Cid
 from atdata.sources.gateway import mismatch, open_block, read_block
 from atdata.sources.remote import Opened
@@ -59,12 +61,12 @@ def open_range(
         raise StorageError(f"this is not the file {tag}, but {cid}", uri=redacted(url))
     if cid.codec == RAW:
         return blocks.open_raw(cid)
-    node = blocks.node(cid)
+    node = blocks.root(cid)
     if node.kind != "file":
         raise _no_file(node.kind, cid, url)
     end = node.size if stop is None else min(stop, node.size)
     pieces = _pieces(node, start, end, blocks)
-    return Opened(from_pieces(pieces, blocks.close), start, node.size, str(cid), True)
+    return Opened(from_pieces(pieces, blocks.close), start, node.size, str(cid), is_part=True)
 
 
 def split_url(url: str) -> tuple[Cid, list[str]]:
@@ -93,7 +95,9 @@ class _Blocks:
         """The CID at the end of a path."""
         cid = root
         for name in names:
-            node = self.node(cid)
+            if cid.codec == RAW:
+                raise _no_file("file", cid, self.shard)
+            node = self.root(cid)
             if node.kind != "folder":
                 raise _no_file(node.kind, cid, self.shard)
             found = [link.cid for link in node.links if link.name == name]
@@ -102,25 +106,25 @@ class _Blocks:
             cid = found[0]
         return cid
 
-    def node(self, cid: Cid) -> Node:
-        """What a block says, once it is there."""
-        block = read_block(cid, self.shard, untrusted=self._untrusted)
-        try:
-            return read_node(cid, block)
-        except ShardError as error:
-            error.shard = self.shard
-            raise
+    def root(self, cid: Cid) -> Node:
+        """What the first block of a file or folder says."""
+        with self._named():
+            return _root(cid, self._untrusted)
 
     def ask(self, cid: Cid) -> Future[Node]:
-        """The same, later."""
-        return self._pool.submit(self.node, cid)
+        """What a block says, later."""
+        return self._pool.submit(self._read, cid)
+
+    def _read(self, cid: Cid) -> Node:
+        with self._named():
+            return _node(cid, self._untrusted)
 
     def open_raw(self, cid: Cid) -> Opened:
         """A file that is one block. It is given out when all of it has been checked."""
         file = cast("IO[bytes]", SpooledTemporaryFile(LARGEST_BLOCK))  # noqa: SIM115
         try:
-            with open_block(cid, self.shard, untrusted=self._untrusted) as stream:
-                self._copy(stream, file, cid)
+            with self._named(), open_block(cid, untrusted=self._untrusted) as stream:
+                _copy_checked(stream, file, cid)
         except BaseException:
             file.close()
             raise
@@ -128,23 +132,40 @@ class _Blocks:
         file.seek(0)
         return Opened(file, 0, size, str(cid))
 
-    def _copy(self, stream: IO[bytes], file: IO[bytes], cid: Cid) -> None:
-        digest = sha256()
-        while piece := stream.read(_PIECE):
-            digest.update(piece)
-            if file.tell() + len(piece) > _LARGEST_RAW:
-                raise ShardError(f"the block {cid} has no end", shard=self.shard)
-            try:
-                file.write(piece)
-            except OSError as error:
-                why = error.strerror or error
-                raise StorageError(f"no room to check {cid}: {why}", shard=self.shard) from error
-        if digest.digest() != cid.digest:
-            raise mismatch(cid, self.shard)
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors that name the file which the block is a part of."""
+        try:
+            yield
+        except AtdataError as error:
+            error.shard = self.shard
+            raise
 
     def close(self) -> None:
         """Ask for nothing more."""
         self._pool.shutdown(cancel_futures=True)
+
+
+def _node(cid: Cid, untrusted: bool) -> Node:
+    return read_node(cid, read_block(cid, untrusted=untrusted))
+
+
+# A few are remembered: many shards are in one folder, and a shard is read in several parts.
+_root = lru_cache(maxsize=4)(_node)
+
+
+def _copy_checked(stream: IO[bytes], file: IO[bytes], cid: Cid) -> None:
+    digest = sha256()
+    while piece := stream.read(_PIECE):
+        digest.update(piece)
+        if file.tell() + len(piece) > _LARGEST_RAW:
+            raise ShardError(f"the block {cid} has no end")
+        try:
+            file.write(piece)
+        except OSError as error:
+            raise StorageError(f"no room to check {cid}: {error.strerror or error}") from error
+    if digest.digest() != cid.digest:
+        raise mismatch(cid)
 
 
 @dataclass(slots=True)
