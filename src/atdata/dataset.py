@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from itertools import islice
 from pathlib import Path
-from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from atdata.display import html_table
-from atdata.errors import SampleError, SchemaError, ShardError, StorageError, UrlError
-from atdata.order import Uneven, random_of, share, shuffled
-from atdata.reading import OnError, Pass, Reader, View
+from atdata.errors import SampleError, StorageError, UrlError
+from atdata.order import Uneven
+from atdata.passes import Passes
+from atdata.reading import OnError, Pass, View
 from atdata.samples import DictSample, SampleBatch
 from atdata.samples.lens import LensNetwork
 from atdata.samples.packable import projection
 from atdata.seeking import Seeker
-from atdata.shards.reader import Packed, read_stream
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import LensSource
 from atdata.sources.registry import open_url
 from atdata.sources.schemes import redacted
 from atdata.sources.streams import ShardStreams
 from atdata.sources.url import URLSource
+from atdata.typed import TypedDataset, checked_type
+from atdata.walking import ShardWalk
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -39,7 +39,6 @@ else:
 
 Item = TypeVar("Item")
 _MAX_METADATA = 16 << 20
-_MAX_OPEN_SHARDS = 128
 
 
 class Dataset(Generic[T]):
@@ -80,10 +79,9 @@ class Dataset(Generic[T]):
         self.source: DataSource = URLSource(given) if names else given
         self.metadata_url = metadata_url
         self._metadata: dict[str, Any] | None = None
-        self._adapted = AdaptedSource(self.source)
-        self._shares: tuple[tuple[int, int, Uneven], ...] = ()
+        self._walk = ShardWalk(AdaptedSource(self.source))
         self._seeker: Seeker | None = None
-        self.shards = ShardStreams(self._adapted)
+        self.shards = ShardStreams(self._walk.source)
 
     if not TYPE_CHECKING:
 
@@ -91,13 +89,13 @@ class Dataset(Generic[T]):
             """``Dataset[T]``: a type to write in annotations, and to call."""
             if isinstance(item, TypeVar):
                 return super().__class_getitem__(item)
-            return _Typed(cls, item)
+            return TypedDataset(cls, item)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for base in cls.__dict__.get("__orig_bases__", ()):
-            if isinstance(base, _Typed):
-                cls._sample_type = _checked_type(base.__args__[0])
+            if isinstance(base, TypedDataset):
+                cls._sample_type = checked_type(base.__args__[0])
 
     @property
     def sample_type(self) -> type[T]:
@@ -112,7 +110,7 @@ class Dataset(Generic[T]):
 
     def list_shards(self) -> list[str]:
         """Names of the shards, in order."""
-        return self._shared(self._adapted.list_shards())
+        return self._walk.names()
 
     @property
     def shard_list(self) -> list[str]:
@@ -158,12 +156,7 @@ class Dataset(Generic[T]):
                 names the shard, the member and the offset.
             StorageError, NetworkError: From iterating: a shard can't be read.
         """
-        order = Pass(0, on_error)
-
-        def items(reader: Reader) -> Iterator[Packed]:
-            return self._packed(self.list_shards(), order, runs=reader.columnar)
-
-        return self._view(order, batch_size, drop_last, items)
+        return self._passes(batch_size, drop_last).ordered(Pass(0, on_error))
 
     @overload
     def shuffled(
@@ -225,29 +218,10 @@ class Dataset(Generic[T]):
         """
         if buffer_shards < 0 or buffer_samples < 0:
             raise ValueError("a buffer can't be smaller than 0")
-        if seed is None and self._shares:
+        if seed is None and self._walk.parts:
             raise ValueError("shares of one order need one seed: give seed=")
-        order = Pass(seed, on_error)
-
-        def names() -> list[str]:
-            everything = self._adapted.list_shards()
-            mixed = shuffled(everything, buffer_shards, random_of(order.seed, order.epoch))
-            return self._shared(list(mixed))
-
-        def samples(reader: Reader) -> Iterator[Any]:
-            mine = names()
-            parts = [part for part, _, _ in self._shares]
-            random = random_of(order.seed, order.epoch, 1, *parts)
-            # Views of mapped files cost no memory, but each keeps its file open.
-            many = len(mine) > _MAX_OPEN_SHARDS
-            packed = self._packed(mine, order, runs=reader.columnar and not many)
-            if many:
-                packed = (
-                    (shard, key, at, memoryview(bytes(view))) for shard, key, at, view in packed
-                )
-            return shuffled(reader.samples(packed), buffer_samples, random)
-
-        return self._sample_view(order, batch_size, drop_last, samples)
+        passes = self._passes(batch_size, drop_last)
+        return passes.shuffled(Pass(seed, on_error), buffer_shards, buffer_samples)
 
     def split(self, rank: int, world_size: int, *, uneven: Uneven = "exact") -> Dataset[T]:
         """The share of one process of a job: every ``world_size``-th shard.
@@ -266,8 +240,7 @@ class Dataset(Generic[T]):
         """
         mine = copy(self)
         mine._seeker = None
-        mine._shares = (*self._shares, (rank, world_size, uneven))
-        mine.list_shards()
+        mine._walk = self._walk.split(rank, world_size, uneven)
         return mine
 
     def split_worker(self, worker: int, workers: int) -> Dataset[T]:
@@ -340,7 +313,7 @@ class Dataset(Generic[T]):
         Raises:
             TypeError: They don't.
         """
-        return Seeker(self._adapted, self.list_shards()).known_length()
+        return Seeker(self._walk.source, self.list_shards()).known_length()
 
     def __bool__(self) -> bool:
         return True
@@ -354,7 +327,7 @@ class Dataset(Generic[T]):
             ShardError, SampleError: As :meth:`ordered`.
         """
         if self._seeker is None:
-            self._seeker = Seeker(self._adapted, self.list_shards())
+            self._seeker = Seeker(self._walk.source, self.list_shards())
         shard, offset, payload = self._seeker.payload(index)
         try:
             return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
@@ -388,7 +361,7 @@ class Dataset(Generic[T]):
         Raises:
             SchemaError: No lens leads there, or several ways are equally short.
         """
-        view: Any = _Typed(Dataset, target)
+        view: Any = TypedDataset(Dataset, target)
         if self._sample_type is target:
             return cast("Dataset[Item]", self)
         network = LensNetwork()
@@ -450,89 +423,8 @@ class Dataset(Generic[T]):
     def __repr__(self) -> str:
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"
 
-    def _packed(self, names: Iterable[str], order: Pass, *, runs: bool) -> Iterator[Packed]:
-        for name, file in self._adapted.opened(names):
-            try:
-                yield from read_stream(file, redacted(name), runs=runs)
-            except ShardError as error:
-                order.damaged(error)
-
-    def _shared(self, names: list[str]) -> list[str]:
-        for part, parts, uneven in self._shares:
-            names = share(names, part, parts, uneven)
-        return names
-
-    def _view(
-        self,
-        order: Pass,
-        batch_size: int | None,
-        drop_last: bool,
-        packed: Callable[[Reader], Iterator[Packed]],
-    ) -> View[Any]:
-        if batch_size is None:
-            return self._sample_view(
-                order, None, drop_last, lambda reader: reader.samples(packed(reader))
-            )
-        size = _checked_size(batch_size)
-
-        def batches() -> Iterator[SampleBatch[T]]:
-            order.begin()
-            reader = Reader(self._sample_type, order)
-            return reader.batches(packed(reader), self.batch_type, size, drop_last)
-
-        return View(batches, order)
-
-    def _sample_view(
-        self,
-        order: Pass,
-        batch_size: int | None,
-        drop_last: bool,
-        samples: Callable[[Reader], Iterator[Any]],
-    ) -> View[Any]:
-        def items() -> Iterator[Any]:
-            order.begin()
-            return samples(Reader(self._sample_type, order))
-
-        if batch_size is None:
-            return View(items, order)
-        size = _checked_size(batch_size)
-        return View(lambda: _batches(self.batch_type, items(), size, drop_last), order)
-
-
-class _Typed(GenericAlias):
-    """``Dataset[T]`` as a value. The class is there before ``__init__`` runs, and is checked."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        origin: Any = self.__origin__
-        dataset = origin.__new__(origin)
-        dataset._sample_type = _checked_type(self.__args__[0])
-        dataset.__init__(*args, **kwargs)
-        return dataset
-
-
-def _batches(
-    batch_type: type[SampleBatch[Any]], samples: Iterator[Any], size: int, whole: bool
-) -> Iterator[SampleBatch[Any]]:
-    while batch := list(islice(samples, size)):
-        if len(batch) == size or not whole:
-            yield batch_type(batch)
-
-
-def _checked_size(batch_size: int) -> int:
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    return batch_size
-
-
-def _checked_type(sample_type: Any) -> type[Any]:
-    # Not from_bytes alone: int has one.
-    if not (isinstance(sample_type, type) and hasattr(sample_type, "packed")):
-        shown = getattr(sample_type, "__name__", repr(sample_type))
-        raise SchemaError(
-            f"{shown} is not a sample type",
-            hint="decorate its class with @atdata.packable, or use Dataset without a type",
-        )
-    return sample_type
+    def _passes(self, batch_size: int | None, drop_last: bool) -> Passes:
+        return Passes(self._walk, self._sample_type, batch_size, drop_last)
 
 
 def _packed_field(sample: Mapping[str, Any]) -> Any:
