@@ -36,6 +36,7 @@ FLOORS = (
         "passes",
         "walking",
         "shuffling",
+        "describing",
         "reading",
         "seeking",
         "writing",

@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from atdata.display import html_table
-from atdata.errors import SampleError, StorageError, UrlError
+from atdata import export
+from atdata.describing import dataset_table, fetch_metadata
+from atdata.errors import SampleError, UrlError
 from atdata.order import Uneven
 from atdata.passes import Passes
 from atdata.reading import OnError, Pass, View
 from atdata.samples import DictSample, SampleBatch
-from atdata.samples.lens import LensNetwork
 from atdata.samples.packable import projection
 from atdata.seeking import Seeker
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.lens import LensSource
-from atdata.sources.registry import open_url
-from atdata.sources.schemes import redacted
+from atdata.sources.lens import seen_as
 from atdata.sources.streams import ShardStreams
 from atdata.sources.url import URLSource
 from atdata.typed import TypedDataset, checked_type
@@ -38,7 +35,6 @@ else:
     T = TypeVar("T")
 
 Item = TypeVar("Item")
-_MAX_METADATA = 16 << 20
 
 
 class Dataset(Generic[T]):
@@ -126,7 +122,7 @@ class Dataset(Generic[T]):
             StorageError, NetworkError: It can't be read.
         """
         if self._metadata is None and self.metadata_url is not None:
-            self._metadata = _fetch_metadata(self.metadata_url)
+            self._metadata = fetch_metadata(self.metadata_url)
         return self._metadata
 
     @overload
@@ -361,64 +357,21 @@ class Dataset(Generic[T]):
         Raises:
             SchemaError: No lens leads there, or several ways are equally short.
         """
-        view: Any = TypedDataset(Dataset, target)
         if self._sample_type is target:
             return cast("Dataset[Item]", self)
-        network = LensNetwork()
-        if self._sample_type is DictSample and not network.is_registered(DictSample, target):
-            return cast("Dataset[Item]", view(self.source, self.metadata_url))
-        lens = network.transform(self._sample_type, target)
-        return cast("Dataset[Item]", view(LensSource(self.source, lens), self.metadata_url))
+        source = seen_as(self.source, self._sample_type, target)
+        seen = TypedDataset(Dataset, target)(source, self.metadata_url)
+        seen._walk = self._walk.over(AdaptedSource(source))
+        return cast("Dataset[Item]", seen)
 
-    def to_parquet(
-        self,
-        path: str | os.PathLike[str],
-        sample_map: Callable[[T], Mapping[str, Any]] | None = None,
-        maxcount: int | None = None,
-    ) -> list[Path]:
-        """Write the samples as Parquet (see :mod:`atdata.export` for the columns).
-
-        Args:
-            path: The file.
-            sample_map: From a sample to the row of it; by default the row of its fields.
-            maxcount: Most samples in a file: ``{stem}-000000.parquet`` and so on; None for one
-                file, ``path`` itself. Memory is bounded either way.
-
-        Returns:
-            The files; each appears when it is complete.
-
-        Raises:
-            MissingExtra: pyarrow is not installed.
-            SampleError: There are no samples, or one does not fit the columns.
-        """
-        from atdata.export import to_parquet
-
-        return to_parquet(self, path, sample_map, maxcount)
-
-    def to_arrow(self) -> Any:
-        """All samples as a ``pyarrow.Table``; raises as :meth:`to_parquet`."""
-        from atdata.export import to_arrow
-
-        return to_arrow(self)
-
-    def to_pandas(self) -> Any:
-        """All samples as a ``pandas.DataFrame``; raises as :meth:`to_parquet`."""
-        from atdata.export import to_pandas
-
-        return to_pandas(self)
-
-    def to_polars(self) -> Any:
-        """All samples as a ``polars.DataFrame``; raises as :meth:`to_parquet`."""
-        from atdata.export import to_polars
-
-        return to_polars(self)
+    # Ways out. They take the dataset as their first argument.
+    to_parquet = export.to_parquet
+    to_arrow = export.to_arrow
+    to_pandas = export.to_pandas
+    to_polars = export.to_polars
 
     def _repr_html_(self) -> str:
-        shards = [redacted(name) for name in self.list_shards()]
-        return html_table(
-            f"Dataset[{self._sample_type.__name__}]",
-            [("source", repr(self.source)), ("number of shards", len(shards)), ("shards", shards)],
-        )
+        return dataset_table(self)
 
     def __repr__(self) -> str:
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"
@@ -431,12 +384,3 @@ def _packed_field(sample: Mapping[str, Any]) -> Any:
     if "msgpack" not in sample:
         raise SampleError(f"no field 'msgpack', only {', '.join(map(repr, sample)) or 'none'}")
     return sample["msgpack"]
-
-
-def _fetch_metadata(url: str) -> dict[str, Any]:
-    with open_url(url) as stream:
-        data = stream.read(_MAX_METADATA + 1)
-    if len(data) > _MAX_METADATA:
-        raise StorageError(f"metadata of more than {_MAX_METADATA} bytes", uri=redacted(url))
-    metadata: dict[str, Any] = DictSample.from_bytes(data).to_dict()
-    return metadata

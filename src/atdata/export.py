@@ -26,7 +26,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -39,17 +39,34 @@ from atdata.samples.kinds import Anything, ArrayOf, Kind, Moment, Nullable, Scal
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
 
+T = TypeVar("T")
 _BATCH = 1024
 SampleMap = Callable[[Any], Mapping[str, Any]]
 
 
 def to_parquet(
-    dataset: Dataset[Any],
+    dataset: Dataset[T],
     path: str | os.PathLike[str],
-    sample_map: SampleMap | None = None,
+    sample_map: Callable[[T], Mapping[str, Any]] | None = None,
     maxcount: int | None = None,
 ) -> list[Path]:
-    """Write Parquet files; see :meth:`atdata.Dataset.to_parquet`."""
+    """Write the samples as Parquet (see :mod:`atdata.export` for the columns).
+
+    Args:
+        dataset: The samples.
+        path: The file.
+        sample_map: From a sample to the row of it; by default the row of its fields.
+        maxcount: Most samples in a file: ``{stem}-000000.parquet`` and so on; None for one
+            file, ``path`` itself. Memory is bounded either way.
+
+    Returns:
+        The files; each appears when it is complete.
+
+    Raises:
+        MissingExtra: pyarrow is not installed.
+        SampleError: There are no samples, or one does not fit the columns.
+        StorageError: The file can't be written.
+    """
     parquet = require("pyarrow.parquet", extra="arrow")
     if maxcount is not None and maxcount < 1:
         raise ValueError(f"maxcount must be at least 1, not {maxcount}")
@@ -92,13 +109,16 @@ def _write(writer: Any, rest: Any, batches: Iterator[Any], room: int | None) -> 
 
 
 def to_arrow(dataset: Dataset[Any]) -> Any:
-    """All samples as a ``pyarrow.Table``."""
+    """All samples as a ``pyarrow.Table``; raises as :func:`to_parquet`."""
     arrow = require("pyarrow", extra="arrow")
     return arrow.Table.from_batches(record_batches(dataset))
 
 
 def to_pandas(dataset: Dataset[Any]) -> Any:
-    """All samples as a ``pandas.DataFrame``; arrays are arrays, of their own shape."""
+    """All samples as a ``pandas.DataFrame``; arrays are arrays, of their own shape.
+
+    Raises: As :func:`to_parquet`; MissingExtra names pandas where it is not installed.
+    """
     pandas, arrow = require("pandas", extra="pandas"), require("pyarrow", extra="arrow")
     table = to_arrow(dataset)
     frame = {}
@@ -112,7 +132,10 @@ def to_pandas(dataset: Dataset[Any]) -> Any:
 
 
 def to_polars(dataset: Dataset[Any]) -> Any:
-    """All samples as a ``polars.DataFrame``; arrays of one shape are columns of ``pl.Array``."""
+    """All samples as a ``polars.DataFrame``; arrays of one shape are columns of ``pl.Array``.
+
+    Raises: As :func:`to_parquet`; MissingExtra names polars where it is not installed.
+    """
     polars, arrow = require("polars", extra="polars"), require("pyarrow", extra="arrow")
     table = to_arrow(dataset)
     tensors = {}

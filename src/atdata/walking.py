@@ -42,6 +42,10 @@ class ShardWalk:
         walk.names()
         return walk
 
+    def over(self, source: AdaptedSource) -> ShardWalk:
+        """The same share of another source's shards."""
+        return ShardWalk(source, self._shares)
+
     def names(self) -> list[str]:
         """Names of the shards, in the order of the source."""
         return self._shared(self.source.list_shards())

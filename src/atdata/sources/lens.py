@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from atdata.errors import SampleError
-from atdata.samples.lens import Lens
+from atdata.samples.dict_sample import DictSample
+from atdata.samples.lens import Lens, LensNetwork
 from atdata.shards.reader import Packed, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
@@ -70,3 +71,18 @@ class LensSource:
 
     def __repr__(self) -> str:
         return f"LensSource({self.source!r}, {self.lens!r})"
+
+
+def seen_as(source: Any, sample_type: type[Any], target: type[Any]) -> Any:
+    """A source of the same shards with samples of another type.
+
+    Samples of no type are read as any class by the names of their fields, so their source is
+    that source already, unless somebody wrote a lens.
+
+    Raises:
+        SchemaError: No lens leads there, or several ways are equally short.
+    """
+    network = LensNetwork()
+    if sample_type is DictSample and not network.is_registered(DictSample, target):
+        return source
+    return LensSource(source, network.transform(sample_type, target))

@@ -1,0 +1,40 @@
+"""What is said about a dataset beside its samples: its metadata, and what a notebook shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from atdata.display import html_table
+from atdata.errors import StorageError
+from atdata.samples import DictSample
+from atdata.sources.registry import open_url
+from atdata.sources.schemes import redacted
+
+if TYPE_CHECKING:
+    from atdata.dataset import Dataset
+
+_MAX_METADATA = 16 << 20
+
+
+def fetch_metadata(url: str) -> dict[str, Any]:
+    """The msgpack map at a URL.
+
+    Raises:
+        SampleError: It is not a msgpack map.
+        StorageError, NetworkError: It can't be read, or is larger than 16 MiB.
+    """
+    with open_url(url) as stream:
+        data = stream.read(_MAX_METADATA + 1)
+    if len(data) > _MAX_METADATA:
+        raise StorageError(f"metadata of more than {_MAX_METADATA} bytes", uri=redacted(url))
+    metadata: dict[str, Any] = DictSample.from_bytes(data).to_dict()
+    return metadata
+
+
+def dataset_table(dataset: Dataset[Any]) -> str:
+    """The dataset as HTML. Its source is asked for the names of shards; none is opened."""
+    shards = [redacted(name) for name in dataset.list_shards()]
+    return html_table(
+        f"Dataset[{dataset.sample_type.__name__}]",
+        [("source", repr(dataset.source)), ("number of shards", len(shards)), ("shards", shards)],
+    )
