@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +99,12 @@ def test_it_can_be_turned_off(
         assert numbers(VerifiedSource(URLSource(urls), INFOS)) == list(range(12))
     assert len(web.seen) == 8
     assert not folder.exists()
+
+
+def test_its_folder_may_be_deleted_at_any_time(folder: Path, urls: list[str]) -> None:
+    for _ in range(2):
+        assert numbers(VerifiedSource(URLSource(urls), INFOS)) == list(range(12))
+        shutil.rmtree(folder)
 
 
 def test_samples_by_number(urls: list[str]) -> None:

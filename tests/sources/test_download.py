@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tempfile
 import threading
 
 import pytest
@@ -29,13 +30,14 @@ def small_parts(monkeypatch: pytest.MonkeyPatch, no_waits: None) -> None:
 
 
 def fetch(url: str, promised: Promise | None = None) -> bytes:
-    file = io.BytesIO()
     download = Download(open_range, url, promised)
     first = download.begin()
-    with first.stream:
+    with tempfile.TemporaryFile() as file, first.stream:
         found, size = download.write(first, file)
-    assert (found, size) == (cid.of_bytes(file.getvalue()), len(file.getvalue()))
-    return file.getvalue()
+        file.seek(0)
+        data = file.read()
+    assert (found, size) == (cid.of_bytes(data), len(data))
+    return data
 
 
 def test_parts_are_asked_for_side_by_side(web: Web) -> None:

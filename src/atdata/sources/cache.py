@@ -79,10 +79,19 @@ class ShardCache:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self.limit = limit
+        self.prepare()
         with _told(folder):
-            for place in (folder, folder / _NAMES, folder / _LOCKS):
-                place.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._sweep()
+
+    def prepare(self) -> None:
+        """Make the folder, which somebody may have deleted.
+
+        Raises:
+            StorageError: It can't be made.
+        """
+        with _told(self.folder):
+            for place in (self.folder, self.folder / _NAMES, self.folder / _LOCKS):
+                place.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
     def size(self) -> int:
@@ -189,7 +198,9 @@ class ShardCache:
         """A block that one thread of one process at a time is in, for this shard."""
         # A bounded number of locks: files for them that were deleted could be locked twice.
         number = hashlib.sha256(key.encode()).hexdigest()[:2]
-        with _locked(self.folder / _LOCKS / number):
+        with contextlib.ExitStack() as held:
+            with _told(self.folder):
+                held.enter_context(_locked(self.folder / _LOCKS / number))
             yield
 
     def _turn(self) -> contextlib.AbstractContextManager[None]:

@@ -40,7 +40,9 @@ def user_cache() -> ShardCache | None:
     folder = cache_path()
     if folder is None:
         return None
-    return _cache(folder, parse_size(os.environ.get("ATDATA_CACHE_SIZE") or _DEFAULT_SIZE))
+    cache = _cache(folder, parse_size(os.environ.get("ATDATA_CACHE_SIZE") or _DEFAULT_SIZE))
+    cache.prepare()
+    return cache
 
 
 def cache_path() -> Path | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, Self
 
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.remote import Opened, Remote
-from atdata.sources.resume import open_patiently, open_resuming
+from atdata.sources.resume import Resuming, open_patiently
 from atdata.sources.schemes import redacted
 from atdata.sources.verified import Promise, mismatch
 from atdata_records import cid as cids
@@ -22,7 +23,6 @@ LARGEST = 1 << 40
 CHUNK = 8 << 20
 """Bytes that one request asks for."""
 _THREADS = 4
-_PIECE = 1 << 20
 
 
 class Cancelled(Exception):
@@ -79,14 +79,16 @@ class Download:
         """
         sha256 = hashlib.sha256()
         size, most = 0, self._most()
-        for piece in self._pieces(first):
-            if self.is_cancelled():
-                raise Cancelled
-            size += len(piece)
-            if size > most:
-                break
-            sha256.update(piece)
-            file.write(piece)
+        with _Sync(file) as sync:
+            for piece in self._pieces(first):
+                if self.is_cancelled():
+                    raise Cancelled
+                size += len(piece)
+                if size > most:
+                    break
+                sha256.update(piece)
+                file.write(piece)
+                sync.have(size)
         found = cids.from_digest(sha256.digest())
         if self.promised:
             self._check(found, size)
@@ -109,30 +111,31 @@ class Download:
         size = self.promised.size if self.promised else None
         return LARGEST if size is None else size
 
-    def _pieces(self, first: Opened) -> Iterator[bytes | memoryview]:
+    def _pieces(self, first: Opened) -> Iterator[bytes]:
         size = first.size
         if not first.is_part or size is None or size <= CHUNK:
-            with self._part(0, None, first) as stream:
-                while piece := stream.read(_PIECE):
-                    yield piece
+            yield from self._part(0, None, first).pieces()
             return
         size = min(size, self._most() + 1)
-        starts = range(0, size, CHUNK)
-        yield from _in_order(
-            partial(self._whole, start, min(start + CHUNK, size), first) for start in starts
-        )
+        parts = ((start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
+        for part in _in_order(partial(self._whole, *part, first) for part in parts):
+            yield from part
 
-    def _whole(self, start: int, stop: int, first: Opened) -> memoryview:
+    def _whole(self, start: int, stop: int, first: Opened) -> list[bytes]:
         """The bytes of one part."""
-        data = memoryview(bytearray(stop - start))
-        have = 0
-        with self._part(start, stop, first) as stream:
-            while have < len(data) and not self.is_cancelled():
-                have += stream.readinto(data[have : have + _PIECE])  # type: ignore[attr-defined]
-        return data
+        part = self._part(start, stop, first)
+        pieces = []
+        try:
+            for piece in part.pieces():
+                if self.is_cancelled():
+                    raise Cancelled
+                pieces.append(piece)
+            return pieces
+        finally:
+            part.close()
 
-    def _part(self, start: int, stop: int | None, first: Opened) -> IO[bytes]:
-        return open_resuming(
+    def _part(self, start: int, stop: int | None, first: Opened) -> Resuming:
+        return Resuming(
             self.remote,
             self.url,
             start=start,
@@ -144,10 +147,45 @@ class Download:
         )
 
 
-def _in_order(tasks: Iterator[Callable[[], memoryview]]) -> Iterator[memoryview]:
+class _Sync:
+    """Has what was written go to the disk meanwhile, so that little is left to wait for at the end.
+
+    Args:
+        file: Where it is written to.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._pool = ThreadPoolExecutor(1, "atdata-sync")
+        self._under_way: Future[None] | None = None
+        self._begun = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def have(self, size: int) -> None:
+        """So many bytes are written."""
+        if size - self._begun < CHUNK or (self._under_way and not self._under_way.done()):
+            return
+        self._wait()
+        self._file.flush()
+        self._begun = size
+        self._under_way = self._pool.submit(os.fdatasync, self._file.fileno())
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(wait=True)
+        if error[0] is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._under_way:
+            self._under_way.result()  # the operating system tells an error only once
+
+
+def _in_order(tasks: Iterator[Callable[[], list[bytes]]]) -> Iterator[list[bytes]]:
     """What tasks give, in their order; some of them run ahead."""
     pool = ThreadPoolExecutor(_THREADS, "atdata-download")
-    running: deque[Future[memoryview]] = deque()
+    running: deque[Future[list[bytes]]] = deque()
     try:
         for task in tasks:
             running.append(pool.submit(task))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
@@ -12,42 +12,21 @@ from atdata.sources.retry import ATTEMPTS, attempts
 from atdata.sources.schemes import redacted
 from atdata.sources.streams import from_pieces
 
-_PIECE = 1 << 18
+_PIECE = 1 << 20
 
 
-def open_resuming(
-    remote: Remote,
-    url: str,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    tag: str | None = None,
-    untrusted: bool = False,
-    opened: Opened | None = None,
-    is_checked: bool = False,
-) -> IO[bytes]:
-    """A stream that outlives broken connections and passing refusals.
-
-    It never joins two states of a file: where a server does not tell them apart (no tag), the
-    stream ends with the connection, unless somebody will check all that was read.
+def open_resuming(remote: Remote, url: str, *, untrusted: bool = False) -> IO[bytes]:
+    """A stream of a whole file that outlives broken connections; see :class:`Resuming`.
 
     Args:
         remote: Asks for the file or a part of it.
         url: Where it is.
-        start: Offset of the first byte.
-        stop: Offset behind the last one; None for the end of the file.
-        tag: The state that the file must be in.
         untrusted: As for ``remote``.
-        opened: What it gave already for these arguments.
-        is_checked: The bytes will be held to a digest, so that joining what does not belong
-            together would be found out.
 
     Raises:
         AtdataError: What ``remote`` raises, after the last attempt; also from reading.
     """
-    ask = partial(open_patiently, remote, url, stop=stop, untrusted=untrusted)
-    first = opened or ask(start=start, tag=tag)
-    resuming = _Resuming(ask, redacted(url), first, start, stop, is_checked)
+    resuming = Resuming(remote, url, untrusted=untrusted)
     return from_pieces(resuming.pieces(), resuming.close)
 
 
@@ -73,27 +52,51 @@ def open_patiently(
     raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
 
-class _Resuming:
+class Resuming:
+    """A file or a part of it, read over as many connections as it takes.
+
+    It never joins two states of a file: where a server does not tell them apart (no tag), reading
+    ends with the connection, unless somebody will check all that was read.
+
+    Args:
+        remote: Asks for the file or a part of it.
+        url: Where it is.
+        start: Offset of the first byte.
+        stop: Offset behind the last one; None for the end of the file.
+        tag: The state that the file must be in.
+        untrusted: As for ``remote``.
+        opened: What it gave already for these arguments.
+        is_checked: The bytes will be held to a digest, so that joining what does not belong
+            together would be found out.
+
+    Raises:
+        AtdataError: What ``remote`` raises, after the last attempt.
+    """
+
     def __init__(
         self,
-        ask: Callable[..., Opened],
+        remote: Remote,
         url: str,
-        opened: Opened,
-        start: int,
-        stop: int | None,
-        is_checked: bool,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        tag: str | None = None,
+        untrusted: bool = False,
+        opened: Opened | None = None,
+        is_checked: bool = False,
     ) -> None:
-        self._ask = ask
-        self._url = url
-        self._opened = opened
-        self._tag = opened.tag
-        self._may_join = is_checked or opened.tag is not None
+        self._ask = partial(open_patiently, remote, url, stop=stop, untrusted=untrusted)
+        self._url = redacted(url)
+        self._opened = opened or self._ask(start=start, tag=tag)
+        self._tag = self._opened.tag
+        self._may_join = is_checked or self._tag is not None
         self._at = start
-        self._end = min((end for end in (stop, opened.size) if end is not None), default=None)
+        ends = (end for end in (stop, self._opened.size) if end is not None)
+        self._end = min(ends, default=None)
         self._stalls = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, in order."""
+        """The bytes, in order; raises what ``remote`` raises."""
         while True:
             before = self._at
             try:
