@@ -3,7 +3,7 @@
     python tests/bench/storage.py [megabytes]      1000 by default
 
 A real S3 server on this machine serves the shards; both ways run in turn, in one process, each
-into an empty folder of one disk. Samples are images of 224 × 224 × 3 bytes.
+into an empty folder of one disk. Samples are images of 224 by 224 by 3 bytes.
 """
 
 from __future__ import annotations
