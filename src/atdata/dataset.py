@@ -87,6 +87,9 @@ class Dataset(Generic[T]):
                 return super().__class_getitem__(item)
             return TypedDataset(cls, item)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_seeker": None}  # it holds files open
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for base in cls.__dict__.get("__orig_bases__", ()):
@@ -235,7 +238,6 @@ class Dataset(Generic[T]):
             ValueError: There is no such share, or it would be empty.
         """
         mine = copy(self)
-        mine._seeker = None
         mine._walk = self._walk.split(rank, world_size, uneven)
         return mine
 
@@ -275,7 +277,7 @@ class Dataset(Generic[T]):
             SchemaError: The class has no such field, or declares none.
         """
         projected: Any = copy(self)
-        projected._sample_type = projection(self._sample_type, fields)
+        projected._sample_type = projection(projected._sample_type, fields)
         return cast("Dataset[Any]", projected)
 
     def to_torch(

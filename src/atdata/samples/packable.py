@@ -7,12 +7,14 @@ anew, and ``__init__``, ``__repr__``, ordering and hashing are those of :mod:`da
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 import inspect
 import uuid
 from abc import ABCMeta
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -34,6 +36,7 @@ from atdata.samples.plain import same
 _T = TypeVar("_T")
 
 Unknown = Literal["drop", "refuse"]
+_MADE_OF = "__atdata_made_of__"
 
 if TYPE_CHECKING:
     _ProtocolMeta = ABCMeta
@@ -213,6 +216,11 @@ def _add_methods(cls: type) -> None:
         PackableSample.register(cls)
 
 
+class _Projection(type):
+    """Class of projections, so that pickle finds them in another process."""
+
+
+@lru_cache(maxsize=128)
 def projection(sample_type: type, names: tuple[str, ...]) -> type:
     """A sample type with some of another one's fields, which drops the others when it reads.
 
@@ -233,5 +241,15 @@ def projection(sample_type: type, names: tuple[str, ...]) -> type:
         for name in names
         if not fields[name].required
     }
-    cls = type(sample_type.__name__, (), {"__annotations__": annotated, **defaults})
+    made_of = {_MADE_OF: (sample_type, names), "__annotations__": annotated}
+    cls: type = _Projection(sample_type.__name__, (), {**made_of, **defaults})
     return packable(kw_only=True)(cls)
+
+
+def _reduce(cls: type) -> Any:
+    made_of = cls.__dict__.get(_MADE_OF)
+    # Somebody's subclass of one is found in its module, as other classes are.
+    return cls.__qualname__ if made_of is None else (projection, made_of)
+
+
+copyreg.pickle(_Projection, _reduce)
