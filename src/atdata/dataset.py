@@ -306,10 +306,15 @@ class Dataset(Generic[T]):
         )
 
     def __len__(self) -> int:
-        """How many samples there are, where offset indexes or a manifest say so.
+        """How many samples there are, where that is known without reading shards.
+
+        Of local shards, their offset indexes or the ``dataset.json`` beside them say so; of
+        others, the index, record or catalog that the dataset was loaded from. Nothing is fetched
+        to find out.
 
         Raises:
-            TypeError: They don't.
+            TypeError: Nothing says so; :meth:`ordered` counts.
+            ShardError: What is said does not fit a shard.
         """
         return Seeker(self._walk.source, self.list_shards()).known_length()
 

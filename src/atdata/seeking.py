@@ -2,12 +2,11 @@
 
 Both come from the offset index beside a local shard (``000000.idx``, see
 :mod:`atdata.shards.offsets`). A shard without one is walked once before its samples are read by
-number, but not to tell a length: that would read all of it unasked.
+number, but not to tell a length, which would read all of it unasked; that, a manifest may say.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from itertools import accumulate
 from pathlib import Path
@@ -15,15 +14,13 @@ from typing import Any, NamedTuple
 
 from atdata.errors import ShardError
 from atdata.shards.names import SAMPLE, split_name
-from atdata.shards.offsets import index_path
+from atdata.shards.offsets import read_index, unfit
 from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK, parse_header
 from atdata.shards.window import open_file
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.schemes import redacted
 
-_HEAD = re.compile(rb"v1\.[12] (\d{1,12})")
-_LINE = re.compile(rb"(?m)^msgpack (\d{1,15}) (\d{1,12})(?: |$)")
 _MOST_OPEN = 64
 
 
@@ -50,19 +47,19 @@ class Seeker:
         self._open: dict[int, _Shard] = {}
 
     def known_length(self) -> int:
-        """How many samples there are.
+        """How many samples there are, as far as it is known without reading shards.
 
         Raises:
-            TypeError: A shard is not on this machine, or has no index.
+            TypeError: Nothing says so of some shard.
             ShardError: An index does not fit its shard.
         """
         total = 0
         for name in self._names:
-            count = self._promised(name)
+            count = self._source.known_samples(name)
             if count is None:
                 raise TypeError(
-                    f"the number of samples is not known: {redacted(name)} has no offset index; "
-                    "iterate to count, or write the shards with atdata.write_shards"
+                    f"the number of samples is not known: {redacted(name)} has no offset index "
+                    "and no manifest; iterate to count, or write with atdata.write_shards"
                 )
             total += count
         return total
@@ -88,15 +85,6 @@ class Seeker:
         _check_header(shard, place, size)
         return shard.name, place - BLOCK, shard.data[place : place + size]
 
-    def _promised(self, name: str) -> int | None:
-        promised = getattr(self._source.source, "promised_samples", None)
-        count = promised(name) if callable(promised) else None
-        if count is not None:
-            return int(count)
-        path = self._source.local_path(name)
-        offsets = None if path is None else _read_index(path, redacted(name))
-        return None if offsets is None else len(offsets)
-
     def _shard(self, number: int) -> _Shard:
         shard = self._open.get(number)
         if shard is None:
@@ -112,29 +100,13 @@ class Seeker:
         if file is None:
             raise TypeError(f"{shown} is read as a stream, which has no samples by number")
         with file:
-            offsets = _read_index(Path(file.name), shown)
+            offsets = read_index(Path(file.name), shown)
             window = open_file(file, shown)
             data, *_ = window.state()
             if offsets is None:
                 walked = read_samples(window)
                 offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
         return _Shard(shown, data, offsets)
-
-
-def _read_index(path: Path, shard: str) -> list[tuple[int, int]] | None:
-    try:
-        data = path.with_name(index_path(path.name)).read_bytes()
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return None
-    head, _, body = data.partition(b"\n")
-    match = _HEAD.fullmatch(head)
-    offsets = [(int(at), int(length)) for at, length in _LINE.findall(body)]
-    if match is None or int(match[1]) != len(offsets) or body.count(b"\n") != len(offsets):
-        raise _unfit("not a sound offset index", shard)
-    if any(at < BLOCK or at + length > size for at, length in offsets):
-        raise _unfit("it points behind the end of the shard", shard)
-    return offsets
 
 
 def _check_header(shard: _Shard, place: int, size: int) -> None:
@@ -144,13 +116,4 @@ def _check_header(shard: _Shard, place: int, size: int) -> None:
     except ShardError:
         sound = False
     if not sound:
-        raise _unfit("it points at no sample", shard.name, place)
-
-
-def _unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
-    return ShardError(
-        f"the shard's offset index does not fit it: {message}",
-        hint="delete the .idx file beside the shard, or write it again",
-        shard=shard,
-        offset=offset,
-    )
+        raise unfit("it points at no sample", shard.name, place)

@@ -7,11 +7,16 @@ payload in the shard, and the member's name. ``000000.tar`` has the index ``0000
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from atdata.errors import ShardError
 from atdata.shards.names import SAMPLE
 from atdata.shards.reader import read_file
 from atdata.shards.tar import BLOCK
+
+_HEAD = re.compile(rb"v1\.[12] (\d{1,12})")
+_LINE = re.compile(rb"(?m)^msgpack (\d{1,15}) (\d{1,12})(?: |$)")
 
 
 def index_path(shard: str) -> str:
@@ -46,3 +51,41 @@ def offset_index(shard: Path) -> bytes:
         index_line(key, at, len(payload)) for _, key, at, payload in read_file(shard, str(shard))
     ]
     return "".join([index_head(len(lines)), *lines]).encode()
+
+
+def read_index(path: Path, shard: str) -> list[tuple[int, int]] | None:
+    """Offset and length of each payload in a local shard, as the index beside it says.
+
+    Args:
+        path: Of the shard.
+        shard: Its name, for errors.
+
+    Returns:
+        None where there is no index.
+
+    Raises:
+        ShardError: The index is not sound, or points behind the end of the shard.
+    """
+    try:
+        data = path.with_name(index_path(path.name)).read_bytes()
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    head, _, body = data.partition(b"\n")
+    match = _HEAD.fullmatch(head)
+    offsets = [(int(at), int(length)) for at, length in _LINE.findall(body)]
+    if match is None or int(match[1]) != len(offsets) or body.count(b"\n") != len(offsets):
+        raise unfit("not a sound offset index", shard)
+    if any(at < BLOCK or at + length > size for at, length in offsets):
+        raise unfit("it points behind the end of the shard", shard)
+    return offsets
+
+
+def unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
+    """The error of an index that says what is not so."""
+    return ShardError(
+        f"the shard's offset index does not fit it: {message}",
+        hint="delete the .idx file beside the shard, or write it again",
+        shard=shard,
+        offset=offset,
+    )

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from atdata.errors import ShardNotFound, StorageError, UrlError
 from atdata.shards.reader import open_local
+from atdata.shards.told import told_samples
 from atdata.sources.ahead import ahead
 from atdata.sources.schemes import redacted
 
@@ -63,6 +64,22 @@ class AdaptedSource:
         find = getattr(self.source, "local_path", None)
         found = find(shard_id) if callable(find) else None
         return Path(found) if found else None
+
+    def known_samples(self, shard_id: str) -> int | None:
+        """How many samples a shard holds, if that is known without reading it.
+
+        The source may say so (``promised_samples``), or a file beside a local shard. Nothing is
+        fetched to find out.
+
+        Raises:
+            ShardError: What is said does not fit the shard.
+        """
+        promise = getattr(self.source, "promised_samples", None)
+        promised = promise(shard_id) if callable(promise) else None
+        if promised is not None:
+            return int(promised)
+        path = self.local_path(shard_id)
+        return None if path is None else told_samples(path, redacted(shard_id))
 
     @property
     def is_remote(self) -> bool:

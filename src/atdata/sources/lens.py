@@ -58,6 +58,19 @@ class LensSource:
         packed = read_stream(file, shown)
         return from_pieces(self._members(packed), packed.close)  # type: ignore[attr-defined]
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether shards come from a network."""
+        return self._adapted.is_remote
+
+    def promised_samples(self, shard_id: str) -> int | None:
+        """How many samples one shard holds, which a lens does not change; None if not known.
+
+        Raises:
+            ShardError: What is said does not fit the shard.
+        """
+        return self._adapted.known_samples(shard_id)
+
     def _members(self, packed: Iterator[Packed]) -> Iterator[bytes]:
         decode, see = self.lens.source_type.from_bytes, self.lens.get
         for shard, key, offset, payload in packed:

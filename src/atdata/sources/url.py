@@ -93,6 +93,15 @@ class URLSource:
         plugged = self._plugged(shard_id)
         return plugged.local_path(shard_id) if plugged is not None else local_path(shard_id)
 
+    def promised_samples(self, shard_id: str) -> int | None:
+        """How many samples one shard holds, where a plug-in's source says so.
+
+        Raises:
+            ShardNotFound: Not a shard of this source.
+        """
+        plugged = self._plugged(shard_id)
+        return None if plugged is None else plugged.known_samples(shard_id)
+
     @property
     def is_remote(self) -> bool:
         """Whether any of the shards comes from a network."""
