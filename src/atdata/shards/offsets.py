@@ -3,6 +3,9 @@
 The text format is that of NVIDIA DALI's ``wds2idx`` (version 1.2): a first line with the version
 and the number of samples, then for each sample its extension, the offset and length of its
 payload in the shard, and the member's name. ``000000.tar`` has the index ``000000.idx``.
+
+Indexes that other tools wrote are read too: those of version 1.1, which have no names, and lines
+with several fields of a sample, of which ours counts.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from atdata.shards.reader import read_file
 from atdata.shards.tar import BLOCK
 
 _HEAD = re.compile(rb"v1\.[12] (\d{1,12})")
-_LINE = re.compile(rb"(?m)^msgpack (\d{1,15}) (\d{1,12})(?: |$)")
+_LINE = re.compile(rb"(?m)^(?:.* )??msgpack (\d{1,15}) (\d{1,12})(?: |$)")
 
 
 def index_path(shard: str) -> str:
