@@ -121,7 +121,7 @@ def test_any_bytes_are_an_index_or_a_typed_error(
 ) -> None:
     path = write(tmp_path_factory.mktemp("shard") / "a.tar", ["a"])
     path.with_suffix(".idx").write_bytes(b"v1.2 1\n" + data)
-    found: list[tuple[int, int]] | None | ShardError
+    found: list[tuple[int, int]] | ShardError | None
     try:
         found = read_index(path, "a.tar")
     except ShardError as error:
