@@ -1,0 +1,187 @@
+"""Stretches that are checked at once against the walk that looks at each header."""
+
+from __future__ import annotations
+
+import io
+import random
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atdata.errors import ShardError
+from atdata.shards import ShardWriter
+from atdata.shards.runs import Run, find_run
+from atdata.shards.tar import BLOCK, END, walk
+from atdata.shards.window import Window, open_stream
+from shards.shard_bytes import checksummed, header, member, shard
+
+Found = tuple[str, int, bytes]
+
+
+def expand(key: str, offset: int, payload: memoryview | Run) -> list[Found]:
+    if not isinstance(payload, Run):
+        return [(key, offset, bytes(payload))]
+    assert (payload.key(0), payload.offset) == (key, offset)
+    assert payload.last_key == payload.key(payload.count - 1)
+    assert payload.end == payload.first + payload.count * payload.stride
+    return [
+        (payload.key(n), offset + n * payload.stride, bytes(payload.payload(n)))
+        for n in range(payload.count)
+    ]
+
+
+def read(window: Window, *, runs: bool) -> tuple[list[Found], str | None]:
+    """All samples, and the error that ended the walk."""
+    found: list[Found] = []
+    try:
+        for key, _, offset, payload in walk(window, runs=runs):
+            found += expand(key, offset, payload)
+    except ShardError as error:
+        return found, f"{error} {error.offset} {error.member} {error.code}"
+    return found, None
+
+
+def alike(data: bytes) -> tuple[list[Found], str | None]:
+    """What is read, after a look that runs change nothing of it, mapped or streamed."""
+    plain = read(Window(data, "s"), runs=False)
+    assert read(Window(data, "s"), runs=True) == plain
+    assert read(open_stream(io.BytesIO(data), "s"), runs=True) == plain
+    return plain
+
+
+def count_runs(data: bytes) -> int:
+    return sum(isinstance(payload, Run) for *_, payload in walk(Window(data, "s"), runs=True))
+
+
+def equal_samples(count: int, size: int = 100, first: int = 0) -> list[bytes]:
+    return [member(b"%06d.msgpack" % n, bytes([n % 251]) * size) for n in range(first, count)]
+
+
+def test_samples_of_one_size_come_as_one_run() -> None:
+    data = shard(equal_samples(100))
+    assert count_runs(data) == 1
+    found, error = alike(data)
+    assert error is None
+    assert [key for key, *_ in found] == [f"{n:06d}" for n in range(100)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 700)), min_size=1, max_size=6),
+    st.sampled_from([b"%d.msgpack", b"%05d.msgpack", b"dir/a%03d.msgpack", b"\xc3\xa4%d.msgpack"]),
+)
+def test_runs_of_any_sizes_and_keys(stretches: list[tuple[int, int]], name: bytes) -> None:
+    members, number = [], 0
+    for count, size in stretches:
+        for _ in range(count):
+            members.append(member(name % number, random.Random(number).randbytes(size)))
+            number += 1
+    found, error = alike(shard(members))
+    assert error is None
+    assert len(found) == number
+
+
+@settings(max_examples=500)
+@given(st.randoms(use_true_random=False), st.integers(0, 600))
+def test_damage_in_a_run_is_found_where_the_walk_finds_it(chance: random.Random, size: int) -> None:
+    data = bytearray(shard(equal_samples(40, size)))
+    for _ in range(chance.randint(1, 3)):
+        # In a header, mostly: most bytes of a payload may be anything.
+        start = chance.randrange(0, len(data), BLOCK)
+        data[start + chance.choice([chance.randrange(BLOCK), chance.randrange(160)])] ^= (
+            1 << chance.randrange(8)
+        )
+    alike(bytes(data))
+
+
+@settings(max_examples=200)
+@given(st.randoms(use_true_random=False))
+def test_a_cut_or_splice_is_found_too(chance: random.Random) -> None:
+    data = bytearray(shard(equal_samples(40)))
+    at = chance.randrange(len(data))
+    if chance.random() < 0.5:
+        del data[at:]
+    else:
+        data[at : at + chance.randrange(2000)] = data[: chance.randrange(2000)]
+    alike(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        member(b"000020.cls", b"x" * 100),
+        member(b"000020.msgpack", b"x" * 101),
+        member(b"abcdef.msgpack", b"x" * 100),
+        member(b"000019.msgpack", b"x" * 100),  # twice in a row
+        member(b"00002a.msgpack", b"x" * 100),
+        member(b"../020.msgpack", b"x" * 100),
+        member(b"000020.msgpacK", b"x" * 100),
+        member(b"000020.msgpack", b"x" * 100, kind=b"2"),
+        member(b"000020.msgpack", b"x" * 100)[:-1] + b"!",  # padding
+        checksummed(header(b"000020.msgpack", 100), {100: b"0000755"}) + bytes(BLOCK),
+        header(b"000020.msgpack", 100)[:-1] + b"!" + bytes(BLOCK),  # checksum
+        END,
+    ],
+    ids=range(12),
+)
+def test_what_is_odd_ends_a_run(odd: bytes) -> None:
+    members = equal_samples(40)
+    data = shard([*members[:20], odd, *members[21:]])
+    (first, *_) = (payload for *_, payload in walk_until_error(data))
+    assert isinstance(first, Run)
+    assert first.count == 20
+    alike(data)
+
+
+def walk_until_error(data: bytes) -> list[tuple[str, str, int, memoryview | Run]]:
+    found: list[tuple[str, str, int, memoryview | Run]] = []
+    walked = walk(Window(data, "s"), runs=True)
+    try:
+        found.extend(walked)
+    except ShardError:
+        assert found
+    return found
+
+
+def test_few_samples_are_no_run() -> None:
+    assert count_runs(shard(equal_samples(7))) == 0
+    assert count_runs(shard(equal_samples(8))) == 1
+
+
+def test_a_run_is_bounded() -> None:
+    counts = [
+        payload.count
+        for *_, payload in walk(Window(shard(equal_samples(5000, 10)), "s"), runs=True)
+        if isinstance(payload, Run)
+    ]
+    assert sum(counts) == 5000
+    assert max(counts) < 5000
+
+
+def test_shards_of_other_writers_are_read_alike(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for n in range(50):
+            info = tarfile.TarInfo(f"{n:04d}.msgpack")
+            info.size, info.mtime, info.uname = 64, 1_700_000_000, "lab"
+            tar.addfile(info, io.BytesIO(bytes([n]) * 64))
+    found, error = alike(path.read_bytes())
+    assert (len(found), error) == (50, None)
+    assert count_runs(path.read_bytes()) == 1
+
+
+def test_what_our_writer_writes_is_one_run(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path / "a.tar") as writer:
+        for n in range(50):
+            writer.write(f"{n:09d}", bytes(200))
+    assert count_runs((tmp_path / "a.tar").read_bytes()) == 1
+
+
+def test_a_run_is_looked_for_from_any_header() -> None:
+    data = shard(equal_samples(20))
+    run = find_run(data, memoryview(data), 4 * 1024, 10_000, 100)
+    assert run is not None
+    assert (run.count, run.key(0), run.offset) == (16, "000004", 10_000)
+    assert find_run(data, memoryview(data), 14 * 1024, 0, 100) is None
