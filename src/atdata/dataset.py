@@ -326,7 +326,8 @@ class Dataset(Generic[T]):
 
         Raises:
             IndexError: There are fewer.
-            TypeError: Shards that are not on this machine.
+            TypeError: A shard can only be read as a stream: it is not on this machine, and is
+                not cached.
             ShardError, SampleError: As :meth:`ordered`.
         """
         if self._seeker is None:
