@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata.order import shuffled
+from atdata.order import mixed, shuffled
 
 
 @given(st.lists(st.integers()), st.integers(0, 50), st.integers())
@@ -36,19 +37,75 @@ def test_an_item_never_comes_earlier_than_the_buffer_allows() -> None:
     assert order != list(range(1000))
 
 
-def test_the_order_is_the_same_in_every_process() -> None:
+# Orders that must never change: a run that was stopped goes on in them.
+GOLDEN = {
+    "20 items, buffer of 8, seed 7": [
+        2,
+        4,
+        7,
+        1,
+        8,
+        5,
+        6,
+        3,
+        10,
+        9,
+        14,
+        12,
+        19,
+        16,
+        18,
+        15,
+        0,
+        13,
+        17,
+        11,
+    ],
+    "12 items, buffer of 100, seed 3, epoch 1, rank 2": [0, 11, 8, 10, 7, 5, 9, 1, 6, 3, 4, 2],
+}
+
+
+def test_the_order_is_the_same_in_every_process_and_for_ever() -> None:
     code = (
-        "from random import Random; from atdata.order import shuffled; "
-        "print(list(shuffled(range(20), 8, Random(7))))"
+        "from atdata.order import random_of, shuffled\n"
+        "print(list(shuffled(range(20), 8, random_of(7))))\n"
+        "print(list(shuffled(range(12), 100, random_of(3, 1, 2))))"
     )
-    said = {
-        subprocess.run(
+    for hash_seed in ("1", "2"):
+        said = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
             check=True,
             env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)},
-        ).stdout.strip()
-        for hash_seed in ("1", "2")
-    }
-    assert said == {str(list(shuffled(range(20), 8, Random(7))))}
+        ).stdout.splitlines()
+        assert said == [str(order) for order in GOLDEN.values()]
+
+
+@given(st.integers(0, 300), st.integers(2, 60), st.integers())
+def test_numbers_come_each_once_and_not_before_they_are_there(
+    count: int, size: int, seed: int
+) -> None:
+    ready = given_out = 0
+
+    def take(more: int) -> int:
+        nonlocal ready
+        taken = min(more, count - ready)
+        ready += taken
+        assert ready - given_out <= size
+        return taken
+
+    seen: list[int] = []
+    for numbers in mixed(take, size, Random(seed)):
+        assert all(number < ready for number in numbers)
+        seen += numbers.tolist()
+        given_out = len(seen)
+    assert sorted(seen) == list(range(count))
+
+
+def test_every_place_is_equally_likely() -> None:
+    """Of the first item, in a buffer that holds all: chi-squared, 19 degrees of freedom."""
+    random = Random(11)
+    places = Counter(list(shuffled(range(20), 20, random)).index(0) for _ in range(4000))
+    expected = 4000 / 20
+    assert sum((places[n] - expected) ** 2 / expected for n in range(20)) < 43.8  # p = 0.001

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from random import Random
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Item = TypeVar("Item")
 Uneven = Literal["exact", "pad", "drop"]
@@ -20,18 +23,61 @@ def shuffled(items: Iterable[Item], size: int, random: Random) -> Iterator[Item]
     if size < 2:
         yield from items
         return
-    rest = iter(items)
-    buffer = list(islice(rest, size))
-    below = random.random
-    for item in rest:
-        chosen = int(below() * size)
-        yield buffer[chosen]
-        buffer[chosen] = item
-    # What is left, shuffled as random.shuffle() does, but in half the time.
-    for last in range(len(buffer) - 1, 0, -1):
-        chosen = int(below() * (last + 1))
-        buffer[last], buffer[chosen] = buffer[chosen], buffer[last]
-    yield from buffer
+    numbered = enumerate(items)
+    held: dict[int, Item] = {}
+
+    def take(count: int) -> int:
+        before = len(held)
+        held.update(islice(numbered, count))
+        return len(held) - before
+
+    for numbers in mixed(take, size, random):
+        yield from map(held.pop, numbers.tolist())
+
+
+def mixed(
+    take: Callable[[int], int], size: int, random: Random
+) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
+    """The numbers of items, 0, 1, 2, …, each once, as a buffer makes them random; in stretches.
+
+    The buffer is filled, mixed, and half of it given out and filled again, until there is
+    nothing more to take. All of this is done with integers.
+
+    Args:
+        take: Makes the next items ready: so many, or fewer when there are no more; says how many.
+        size: Of the buffer; at least 2.
+        random: Decides.
+    """
+    import numpy as np
+
+    held = np.arange(take(size), dtype=np.int64)
+    end = len(held)
+    half = size // 2
+    while True:
+        held = held[_permutation(len(held), random)]
+        if len(held) < size:
+            break
+        yield held[:half]
+        held = held[half:]
+        more = take(half)
+        if not more:
+            break
+        held = np.concatenate((held, np.arange(end, end + more, dtype=np.int64)))
+        end += more
+    yield held
+
+
+def _permutation(count: int, random: Random) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The numbers below ``count`` in random order."""
+    import numpy as np
+
+    # Random bits above, the number itself below: sorting is the quickest shuffle, and no two are
+    # equal, so that every way to sort them gives the same.
+    keys = np.frombuffer(random.randbytes(8 * count), "<u8").astype(np.uint64)
+    low = np.uint64((1 << count.bit_length()) - 1)
+    keys = (keys & ~low) | np.arange(count, dtype=np.uint64)
+    keys.sort()
+    return (keys & low).astype(np.int64)
 
 
 def share(items: Sequence[Item], part: int, parts: int, uneven: Uneven = "exact") -> list[Item]:

@@ -154,13 +154,18 @@ class Reader:
         """Whether samples can be read as columns: packed ones may then come in runs."""
         return self._codec is not None
 
+    @property
+    def make(self) -> Callable[..., Any]:
+        """Makes a sample of a row of columns."""
+        assert self._codec  # noqa: S101 - there are columns
+        return self._codec.make
+
     def samples(self, packed: Iterable[Packed]) -> Iterator[Any]:
         """The samples, one at a time."""
-        make = self._codec.make if self._codec else None
         for one in packed:
             columns = self._columns(one[3])
             if columns is not None:
-                yield from map(make, *columns)  # type: ignore[arg-type]
+                yield from map(self.make, *columns)
             else:
                 yield from self._one_by_one(one)
 
@@ -168,9 +173,9 @@ class Reader:
         self, packed: Iterable[Packed], batch_type: type[SampleBatch[Any]], size: int, whole: bool
     ) -> Iterator[SampleBatch[Any]]:
         """The samples in batches of ``size``, the last one smaller unless all must be ``whole``."""
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         have = 0
-        for piece in self._pieces(packed):
+        for piece in self.pieces(packed):
             start, stop = 0, len(piece)
             if not have and piece.columnar:
                 # Most batches lie within one piece.
@@ -188,14 +193,15 @@ class Reader:
         if pieces and not whole:
             yield batch_type(_joined(self._codec, pieces))
 
-    def _pieces(self, packed: Iterable[Packed]) -> Iterator[_Piece]:
+    def pieces(self, packed: Iterable[Packed]) -> Iterator[Piece]:
+        """The samples as they are read: in columns where that is possible."""
         for one in packed:
             columns = self._columns(one[3])
             if columns is not None:
-                yield _Piece(columns, 0, one[3].count)  # type: ignore[arg-type]
+                yield Piece(columns, 0, one[3].count)  # type: ignore[arg-type]
             else:
                 samples = list(self._one_by_one(one))
-                yield _Piece(samples, 0, len(samples), columnar=False)
+                yield Piece(samples, 0, len(samples), columnar=False)
 
     def _columns(self, payload: Any) -> list[Any] | None:
         if type(payload) is not Run or self._codec is None:
@@ -225,7 +231,7 @@ class Reader:
                 yield sample
 
 
-class _Piece:
+class Piece:
     """Consecutive samples on their way into batches: rows of columns, or a list."""
 
     __slots__ = ("columnar", "held", "start", "stop")
@@ -236,11 +242,12 @@ class _Piece:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def part(self, start: int, stop: int) -> _Piece:
-        return _Piece(self.held, start, stop, self.columnar)
+    def part(self, start: int, stop: int) -> Piece:
+        """Some of them."""
+        return Piece(self.held, start, stop, self.columnar)
 
 
-def _joined(codec: Codec | None, pieces: list[_Piece]) -> Any:
+def _joined(codec: Codec | None, pieces: list[Piece]) -> Any:
     """What a batch is made of."""
     columnar = codec is not None and all(piece.columnar for piece in pieces)
     if columnar:
