@@ -222,7 +222,7 @@ class _Linter:
             return
         target = self._defs[nsid or self._nsid].get(name or "main")
         kind = target.get("type") if type(target) is dict else None
-        if kind is None:
+        if not isinstance(kind, str):
             message = f"{nsid or self._nsid} has no definition {name or 'main'!r}"
             # Not to be tolerated: the lexicon is here and lacks it.
             self.findings.append(self._document.finding("ref-unresolved", pointer, message))
