@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Any, Generic, TypeVar, get_args, get_origin
+from typing import IO, Any
 
 import msgpack
 import numpy as np
@@ -130,70 +130,7 @@ def test_nothing_is_opened_before_samples_are_asked_for(tmp_path: Path) -> None:
         list(view)
 
 
-# Types
-
-
-def test_without_a_type_samples_are_dict_samples(pattern: str) -> None:
-    dataset: Dataset[DictSample] = Dataset(pattern)
-    sample = next(iter(dataset))
-    assert isinstance(sample, DictSample)
-    assert sample.label == sample["label"] == 0
-    assert dataset.sample_type is DictSample
-
-
-def test_the_type_may_be_a_variable(pattern: str) -> None:
-    chosen: Any = Feature
-    dataset = Dataset[chosen](pattern)
-    assert dataset.sample_type is Feature
-    assert isinstance(next(iter(dataset)), Feature)
-    assert repr(dataset).startswith("Dataset[Feature](URLSource(")
-
-
-def test_batches_have_the_type_too(pattern: str) -> None:
-    dataset = Dataset[Feature](pattern)
-    assert get_origin(dataset.batch_type) is SampleBatch
-    assert get_args(dataset.batch_type) == (Feature,)
-    batch = next(iter(dataset.ordered(batch_size=3)))
-    assert batch.sample_type is Feature
-
-
-@pytest.mark.parametrize("wrong", [int, str, None, 3, "Feature", list[int]])
-def test_other_types_are_refused_when_a_dataset_is_made(wrong: Any) -> None:
-    kind = Dataset[wrong]  # in an annotation, say, it does no harm
-    with pytest.raises(SchemaError, match="is not a sample type"):
-        kind("a.tar")
-
-
-def test_a_subclass_keeps_its_type(pattern: str) -> None:
-    class Features(Dataset[Feature]):
-        def total(self) -> int:
-            return sum(labels(self))
-
-    assert Features(pattern).sample_type is Feature
-    assert Features(pattern).total() == 45
-    with pytest.raises(SchemaError):
-
-        class Wrong(Dataset[int]):
-            pass
-
-
-def test_a_generic_subclass_is_given_its_type(pattern: str) -> None:
-    kind = TypeVar("kind")
-
-    class Loud(Dataset[kind], Generic[kind]):
-        pass
-
-    dataset = Loud[Feature](pattern)
-    assert isinstance(dataset, Loud)
-    assert dataset.sample_type is Feature
-    assert Loud(pattern).sample_type is DictSample
-
-
-def test_annotations_with_the_type_are_what_they_look_like() -> None:
-    assert get_origin(Dataset[Feature]) is Dataset
-    assert get_args(Dataset[Feature]) == (Feature,)
-    assert Dataset[Feature] == Dataset[Feature]
-    assert get_args(Dataset[Feature] | None) == (Dataset[Feature], type(None))
+# In other processes
 
 
 def test_a_dataset_survives_pickling(pattern: str) -> None:
@@ -208,6 +145,86 @@ def test_a_dataset_goes_to_other_processes(pattern: str, method: str) -> None:
         samples = pool.submit(list, Dataset(pattern)).result(timeout=60)
     assert [type(sample) for sample in samples] == [DictSample] * 10
     assert labels(samples) == list(range(10))
+
+
+def test_a_dataset_that_was_used_goes_to_other_processes(pattern: str) -> None:
+    dataset = Dataset[Feature](pattern)
+    assert dataset[3].label == 3  # opens a shard
+    for one in (dataset, dataset.project("label"), dataset.split(1, 3)):
+        copy = pickle.loads(pickle.dumps(one))
+        assert copy.sample_type is one.sample_type
+        assert labels(copy) == labels(one)
+    sample = next(iter(dataset.project("label")))
+    assert pickle.loads(pickle.dumps(sample)) == sample
+
+
+# Other types
+
+
+@atdata.packable
+class Labelled:
+    label: int
+
+
+@atdata.packable
+class Doubled:
+    label: int
+
+
+@atdata.packable
+class Named:
+    label: str
+
+
+@atdata.lens
+def labelled(feature: Feature) -> Labelled:
+    return Labelled(feature.label)
+
+
+@atdata.lens
+def doubled(one: Labelled) -> Doubled:
+    return Doubled(2 * one.label)
+
+
+@atdata.lens
+def named(one: Doubled) -> Named:
+    return Named(f"label {one.label}")
+
+
+def test_a_dataset_is_seen_through_compositions_of_lenses(pattern: str) -> None:
+    dataset = Dataset[Feature](pattern)
+    assert labels(dataset.as_type(Doubled)) == list(range(0, 20, 2))
+    seen = dataset.as_type(Named)
+    assert seen.sample_type is Named
+    assert [one.label for one in seen] == [f"label {2 * n}" for n in range(10)]
+    assert [one.label for one in dataset.as_type(Labelled).as_type(Named)] == [
+        one.label for one in seen
+    ]
+    with pytest.raises(SchemaError, match="no lens leads from Feature to Other"):
+        dataset.as_type(Other)
+    with pytest.raises(SchemaError):
+        dataset.as_type(int)
+
+
+@atdata.packable
+class Other:
+    label: int
+
+
+def test_a_share_stays_one_in_another_type(pattern: str) -> None:
+    for dataset in (Dataset[Feature](pattern), Dataset(pattern)):
+        shares = [dataset.split(rank, 2) for rank in range(2)]
+        target: Any = Labelled if dataset.sample_type is Feature else Feature
+        seen = [share.as_type(target) for share in shares]
+        assert [one.list_shards() for one in seen] == [one.list_shards() for one in shares]
+        assert list(map(labels, seen)) == list(map(labels, shares))
+
+
+def test_a_view_of_another_type_has_the_same_length(pattern: str, tmp_path: Path) -> None:
+    built = atdata.write_shards(map(feature, range(10)), tmp_path / "built", maxcount=4)
+    assert len(built.as_type(Named)) == 10
+    with pytest.raises(TypeError, match="not known"):
+        len(Dataset[Feature](pattern).as_type(Named))
 
 
 # Order and batches
@@ -324,16 +341,6 @@ def test_metadata_is_fetched_once(pattern: str, tmp_path: Path) -> None:
     assert Dataset[Feature](pattern).metadata is None
     with pytest.raises(StorageError):
         Dataset[Feature](pattern, metadata_url=str(path)).metadata  # noqa: B018
-
-
-def test_metadata_is_bounded_and_checked(pattern: str, tmp_path: Path) -> None:
-    path = tmp_path / "meta.msgpack"
-    path.write_bytes(bytes((16 << 20) + 1))
-    with pytest.raises(StorageError, match="more than"):
-        Dataset[Feature](pattern, str(path)).metadata  # noqa: B018
-    path.write_bytes(b"\x93\x01\x02\x03")
-    with pytest.raises(SampleError):
-        Dataset[Feature](pattern, str(path)).metadata  # noqa: B018
 
 
 # Damage

@@ -1,23 +1,43 @@
-"""Things as notebooks show them. All text is escaped: names and descriptions may be hostile."""
+"""Things as people see them, short: in notebooks, where all text is escaped, and in a ``repr``.
+
+Names and descriptions may come from anybody, and be hostile or endless.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import islice
 from typing import Any
 
 _MOST = 20
+_MOST_ROWS = 100
 _LONGEST = 500
+_FEW = 3
 
 
 def html_table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
-    """A table of two columns; a list shows one item a line, the first twenty."""
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{_cell(value)}</td></tr>"
-        for name, value in rows
-        if value is not None
-    )
+    """A table of two columns: the first hundred rows that have a value.
+
+    Args:
+        title: Its caption.
+        rows: Name and value; a list shows one item a line, the first twenty.
+    """
+    told = ((name, value) for name, value in rows if value is not None)
+    body = "".join(_row(name, _cell(value)) for name, value in islice(told, _MOST_ROWS))
+    more = sum(1 for _ in told)
+    body += _row("…", f"{more} more") if more else ""
     return f"<table><caption>{_text(title)}</caption><tbody>{body}</tbody></table>"
+
+
+def first_few(items: Sequence[str]) -> list[str]:
+    """The first three items, and how many more there are."""
+    more = [f"… {len(items) - _FEW} more"] if len(items) > _FEW else []
+    return [*map(_short, items[:_FEW]), *more]
+
+
+def _row(name: str, cell: str) -> str:
+    return f"<tr><th style='text-align:left'>{_text(name)}</th><td>{cell}</td></tr>"
 
 
 def _cell(value: Any) -> str:
@@ -28,5 +48,8 @@ def _cell(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    text = str(value)
-    return escape(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+    return escape(_short(str(value)))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -11,7 +11,7 @@ from atdata.atmosphere.dataset_loader import DatasetLoader, metadata_of, shard_u
 from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.records import StoredRecord, readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
-from atdata.display import html_table
+from atdata.display import first_few, html_table
 from atdata.samples.schema import from_record
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.schemes import redacted
@@ -67,7 +67,7 @@ class AtmosphereIndexEntry:
         return tuple(ShardInfo(s.cid, s.size, s.samples) for s in self.record.shards)
 
     def __repr__(self) -> str:
-        urls = [redacted(url) for url in self.data_urls]
+        urls = first_few([redacted(url) for url in self.data_urls])
         return f"AtmosphereIndexEntry({self.uri!r}, {self.name!r}, {urls!r})"
 
     def _repr_html_(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from atdata._metadata import metadata_text
-from atdata.display import html_table
+from atdata.display import first_few, html_table
 from atdata.errors import EntryError, RecordError
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata.sources.schemes import redacted
@@ -83,7 +83,7 @@ class LocalDatasetEntry:
         return self.schema_ref
 
     def __repr__(self) -> str:
-        urls = [redacted(url) for url in self.data_urls]
+        urls = first_few([redacted(url) for url in self.data_urls])
         return f"LocalDatasetEntry({self.name!r}, {self.schema_ref!r}, {urls!r})"
 
     def _repr_html_(self) -> str:

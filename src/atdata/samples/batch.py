@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import numpy as np
+
+from atdata.display import html_table
 
 if TYPE_CHECKING:
     from atdata.samples.codec import Codec
@@ -126,6 +128,22 @@ class SampleBatch(Generic[_T]):
 
     def __repr__(self) -> str:
         return f"SampleBatch[{self.sample_type.__name__}] of {len(self)} samples"
+
+    def _repr_html_(self) -> str:
+        names = self._given.names if isinstance(self._given, Stretch) else _names(self.samples[0])
+        return html_table(repr(self), ((name, _form(self.column(name))) for name in names))
+
+
+def _names(sample: Any) -> Iterable[str]:
+    declared: Iterable[str] | None = getattr(type(sample), "__dataclass_fields__", None)
+    return list(sample) if declared is None else declared
+
+
+def _form(column: Any) -> str:
+    """What a column is: dtype and shape of an array, or the types in a list."""
+    if isinstance(column, np.ndarray):
+        return f"{column.dtype} {column.shape}"
+    return f"list of {', '.join(sorted({type(value).__name__ for value in column}))}"
 
 
 def _stack(values: list[Any]) -> Any:
