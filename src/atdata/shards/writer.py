@@ -5,17 +5,17 @@ Digest, size and count are known when a shard is closed, without reading it agai
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 from atdata.errors import ShardError, StorageError
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.sink import Sink
 from atdata.shards.tar import BLOCK, END, PADS, build_header, member_size
 from atdata_records import cid
 
@@ -47,12 +47,12 @@ class ShardWriter:
         self._keys: set[str] = set()
         self._pending: list[bytes | memoryview] = []
         self._pending_size = 0
-        self._sha256 = hashlib.sha256()
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
             self._file = self._temporary.open("xb", buffering=0)
         except OSError as error:
             raise self._failed(error) from error
+        self._sink = Sink(cast("IO[bytes]", self._file))
 
     @property
     def info(self) -> ShardInfo:
@@ -86,19 +86,18 @@ class ShardWriter:
             return
         try:
             self._pending.append(END)
-            self._flush()
-            os.fsync(self._file.fileno())
+            digest = self._sink.finish(self._pending)
             self._file.close()
             self._temporary.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
             self.discard()
             raise self._failed(error) from error
-        digest = self._sha256.digest()
         self._info = ShardInfo(cid.from_digest(digest), self.size, len(self._keys))
 
     def discard(self) -> None:
         """Give up: nothing of the shard remains. A closed one is left alone."""
+        self._sink.abandon()
         self._file.close()
         with suppress(FileNotFoundError):
             self._temporary.unlink()
@@ -118,14 +117,11 @@ class ShardWriter:
             self.discard()
 
     def _flush(self) -> None:
-        data = memoryview(b"".join(self._pending))
-        self._pending, self._pending_size = [], 0
-        self._sha256.update(data)
         try:
-            while data:
-                data = data[self._file.write(data) :]
+            self._sink.write(self._pending)
         except OSError as error:
             raise self._failed(error) from error
+        self._pending, self._pending_size = [], 0
 
     def _failed(self, error: OSError) -> StorageError:
         return StorageError(

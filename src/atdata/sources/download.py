@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Self
+from typing import IO
 
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.sink import Sink
 from atdata.sources.remote import Opened, Remote
 from atdata.sources.resume import Resuming, open_patiently
 from atdata.sources.schemes import redacted
@@ -23,6 +22,7 @@ LARGEST = 1 << 40
 CHUNK = 8 << 20
 """Bytes that one request asks for."""
 _THREADS = 4
+_FLUSH = 1 << 20
 
 
 class Cancelled(Exception):
@@ -77,19 +77,24 @@ class Download:
             OSError: The file can't be written.
             AtdataError: What ``remote`` raises, after the last attempt.
         """
-        sha256 = hashlib.sha256()
-        size, most = 0, self._most()
-        with _Sync(file) as sync:
+        sink = Sink(file)
+        size, pending = 0, 0
+        pieces: list[bytes] = []
+        try:
             for piece in self._pieces(first):
                 if self.is_cancelled():
                     raise Cancelled
+                pieces.append(piece)
                 size += len(piece)
-                if size > most:
+                pending += len(piece)
+                if size > self._most():
                     break
-                sha256.update(piece)
-                file.write(piece)
-                sync.have(size)
-        found = cids.from_digest(sha256.digest())
+                if pending >= _FLUSH:
+                    sink.write(pieces)
+                    pieces, pending = [], 0
+            found = cids.from_digest(sink.finish(pieces))
+        finally:
+            sink.abandon()
         if self.promised:
             self._check(found, size)
         return found, size
@@ -145,41 +150,6 @@ class Download:
             opened=None if start else first,
             is_checked=self.promised is not None,
         )
-
-
-class _Sync:
-    """Has what was written go to the disk meanwhile, so that little is left to wait for at the end.
-
-    Args:
-        file: Where it is written to.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._pool = ThreadPoolExecutor(1, "atdata-sync")
-        self._under_way: Future[None] | None = None
-        self._begun = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def have(self, size: int) -> None:
-        """So many bytes are written."""
-        if size - self._begun < CHUNK or (self._under_way and not self._under_way.done()):
-            return
-        self._wait()
-        self._file.flush()
-        self._begun = size
-        self._under_way = self._pool.submit(os.fdatasync, self._file.fileno())
-
-    def __exit__(self, *error: object) -> None:
-        self._pool.shutdown(wait=True)
-        if error[0] is None:
-            self._wait()
-
-    def _wait(self) -> None:
-        if self._under_way:
-            self._under_way.result()  # the operating system tells an error only once
 
 
 def _in_order(tasks: Iterator[Callable[[], list[bytes]]]) -> Iterator[list[bytes]]:
