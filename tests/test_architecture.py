@@ -40,6 +40,7 @@ FLOORS = (
         "reading",
         "seeking",
         "writing",
+        "arrow_columns",
         "export",
         "as_torch",
     },

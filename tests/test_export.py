@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,12 @@ class Number:
     n: int
 
 
+@atdata.packable
+class Signal:
+    values: NDArray[np.float32]
+    n: int
+
+
 def test_a_map_makes_the_rows(ds: atdata.Dataset[Row], tmp_path: Path) -> None:
     (path,) = ds.to_parquet(tmp_path / "o.parquet", sample_map=lambda one: {"n": one.number})
     assert pyarrow.parquet.read_table(path).to_pydict() == {"n": list(range(10))}
@@ -121,13 +129,64 @@ def test_a_column_that_changes_is_an_error_and_leaves_no_file(tmp_path: Path) ->
     assert not list(tmp_path.glob("*parquet*"))
 
 
-def test_html_and_repr_escape_and_keep_secrets(tmp_path: Path) -> None:
-    from atdata.local import LocalDatasetEntry
+# Without pyarrow, and with little memory
 
-    url = "https://user:hunter2@example.com/a.tar?X-Amz-Signature=hunter2"
-    entry = LocalDatasetEntry("<script>x</script>", "atdata://local/sampleSchema/A@1.0.0", [url])
-    dataset = atdata.Dataset[Row](url)
-    for shown in (repr(entry), entry._repr_html_(), repr(dataset), dataset._repr_html_()):
-        assert "hunter2" not in shown
-        assert "example.com/a.tar" in shown
-    assert "<script" not in entry._repr_html_()
+_WITHOUT = """
+import sys
+sys.modules[sys.argv[1]] = None
+import atdata
+from atdata.errors import MissingExtra
+try:
+    getattr(atdata.Dataset(sys.argv[2]), sys.argv[3])(*sys.argv[4:])
+except MissingExtra as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "method", "extra"),
+    [
+        ("pyarrow", "to_parquet", "arrow"),
+        ("pyarrow", "to_arrow", "arrow"),
+        ("pyarrow", "to_pandas", "arrow"),
+        ("pandas", "to_pandas", "pandas"),
+        ("polars", "to_polars", "polars"),
+    ],
+)
+def test_what_is_missing_is_named(
+    ds: atdata.Dataset[Row], tmp_path: Path, package: str, method: str, extra: str
+) -> None:
+    arguments = [str(tmp_path / "out.parquet")] if method == "to_parquet" else []
+    answer = run(_WITHOUT, package, ds.list_shards()[0], method, *arguments)
+    assert f"the package {package!r}" in answer
+    assert f"pip install 'atdata[{extra}]'" in answer
+
+
+_MEMORY = """
+import sys, tracemalloc
+import pyarrow, pyarrow.parquet
+import atdata
+tracemalloc.start()
+atdata.Dataset(sys.argv[1]).to_parquet(sys.argv[2], maxcount=int(sys.argv[3]) or None)
+print(tracemalloc.get_traced_memory()[1], pyarrow.default_memory_pool().max_memory())
+"""
+
+
+@pytest.mark.parametrize("maxcount", [0, 3000])
+def test_memory_does_not_grow_with_the_dataset(tmp_path: Path, maxcount: int) -> None:
+    peaks = []
+    for number, count in enumerate((3000, 30_000)):
+        signals = (Signal(np.full(200, n, np.float32), n) for n in range(count))
+        shard = atdata.write_shards(signals, tmp_path / f"{count}", maxcount=count).shard_list[0]
+        out = tmp_path / f"{number}.parquet"
+        peaks.append([int(n) for n in run(_MEMORY, shard, str(out), str(maxcount)).split()])
+    for small, large in zip(*peaks, strict=True):
+        assert large < 1.1 * small + 200_000
+
+
+def run(code: str, *arguments: str) -> str:
+    """What a new process prints."""
+    answer = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return answer.stdout

@@ -13,28 +13,33 @@ arrays of other dtypes                     binary, in ``.npy`` format
 ``str``, ``bytes``, ``bool``, ``float``    the same
 ``int``                                    64 bits, signed
 ``date``                                   date
-anything else                              its wire form, see :mod:`atdata.samples.kinds`
+``datetime``                               timestamp in microseconds: of UTC, or of no zone
+an ``Enum`` class, ``Literal``             its values; JSON text where they are of several types
+``list[T]``, ``tuple[T, ...]``             list
+``tuple[A, B]``                            struct of ``0``, ``1``
+``dict[str, T]``                           map
+a packable class                           struct of its fields
+``Any``, and samples of no class           what Arrow makes of the first batch
 =========================================  ====================================================
 
+Inside of lists, maps and structs, arrays are binary (``.npy``) and times text (ISO 8601); so are
+times where some have a zone and some have none. None is null everywhere.
 The metadata of a column of arrays tells their dtype (``atdata.dtype``).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from atdata._extras import require
+from atdata.arrow_columns import Column, column_of, vars_of
 from atdata.errors import AtdataError, SampleError, StorageError
 from atdata.samples import DictSample
 from atdata.samples.codec import codec_of
-from atdata.samples.kinds import Anything, ArrayOf, Kind, Moment, Nullable, Scalar
+from atdata.samples.kinds import Kind
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
@@ -161,11 +166,14 @@ def record_batches(
     """
     arrow = require("pyarrow", extra="arrow")
     kinds, row = _rows(dataset.sample_type, sample_map)
-    columns: list[_Column] = []
+    columns: list[Column] = []
     for batch in dataset.ordered(batch_size=size):
         rows = [row(sample) for sample in batch]
         if not columns:
-            columns = [_column(arrow, name, kinds.get(name), rows) for name in rows[0]]
+            columns = [
+                column_of(arrow, name, kinds.get(name), [row.get(name) for row in rows])
+                for name in rows[0]
+            ]
             schema = arrow.schema([column.field for column in columns])
         arrays = [column.array(rows) for column in columns]
         yield arrow.RecordBatch.from_arrays(arrays, schema=schema)
@@ -179,116 +187,4 @@ def _rows(sample_type: Any, sample_map: SampleMap | None) -> tuple[dict[str, Kin
     if issubclass(sample_type, DictSample):
         return {}, sample_type.to_dict
     kinds = {field.name: field.kind for field in codec_of(sample_type).fields}
-    return kinds, lambda sample: {name: getattr(sample, name) for name in kinds}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Column:
-    field: Any
-    make: Callable[[list[Any]], Any]
-
-    def array(self, rows: list[Mapping[str, Any]]) -> Any:
-        name = self.field.name
-        try:
-            return self.make([row[name] for row in rows])
-        except AtdataError as error:
-            raise SampleError(f"column {name!r}: {error.message}", path=name) from None
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise SampleError(
-                f"column {name!r}: a sample does not fit the first ones: {error}",
-                hint="give to_parquet a sample_map that makes the samples alike",
-                path=name,
-            ) from None
-
-
-def _column(arrow: Any, name: str, kind: Kind | None, rows: list[Mapping[str, Any]]) -> _Column:
-    inner = kind.inner if isinstance(kind, Nullable) else kind
-    values = [row.get(name) for row in rows]
-    arrays = [value for value in values if isinstance(value, np.ndarray)]
-    if isinstance(inner, ArrayOf) or (arrays and inner is None):
-        return _array_column(
-            arrow, name, arrays, isinstance(kind, Nullable) or len(arrays) < len(values)
-        )
-    plain = {str: "string", bytes: "binary", bool: "bool_", int: "int64", float: "float64"}
-    if isinstance(inner, Scalar):
-        known: Any = getattr(arrow, plain[inner.type])()
-    elif isinstance(inner, Moment) and inner.type is date:
-        known = arrow.date32()
-    else:
-        encode = (kind or Anything()).encode
-        known = arrow.array([encode(value) for value in values]).type
-        return _Column(
-            arrow.field(name, known),
-            lambda values: arrow.array([encode(value) for value in values], known),
-        )
-    return _Column(arrow.field(name, known), lambda values: arrow.array(values, known))
-
-
-def _array_column(arrow: Any, name: str, arrays: list[Any], gaps: bool) -> _Column:
-    dtypes, shapes = {array.dtype for array in arrays}, {array.shape for array in arrays}
-    dtype = next(iter(dtypes)) if len(dtypes) == 1 else None
-    make: Callable[[list[Any]], Any]
-    if dtype is None or dtype.kind not in "iufb":
-        known, make = arrow.binary(), lambda values: arrow.array(map(_npy, values), arrow.binary())
-    else:
-        item = arrow.from_numpy_dtype(dtype.newbyteorder("="))
-        (shape, *others) = shapes
-        if all(len(one) == 1 for one in shapes):
-            known = arrow.list_(item)
-            make = _lists(arrow, item, dtype)
-        elif others or dtype.kind == "b" or 0 in (len(shape), *shape) or gaps:
-            known = arrow.struct({"data": arrow.list_(item), "shape": arrow.list_(arrow.int64())})
-            make = _ragged(arrow, known, dtype)
-        else:
-            known = arrow.fixed_shape_tensor(item, shape)
-            make = _tensors(arrow, known, dtype, shape)
-    told = {"atdata.dtype": "" if dtype is None else dtype.str}
-    return _Column(arrow.field(name, known, metadata=told), make)
-
-
-def _npy(value: Any) -> bytes | None:
-    return None if value is None else ArrayOf().encode(value)
-
-
-def _flat(value: Any, dtype: np.dtype[Any]) -> Any:
-    if value.dtype != dtype:
-        raise SampleError(f"an array of dtype {value.dtype}, the first ones have {dtype}")
-    return np.ascontiguousarray(value, dtype.newbyteorder("=")).reshape(-1)
-
-
-def _lists(arrow: Any, item: Any, dtype: np.dtype[Any]) -> Callable[[list[Any]], Any]:
-    def make(values: list[Any]) -> Any:
-        for value in values:
-            if value is not None and value.ndim != 1:
-                raise SampleError(f"an array of shape {value.shape}; the first ones are flat")
-        cells = [None if value is None else _flat(value, dtype) for value in values]
-        return arrow.array(cells, arrow.list_(item))
-
-    return make
-
-
-def _ragged(arrow: Any, known: Any, dtype: np.dtype[Any]) -> Callable[[list[Any]], Any]:
-    def make(values: list[Any]) -> Any:
-        cells = [
-            None if value is None else {"data": _flat(value, dtype), "shape": list(value.shape)}
-            for value in values
-        ]
-        return arrow.array(cells, known)
-
-    return make
-
-
-def _tensors(
-    arrow: Any, known: Any, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> Callable[[list[Any]], Any]:
-    def make(values: list[Any]) -> Any:
-        for value in values:
-            if value is None or value.shape != shape:
-                found = "None" if value is None else f"an array of shape {value.shape}"
-                raise SampleError(f"{found}; the first ones have shape {shape}")
-        flat = np.concatenate([_flat(value, dtype) for value in values])
-        width = int(np.prod(shape))
-        storage = arrow.FixedSizeListArray.from_arrays(arrow.array(flat), width)
-        return arrow.ExtensionArray.from_storage(known, storage)
-
-    return make
+    return kinds, lambda sample: dict(zip(kinds, vars_of(sample, kinds), strict=True))
