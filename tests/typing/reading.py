@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, assert_type
 
 import numpy as np
@@ -42,8 +43,25 @@ for batch in dataset.ordered(batch_size=8):
 for _name, stream in dataset.shards():
     assert_type(stream, IO[bytes])
 
+
+def named(sample: Feature) -> str:
+    return str(sample.label)
+
+
+assert_type(dataset.take(3), View[Feature])
+assert_type(dataset.skip(3).take(2), View[Feature])
+assert_type(dataset.select([3, 1]), View[Feature])
+assert_type(dataset.filter(named), View[Feature])
+assert_type(dataset.map(named), View[str])
+assert_type(dataset[0], Feature)
+assert_type(dataset.split(0, 2), Dataset[Feature])
+assert_type(dataset.split_worker(0, 2), Dataset[Feature])
+assert_type(dataset.to_parquet("a.parquet", lambda one: {"label": one.label}), list[Path])
+assert_type(dataset.shuffled(seed=1).state_dict(), dict[str, int])
+
 untyped = Dataset("data.tar")
 assert_type(untyped, Dataset[DictSample])
+assert_type(untyped.as_type(Feature), Dataset[Feature])
 
 
 def takes(source: DataSource) -> Iterator[tuple[str, IO[bytes]]]:
