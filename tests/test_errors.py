@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import builtins
+import pickle
+import re
+from typing import Any
+
+import pytest
+
+from atdata import errors
+from atdata.errors import AtdataError, NetworkError, ShardError, UrlError, XrpcError
+
+TREE = re.findall(
+    r"^    ([│ ]*)(?:[├└]── )?(\w+)(?: +\((\w+)\))?(?:  |$)", errors.__doc__ or "", re.M
+)
+KINDS: list[type[Any]] = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, AtdataError)
+]
+PLACE: dict[str, Any] = {
+    "uri": "s3://b/k", "shard": "0.tar", "member": "a.msgpack", "offset": 512, "path": "a.b",
+}  # fmt: skip
+
+
+def test_the_documented_tree_is_the_tree() -> None:
+    assert {name for _, name, _ in TREE} == {kind.__name__ for kind in KINDS}
+    for _, name, builtin in TREE:
+        if builtin:
+            assert issubclass(getattr(errors, name), getattr(builtins, builtin))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_keep_all_they_say_between_processes(kind: Any) -> None:
+    error = kind("it broke", hint="Mend it.", code="BROKEN", **PLACE)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert (again.message, again.hint, again.code) == ("it broke", "Mend it.", "BROKEN")
+    assert again.place() == error.place() == PLACE
+
+
+def test_the_text_says_what_where_and_what_to_do() -> None:
+    error = ShardError("it broke", hint="Mend it.", shard="0.tar", offset=0)
+    assert str(error) == "it broke (shard 0.tar, offset 0)\n  Mend it."
+    assert str(UrlError("no URL")) == "no URL"
+    assert ShardError("it broke").code == ""
+
+
+def test_what_is_known_of_an_answer_is_kept() -> None:
+    error = NetworkError.passing("busy")
+    error.retry_after, error.status = 2.5, 503
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.transient, again.retry_after, again.status) == (True, 2.5, 503)
+    refused = pickle.loads(pickle.dumps(XrpcError.answer(400, "InvalidSwap", "", uri="https://a")))
+    assert (refused.status, refused.code, refused.transient) == (400, "InvalidSwap", False)
