@@ -79,6 +79,19 @@ def test_shares_are_shuffled_differently(tmp_path: Path) -> None:
     assert [number % 20 for number in orders[0]] != [number % 20 for number in orders[1]]
 
 
+@settings(max_examples=25)
+@given(st.integers(), st.integers(0, 12), st.integers(0, 100))
+def test_the_order_is_the_same_for_every_class(
+    names: list[str], seed: int, buffer_shards: int, buffer_samples: int
+) -> None:
+    """However its samples are read: as columns, or one by one."""
+    buffers = (buffer_shards, buffer_samples)
+    plain = Dataset(names).shuffled(*buffers, seed=seed)
+    projected = Dataset[Thing](names).project("number").shuffled(*buffers, seed=seed)
+    orders = [[sample.number for sample in view] for view in (plain, projected)]
+    assert orders == [numbers(names, seed, buffers)] * 2
+
+
 def test_many_shards_are_shuffled_as_few_are(tmp_path: Path) -> None:
     dataset = write_things(tmp_path, 150, maxcount=1)
     assert len(dataset.list_shards()) == 150

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
 
     from atdata._protocols import DataSource
-    from atdata.as_torch import TorchDataset
 
     # Type checkers bring typing_extensions along; it is not needed to run.
     T = DefaultTypeVar("T", default=DictSample)
@@ -280,31 +279,6 @@ class Dataset(Generic[T]):
         projected._sample_type = projection(projected._sample_type, fields)
         return cast("Dataset[Any]", projected)
 
-    def to_torch(
-        self,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        batch_size: int | None = None,
-        drop_last: bool = False,
-        uneven: Uneven = "exact",
-    ) -> TorchDataset:
-        """The dataset for PyTorch's ``DataLoader``; see :class:`atdata.as_torch.TorchDataset`.
-
-        Raises:
-            MissingExtra: PyTorch is not installed.
-        """
-        from atdata.as_torch import TorchDataset
-
-        return TorchDataset(
-            self,
-            shuffle=shuffle,
-            seed=seed,
-            batch_size=batch_size,
-            drop_last=drop_last,
-            uneven=uneven,
-        )
-
     def __len__(self) -> int:
         """How many samples there are, where that is known without reading shards.
 
@@ -377,6 +351,7 @@ class Dataset(Generic[T]):
     to_arrow = export.to_arrow
     to_pandas = export.to_pandas
     to_polars = export.to_polars
+    to_torch = export.to_torch
 
     def _repr_html_(self) -> str:
         return dataset_table(self)

@@ -1,4 +1,4 @@
-"""Ways out: samples as Arrow tables, Parquet files, and data frames of pandas and Polars.
+"""Ways out: samples as Arrow tables, Parquet files, data frames of pandas and Polars, and torch.
 
 Samples are taken a batch at a time. What a column is, the field's annotation and the first batch
 say; a later sample that does not fit is an error that names the column.
@@ -37,11 +37,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from atdata._extras import require
 from atdata.arrow_columns import Column, column_of, vars_of
 from atdata.errors import AtdataError, SampleError, StorageError
+from atdata.order import Uneven
 from atdata.samples import DictSample
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import Kind
 
 if TYPE_CHECKING:
+    from atdata.as_torch import TorchDataset
     from atdata.dataset import Dataset
 
 T = TypeVar("T")
@@ -153,6 +155,40 @@ def to_polars(dataset: Dataset[Any]) -> Any:
     return frame.with_columns(
         polars.col(name).reshape((-1, *shape)) if len(shape) > 1 else polars.col(name)
         for name, shape in tensors.items()
+    )
+
+
+def to_torch(
+    dataset: Dataset[Any],
+    *,
+    shuffle: bool = False,
+    seed: int = 0,
+    batch_size: int | None = None,
+    drop_last: bool = False,
+    uneven: Uneven = "exact",
+) -> TorchDataset:
+    """The dataset for PyTorch's ``DataLoader``; see :class:`atdata.as_torch.TorchDataset`.
+
+    Args:
+        dataset: The samples.
+        shuffle: In random order, another one for each epoch (``set_epoch``).
+        seed: Of that order.
+        batch_size: Samples in a batch; None to leave batching to the ``DataLoader``.
+        drop_last: Leave out a last batch that is smaller.
+        uneven: As for :meth:`atdata.Dataset.split`, between the processes of a job.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    from atdata.as_torch import TorchDataset
+
+    return TorchDataset(
+        dataset,
+        shuffle=shuffle,
+        seed=seed,
+        batch_size=batch_size,
+        drop_last=drop_last,
+        uneven=uneven,
     )
 
 
