@@ -161,6 +161,8 @@ def test_an_epoch_reaches_workers_that_persist(
     assert all(sorted(order) == list(range(60)) for order in orders)
     assert orders[1] == orders[3]
     assert len({tuple(order) for order in orders}) == 3
+    with pytest.raises(ValueError, match="counted from 0"):
+        running.set_epoch(-1)
 
 
 def test_a_dataset_that_was_used_here_goes_to_workers(dataset: Dataset[Row]) -> None:

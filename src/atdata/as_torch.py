@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atdata._extras import require
-from atdata.order import Uneven
+from atdata.order import Uneven, checked_epoch
 from atdata.reading import View
 from atdata.samples import DictSample
 from atdata.samples.fields import fields_of
@@ -59,8 +59,12 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         self._view: View[Any] | None = None
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the iterations that begin from now on, in all workers."""
-        self._epoch.fill_(epoch)
+        """Choose the order of the iterations that begin from now on, in all workers.
+
+        Raises:
+            ValueError: Less than 0, or more than 32 bits.
+        """
+        self._epoch.fill_(checked_epoch(epoch))
 
     def state_dict(self) -> dict[str, int]:
         """Where this process is in its share."""

@@ -121,3 +121,14 @@ def random_of(seed: int, *numbers: int) -> Random:
     for place, number in enumerate(numbers, 1):
         mixed ^= number << (64 * place)
     return Random(mixed)  # noqa: S311 - an order, not a secret
+
+
+def checked_epoch(epoch: int) -> int:
+    """The same number, if it can be that of an epoch.
+
+    Raises:
+        ValueError: Less than 0, or more than 32 bits.
+    """
+    if not 0 <= epoch < 1 << 32:
+        raise ValueError(f"an epoch is counted from 0, and not {epoch}")
+    return epoch

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from atdata.errors import DigestMismatch, SampleError, ShardError
+from atdata.order import checked_epoch
 from atdata.samples.batch import SampleBatch, Stretch
 from atdata.samples.codec import Codec, codec_of
 from atdata.samples.columns import Rows
@@ -99,9 +100,7 @@ class View(Generic[Item]):
         Raises:
             ValueError: Less than 0, or more than 32 bits.
         """
-        if not 0 <= epoch < 1 << 32:
-            raise ValueError(f"an epoch is counted from 0, and not {epoch}")
-        self._order.epoch = epoch
+        self._order.epoch = checked_epoch(epoch)
 
     def state_dict(self) -> dict[str, int]:
         """Where the last iteration is: seed, epoch, and items delivered, all integers."""
