@@ -5,9 +5,9 @@ from __future__ import annotations
 from atdata._protocols import DataSource
 from atdata.atmosphere.client import AtmosphereClient
 from atdata.atmosphere.dataset_loader import DatasetLoader, source_of
+from atdata.atmosphere.foreign import read_dataset
 from atdata.errors import AddressRefused
 from atdata.sources.blob import BlobSource
-from atdata_records.ac.foundation.dataset.record import Record
 
 
 def open_at(url: str, *, untrusted: bool) -> DataSource:
@@ -33,5 +33,4 @@ def open_at(url: str, *, untrusted: bool) -> DataSource:
     if rest.startswith("blob/"):
         home = client.resolve(did)
         return BlobSource.from_refs([url], home.pds, untrusted=not client.is_chosen(home.pds))
-    found = DatasetLoader(client).find(url)
-    return source_of(client, found.read(Record), found.uri)
+    return source_of(client, read_dataset(DatasetLoader(client).find(url)))

@@ -6,8 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
+from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
+from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.keys import AtUri, dataset_uri
-from atdata.atmosphere.records import StoredRecord, readable
+from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.shard_list import shards_of
 from atdata.dataset import Dataset
 from atdata.errors import (
@@ -60,8 +62,9 @@ class DatasetLoader:
         return found
 
     def _listed(self, did: str, name: str) -> StoredRecord | None:
-        records = readable(self._client, Record, did)
-        return next((found for found, record in records if record.name == name), None)
+        listed = published_datasets(self._client, did)
+        found = next((one for one in listed if one.record.name == name), None)
+        return self._client.find_record(found.uri) if found else None
 
     def get(self, uri: str | AtUri) -> dict[str, Any]:
         """The value of the record, in JSON shape."""
@@ -69,7 +72,7 @@ class DatasetLoader:
 
     def get_record(self, uri: str | AtUri) -> Record:
         """The record as its generated class."""
-        return self.find(uri).read(Record)
+        return read_dataset(self.find(uri)).record
 
     def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
         """The values of a repository's dataset records.
@@ -80,7 +83,7 @@ class DatasetLoader:
             repo: Handle or DID; the own account when None.
             limit: How many, at most.
         """
-        return [record.to_dict() for _, record in readable(self._client, Record, repo, limit)]
+        return [one.record.to_dict() for one in published_datasets(self._client, repo, limit)]
 
     def get_storage_type(self, uri: str | AtUri) -> str:
         """``"external"`` for shards at URLs, ``"blobs"`` for blobs of the repository."""
@@ -107,16 +110,15 @@ class DatasetLoader:
 
     def get_blob_urls(self, uri: str | AtUri) -> list[str]:
         """Where the blobs can be read; ``EntryError`` when the shards are at URLs."""
-        found = self.find(uri)
-        record = found.read(Record)
-        if not isinstance(record.storage, BlobStorage):
+        found = read_dataset(self.find(uri))
+        if not isinstance(found.record.storage, BlobStorage):
             raise EntryError("the shards are not blobs", uri=str(uri), hint="Use get_urls.")
-        return shard_urls(self._client, record, found.uri)
+        return shard_urls(self._client, found.record, found.uri)
 
     def get_shards(self, uri: str | AtUri) -> tuple[ShardInfo, ...] | None:
         """What the record tells of each shard, also in a manifest; None when nothing."""
-        found = self.find(uri)
-        return shards_of(found.read(Record), self._client, found.uri.authority)
+        found = read_dataset(self.find(uri))
+        return shards_of(found.record, self._client, found.uri.authority)
 
     def get_metadata(self, uri: str | AtUri) -> dict[str, Any] | None:
         """The metadata, or None."""
@@ -179,10 +181,10 @@ def open_dataset(
         UrlError: It names shards in a way that is refused (``AddressRefused``) or unknown.
         NetworkError: A server could not be reached.
     """
-    record = found.read(Record)
+    published = read_dataset(found)
     if sample_type is None:
-        sample_type = from_record(schema_of(repositories, record))
-    return Dataset[sample_type](source_of(repositories, record, found.uri))  # type: ignore[valid-type]
+        sample_type = from_record(schema_of(repositories, published.record))
+    return Dataset[sample_type](source_of(repositories, published))  # type: ignore[valid-type]
 
 
 def schema_of(repositories: Repositories, record: Record) -> SampleSchema:
@@ -190,7 +192,7 @@ def schema_of(repositories: Repositories, record: Record) -> SampleSchema:
     stored = repositories.find_record(record.schema_ref)
     if stored is None:
         raise SchemaNotFound("the dataset's schema is not there", uri=record.schema_ref)
-    schema = stored.read(SampleSchema)
+    schema = read_schema(stored)
     if record.schema_cid is not None and record_cid(schema) != record.schema_cid:
         raise SchemaConflict(
             f"the schema's content is {record_cid(schema)}; the dataset was published with "
@@ -220,24 +222,26 @@ def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[s
     )
 
 
-def source_of(repositories: Repositories, record: Record, uri: AtUri) -> DataSource:
-    """The shards of a record, each checked against its digest while it is read.
+def source_of(repositories: Repositories, published: Published) -> DataSource:
+    """The shards of a dataset, each checked against its digest while it is read.
 
     Raises:
         RecordError: The record contradicts itself.
         UrlError: It names shards in a way that is refused (``AddressRefused``) or unknown.
         NetworkError: A server could not be reached.
     """
-    home = repositories.resolve(uri.authority)
-    shards = shards_of(record, repositories, home.did)
+    record = published.record
+    home = repositories.resolve(published.uri.authority)
+    shards = shards_of(record, repositories, home.did) or published.promises
+    # A server that the user chose may be on a private address; an address in a record may not.
+    chosen = isinstance(record.storage, BlobStorage) and repositories.is_chosen(home.pds)
     if shards is None and isinstance(record.storage, BlobStorage):
         # Another tool's record; the references to the blobs tell digests and sizes too.
         refs = [
             {"did": home.did, "cid": str(blob.ref), "size": blob.size}
             for blob in record.storage.blobs
         ]
-        return BlobSource(refs, home.pds)
-    # A server that the user chose may be on a private address; an address in a record may not.
-    chosen = isinstance(record.storage, BlobStorage) and repositories.is_chosen(home.pds)
-    source = URLSource(shard_urls(repositories, record, uri), untrusted=not chosen)
+        return BlobSource(refs, home.pds, untrusted=not chosen)
+    urls = shard_urls(repositories, record, published.uri)
+    source = URLSource(urls, untrusted=not chosen)
     return source if shards is None else VerifiedSource(source, shards)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from atdata._protocols import AbstractDataStore
 from atdata.atmosphere.dataset_loader import DatasetLoader, metadata_of, shard_urls
 from atdata.atmosphere.dataset_publisher import DatasetPublisher
-from atdata.atmosphere.records import StoredRecord, readable
+from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
+from atdata.atmosphere.records import readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
 from atdata.display import first_few, html_table
 from atdata.samples.schema import from_record
@@ -146,8 +147,7 @@ class AtmosphereIndex:
             RecordError: The record breaks its lexicon.
             NetworkError: A server could not be reached.
         """
-        found = self._loader.find(ref)
-        return self._entry(found, found.read(Record))
+        return self._entry(read_dataset(self._loader.find(ref)))
 
     def list_datasets(self, repo: str | None = None) -> Iterator[AtmosphereIndexEntry]:
         """All datasets of a repository, page by page.
@@ -157,17 +157,17 @@ class AtmosphereIndex:
         Args:
             repo: Handle or DID; the own account when None.
         """
-        for found, record in readable(self.client, Record, repo):
-            yield self._entry(found, record)
+        for found in published_datasets(self.client, repo):
+            yield self._entry(found)
 
     @property
     def datasets(self) -> Iterator[AtmosphereIndexEntry]:
         """All datasets of the own repository."""
         return self.list_datasets()
 
-    def _entry(self, found: StoredRecord, record: Record) -> AtmosphereIndexEntry:
-        urls = shard_urls(self.client, record, found.uri)
-        return AtmosphereIndexEntry(str(found.uri), record, urls, metadata_of(record))
+    def _entry(self, found: Published) -> AtmosphereIndexEntry:
+        urls = shard_urls(self.client, found.record, found.uri)
+        return AtmosphereIndexEntry(str(found.uri), found.record, urls, metadata_of(found.record))
 
     # -- schemas
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now, readable, settle
 from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
@@ -132,7 +133,7 @@ class SchemaLoader:
         found = self._client.find_record(uri)
         if found is None:
             raise SchemaNotFound("no such schema is published", uri=str(uri))
-        return found.read(SampleSchema)
+        return read_schema(found)
 
     def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
         """The values of a repository's schemas.

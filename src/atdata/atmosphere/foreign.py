@@ -1,0 +1,290 @@
+"""Dataset records of other tools, read as ours. They are never written.
+
+Shapes that are around, by the last word of the storage's ``$type`` (``kind`` or ``type`` in the
+oldest ones):
+
+=================  ====================================================================
+storageExternal    ``urls``, with brace notation
+storageHttp        ``shards``: each a ``url`` and a ``checksum``
+storageS3          ``bucket``, ``endpoint``, and ``shards``: each a ``key`` and a ``checksum``
+storageBlobs       ``blobs``: references, or each a ``blob`` and a ``checksum``
+none               ``urls`` of the record itself
+=================  ====================================================================
+
+A checksum is an ``algorithm`` and a ``digest`` in hexadecimal; sha256 is held to while reading.
+Beside them, ``size`` may be an object of ``samples`` and ``bytes``, ``metadata`` an object or
+bytes of msgpack, and record keys are made of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgpack  # type: ignore[import-untyped]
+
+from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.records import StoredRecord
+from atdata.errors import RecordError
+from atdata.sources.schemes import redacted
+from atdata.sources.verified import Promise
+from atdata_records import ValidationError
+from atdata_records import cid as cids
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.data import read_bytes
+
+if TYPE_CHECKING:
+    from atdata.atmosphere.repositories import Repositories
+
+COLLECTIONS = (
+    Record.NSID,
+    "ac.foundation.dataset.entry",
+    "science.alt.dataset.entry",
+    "app.bsky.atdata.dataset",
+)
+"""Where dataset records are found; ours first."""
+_KINDS = {
+    "external": "external", "storageExternal": "external", "storageHttp": "http",
+    "storageS3": "s3", "blobs": "blobs", "storageBlobs": "blobs",
+}  # fmt: skip
+_OPTIONAL = ("description", "tags", "license", "size", "samples", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A dataset as somebody has published it.
+
+    Attributes:
+        uri: Address of the record.
+        record: What it says, in our words.
+        promises: What is known of each shard beyond that; None when nothing.
+    """
+
+    uri: AtUri
+    record: Record
+    promises: tuple[Promise, ...] | None = None
+
+
+def read_dataset(found: StoredRecord) -> Published:
+    """A dataset record, of ours or another tool's.
+
+    Raises:
+        RecordError: It is of neither shape; the message has the path inside the record.
+    """
+    if not is_foreign(found.value):
+        return Published(found.uri, found.read(Record))
+    try:
+        storage, promises = _storage(found.value)
+        record = _record(found.value, storage)
+    except RecordError as error:
+        error.uri = str(found.uri)
+        raise
+    return Published(found.uri, record, promises)
+
+
+def is_foreign(value: Mapping[str, Any]) -> bool:
+    """Whether a record has the shape of another tool."""
+    return value.get("$type") in COLLECTIONS[1:] or _kind(value.get("storage")) is not None
+
+
+def published_datasets(
+    repositories: Repositories, repo: str | None, limit: int | None = None
+) -> Iterator[Published]:
+    """The datasets of a repository, whatever tool has published them; ours first.
+
+    A record that can't be read is left out, with a warning: one bad record of a stranger's must
+    not hide the good ones, nor go unseen.
+
+    Args:
+        repositories: Reads them.
+        repo: Handle or DID; the own account when None.
+        limit: How many, at most.
+    """
+    return islice(_published(repositories, repo), limit)
+
+
+def _published(repositories: Repositories, repo: str | None) -> Iterator[Published]:
+    for collection in COLLECTIONS:
+        for found in repositories.records(collection, repo):
+            try:
+                yield read_dataset(found)
+            except RecordError as error:
+                warnings.warn(f"left out of the listing: {error}", stacklevel=3)
+
+
+def _record(value: Mapping[str, Any], storage: dict[str, Any]) -> Record:
+    ours = {
+        "$type": Record.NSID,
+        "name": value.get("name"),
+        "schemaRef": value.get("schemaRef"),
+        "createdAt": value.get("createdAt"),
+        "storage": storage,
+        **_details(value),
+    }
+    try:
+        return Record.from_dict(ours)
+    except ValidationError as error:
+        wrong = {issue.parts[0]: issue for issue in error.issues if issue.parts}
+    for name in _OPTIONAL:
+        # Lengths that others allow and we don't are no reason to lose the data.
+        if name in wrong:
+            warnings.warn(f"left out of the record: {wrong[name]}", stacklevel=5)
+            del ours[name]
+    try:
+        return Record.from_dict(ours)
+    except ValidationError as error:
+        issue = error.issues[0]
+        raise RecordError(f"not a dataset: {issue.message}", path=issue.path) from error
+
+
+def _details(value: Mapping[str, Any]) -> dict[str, Any]:
+    sizes = value.get("size")
+    sizes = sizes if isinstance(sizes, Mapping) else {"bytes": sizes}
+    details = {
+        "description": value.get("description"),
+        "tags": value.get("tags"),
+        "license": value.get("license"),
+        "size": sizes.get("bytes"),
+        "samples": sizes.get("samples"),
+        "metadata": _metadata(value.get("metadata")),
+    }
+    return {name: found for name, found in details.items() if found is not None}
+
+
+def _metadata(given: Any) -> str | None:
+    """Metadata as JSON text; None, with a warning, for what JSON can't say."""
+    if given is None or isinstance(given, str):
+        return given
+    try:
+        if isinstance(given, Mapping) and "$bytes" in given:
+            given = msgpack.unpackb(read_bytes(given))
+        return json.dumps(given, sort_keys=True)
+    except (TypeError, ValueError, RecursionError, msgpack.UnpackException) as error:
+        warnings.warn(f"the metadata can't be read: {error}", stacklevel=7)
+        return None
+
+
+def _kind(storage: Any) -> str | None:
+    if not isinstance(storage, Mapping):
+        return None
+    for key in ("$type", "kind", "type"):
+        if isinstance(word := storage.get(key), str):
+            return _KINDS.get(word.replace("#", ".").rpartition(".")[2])
+    return None
+
+
+def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Promise, ...] | None]:
+    """Where the shards are, as a member of our union; and what is promised of them."""
+    storage = value.get("storage")
+    kind = _kind(storage)
+    if storage is None and "urls" in value:
+        return _urls(_list(value["urls"], "$.urls")), None
+    if kind is None:
+        raise RecordError("stored in a way that is not known here", path="$.storage")
+    storage = _map(storage, "$.storage")
+    if kind == "external":
+        return _urls(_list(storage.get("urls"), "$.storage.urls")), None
+    if kind == "blobs":
+        blobs = _list(storage.get("blobs"), "$.storage.blobs")
+        return _blobs([_blob(one, f"$.storage.blobs[{n}]") for n, one in enumerate(blobs)]), None
+    shards = [
+        _map(shard, f"$.storage.shards[{number}]")
+        for number, shard in enumerate(_list(storage.get("shards"), "$.storage.shards"))
+    ]
+    urls = _http(shards) if kind == "http" else _objects(storage, shards)
+    return _urls(urls), _promises(shards)
+
+
+def _urls(urls: list[Any]) -> dict[str, Any]:
+    return {"$type": f"{Record.NSID}#urlStorage", "urls": urls}
+
+
+def _blobs(blobs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"$type": f"{Record.NSID}#blobStorage", "blobs": blobs}
+
+
+def _blob(one: Any, path: str) -> dict[str, Any]:
+    blob = _map(one, path)
+    if "blob" in blob:
+        blob = _map(blob["blob"], f"{path}.blob")
+    # Many servers keep no media type, or a general one.
+    return {**blob, "mimeType": "application/octet-stream"}
+
+
+def _http(shards: list[Mapping[str, Any]]) -> list[str]:
+    path = "$.storage.shards[{}].url"
+    # What looks like brace notation here is a part of the name.
+    return [_plain(_text(shard.get("url"), path.format(n))) for n, shard in enumerate(shards)]
+
+
+def _objects(storage: Mapping[str, Any], shards: list[Mapping[str, Any]]) -> list[str]:
+    """URLs of objects in S3.
+
+    Keys of ours are never sent to a server that a record names: unless the user's own
+    configuration has that endpoint for the bucket, objects there are read as anybody could,
+    and from public addresses only.
+    """
+    bucket = _text(storage.get("bucket"), "$.storage.bucket")
+    endpoint = storage.get("endpoint")
+    path = "$.storage.shards[{}].key"
+    keys = [_plain(_text(shard.get("key"), path.format(n))) for n, shard in enumerate(shards)]
+    if endpoint is None:
+        return [f"s3://{bucket}/{key}" for key in keys]
+    endpoint = _text(endpoint, "$.storage.endpoint").rstrip("/")
+    if not endpoint.startswith(("https://", "http://")):
+        raise RecordError(f"{redacted(endpoint)!r} is no endpoint", path="$.storage.endpoint")
+    from atdata.sources.s3_access import access_for
+
+    if (access_for(bucket).endpoint or "").rstrip("/") == endpoint:
+        return [f"s3://{bucket}/{key}" for key in keys]
+    return [f"{endpoint}/{quote(bucket)}/{quote(key)}" for key in keys]
+
+
+def _plain(name: str) -> str:
+    if "{" in name:
+        raise RecordError(f"{redacted(name)!r} is no name of one shard", path="$.storage.shards")
+    return name
+
+
+def _promises(shards: list[Mapping[str, Any]]) -> tuple[Promise, ...] | None:
+    path = "$.storage.shards[{}].checksum"
+    found = [_promise(shard.get("checksum"), path.format(n)) for n, shard in enumerate(shards)]
+    known = tuple(promise for promise in found if promise)
+    return known if known and len(known) == len(shards) else None
+
+
+def _promise(given: Any, path: str) -> Promise | None:
+    """What a checksum promises; None, with a warning, for algorithms that are not known here."""
+    checksum = _map(given, path)
+    algorithm = _text(checksum.get("algorithm"), f"{path}.algorithm")
+    digest = _text(checksum.get("digest"), f"{path}.digest")
+    if algorithm.lower().replace("-", "") != "sha256":
+        warnings.warn(f"shards can't be checked: {algorithm!r:.40} ({path})", stacklevel=8)
+        return None
+    try:
+        return Promise(cids.from_digest(bytes.fromhex(digest)))
+    except ValueError as error:
+        raise RecordError("not a sha256 in hexadecimal", path=f"{path}.digest") from error
+
+
+def _map(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise RecordError(f"expected an object, not {value!r:.40}", path=path)
+    return value
+
+
+def _list(value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise RecordError(f"expected a list that is not empty, not {value!r:.40}", path=path)
+    return value
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise RecordError(f"expected a text, not {value!r:.40}", path=path)
+    return value

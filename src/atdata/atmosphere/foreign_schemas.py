@@ -1,0 +1,154 @@
+"""Schema records of other tools, read as ours. They are never written.
+
+Their documents are JSON Schema too, in ``jsonSchema`` or ``schema``: a NumPy array is a reference
+to a definition ``ndarray``, bytes are text in base64. The oldest ones list ``fields`` with types
+of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from atdata.atmosphere.records import StoredRecord
+from atdata.errors import RecordError, SchemaError
+from atdata.samples.schema import canonical_text
+from atdata_records import ValidationError
+from atdata_records.ac.foundation.dataset.defs import JSON_SCHEMA
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+_MOST_DEPTH = 32
+# An array tells its dtype and shape itself. What schemas said of them was wrong at times
+# (``uint8`` written down as ``int8``), and must not keep anybody from the data.
+_ARRAY = {"x-atdata-type": "array"}
+_BYTES = {"type": "string", "x-atdata-type": "bytes"}
+_ANYTHING: dict[str, Any] = {}
+_SCALARS = frozenset({"string", "integer", "number", "boolean"})
+_PRIMITIVES = {
+    "str": {"type": "string"}, "int": {"type": "integer"}, "float": {"type": "number"},
+    "bool": {"type": "boolean"}, "bytes": _BYTES,
+}  # fmt: skip
+
+
+def read_schema(found: StoredRecord) -> SampleSchema:
+    """A schema record, of ours or another tool's.
+
+    Raises:
+        RecordError: It is of neither shape.
+    """
+    try:
+        document = _document(found.value)
+        return found.read(SampleSchema) if document is None else _record(found.value, document)
+    except RecordError as error:
+        error.uri = str(found.uri)
+        raise
+
+
+def _record(value: Mapping[str, Any], document: dict[str, Any]) -> SampleSchema:
+    try:
+        return SampleSchema.from_dict(
+            {
+                "$type": SampleSchema.NSID,
+                "name": value.get("name"),
+                "version": value.get("version"),
+                "schemaType": JSON_SCHEMA,
+                "schema": {
+                    "$type": f"{SampleSchema.NSID}#jsonSchemaFormat",
+                    "text": canonical_text(document),
+                },
+                "createdAt": value.get("createdAt"),
+            }
+        )
+    except ValidationError as error:
+        issue = error.issues[0]
+        raise RecordError(f"not a schema: {issue.message}", path=issue.path) from error
+    except SchemaError as error:
+        raise RecordError(f"not a schema: {error.message}", path="$.schema") from error
+
+
+def _document(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The document of another tool, in our keywords; None where there is none."""
+    for name in ("jsonSchema", "schema"):
+        theirs = value.get(name)
+        if isinstance(theirs, Mapping) and isinstance(theirs.get("properties"), Mapping):
+            return _translated(theirs, value.get("name"))
+    if isinstance(value.get("fields"), list):
+        return _listed(value["fields"], value.get("name"))
+    return None
+
+
+def _translated(theirs: Mapping[str, Any], name: Any) -> dict[str, Any]:
+    required = theirs.get("required", [])
+    document = {
+        "title": name,
+        "type": "object",
+        "properties": {field: _field(one) for field, one in theirs["properties"].items()},
+        "required": required if isinstance(required, list) else [],
+        "x-atdata-order": list(theirs["properties"]),
+        "x-atdata-keyword-only": list(theirs["properties"]),
+    }
+    if isinstance(text := theirs.get("description"), str):
+        document["description"] = text
+    return document
+
+
+def _field(theirs: Any, depth: int = 0) -> dict[str, Any]:
+    if not isinstance(theirs, Mapping) or depth > _MOST_DEPTH:
+        return _ANYTHING
+    if "$ref" in theirs:
+        return _ARRAY if str(theirs["$ref"]).rpartition("/")[2] == "ndarray" else _ANYTHING
+    options = _options(theirs)
+    if options is not None:
+        rest = [one for one in options if one != {"type": "null"}]
+        if len(rest) != 1 or len(options) != 2:
+            return _ANYTHING
+        return {"anyOf": [_field(rest[0], depth + 1), {"type": "null"}]}
+    kind = theirs.get("type")
+    if kind == "string" and (theirs.get("format") == "byte" or "contentEncoding" in theirs):
+        return _BYTES
+    if kind == "array":
+        return {"type": "array", "items": _field(theirs.get("items"), depth + 1)}
+    if kind == "object":
+        return {"type": "object"}
+    return {"type": kind} if isinstance(kind, str) and kind in _SCALARS else _ANYTHING
+
+
+def _options(theirs: Mapping[str, Any]) -> list[Any] | None:
+    """The choices of a union, however it is written; None for other fields."""
+    for name in ("anyOf", "oneOf"):
+        if isinstance(theirs.get(name), list):
+            return list(theirs[name])
+    kinds = theirs.get("type")
+    if isinstance(kinds, list):
+        return [{**theirs, "type": one} if one != "null" else {"type": "null"} for one in kinds]
+    return None
+
+
+def _listed(fields: list[Any], name: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    required = []
+    for number, field in enumerate(fields):
+        if not isinstance(field, Mapping) or not isinstance(field.get("name"), str):
+            raise RecordError("expected a field with a name", path=f"$.fields[{number}]")
+        properties[field["name"]] = _listed_kind(field.get("fieldType"))
+        if not field.get("optional"):
+            required.append(field["name"])
+    return {
+        "title": name,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "x-atdata-order": list(properties),
+        "x-atdata-keyword-only": list(properties),
+    }
+
+
+def _listed_kind(theirs: Any, depth: int = 0) -> dict[str, Any]:
+    if not isinstance(theirs, Mapping) or depth > _MOST_DEPTH:
+        return _ANYTHING
+    kind = str(theirs.get("$type", "")).rpartition("#")[2]
+    if kind == "ndarray":
+        return _ARRAY
+    if kind == "array":
+        return {"type": "array", "items": _listed_kind(theirs.get("items"), depth + 1)}
+    return _PRIMITIVES.get(str(theirs.get("primitive")), _ANYTHING)
