@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 import pytest
@@ -11,6 +14,7 @@ from atdata.errors import StorageError
 from atdata.order import Uneven
 from atdata.reading import Pass
 from atdata.sources.adapt import AdaptedSource
+from atdata.testing.samples import write_things
 from atdata.walking import ShardWalk
 
 
@@ -115,3 +119,25 @@ def test_an_epoch_has_an_order_of_its_own() -> None:
     orders = [tuple(walk(30).mixed_names(100, order(1, epoch))) for epoch in range(4)]
     assert len(set(orders)) == 4
     assert walk(30).mixed_names(0, order(1)) == walk(30).names()
+
+
+PEAK = """
+import pathlib, sys, atdata
+from atdata.testing.samples import Thing
+paths = sorted(map(str, pathlib.Path(sys.argv[1]).glob("*.tar")))
+ds = atdata.Dataset[Thing](paths * int(sys.argv[2]))
+assert sum(len(batch.values) for batch in ds.ordered(batch_size=32)) == 4000 * int(sys.argv[2])
+status = pathlib.Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
+
+
+def test_a_pass_over_ten_times_the_data_takes_no_more_memory(tmp_path: Path) -> None:
+    """The peak of all resident memory, mapped files included, in kB."""
+    write_things(tmp_path, 4000, maxcount=1000)
+
+    def peak(times: int) -> int:
+        command = [sys.executable, "-c", PEAK, str(tmp_path), str(times)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert peak(30) < 1.1 * peak(3)
