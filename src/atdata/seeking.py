@@ -30,6 +30,7 @@ class _Shard(NamedTuple):
     name: str
     data: Any  # bytes, or a mapped file
     offsets: list[tuple[int, int]]  # of payloads, and their sizes
+    sound: bytearray  # 1 for each that was seen to be where it should
 
 
 class Seeker:
@@ -81,8 +82,11 @@ class Seeker:
             raise IndexError(f"sample {index} of {total}")
         number = bisect_right(self._ends, wanted)
         shard = self._open.get(number) or self._shard(number)
-        place, size = shard.offsets[wanted - (self._ends[number - 1] if number else 0)]
-        _check_header(shard, place, size)
+        row = wanted - (self._ends[number - 1] if number else 0)
+        place, size = shard.offsets[row]
+        if not shard.sound[row]:
+            _check_header(shard, place, size)
+            shard.sound[row] = 1
         return shard.name, place - BLOCK, shard.data[place : place + size]
 
     def _shard(self, number: int) -> _Shard:
@@ -103,10 +107,11 @@ class Seeker:
             offsets = read_index(Path(file.name), shown)
             window = open_file(file, shown)
             data, *_ = window.state()
-            if offsets is None:
-                walked = read_samples(window)
-                offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
-        return _Shard(shown, data, offsets)
+            if offsets is not None:
+                return _Shard(shown, data, offsets, bytearray(len(offsets)))
+            walked = read_samples(window)
+            offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
+            return _Shard(shown, data, offsets, bytearray(b"\1") * len(offsets))
 
 
 def _check_header(shard: _Shard, place: int, size: int) -> None:

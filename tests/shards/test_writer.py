@@ -200,3 +200,17 @@ def test_the_caller_may_move_a_shard_away_and_stop(tmp_path: Path) -> None:
     next(cut)
     cut.close()  # type: ignore[attr-defined]
     assert contents(tmp_path) == ["000001.tar"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**12), st.binary(max_size=2000)), max_size=5))
+def test_numbers_are_keys_of_nine_digits(
+    tmp_path_factory: pytest.TempPathFactory, content: list[tuple[int, bytes]]
+) -> None:
+    folder = tmp_path_factory.mktemp("shards")
+    samples = dict(content)
+    with ShardWriter(folder / "a.tar") as by_key, ShardWriter(folder / "b.tar") as by_number:
+        for number, payload in samples.items():
+            by_key.write(f"{number:09d}", payload)
+            by_number.write_numbered(number, payload)
+    assert by_key.info == by_number.info
+    assert (folder / "a.tar").read_bytes() == (folder / "b.tar").read_bytes()

@@ -168,10 +168,15 @@ def build_header(key: str, size: int) -> bytes:
     """
     name, prefix = sample_name(key)
     if size > MAX_PAYLOAD:
-        raise ShardError(
-            f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=f"{key}.msgpack"
-        )
+        raise payload_too_large(size, key)
     return file_header(name, prefix, size)
+
+
+def payload_too_large(size: int, key: str) -> ShardError:
+    """The error for a sample that no header can describe."""
+    return ShardError(
+        f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=f"{key}.msgpack"
+    )
 
 
 def file_header(name: bytes, prefix: bytes, size: int) -> bytes:

@@ -16,7 +16,16 @@ from typing import IO, Protocol, cast
 from atdata.errors import ShardError, StorageError
 from atdata.shards.manifest import ShardInfo
 from atdata.shards.sink import Sink
-from atdata.shards.tar import BLOCK, END, PADS, build_header, member_size
+from atdata.shards.tar import (
+    BLOCK,
+    END,
+    MAX_PAYLOAD,
+    PADS,
+    build_header,
+    file_header,
+    member_size,
+    payload_too_large,
+)
 from atdata_records import cid
 
 _FLUSH = 1 << 20
@@ -45,6 +54,7 @@ class ShardWriter:
         self.size = len(END)
         self._info: ShardInfo | None = None
         self._keys: set[str] = set()
+        self._count = 0
         self._pending: list[bytes | memoryview] = []
         self._pending_size = 0
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
@@ -70,11 +80,26 @@ class ShardWriter:
         """
         if key in self._keys:
             raise ShardError("the key is in the shard already", member=f"{key}.msgpack")
-        size = len(payload)
-        header = build_header(key, size)
+        header = build_header(key, len(payload))
         self._keys.add(key)
+        self._add(header, payload)
+
+    def write_numbered(self, number: int, payload: bytes | memoryview) -> None:
+        """Add a sample under its number, in nine digits or more: keys that nobody need look at.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        size = len(payload)
+        if size > MAX_PAYLOAD:
+            raise payload_too_large(size, f"{number:09d}")
+        self._add(file_header(b"%09d.msgpack" % number, b"", size), payload)
+
+    def _add(self, header: bytes, payload: bytes | memoryview) -> None:
+        size = len(payload)
         room = member_size(size)
         self.size += room
+        self._count += 1
         self._pending += (header, payload, PADS[-size % BLOCK])
         self._pending_size += room
         if self._pending_size >= _FLUSH:
@@ -93,7 +118,7 @@ class ShardWriter:
         except OSError as error:
             self.discard()
             raise self._failed(error) from error
-        self._info = ShardInfo(cid.from_digest(digest), self.size, len(self._keys))
+        self._info = ShardInfo(cid.from_digest(digest), self.size, self._count)
 
     def discard(self) -> None:
         """Give up: nothing of the shard remains. A closed one is left alone."""
@@ -168,7 +193,7 @@ def cut_shards(
                 writer, count = ShardWriter(Path(folder) / f"{shard:06d}.tar"), 0
             if _over(writer.size + room, maxsize):
                 raise _too_large(number, writer.size + room, maxsize)
-            writer.write(f"{number:09d}", payload)
+            writer.write_numbered(number, payload)
             count += 1
         if writer:
             writer.close()
