@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from atdata.samples import PackableSample as PackableSample
     from atdata.samples import SampleBatch as SampleBatch
     from atdata.samples import generate_cid as generate_cid
+    from atdata.samples import kept_fields as kept_fields
     from atdata.samples import packable as packable
     from atdata.samples import schema_to_type as schema_to_type
     from atdata.samples import verify_cid as verify_cid
@@ -55,6 +56,7 @@ _HOMES = {
     "SampleBatch": "atdata.samples",
     "URLSource": "atdata.sources",
     "generate_cid": "atdata.samples",
+    "kept_fields": "atdata.samples",
     "lens": "atdata.samples.lens",
     "load_dataset": "atdata.load",
     "packable": "atdata.samples",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pickle
 from dataclasses import dataclass, field
@@ -7,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import atdata
 from atdata.errors import SampleError, SchemaError
+from atdata.samples.schema import schema_document
 
 
 @atdata.packable
@@ -25,6 +29,11 @@ class Sample:
 class Inherited(atdata.PackableSample):
     features: NDArray | None
     label: int = 0
+
+
+@dataclass
+class Keeping(atdata.PackableSample, unknown_fields="keep"):
+    label: int
 
 
 def sample(label: int = 3) -> Sample:
@@ -266,8 +275,8 @@ def test_from_data_takes_arrays_and_their_bytes() -> None:
     from atdata.samples.arrays import to_npy
 
     features = np.ones(4, np.float32)
-    for given in (features, to_npy(features), bytearray(to_npy(features))):
-        assert Sample.from_data({"features": given, "label": 3}) == sample()
+    for form in (features, to_npy(features), bytearray(to_npy(features))):
+        assert Sample.from_data({"features": form, "label": 3}) == sample()
 
 
 def test_unknown_fields_are_dropped_by_default() -> None:
@@ -289,9 +298,66 @@ def test_unknown_fields_can_be_refused() -> None:
         assert strict.from_data({"label": 1}).label == 1  # type: ignore[attr-defined]
 
 
-def test_the_switch_has_two_positions() -> None:
-    with pytest.raises(SchemaError, match="keep"):
-        atdata.packable(unknown_fields="keep")(type("T", (), {}))  # type: ignore[call-overload]
+def test_unknown_fields_can_be_kept_and_are_written_again() -> None:
+    @atdata.packable(unknown_fields="keep")
+    class Inner:
+        value: int
+
+    @atdata.packable(unknown_fields="keep", frozen=True)
+    class Generous:
+        inner: Inner
+        label: int = 0
+
+    data = {
+        "inner": {"value": 1, "unit": "V"},
+        "label": 2,
+        "pixels": np.arange(3, dtype=np.uint8),
+        "more": [1, {"a": None}],
+    }
+    read: Any = Generous.from_data(data)  # type: ignore[attr-defined]
+    for generous in (read, Generous.from_bytes(read.packed), copy.copy(read)):  # type: ignore[attr-defined]
+        assert (generous.label, generous.inner.value) == (2, 1)
+        kept = atdata.kept_fields(generous)
+        assert kept.keys() == {"pixels", "more"}
+        assert kept["more"] == [1, {"a": None}]
+        assert kept["pixels"].tolist() == [0, 1, 2]
+        assert kept["pixels"].dtype == np.uint8
+        assert atdata.kept_fields(generous.inner) == {"unit": "V"}
+    assert read == Generous(Inner(1), 2)
+    bare: Any = Generous(Inner(1), 2)
+    assert atdata.kept_fields(bare) == {}
+    assert atdata.DictSample.from_bytes(bare.packed).keys() == {"inner", "label"}
+
+
+PLAIN = st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=20) | st.none()
+
+
+@given(st.dictionaries(st.text(max_size=5), PLAIN, max_size=20))
+def test_what_is_kept_is_what_was_there(more: dict[str, Any]) -> None:
+    data = more | {"label": 1}
+    read = Keeping.from_data(data)
+    again = atdata.DictSample.from_bytes(Keeping.from_bytes(read.packed).packed)
+    assert again.to_dict() == data
+
+
+def test_a_decoded_schema_keeps_what_its_class_keeps() -> None:
+    decoded: Any = atdata.schema_to_type(schema_document(Keeping))
+    sample = decoded.from_data({"label": 1, "more": 2})
+    assert atdata.kept_fields(sample) == {"more": 2}
+
+
+def test_the_switch_has_three_positions() -> None:
+    with pytest.raises(SchemaError, match="hide"):
+        atdata.packable(unknown_fields="hide")(type("T", (), {}))  # type: ignore[call-overload]
+
+
+def test_there_must_be_room_for_what_is_kept() -> None:
+    with pytest.raises(SchemaError, match="__slots__"):
+
+        @atdata.packable(unknown_fields="keep")
+        @dataclass(slots=True)
+        class Tight:
+            label: int
 
 
 def test_types_of_the_surrounding_function_are_found() -> None:

@@ -6,8 +6,9 @@ types only; whatever is unusual goes to the kinds' own ``encode`` and ``decode``
 be read in a traceback (it is registered in ``linecache``).
 
 Reading is strict about the form (no extension types, no key twice, nothing behind the map) and
-free about the fields: one that the class does not have is dropped, or refused if the class says
-``unknown_fields="refuse"``. Nothing in the data can run.
+free about the fields: one that the class does not have is dropped; or kept and written again, if
+the class says ``unknown_fields="keep"`` (see :func:`kept_fields`); or refused, if it says
+``"refuse"``. Nothing in the data can run.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from atdata.errors import SampleError, SchemaError
 from atdata.samples.columns import ColumnReader
 from atdata.samples.compiler import compile_functions, constructor
 from atdata.samples.fields import Field, fields_of
-from atdata.samples.plain import convert_at, within
-from atdata.samples.wire import unpack_map
+from atdata.samples.plain import convert_at, from_wire, to_wire, within
+from atdata.samples.wire import map_head, pack, unpack_map
 
 _SLOT = "__atdata_codec__"
 _UNKNOWN = "__atdata_unknown__"
+_KEPT = "__atdata_kept__"
+_POLICIES = ("drop", "keep", "refuse")
 
 
 class Codec:
@@ -43,8 +46,8 @@ class Codec:
         "fields",
         "make",
         "name",
-        "refuse_unknown",
         "sample_type",
+        "unknown",
     )
 
     encode: Callable[[Any], bytes]
@@ -55,7 +58,7 @@ class Codec:
         self.sample_type = sample_type
         self.name = sample_type.__name__
         self.fields = fields_of(sample_type)
-        self.refuse_unknown = getattr(sample_type, _UNKNOWN, "drop") == "refuse"
+        self.unknown: str = getattr(sample_type, _UNKNOWN, "drop")
         self.encode, self.decode, self.build = compile_functions(self)
         self.make = constructor(self)
         self.columns = ColumnReader(self)
@@ -79,10 +82,11 @@ class Codec:
         Raises:
             SampleError: A field's value does not fit; the field is named.
         """
-        return {
+        plain = {
             field.name: convert_at(field.name, field.kind.encode, getattr(sample, field.name))
             for field in self.fields
         }
+        return plain | to_wire(kept_fields(sample)) if self.unknown == "keep" else plain
 
     def unpack(self, data: bytes) -> dict[str, Any]:
         """The map in the bytes, its values still in wire form.
@@ -91,6 +95,21 @@ class Codec:
             SampleError: Not one sound msgpack map.
         """
         return unpack_map(data, self.name)
+
+    def keep(self, sample: Any, data: Mapping[str, Any]) -> Any:
+        """The sample, which has the fields with it that the class does not have."""
+        known = self.columns.names
+        # Past a frozen class's own setter.
+        kept = {name: from_wire(value) for name, value in data.items() if name not in known}
+        object.__setattr__(sample, _KEPT, kept)
+        return sample
+
+    def with_kept(self, sample: Any, packed: bytes) -> bytes:
+        """The bytes of a sample, with the fields that it has kept."""
+        kept = to_wire(kept_fields(sample))
+        count = len(self.fields)
+        parts = [map_head(count + len(kept)), packed[len(map_head(count)) :]]
+        return b"".join([*parts, *(pack(name) + pack(kept[name]) for name in sorted(kept))])
 
     def named(self, error: SampleError) -> SampleError:
         """The same error, with the class in it."""
@@ -135,6 +154,15 @@ def _located(field: Field, error: Exception) -> SampleError:
     raise error
 
 
+def kept_fields(sample: Any) -> dict[str, Any]:
+    """Fields that a sample was read with and its class does not have, by name.
+
+    There are some only if the class says ``unknown_fields="keep"``. They are written again with
+    the sample; ``==`` does not look at them.
+    """
+    return getattr(sample, _KEPT, {})
+
+
 def codec_of(sample_type: type) -> Codec:
     """The codec of a class, compiled when first asked for.
 
@@ -159,11 +187,13 @@ def set_unknown_fields(sample_type: type, policy: str) -> None:
 
     Args:
         sample_type: The class.
-        policy: ``"drop"`` or ``"refuse"``.
+        policy: ``"drop"``, ``"keep"`` or ``"refuse"``.
 
     Raises:
-        SchemaError: Another word.
+        SchemaError: Another word, or ``"keep"`` and samples without room for more attributes.
     """
-    if policy not in ("drop", "refuse"):
-        raise SchemaError(f"unknown_fields is 'drop' or 'refuse', not {policy!r}")
+    if policy not in _POLICIES:
+        raise SchemaError(f"unknown_fields is 'drop', 'keep' or 'refuse', not {policy!r}")
+    if policy == "keep" and not sample_type.__dictoffset__:
+        raise SchemaError(f"{sample_type.__name__} has __slots__, which leave no room for more")
     setattr(sample_type, _UNKNOWN, policy)

@@ -135,12 +135,15 @@ def _encode_lines(codec: Codec) -> Iterator[str]:
             parts += [f"key{i}", f"b{i}"]
         yield "    except Exception as error:"
         yield f"        codec.fail_encode({i}, error)"
-    yield f"    return join(({', '.join(parts)},))"
+    joined = f"join(({', '.join(parts)},))"
+    if codec.unknown == "keep":
+        joined = f"codec.with_kept(sample, {joined})"
+    yield f"    return {joined}"
 
 
 def _build_lines(codec: Codec) -> Iterator[str]:
     yield "def build(data):"
-    if codec.refuse_unknown:
+    if codec.unknown == "refuse":
         yield "    if not data.keys() <= known: codec.fail_unknown(data)"
     for i, field in enumerate(codec.fields):
         indent = "    "
@@ -157,7 +160,10 @@ def _build_lines(codec: Codec) -> Iterator[str]:
             yield f"{indent}    {_unless_plain(i, field.kind)}v{i} = decode{i}(v{i})"
         yield f"{indent}except Exception as error:"
         yield f"{indent}    codec.fail_build({i}, data, error)"
-    yield f"    return make({', '.join(_arguments(codec))})"
+    made = f"make({', '.join(_arguments(codec))})"
+    if codec.unknown == "keep":
+        made = f"{made} if data.keys() <= known else codec.keep({made}, data)"
+    yield f"    return {made}"
 
 
 def _unless_plain(index: int, kind: Kind) -> str:

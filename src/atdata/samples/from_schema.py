@@ -161,8 +161,8 @@ class _Reader:
             kind, field = self._field(name, own, name in required, name in keyword_only)
             annotations[name] = annotation_of(kind)
             setattr(sample_type, name, field)
-        if document.get("additionalProperties") is False:
-            set_unknown_fields(sample_type, "refuse")
+        if isinstance(more := document.get("additionalProperties"), bool):
+            set_unknown_fields(sample_type, "keep" if more else "refuse")
         try:
             dataclasses.dataclass(sample_type)
         except TypeError as error:

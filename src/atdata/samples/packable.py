@@ -35,7 +35,7 @@ from atdata.samples.plain import same
 
 _T = TypeVar("_T")
 
-Unknown = Literal["drop", "refuse"]
+Unknown = Literal["drop", "keep", "refuse"]
 _MADE_OF = "__atdata_made_of__"
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class PackableSample(metaclass=ABCMeta):  # noqa: B024 - for register(), not for
 
     Args:
         unknown_fields: Class keyword: what :meth:`from_bytes` and :meth:`from_data` do with a
-            field that the class does not have: ``"drop"`` it (the default) or ``"refuse"``.
+            field that the class does not have: ``"drop"`` it (the default), ``"keep"`` it to be
+            written again (see :func:`~atdata.samples.codec.kept_fields`), or ``"refuse"``.
     """
 
     __slots__ = ()
@@ -163,7 +164,7 @@ def packable(
         kw_only: As in :func:`dataclasses.dataclass`.
         frozen: As in :func:`dataclasses.dataclass`.
         unknown_fields: What reading does with a field that the class does not have: ``"drop"``
-            it or ``"refuse"``.
+            it, ``"keep"`` it to be written again, or ``"refuse"``.
 
     Raises:
         SchemaError: A field's annotation or name can't be used, or a field without a default

@@ -28,7 +28,8 @@ none                                        any plain data
 A class is an object with ``title`` (its name), ``description`` (docstring), ``properties`` with
 ``description`` and ``default``, ``required``, ``x-atdata-order`` (the order of the fields: keys
 are sorted in the text) and ``x-atdata-keyword-only``. ``additionalProperties: false`` refuses
-unknown fields. A field whose default JSON can't say (an array, a call of one's own) is required.
+unknown fields, ``true`` keeps them. A field whose default JSON can't say (an array, a call of
+one's own) is required.
 
 The identity of a schema is the CID of its name, version and document, in canonical text.
 """

@@ -43,6 +43,13 @@ _BASES: dict[str, type] = {
     "float": float,
 }
 
+# What a document says of fields that the class does not have.
+_UNKNOWN: dict[str, dict[str, Any]] = {
+    "drop": {},
+    "keep": {"additionalProperties": True},
+    "refuse": {"additionalProperties": False},
+}
+
 
 class Fresh:
     """A default factory that makes the value of a schema's default anew each time."""
@@ -109,7 +116,7 @@ class _Writer:
             "required": required,
             "x-atdata-order": list(properties),
             **({"x-atdata-keyword-only": keyword_only} if keyword_only else {}),
-            **({"additionalProperties": False} if codec.refuse_unknown else {}),
+            **_UNKNOWN[codec.unknown],
         }
 
     def _property(self, codec: Codec, field: Field) -> dict[str, Any]:
