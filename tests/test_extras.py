@@ -20,6 +20,7 @@ def test_what_is_there_is_imported() -> None:
 
 def test_what_is_missing_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "boto3.session", raising=False)
     for module in ("boto3", "boto3.session"):
         with pytest.raises(MissingExtra, match="'boto3', which is not installed") as caught:
             require(module, extra="s3")
