@@ -77,7 +77,7 @@ class Download:
             OSError: The file can't be written.
             AtdataError: What ``remote`` raises, after the last attempt.
         """
-        sink = Sink(file)
+        sink = Sink(file, hashes_behind=False)
         size, pending = 0, 0
         pieces: list[bytes] = []
         try:
