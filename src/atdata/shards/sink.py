@@ -23,9 +23,8 @@ class Sink:
             :meth:`abandon`.
     """
 
-    def __init__(self, file: IO[bytes], *, hashes_behind: bool = True) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._hashes_behind = hashes_behind
         self._sha256 = hashlib.sha256()
         self._pool = ThreadPoolExecutor(2, "atdata-sink")
         self._hashing: Future[None] | None = None
@@ -39,11 +38,8 @@ class Sink:
             OSError: The disk refuses.
         """
         data = b"".join(pieces)
-        if self._hashes_behind:
-            _wait(self._hashing)
-            self._hashing = self._pool.submit(self._sha256.update, data)
-        else:
-            self._sha256.update(data)
+        _wait(self._hashing)
+        self._hashing = self._pool.submit(self._sha256.update, data)
         self._put(data)
         if self._unsynced >= _SYNC:
             _wait(self._syncing)

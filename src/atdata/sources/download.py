@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +12,6 @@ from functools import partial
 from typing import IO
 
 from atdata.shards.manifest import ShardInfo
-from atdata.shards.sink import Sink
 from atdata.sources.remote import Opened, Remote
 from atdata.sources.resume import Resuming, open_patiently
 from atdata.sources.schemes import redacted
@@ -22,7 +23,6 @@ LARGEST = 1 << 40
 CHUNK = 8 << 20
 """Bytes that one request asks for."""
 _THREADS = 4
-_FLUSH = 1 << 20
 
 
 class Cancelled(Exception):
@@ -77,24 +77,16 @@ class Download:
             OSError: The file can't be written.
             AtdataError: What ``remote`` raises, after the last attempt.
         """
-        sink = Sink(file, hashes_behind=False)
-        size, pending = 0, 0
-        pieces: list[bytes] = []
-        try:
-            for piece in self._pieces(first):
-                if self.is_cancelled():
-                    raise Cancelled
-                pieces.append(piece)
-                size += len(piece)
-                pending += len(piece)
-                if size > self._most():
-                    break
-                if pending >= _FLUSH:
-                    sink.write(pieces)
-                    pieces, pending = [], 0
-            found = cids.from_digest(sink.finish(pieces))
-        finally:
-            sink.abandon()
+        sha256 = hashlib.sha256()
+        size = 0
+        for piece in self._written(first, file):
+            if self.is_cancelled():
+                raise Cancelled
+            size += len(piece)
+            if size > self._most():
+                break
+            sha256.update(piece)
+        found = cids.from_digest(sha256.digest())
         if self.promised:
             self._check(found, size)
         return found, size
@@ -116,25 +108,30 @@ class Download:
         size = self.promised.size if self.promised else None
         return LARGEST if size is None else size
 
-    def _pieces(self, first: Opened) -> Iterator[bytes]:
+    def _written(self, first: Opened, file: IO[bytes]) -> Iterator[bytes]:
+        """The bytes in order; each piece is in the file when it comes."""
         size = first.size
         if not first.is_part or size is None or size <= CHUNK:
-            yield from self._part(0, None, first).pieces()
+            for piece in self._part(0, None, first).pieces():
+                file.write(piece)
+                yield piece
             return
         size = min(size, self._most() + 1)
         parts = ((start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
-        for part in _in_order(partial(self._whole, *part, first) for part in parts):
+        for part in _in_order(partial(self._whole, *part, first, file.fileno()) for part in parts):
             yield from part
 
-    def _whole(self, start: int, stop: int, first: Opened) -> list[bytes]:
-        """The bytes of one part."""
+    def _whole(self, start: int, stop: int, first: Opened, descriptor: int) -> list[bytes]:
+        """The bytes of one part, which are written and on their way to the disk."""
         part = self._part(start, stop, first)
         pieces = []
         try:
             for piece in part.pieces():
                 if self.is_cancelled():
                     raise Cancelled
+                start += _put(descriptor, piece, start)
                 pieces.append(piece)
+            os.fdatasync(descriptor)
             return pieces
         finally:
             part.close()
@@ -150,6 +147,13 @@ class Download:
             opened=None if start else first,
             is_checked=self.promised is not None,
         )
+
+
+def _put(descriptor: int, piece: bytes, at: int) -> int:
+    done = 0
+    while done < len(piece):
+        done += os.pwrite(descriptor, piece[done:] if done else piece, at + done)
+    return done
 
 
 def _in_order(tasks: Iterator[Callable[[], list[bytes]]]) -> Iterator[list[bytes]]:
