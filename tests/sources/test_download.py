@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 import tempfile
 import threading
@@ -115,8 +114,8 @@ def test_it_can_be_given_up(web: Web) -> None:
     download = Download(open_range, url, is_cancelled=enough.is_set)
     first = download.begin()
     enough.set()
-    with first.stream, pytest.raises(Cancelled):
-        download.write(first, io.BytesIO())
+    with tempfile.TemporaryFile() as file, first.stream, pytest.raises(Cancelled):
+        download.write(first, file)
 
 
 def test_the_state_alone(web: Web) -> None:
