@@ -18,6 +18,7 @@ RUNTIME = ROOT / "src" / "atdata"
 FLOORS = (
     {
         "errors",
+        "base",
         "_protocols",
         "_extras",
         "_folders",

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from atdata.base.disk import create_file, make_folder, move_file
 from atdata.errors import AtdataError, EntryConflict, StorageError
 from atdata.lifecycle.files import FileStat
 from atdata.shards.manifest import ShardInfo
@@ -69,31 +69,16 @@ class FolderFiles:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         target = self.root / key
         with self._told(key):
-            _make_folder(target.parent)
-            temporary = target.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
-            try:
-                with temporary.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                # A link never replaces, and a rename would: of two writers, one learns of it.
-                os.link(temporary, target)
-            except FileExistsError:
-                return False
-            finally:
-                temporary.unlink(missing_ok=True)
-            _sync_folder(target.parent)
-        return True
+            make_folder(target.parent)
+            return create_file(target, data)
 
     def put_shard(self, key: str, path: Path, info: ShardInfo) -> None:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         target = self.root / key
         with self._told(key):
-            _make_folder(target.parent)
-            _sync(path)
+            make_folder(target.parent)
             # The same bytes take the place of those that are there, should these be damaged.
-            path.replace(target)
-            _sync_folder(target.parent)
+            move_file(path, target)
 
     def find(self, prefix: str) -> Iterator[FileStat]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
@@ -113,7 +98,7 @@ class FolderFiles:
     def workspace(self) -> Iterator[Path]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         with self._told(_WORK):
-            _make_folder(self.root / _WORK)
+            make_folder(self.root / _WORK)
             with tempfile.TemporaryDirectory(dir=self.root / _WORK) as folder:
                 yield Path(folder)
 
@@ -136,7 +121,7 @@ class FolderFiles:
     def lock(self, *, exclusive: bool) -> Iterator[None]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`. A killed holder lets go."""
         with self._told(_LOCK):
-            _make_folder(self.root)
+            make_folder(self.root)
             descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 try:
@@ -197,22 +182,3 @@ def open_plain(path: Path) -> IO[bytes]:
         file.close()
         raise
     return file
-
-
-def _make_folder(folder: Path) -> None:
-    missing = [folder, *folder.parents]
-    missing = missing[: next(n for n, path in enumerate(missing) if path.is_dir())]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        _sync_folder(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-_sync_folder = _sync

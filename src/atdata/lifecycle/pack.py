@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from atdata.base.disk import sync_folder
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
 from atdata.lifecycle.report import Report
@@ -22,7 +23,6 @@ from atdata.lifecycle.roots import open_root
 from atdata.lifecycle.shard_check import check_shard
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress, Silence
-from atdata.shards.build import sync_folder
 from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME
 from atdata.shards.hashed import HashedStream
 from atdata.shards.tar import BLOCK, END, PADS, file_header

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from atdata import __version__
+from atdata.base.disk import sync_folder, write_file
 from atdata.errors import EntryConflict, SampleError, StorageError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
 from atdata.shards.dataset_manifest import (
@@ -58,8 +58,8 @@ def build_root(
                 *cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize), strict=True
             )
             for path in paths:
-                _write(work / index_path(path.name), offset_index(path))
-            _write(work / SCHEMA_NAME, canonical_text(document).encode())
+                write_file(work / index_path(path.name), offset_index(path))
+            write_file(work / SCHEMA_NAME, canonical_text(document).encode())
             manifest = Manifest(
                 name=name,
                 version=version,
@@ -70,7 +70,7 @@ def build_root(
                 source=source,
                 tool=_TOOL,
             )
-            _write(work / MANIFEST_NAME, manifest.to_json())
+            write_file(work / MANIFEST_NAME, manifest.to_json())
     except OSError as error:
         if isinstance(error, StorageError):
             raise
@@ -143,19 +143,3 @@ class _Workspace:
         sync_folder(self._target)
         sync_folder(self._target.parent)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

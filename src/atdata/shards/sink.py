@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO
+
+from atdata.base.disk import sync_data
 
 # Bytes after which what was written is brought to the disk, so that little is left to wait for.
 _SYNC = 8 << 20
@@ -44,7 +45,7 @@ class Sink:
         if self._unsynced >= _SYNC:
             _wait(self._syncing)
             self._file.flush()
-            self._syncing = self._pool.submit(os.fdatasync, self._file.fileno())
+            self._syncing = self._pool.submit(sync_data, self._file.fileno())
             self._unsynced = 0
 
     def finish(self, pieces: Iterable[bytes | memoryview] = ()) -> bytes:
@@ -62,7 +63,7 @@ class Sink:
         self._put(data)
         self._file.flush()
         _wait(self._syncing)
-        os.fsync(self._file.fileno())
+        sync_data(self._file.fileno())
         self._pool.shutdown()
         return self._sha256.digest()
 

@@ -5,7 +5,6 @@ Digest, size and count are known when a shard is closed, without reading it agai
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, cast
 
+from atdata.base.disk import sync_folder
 from atdata.errors import ShardError, StorageError
 from atdata.shards.manifest import ShardInfo
 from atdata.shards.sink import Sink
@@ -114,7 +114,7 @@ class ShardWriter:
             digest = self._sink.finish(self._pending)
             self._file.close()
             self._temporary.replace(self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             self.discard()
             raise self._failed(error) from error
@@ -212,11 +212,3 @@ def _too_large(number: int, size: int, maxsize: int | None) -> ShardError:
         f"sample {number} makes a shard of {size} bytes; the limit is {maxsize}",
         hint="store it where shards may be larger, or make the samples smaller",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

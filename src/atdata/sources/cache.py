@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from atdata.base.disk import sync_file, sync_folder
 from atdata.errors import StorageError
 from atdata_records import cid as cids
 
@@ -157,13 +158,12 @@ class ShardCache:
         Raises:
             OSError: The disk is full, or broken.
         """
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
         _use(path)
         target = self.folder / cid
         with self._turn():
             path.replace(target)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
             self._drop(self.limit, spared=cid)
         return target
 
@@ -262,14 +262,6 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
+from atdata.base.disk import sync_data
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.remote import Opened, Remote
 from atdata.sources.resume import Resuming, open_patiently
@@ -131,7 +132,7 @@ class Download:
                     raise Cancelled
                 start += _put(descriptor, piece, start)
                 pieces.append(piece)
-            os.fdatasync(descriptor)
+            sync_data(descriptor)
             return pieces
         finally:
             part.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from atdata._folders import data_folder
+from atdata.base.disk import make_folder, move_file
 from atdata.shards.manifest import ShardInfo
 from atdata.stores.base import ShardStore
 
@@ -40,10 +41,8 @@ class LocalDiskStore(ShardStore):
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
         """Sync one shard and rename it to its place; an existing one is replaced by its equal."""
         target = self.root / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sync(path)
-        path.replace(target)
-        _sync_folders(target.parent, self.root)
+        make_folder(target.parent)
+        move_file(path, target)
         return self.url_for(key, info)
 
     def url_for(self, key: str, info: ShardInfo) -> str:
@@ -65,19 +64,3 @@ def _sweep(incoming: Path) -> None:
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             if time.time() - folder.stat().st_mtime > _STALE:
                 shutil.rmtree(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folders(folder: Path, root: Path) -> None:
-    # A new file's name, and the names of new folders above it, live in the folders themselves.
-    _sync(folder)
-    while folder != root:
-        folder = folder.parent
-        _sync(folder)

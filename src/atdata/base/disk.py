@@ -1,0 +1,122 @@
+"""Files that are complete and on the disk before their name appears, on every platform."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+# Windows flushes only what was opened for writing.
+_SYNCABLE = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+
+
+def sync_data(descriptor: int) -> None:
+    """Bring the bytes of an open file to the disk, and what is needed to find them.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    # macOS and Windows have no fdatasync; fsync also writes the file's times.
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def sync_file(path: Path | str) -> None:
+    """Bring a file's bytes to the disk.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    _sync(path, _SYNCABLE)
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Bring the names in a folder to the disk, where the system can open folders.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    if os.name != "nt":
+        _sync(folder, os.O_RDONLY)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and the missing ones above it; their names are on the disk afterwards.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    missing = [folder, *folder.parents]
+    missing = missing[: next(n for n, path in enumerate(missing) if path.is_dir())]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file whole: readers see the earlier bytes or these, also after a crash.
+
+    Args:
+        path: Where; an earlier file is replaced.
+        data: All of its bytes.
+        mode: Of the new file, before the umask.
+
+    Raises:
+        OSError: The disk refuses; the earlier file is unchanged.
+    """
+    temporary = _temporary(path)
+    try:
+        _fill(temporary, data, mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def create_file(path: Path, data: bytes, *, mode: int = 0o666) -> bool:
+    """Write a file whole, unless there is one: of two writers at once, one gets False.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    temporary = _temporary(path)
+    try:
+        _fill(temporary, data, mode)
+        os.link(temporary, path)  # a rename would replace
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Give a file of the same file system its final name; one of that name is replaced.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    sync_file(source)
+    source.replace(target)
+    sync_folder(target.parent)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".tmp-{secrets.token_hex(8)}")
+
+
+def _fill(path: Path, data: bytes, mode: int) -> None:
+    # O_EXCL follows no link that another user may have put there.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(path: Path | str, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

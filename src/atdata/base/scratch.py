@@ -1,0 +1,72 @@
+"""Folders for unfinished files: removed by their owner, or, after a kill, by the next one.
+
+Beside each folder lies a lock that its owner holds. A folder whose lock is free has no owner any
+more, however young it is; one whose lock is held is left alone, however old.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from atdata.base.locks import Busy, locked
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str = ".scratch-") -> Iterator[Path]:
+    """Make a folder for the length of a block, after removing those of processes that died.
+
+    Args:
+        parent: An existing folder; on the file system of the final files, so that they are
+            finished by a rename.
+        prefix: Start of its name, which no other files there have.
+
+    Yields:
+        The folder. What is left in it is removed with it.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    sweep(parent, prefix)
+    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    lock = _lock_of(folder)
+    with locked(lock):
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            _remove(folder)
+
+
+def sweep(parent: Path, prefix: str = ".scratch-") -> list[Path]:
+    """Remove the scratch folders of processes that died.
+
+    Returns:
+        The folders that were removed.
+    """
+    swept = []
+    for lock in sorted(parent.glob(f"{prefix}*{_LOCK}")):
+        folder = lock.with_name(lock.name.removesuffix(_LOCK))
+        try:
+            with locked(lock, timeout=0):
+                _remove(folder)
+        except (Busy, FileNotFoundError):
+            continue
+        swept.append(folder)
+    return swept
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + _LOCK)
+
+
+def _remove(folder: Path) -> None:
+    """The folder first: while the lock's file is there, a sweep finds what is left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        _lock_of(folder).unlink(missing_ok=True)

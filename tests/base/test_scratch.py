@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from atdata.base.scratch import scratch_folder, sweep
+
+HOLD = """
+import sys
+from pathlib import Path
+from atdata.base.scratch import scratch_folder
+
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "half").write_bytes(b"x")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def owner_of_a_folder(parent: Path) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(parent)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def end(process: subprocess.Popen[bytes], number: int) -> None:
+    os.kill(process.pid, number)
+    process.communicate()
+
+
+def test_the_folder_and_its_lock_are_gone_after_the_block(empty: Path) -> None:
+    with scratch_folder(empty) as folder:
+        (folder / "file").write_bytes(b"x")
+        assert folder.parent == empty
+    assert list(empty.iterdir()) == []
+
+
+def test_a_killed_owner_is_cleaned_up_after_by_the_next(empty: Path) -> None:
+    end(owner_of_a_folder(empty), signal.SIGKILL)
+    (left,) = (path for path in empty.iterdir() if path.is_dir())
+    with scratch_folder(empty) as folder:
+        assert not left.exists()
+        assert folder.exists()
+    assert list(empty.iterdir()) == []
+
+
+def test_a_living_owner_keeps_its_folder_however_old_it_is(empty: Path) -> None:
+    process = owner_of_a_folder(empty)
+    try:
+        for path in empty.iterdir():
+            os.utime(path, (0, 0))
+        assert sweep(empty) == []
+        assert any(path.is_dir() for path in empty.iterdir())
+    finally:
+        end(process, signal.SIGTERM)
+
+
+def test_other_files_are_left_alone(empty: Path) -> None:
+    other = empty / "data.lock"
+    other.write_bytes(b"")
+    assert sweep(empty) == []
+    assert other.exists()
