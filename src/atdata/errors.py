@@ -32,6 +32,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from atdata.base.redact import redacted, redacted_text
+from atdata.base.text import one_line, safe_text
+
 
 class AtdataError(Exception):
     """Base of the tree: a message, the place it speaks of, and what to do next.
@@ -42,7 +45,11 @@ class AtdataError(Exception):
         place: Where, by name: ``uri``, ``shard``, ``member``, ``offset`` (bytes from the
             start of the shard), ``path`` (inside a record or sample). Each becomes an
             attribute and a part of the text; one that is None is left out.
-        code: A name for programs, such as ``"TAR_TRUNCATED"``; empty when nobody tells apart.
+        code: A name for programs, such as ``"TAR_TRUNCATED"``; empty if callers need not
+            distinguish the cause.
+
+    Parts of an error come from other people's data and from URLs with secrets. So passwords and
+    signatures are removed from the attributes, and control characters from the text.
     """
 
     code: str = ""
@@ -65,13 +72,14 @@ class AtdataError(Exception):
         path: str | None = None,
         code: str | None = None,
     ) -> None:
+        message = redacted_text(message)
         super().__init__(message)
         if code is not None:
             self.code = code
         self.message = message
-        self.hint = hint
-        self.uri = uri
-        self.shard = shard
+        self.hint = None if hint is None else redacted_text(hint)
+        self.uri = None if uri is None else redacted(uri)
+        self.shard = None if shard is None else redacted(shard)
         self.member = member
         self.offset = offset
         self.path = path
@@ -84,8 +92,10 @@ class AtdataError(Exception):
     def __str__(self) -> str:
         # KeyError's own __str__ would print the repr of the message.
         where = ", ".join(f"{name} {value}" for name, value in self.place().items())
-        text = f"{self.message} ({where})" if where else self.message
-        return f"{text}\n  {self.hint}" if self.hint else text
+        # Lines after the first are indented, so that no part of a message looks like another one.
+        message = safe_text(self.message).replace("\n", "\n    ")
+        text = f"{message} ({one_line(where)})" if where else message
+        return f"{text}\n  {safe_text(self.hint)}" if self.hint else text
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only places would be lost between worker processes otherwise.

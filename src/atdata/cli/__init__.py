@@ -10,7 +10,7 @@ import click
 
 from atdata import __version__
 from atdata.cli.exits import MEANINGS
-from atdata.cli.output import fail, wants_json
+from atdata.cli.output import fail, plain_warnings, wants_json
 from atdata.errors import AtdataError
 
 # Imported when called for: `atdata --help` needs none of what the commands import.
@@ -41,7 +41,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with plain_warnings():
+                return super().invoke(ctx)
         except AtdataError as error:
             sys.exit(fail(error, as_json=wants_json(ctx)))
 

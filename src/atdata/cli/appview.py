@@ -12,7 +12,7 @@ import click
 
 from atdata._extras import require
 from atdata._folders import data_folder
-from atdata.cli.output import json_option, print_json
+from atdata.cli.output import echo, json_option, print_json
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
@@ -147,7 +147,7 @@ def _say(facts: dict[str, Any], sentence: str, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:
-        click.echo(sentence)
+        echo(sentence)
 
 
 def _opened(data: Path | None, database: str | None) -> Any:

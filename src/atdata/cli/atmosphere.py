@@ -9,7 +9,7 @@ import click
 
 from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.publication import Details, Draft
-from atdata.cli.output import json_option, print_fields, print_json
+from atdata.cli.output import echo, json_option, print_fields, print_json
 from atdata.cli.progress import terminal_progress
 from atdata.cli.session import save_session, saved_client
 from atdata.local import LocalIndex
@@ -38,7 +38,7 @@ def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> 
     if as_json:
         print_json({"handle": client.handle, "did": client.did, "session": str(path)})
     else:
-        click.echo(f"logged in as {client.handle} ({client.did})")
+        echo(f"logged in as {client.handle} ({client.did})")
 
 
 @click.command()
@@ -91,7 +91,7 @@ def promote(
         print_json(plan.to_dict())
         return
     if dry_run:
-        click.echo(str(plan))
+        echo(str(plan))
         return
     if verify:
         with terminal_progress("reading back", quiet=as_json) as progress:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from atdata.cli.output import json_option, print_fields, print_json, print_table
+from atdata.cli.output import echo, json_option, print_fields, print_json, print_table
 from atdata.errors import StorageError
 from atdata.sources.cache import CachedShard, ShardCache
 from atdata.sources.cached import cache_path, parse_size, user_cache
@@ -30,7 +30,7 @@ def dir_(as_json: bool) -> None:
     if as_json:
         print_json({"folder": None if folder is None else str(folder)})
     else:
-        click.echo("off" if folder is None else folder)
+        echo("off" if folder is None else folder)
 
 
 @cache.command("list")

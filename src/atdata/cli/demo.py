@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atdata._extras import require
-from atdata.cli.output import json_option, print_json
+from atdata.cli.output import echo, json_option, print_json
 from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch
 from atdata.load import load_dataset
@@ -161,7 +161,7 @@ class _Story:
 
     def say(self, line: str) -> None:
         if not self.quiet:
-            click.echo(line)
+            echo(line)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from atdata.cli.output import json_option, print_json
+from atdata.base.text import one_line
+from atdata.cli.output import echo, json_option, print_json
 from atdata.load import load_dataset
 
 # Larger arrays are described, not printed.
@@ -30,9 +31,9 @@ def load(source: str, split: str | None, head: int, as_json: bool) -> None:
         print_json({"source": source, "samples": samples})
         return
     for number, sample in enumerate(samples):
-        click.echo(f"sample {number}")
+        echo(f"sample {number}")
         for name, value in sample.items():
-            click.echo(f"  {name}: {_line(value)}")
+            echo(f"  {one_line(name)}: {_line(value)}")
 
 
 def _plain(sample: Any) -> dict[str, Any]:
@@ -62,4 +63,4 @@ def _line(value: Any) -> str:
     if isinstance(value, dict) and "dtype" in value:
         shape = " x ".join(map(str, value["shape"])) or "scalar"
         return f"{value['dtype']} {shape}"
-    return str(value)
+    return one_line(str(value))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from atdata.base.text import one_line, safe_json, safe_text
 from atdata.cli.exits import exit_code
 from atdata.errors import AtdataError
 
@@ -29,9 +32,15 @@ def wants_json(ctx: click.Context) -> bool:
     return bool(ctx.find_root().meta.get(_JSON))
 
 
-def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+def echo(text: object, *, err: bool = False) -> None:
+    """Print lines. Whatever is printed comes through here: other people's text is in most of it."""
+    click.echo(safe_text(str(text)), err=err)
+
+
+def print_json(value: Any, *, indent: int | None = 2, err: bool = False) -> None:
+    """Print one JSON document."""
+    document = json.dumps(value, ensure_ascii=False, indent=indent)
+    click.echo(safe_json(document), err=err)
 
 
 def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
@@ -41,19 +50,19 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
     for name, value in shown:
         lines = value if isinstance(value, list) else [value]
         for number, line in enumerate(lines):
-            click.echo(f"{name if number == 0 else '':<{width}}  {line}")
+            echo(f"{name if number == 0 else '':<{width}}  {one_line(str(line))}")
 
 
 def print_table(rows: Iterable[tuple[str, ...]], *, empty: str) -> None:
     """Rows in columns as wide as their widest cell, or the sentence ``empty``."""
-    rows = list(rows)
+    rows = [tuple(map(one_line, row)) for row in rows]
     if not rows:
-        click.echo(empty)
+        echo(empty)
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 def fail(error: AtdataError, *, as_json: bool) -> int:
@@ -62,7 +71,15 @@ def fail(error: AtdataError, *, as_json: bool) -> int:
     if as_json:
         about = {"type": type(error).__name__, "message": error.message, **error.place()}
         document = {"error": {**about, "hint": error.hint, "exit": code}}
-        click.echo(json.dumps(document, ensure_ascii=False), err=True)
+        print_json(document, indent=None, err=True)
     else:
-        click.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
     return code
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print Python's warnings as one line each, without a line of source code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: echo(f"warning: {message}", err=True)
+        yield

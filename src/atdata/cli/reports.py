@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import click
-
+from atdata.base.text import one_line
 from atdata.cli.exits import report_exit
-from atdata.cli.output import print_fields, print_json
+from atdata.cli.output import echo, print_fields, print_json
 from atdata.lifecycle.report import Report
 
 _SHOWN = 20
@@ -37,16 +36,16 @@ def finish(report: Report, *, as_json: bool) -> int:
     if as_json:
         print_json({**report.to_dict(), "exit": code})
         return code
-    click.echo(f"{report.command}: {_verdict(report)}")
+    echo(f"{report.command}: {_verdict(report)}")
     print_fields((f"  {name}", value) for name, value in _facts(report))
     for finding in report.findings[:_SHOWN]:
-        click.echo(f"  {finding}")
+        echo(f"  {one_line(str(finding))}")
     hidden = len(report.findings) - _SHOWN
     if hidden > 0 or report.findings_truncated:
         more = f"{max(hidden, 0)} more" + (", and others" if report.findings_truncated else "")
-        click.echo(f"  … {more}; --json prints them")
+        echo(f"  … {more}; --json prints them")
     if next_step := _next(report):
-        click.echo(f"next: {next_step}")
+        echo(f"next: {next_step}")
     return code
 
 

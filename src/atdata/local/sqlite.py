@@ -136,6 +136,7 @@ class SqliteBackend:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _keep_private(path)
     connection = sqlite3.connect(
         path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
     )
@@ -150,6 +151,18 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _keep_private(path: Path) -> None:
+    """Make the file for its owner alone: the URLs of entries may be signed.
+
+    SQLite gives the files beside it the same mode. A group that shares a file keeps its access.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    mode = path.stat().st_mode
+    if mode & 0o007:
+        with contextlib.suppress(PermissionError):  # the file of another user
+            path.chmod(mode & ~0o007)
 
 
 def _layout(connection: sqlite3.Connection) -> int:
