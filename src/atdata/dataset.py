@@ -14,7 +14,7 @@ from atdata.order import Uneven
 from atdata.passes import Passes
 from atdata.reading import OnError, Pass, View
 from atdata.samples import DictSample, SampleBatch
-from atdata.samples.packable import projection
+from atdata.samples.packable import is_projection, projection
 from atdata.seeking import Seeker
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import seen_as
@@ -114,6 +114,16 @@ class Dataset(Generic[T]):
     def shard_list(self) -> list[str]:
         """Names of the shards, in order."""
         return self.list_shards()
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether copies of the source's shards, byte for byte, are copies of this dataset.
+
+        They are not for a share (:meth:`split`), for a projection (:meth:`project`), and where
+        the source can't open a shard by its name.
+        """
+        by_name = self._walk.source.opens_by_name
+        return by_name and not self._walk.parts and not is_projection(self._sample_type)
 
     @property
     def metadata(self) -> dict[str, Any] | None:

@@ -114,8 +114,12 @@ def test_progress(
     assert blobs.done == [(inspect_shard(path).size, 1) for path in paths]
     store = S3DataStore(s3_credentials, bucket=s3_bucket)
     publisher.publish(dataset, name="y", data_store=store, progress=objects)
-    assert objects.begun == [(None, None)]
-    assert len(objects.done) == 1
+    assert objects.begun == [(sum(size for size, _ in blobs.done), 3)]
+    assert objects.done == blobs.done
+    cut = Told()
+    publisher.publish(dataset, name="z", data_store=store, progress=cut, maxcount=10)
+    assert cut.begun == [(None, None)]
+    assert len(cut.done) == 1
 
 
 def test_a_schema_that_describes_other_samples(

@@ -19,6 +19,7 @@ from atdata.sources.schemes import redacted, unsigned
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.disk import LocalDiskStore
 from atdata.stores.pds import PDSBlobStore
+from atdata.stores.transfer import transfer
 from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 
 if TYPE_CHECKING:
@@ -138,16 +139,9 @@ def copy_to(
         StorageError: ``dry_run``, and the store can't tell beforehand where shards will be.
     """
     check_store(store)
-    if isinstance(store, ShardStore):
-        urls = store.copy_shards(
-            ds.source, prefix=prefix, infos=infos, progress=progress, dry_run=dry_run
-        )
-        return _placed(store, urls)
     _check_told(store, dry_run)
-    copy = getattr(store, "copy_shards", None)
-    if copy is not None:
-        return _placed(store, copy(ds.source, prefix=prefix, infos=infos))
-    return _placed(store, store.write_shards(ds, prefix=prefix))
+    urls = transfer(ds, store, prefix=prefix, infos=infos, progress=progress, dry_run=dry_run)
+    return _placed(store, urls)
 
 
 def check_store(store: AbstractDataStore) -> None:
@@ -177,9 +171,10 @@ def place(
 ) -> Placed:
     """Bring a dataset's shards where others can read them.
 
-    Its samples are written to ``store``. When that is None, shards stay at URLs that others can
-    reach; all others become blobs of the client's repository: byte for byte, so that their
-    digests stay, but for those that are larger than the server takes.
+    Its shards are copied to ``store``, or cut anew for ``store_options``. When there is no store,
+    shards stay at URLs that others can reach; all others become blobs of the client's repository:
+    byte for byte, so that their digests stay, but for those that are larger than the server
+    takes.
 
     Raises:
         StorageError: The shards can't be stored.
@@ -191,21 +186,14 @@ def place(
         if all(map(is_public, urls)):
             return place_urls(urls)
         store = PDSBlobStore(client)
-        if not store_options and hasattr(type(ds.source), "open_shard"):
-            return _placed(
-                store,
-                store.copy_shards(ds.source, prefix=where, progress=progress, dry_run=dry_run),
-            )
     check_store(store)
-    if isinstance(store, ShardStore):
-        store_options |= {"progress": progress, "dry_run": dry_run}
-    else:
-        _check_told(store, dry_run)
-    return _placed(store, store.write_shards(ds, prefix=where, **store_options))
+    _check_told(store, dry_run)
+    options = {"progress": progress, "dry_run": dry_run, **store_options}
+    return _placed(store, transfer(ds, store, prefix=where, **options))
 
 
 def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
-    if dry_run:
+    if dry_run and not isinstance(store, ShardStore):
         raise StorageError(
             f"a {type(store).__name__} can't tell what it would write",
             hint="Run it without dry_run.",
@@ -215,7 +203,7 @@ def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
 def _urls(ds: Dataset[Any]) -> list[str]:
     """The URLs of a dataset, in brace notation where they were given so."""
     written: Iterable[str] | None = getattr(ds.source, "urls", None)
-    return ds.list_shards() if written is None else list(written)
+    return list(written) if written is not None and ds.is_verbatim else ds.list_shards()
 
 
 def _placed(store: AbstractDataStore, urls: Sequence[str]) -> Placed:

@@ -88,7 +88,7 @@ def _local_half(
     with story.step("index") as tell:
         store = LocalDiskStore(folder / "store")
         index = LocalIndex(path=folder / "index.db", data_store=store)
-        entry = index.insert_dataset(packed, name=NAME, metadata=METADATA, maxcount=1000)
+        entry = index.insert_dataset(packed, name=NAME, metadata=METADATA)
         tell(f"{entry.name} as {entry.schema_ref}")
     with story.step("check") as tell:
         decoded: type[Any] = index.decode_schema(entry.schema_ref)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,11 +22,13 @@ from atdata.local.schema_table import SchemaTable
 from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record, schema_document
 from atdata.stores.base import ShardStore, prefix_for
+from atdata.stores.transfer import transfer
 
 if TYPE_CHECKING:
     import redis as redis_py
 
     from atdata.dataset import Dataset
+    from atdata.shards.manifest import ShardInfo
 
 T = TypeVar("T")
 
@@ -100,9 +102,10 @@ class LocalIndex:
     ) -> LocalDatasetEntry:
         """Add a dataset.
 
-        Its samples are written as shards to the index's data store; without one, its shards are
-        indexed where they are. Shards come first, then the schema, then the entry in one step:
-        whenever the process dies, there is no half entry, and a second run completes.
+        Its shards are copied, byte for byte, to the index's data store; without one, they are
+        indexed where they are. Options such as ``maxcount`` cut the samples into other shards,
+        which have another content CID. Shards come first, then the schema, then the entry in one
+        step: whenever the process dies, there is no half entry, and a second run completes.
 
         Args:
             ds: The dataset.
@@ -112,7 +115,8 @@ class LocalIndex:
             prefix: Where in the data store; by default the dataset's name.
             metadata: Free metadata: a JSON object; by default the dataset's own.
             replace: Let the name stand for this data from now on, whatever it stood for.
-            store_options: Options of the store's ``write_shards``, such as ``maxcount``.
+            store_options: ``progress``, and options of the store's ``write_shards`` that ask for
+                other shards: ``maxcount``, ``maxsize``.
 
         Returns:
             The entry. Inserting the same data under the same name again brings its URLs and
@@ -136,7 +140,7 @@ class LocalIndex:
             store_options["prefix"] = prefix_for(name) if prefix is None else prefix
             if not replace:
                 self._check_free(ds, name, store_options)
-            place = stored(self.data_store.write_shards(ds, **store_options))
+            place = stored(transfer(ds, self.data_store, **store_options))
         return self._put(ds, name, schema_ref, place, metadata, replace)
 
     def add_entry(
@@ -295,14 +299,18 @@ class LocalIndex:
             self._resolved(sample_type, schema_ref)
 
     def _check_free(self, ds: Dataset[Any], name: str, store_options: Mapping[str, Any]) -> None:
-        """Nobody should fill a store only to hear that the name is taken."""
+        """Refuse a name that is taken before the store is filled."""
         store = self.data_store
-        if isinstance(store, ShardStore):
-            # What can't be tried without writing is found out by writing.
-            with contextlib.suppress(StorageError):
-                self._entries.check_free(
-                    name, lambda: store.write_shards(ds, dry_run=True, **store_options).shards
-                )
+        if not isinstance(store, ShardStore):
+            return
+
+        def shards() -> Sequence[ShardInfo]:
+            known = stored(transfer(ds, store, dry_run=True, **store_options)).shards
+            return known or ()
+
+        # What can't be tried without writing is found out by writing.
+        with contextlib.suppress(StorageError):
+            self._entries.check_free(name, shards)
 
     def _put(
         self,

@@ -67,7 +67,7 @@ def _path(source: Any, name: str) -> Path | None:
 
 def _as_written(ds: Dataset[Any], names: list[str]) -> list[str]:
     """The URLs with their brace notation, where the source has them."""
-    return ds.source.urls if isinstance(ds.source, URLSource) else names
+    return ds.source.urls if isinstance(ds.source, URLSource) and ds.is_verbatim else names
 
 
 def _absolute(urls: list[str]) -> list[str]:

@@ -247,6 +247,11 @@ def projection(sample_type: type, names: tuple[str, ...]) -> type:
     return packable(kw_only=True)(cls)
 
 
+def is_projection(sample_type: type) -> bool:
+    """Whether a class holds some fields of another one, from whose samples it is read."""
+    return _MADE_OF in sample_type.__dict__
+
+
 def _reduce(cls: type) -> Any:
     made_of = cls.__dict__.get(_MADE_OF)
     # Somebody's subclass of one is found in its module, as other classes are.

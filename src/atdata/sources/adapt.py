@@ -47,6 +47,11 @@ class AdaptedSource:
         self.source = source
         self._has = has
 
+    @property
+    def opens_by_name(self) -> bool:
+        """Whether the source can open one shard without going through those before it."""
+        return "open_shard" in self._has
+
     def list_shards(self) -> list[str]:
         """Names of the shards, in order."""
         if "list_shards" in self._has:
@@ -125,7 +130,7 @@ class AdaptedSource:
             ShardNotFound: The source has no such shard.
             StorageError: What the source gave is no stream.
         """
-        if "open_shard" in self._has:
+        if self.opens_by_name:
             return _stream(shard_id, self.source.open_shard(shard_id))
         for name, stream in self._pairs():
             if name == shard_id:
@@ -139,7 +144,7 @@ class AdaptedSource:
         While one is read, the next ones are fetched. A source that can't open a shard by its
         name gives all of them in its own order. The caller closes each.
         """
-        if "open_shard" not in self._has:
+        if not self.opens_by_name:
             yield from self._pairs()
         elif self.is_remote:
             yield from ahead(names, self._open)

@@ -1,0 +1,71 @@
+"""One content CID, and the same bytes, along the path that the README walks."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import atdata
+from atdata.atmosphere import AtmosphereClient, DatasetLoader
+from atdata.lifecycle import pack, publish
+from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
+from atdata.promote import promote_to_atmosphere
+from atdata.shards.dataset_manifest import Manifest
+from readings import readings
+
+pytestmark = pytest.mark.xdist_group("pds")
+
+
+@pytest.fixture(params=["sqlite and disk", "redis and s3"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> LocalIndex:
+    """The two indexes with the two stores that the README names."""
+    if request.param == "sqlite and disk":
+        store: Any = LocalDiskStore(tmp_path / "store")
+        return LocalIndex(path=tmp_path / "index.db", data_store=store)
+    credentials = request.getfixturevalue("s3_credentials")
+    store = S3DataStore(credentials, bucket=request.getfixturevalue("s3_bucket"))
+    return LocalIndex(redis=request.getfixturevalue("redis_client"), data_store=store)
+
+
+def contents(dataset: atdata.Dataset[Any]) -> list[bytes]:
+    """The bytes of each shard."""
+    return [stream.read() for _, stream in dataset.shards]
+
+
+def test_one_content_cid_and_the_same_bytes_from_writing_to_loading(
+    index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    root = tmp_path / "readings"
+    dataset = atdata.write_shards(readings(50), root, maxcount=12)
+    manifest = Manifest.from_json((root / "dataset.json").read_bytes())
+    written = contents(dataset)
+    assert len(written) == 5
+
+    entry = index.insert_dataset(dataset, name="readings")
+    assert contents(atdata.Dataset(entry.data_urls)) == written
+
+    uri = promote_to_atmosphere(entry, index, client)
+    loader = DatasetLoader(AtmosphereClient())
+    if loader.get_storage_type(uri) == "blobs":
+        assert contents(loader.to_dataset(uri)) == written
+    else:
+        assert loader.get_urls(uri) == entry.data_urls
+
+    packed = pack(root, tmp_path / "readings.tar")
+    with tarfile.open(tmp_path / "readings.tar") as archive:
+        members = [m for m in archive.getmembers() if m.name.endswith(".tar")]
+        streams = [archive.extractfile(member) for member in members]
+        assert [stream.read() for stream in streams if stream] == written
+    published = publish(root, tmp_path / "serving")
+
+    assert {
+        manifest.content_cid,
+        entry.content_cid,
+        entry.cid,
+        loader.get_record(uri).content_cid,
+        packed.subject["content_cid"],
+        published.subject["content_cid"],
+    } == {manifest.content_cid}
