@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -25,7 +24,7 @@ def put(cache: ShardCache, data: bytes) -> str:
     name = cid.of_bytes(data)
     with cache.new_file() as file:
         file.write(data)
-        file.flush()
+        file.close()
         cache.keep(Path(file.name), name)
     return name
 
@@ -137,16 +136,22 @@ def test_what_is_dropped_stays_readable_for_whoever_reads_it(cache: ShardCache) 
 
 
 def test_leftovers_of_the_dead_are_swept_and_not_those_of_the_living(cache: ShardCache) -> None:
-    old = time.time() - 3600
+    code = (
+        "import os, sys, pathlib; from atdata.sources.cache import ShardCache\n"
+        "with ShardCache(pathlib.Path(sys.argv[1]), 1000).new_file() as file:\n"
+        "    print(file.name, flush=True); os._exit(1)"
+    )
     with cache.new_file() as alive:
-        dead = cache.folder / "dead.part"
-        dead.write_bytes(b"half")
-        for path in (dead, Path(alive.name)):
-            os.utime(path, (old, old))
+        died = subprocess.run(
+            [sys.executable, "-c", code, str(cache.folder)], capture_output=True, text=True
+        )
+        dead = Path(died.stdout.strip())
+        assert dead.exists()
         ShardCache(cache.folder, 1000)
         assert not dead.exists()
         assert Path(alive.name).exists()
     assert not Path(alive.name).exists()
+    assert not list((cache.folder / ".new").iterdir())
 
 
 def test_one_at_a_time_fills_a_shard(cache: ShardCache) -> None:
@@ -204,12 +209,3 @@ def test_a_folder_that_can_not_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="ATDATA_CACHE"):
         ShardCache(tmp_path / "file" / "cache", 1000)
-
-
-def test_writers_hold_their_files(cache: ShardCache) -> None:
-    with (
-        cache.new_file() as file,
-        Path(file.name).open("rb") as other,
-        pytest.raises(BlockingIOError),
-    ):
-        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -109,6 +109,7 @@ class Fetch:
                     file.flush()
                     self._tell(seen)
                     seen += len(piece)
+            file.close()
             cache.keep(Path(file.name), self.wanted.cid)
         except UpstreamError as error:
             self._failure = error

@@ -146,8 +146,9 @@ class Proxy:
 
     async def _pieces(self, file: IO[bytes], start: int, end: int) -> AsyncGenerator[bytes, None]:
         with file:
+            file.seek(start)
             for at in range(start, end, PIECE):
-                piece = os.pread(file.fileno(), min(PIECE, end - at), at)
+                piece = file.read(min(PIECE, end - at))
                 self.sent += len(piece)
                 yield piece
 
@@ -158,7 +159,7 @@ class Proxy:
             with fetch.open(self._fetcher.cache) as file:
                 while True:
                     await fetch.wait(at + 1)
-                    piece = os.pread(file.fileno(), min(PIECE, fetch.sound - at), at)
+                    piece = file.read(min(PIECE, fetch.sound - at))
                     if not piece:
                         return
                     at += len(piece)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 # Windows flushes only what was opened for writing.
 _SYNCABLE = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+_seeking = threading.Lock()
 
 
 def sync_data(descriptor: int) -> None:
@@ -101,14 +104,49 @@ def move_file(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
+def remove_unused(path: Path) -> bool:
+    """Remove a file, unless someone has it open on a system that keeps it then (Windows).
+
+    Returns:
+        Whether there is no such file any more.
+
+    Raises:
+        OSError: It can't be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        if os.name != "nt":
+            raise
+        return False
+    return True
+
+
+def write_at(descriptor: int, data: bytes, at: int) -> None:
+    """Write bytes at a place of an open file, while other threads write at other places.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    write: Callable[[int, bytes, int], int] = getattr(os, "pwrite", _seek_and_write)
+    done = 0
+    while done < len(data):
+        done += write(descriptor, data[done:] if done else data, at + done)
+
+
+def _seek_and_write(descriptor: int, data: bytes, at: int) -> int:
+    with _seeking:  # Windows has no pwrite, and one position in each open file
+        os.lseek(descriptor, at, os.SEEK_SET)
+        return os.write(descriptor, data)
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".tmp-{secrets.token_hex(8)}")
 
 
 def _fill(path: Path, data: bytes, mode: int) -> None:
-    # O_EXCL follows no link that another user may have put there.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
+    # "x" follows no link that another user may have put there.
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

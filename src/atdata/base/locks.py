@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from atdata.base.disk import remove_unused
+
+_ALONE, _SHARED = "alone", "shared"
 
 
 class Busy(TimeoutError):
@@ -25,7 +30,8 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
         Busy: It was not free in time.
         OSError: The file can't be made.
     """
-    lock = FileLock(path, timeout=timeout)
+    # Not of one thread: a generator that holds it may be closed by another.
+    lock = FileLock(path, timeout=timeout, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
@@ -34,3 +40,42 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def held(path: Path, *, exclusive: bool) -> Iterator[None]:
+    """Hold a lock among many, or alone, for the length of a block. Nothing is waited for.
+
+    Each holder has a locked file of its own beside ``path``. Those of holders that died are free,
+    and removed by the next one. (filelock's own ReadWriteLock is a SQLite database, which neither
+    forks nor shared file systems do well.)
+
+    Args:
+        path: The lock's file, made when missing, in an existing folder.
+        exclusive: Whether no other may hold it at the same time.
+
+    Raises:
+        Busy: Another holds it alone, or holds it at all and it was to be held alone.
+        OSError: The files can't be made.
+    """
+    kind = _ALONE if exclusive else _SHARED
+    own = path.with_name(f"{path.name}-{kind}-{secrets.token_hex(8)}")
+    with ExitStack() as holding:
+        with locked(path):
+            for other in sorted(path.parent.glob(f"{path.name}-*-*")):
+                if not _ended(other) and (exclusive or _ALONE in other.name):
+                    raise Busy(f"{path} is locked")
+            holding.callback(remove_unused, own)
+            holding.enter_context(locked(own))
+        yield
+
+
+def _ended(holder: Path) -> bool:
+    """Whether a holder has died; its file is removed then."""
+    try:
+        with locked(holder, timeout=0):
+            pass
+    except Busy:
+        return False
+    remove_unused(holder)  # after its release: no system refuses that
+    return True

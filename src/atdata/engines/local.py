@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,7 @@ class LocalEngine:
     """
 
     def __init__(self, processes: int | None = None) -> None:
-        self.processes = processes or len(os.sched_getaffinity(0))
+        self.processes = processes or _cores()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """See :class:`atdata.engines.Engine`."""
@@ -66,7 +67,16 @@ class LocalEngine:
             pool.shutdown(cancel_futures=True)
 
 
+def _cores() -> int:
+    """The cores that this process may use, as far as the system says."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _context() -> multiprocessing.context.BaseContext:
     # A fork is quick and runs in any script, but threads don't survive it: their locks do.
-    alone = threading.active_count() == 1
-    return multiprocessing.get_context("fork" if alone else "forkserver")
+    alone = threading.active_count() == 1 and sys.platform != "darwin"
+    methods = multiprocessing.get_all_start_methods()
+    wanted = ["fork", "forkserver", "spawn"] if alone else ["forkserver", "spawn"]
+    return multiprocessing.get_context(next(method for method in wanted if method in methods))

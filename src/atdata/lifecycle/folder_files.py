@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from atdata.base.disk import create_file, make_folder, move_file
+from atdata.base.locks import Busy, held
 from atdata.errors import AtdataError, EntryConflict, StorageError
 from atdata.lifecycle.files import FileStat
 from atdata.shards.manifest import ShardInfo
@@ -122,22 +122,17 @@ class FolderFiles:
         """See :class:`~atdata.lifecycle.files.StoreFiles`. A killed holder lets go."""
         with self._told(_LOCK):
             make_folder(self.root)
-            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-            try:
+            with contextlib.ExitStack() as holding:
                 try:
-                    fcntl.flock(
-                        descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
-                    )
-                except BlockingIOError:
+                    holding.enter_context(held(self.root / _LOCK, exclusive=exclusive))
+                except Busy:
                     raise EntryConflict(
-                        "somebody else holds the store's lock",
+                        "another command holds the store's lock",
                         uri=self.location,
-                        hint="wait for the other command to end, and run this one again",
+                        hint="Wait for it to end, and run this one again.",
                         code="STORE_BUSY",
                     ) from None
                 yield
-            finally:
-                os.close(descriptor)
 
     def _stat(self, key: str, status: os.stat_result) -> FileStat:
         return FileStat(key, status.st_size, time.time() - status.st_mtime)
@@ -166,7 +161,7 @@ def open_plain(path: Path) -> IO[bytes]:
             file (``FILE_LINK``), or it can't be read (``UNREADABLE``).
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        file = _open(path)
     except OSError as error:
         code = {errno.ENOENT: "SHARD_MISSING", errno.ELOOP: "FILE_LINK"}
         raise StorageError(
@@ -174,11 +169,23 @@ def open_plain(path: Path) -> IO[bytes]:
             uri=str(path),
             code=code.get(error.errno or 0, "UNREADABLE"),
         ) from error
-    file = os.fdopen(descriptor, "rb", buffering=0)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise StorageError(f"{path.name} is no plain file", uri=str(path), code="FILE_LINK")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise StorageError(f"{path.name} is not a plain file", uri=str(path), code="FILE_LINK")
     except BaseException:
         file.close()
         raise
     return file
+
+
+def _open(path: Path) -> IO[bytes]:
+    return open(path, "rb", buffering=0, opener=_open_no_link)
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except AttributeError:  # Windows has neither
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
+        return os.open(path, flags)

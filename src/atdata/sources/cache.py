@@ -1,7 +1,7 @@
 """Shards on this machine's disk, by the CID of their bytes. The least recently used go first.
 
 Any number of processes may use one folder at once: files appear in it by renaming, whole and on
-the disk; what is being written is locked by whoever writes it; and the operating system opens
+the disk; what is being written is in a scratch folder of its own; and the operating system opens
 the locks of a process that was killed. A file that is dropped while somebody reads it stays
 readable for them.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -21,13 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from atdata.base.disk import sync_file, sync_folder
+from atdata.base.disk import move_file, remove_unused
+from atdata.base.locks import locked
+from atdata.base.scratch import scratch_folder, sweep
 from atdata.errors import StorageError
 from atdata_records import cid as cids
 
-_UNFINISHED = ".part"
-_YOUNG = 60.0  # seconds in which an unfinished file may not have its lock yet
-_NAMES, _LOCKS, _TURN = ".names", ".locks", ".turn"
+_NEW, _NAMES, _LOCKS, _TURN = ".new", ".names", ".locks", ".turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class ShardCache:
         self.limit = limit
         self.prepare()
         with _told(folder):
-            self._sweep()
+            sweep(self.folder / _NEW)
 
     def prepare(self) -> None:
         """Make the folder, which somebody may have deleted.
@@ -91,7 +90,7 @@ class ShardCache:
             StorageError: It can't be made.
         """
         with _told(self.folder):
-            for place in (self.folder, self.folder / _NAMES, self.folder / _LOCKS):
+            for place in (self.folder, *(self.folder / name for name in (_NEW, _NAMES, _LOCKS))):
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
@@ -142,15 +141,18 @@ class ShardCache:
         Raises:
             OSError: There is no room for it.
         """
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=_UNFINISHED, delete=False) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield file
-            finally:
-                Path(file.name).unlink(missing_ok=True)
+        with (
+            scratch_folder(self.folder / _NEW) as folder,
+            tempfile.NamedTemporaryFile(dir=folder, delete=False) as file,
+        ):
+            yield file
 
     def keep(self, path: Path, cid: str) -> Path:
         """Take in a file whose bytes were verified; others make room for it.
+
+        Args:
+            path: The file, closed: some systems rename no open ones.
+            cid: Of its bytes.
 
         Returns:
             Where it is now.
@@ -158,19 +160,17 @@ class ShardCache:
         Raises:
             OSError: The disk is full, or broken.
         """
-        sync_file(path)
         _use(path)
         target = self.folder / cid
         with self._turn():
-            path.replace(target)
-            sync_folder(self.folder)
+            move_file(path, target)
             self._drop(self.limit, spared=cid)
         return target
 
     def prune(self, limit: int) -> list[CachedShard]:
         """Drop the least recently used shards until the rest has no more than ``limit`` bytes."""
         with _told(self.folder), self._turn():
-            self._sweep()
+            sweep(self.folder / _NEW)
             dropped = self._drop(limit)
             there = {shard.cid for shard in self.shards()}
             for path, known in self._names():
@@ -186,7 +186,7 @@ class ShardCache:
         """Remember under a name what was found there; the name itself is not written down."""
         with self.new_file() as file:
             file.write(json.dumps(asdict(known)).encode())
-            file.flush()
+            file.close()
             Path(file.name).replace(self._name(name))
 
     def urls(self) -> dict[str, str]:
@@ -200,11 +200,11 @@ class ShardCache:
         number = hashlib.sha256(key.encode()).hexdigest()[:2]
         with contextlib.ExitStack() as held:
             with _told(self.folder):
-                held.enter_context(_locked(self.folder / _LOCKS / number))
+                held.enter_context(locked(self.folder / _LOCKS / number))
             yield
 
     def _turn(self) -> contextlib.AbstractContextManager[None]:
-        return _locked(self.folder / _TURN)
+        return locked(self.folder / _TURN)
 
     def _drop(self, limit: int, spared: str | None = None) -> list[CachedShard]:
         shards = self.shards()
@@ -213,19 +213,10 @@ class ShardCache:
         for shard in shards:
             if total <= limit:
                 break
-            if shard.cid != spared:
-                (self.folder / shard.cid).unlink(missing_ok=True)
+            if shard.cid != spared and remove_unused(self.folder / shard.cid):
                 dropped.append(shard)
                 total -= shard.size
         return dropped
-
-    def _sweep(self) -> None:
-        """Delete what processes that were killed have left behind."""
-        for path in self.folder.glob(f"*{_UNFINISHED}"):
-            with contextlib.suppress(OSError), path.open("rb") as file:
-                if abs(time.time() - path.stat().st_mtime) > _YOUNG:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    path.unlink(missing_ok=True)
 
     def _name(self, name: str) -> Path:
         return self.folder / _NAMES / hashlib.sha256(name.encode()).hexdigest()
@@ -255,13 +246,6 @@ def _read_name(path: Path) -> Known | None:
         return Known(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager

@@ -134,7 +134,7 @@ def _filled(
     try:
         with first.stream, cache.new_file() as file:
             cid, size = download.write(first, file)
-            file.flush()
+            file.close()
             if size > cache.limit:
                 return None
             kept = cache.keep(Path(file.name), cid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
-from atdata.base.disk import sync_data
+from atdata.base.disk import sync_data, write_at
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.remote import Opened, Remote
 from atdata.sources.resume import Resuming, open_patiently
@@ -130,7 +129,8 @@ class Download:
             for piece in part.pieces():
                 if self.is_cancelled():
                     raise Cancelled
-                start += _put(descriptor, piece, start)
+                write_at(descriptor, piece, start)
+                start += len(piece)
                 pieces.append(piece)
             sync_data(descriptor)
             return pieces
@@ -148,13 +148,6 @@ class Download:
             opened=None if start else first,
             is_checked=self.promised is not None,
         )
-
-
-def _put(descriptor: int, piece: bytes, at: int) -> int:
-    done = 0
-    while done < len(piece):
-        done += os.pwrite(descriptor, piece[done:] if done else piece, at + done)
-    return done
 
 
 def _in_order(tasks: Iterator[Callable[[], list[bytes]]]) -> Iterator[list[bytes]]:

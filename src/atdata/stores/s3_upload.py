@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +74,12 @@ class Upload:
 
     def _sent_parts(self, path: Path, size: int, upload: str) -> list[dict[str, Any]]:
         length = part_length(size)
-        with path.open("rb") as file, ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
 
             def send(number: int) -> dict[str, Any]:
-                body = os.pread(file.fileno(), length, (number - 1) * length)
+                with path.open("rb") as file:
+                    file.seek((number - 1) * length)
+                    body = file.read(length)
                 answer = self.client.upload_part(
                     **self._object,
                     UploadId=upload,
