@@ -39,8 +39,7 @@ from atdata.local import LocalIndex
 from atdata.samples.schema import schema_document, type_from_document
 from atdata.shards.manifest import inspect_shard
 from atdata.shards.writer import ShardWriter, cut_shards
-from atdata.sources import S3Source, URLSource
-from atdata.sources import url as url_source
+from atdata.sources import S3Source, URLSource, braces
 from atdata.sources.s3 import S3Access
 from atdata.stores import GCSDataStore, IPFSStore, LocalDiskStore, S3DataStore
 from readings import Reading, labels, readings, write_readings
@@ -408,8 +407,8 @@ def test_the_same_samples_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_braces_are_expanded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expanded: list[str] = []
-    real = url_source.expand
-    monkeypatch.setattr(url_source, "expand", lambda url: expanded.append(url) or real(url))
+    real = braces._parse
+    monkeypatch.setattr(braces, "_parse", lambda url: expanded.append(url) or real(url))
     for path, _ in cut_shards(readings(60), tmp_path, maxcount=1):
         path.rename(tmp_path / f"x-{int(path.stem.split('-')[-1]):03}.tar")
     ds = Dataset[Reading](f"{tmp_path}/x-{{000..059}}.tar")

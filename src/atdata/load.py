@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from atdata.dataset import Dataset
 from atdata.errors import EntryNotFound, NetworkError, SchemaNotFound, StorageError
 from atdata.samples import DictSample
-from atdata.sources.braces import expand
+from atdata.sources.braces import Names
 from atdata.sources.schemes import redacted, scheme_of
 
 if TYPE_CHECKING:
@@ -194,10 +194,9 @@ def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict
             for split, files in data_files.items()
         }
     urls = _found(path) if data_files is None else list(_urls(data_files, path))
-    names = [name for url in urls for name in expand(url)]
     base = path if os.path.isdir(path) else None
     splits: dict[str, list[str]] = {}
-    for name in names:
+    for name in Names(urls):
         splits.setdefault(_split_of(name, base), []).append(name)
     # A pattern that is one split stays a pattern.
     return splits if len(splits) > 1 else dict.fromkeys(splits, urls)

@@ -28,12 +28,12 @@ def result(value):
     answer = value
 
 answer = None
-arguments = json.loads(sys.argv[1])
-exec(compile(sys.argv[2], "<setup>", "exec"))
+arguments = json.load(sys.stdin)
+exec(compile(sys.argv[1], "<setup>", "exec"))
 memory, cpu = peak(), time.process_time()
 error = None
 try:
-    exec(compile(sys.argv[3], "<measured>", "exec"))
+    exec(compile(sys.argv[2], "<measured>", "exec"))
 except Exception as raised:
     error = [c.__name__ for c in type(raised).__mro__]
     answer = str(raised)
@@ -85,7 +85,8 @@ def cost(
         timeout: Seconds until the child is killed and the test fails.
     """
     child = subprocess.run(
-        [sys.executable, "-c", _HARNESS, json.dumps(dict(arguments or {})), setup, code],
+        [sys.executable, "-c", _HARNESS, setup, code],
+        input=json.dumps(dict(arguments or {})),
         capture_output=True,
         text=True,
         timeout=timeout,

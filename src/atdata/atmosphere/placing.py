@@ -14,7 +14,7 @@ from atdata._protocols import AbstractDataStore, DataSource
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
 from atdata.shards.manifest import ShardInfo, ShardUrls
-from atdata.sources.braces import count
+from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.sources.schemes import redacted, unsigned
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.disk import LocalDiskStore
@@ -72,7 +72,7 @@ def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -
             hint="Use brace notation for numbered shards, or write larger ones.",
         )
     storage = UrlStorage(urls=[publishable(url) for url in urls])
-    named = sum(map(count, storage.urls))
+    named = len(Names(storage.urls, MAX_RECORD_NAMES))
     if shards is not None and named != len(shards):
         raise EntryError(f"the URLs name {named:,} shards, but {len(shards):,} are described")
     return Placed(storage, None if shards is None else tuple(shards))

@@ -20,7 +20,7 @@ from atdata.atmosphere.records import StoredRecord, now, settle
 from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest, shards_of
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.manifest import ShardInfo, content_cid
-from atdata.sources.braces import expand
+from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.stores.advice import Advice, advise
 from atdata.stores.uploads import forget_uploads
 from atdata_records import ValidationError
@@ -299,4 +299,4 @@ def _same_data(current: Record, wanted: Record) -> bool:
 def _urls(record: Record) -> list[str] | None:
     if not isinstance(record.storage, UrlStorage):
         return None
-    return [name for url in record.storage.urls for name in expand(url)]
+    return list(Names(record.storage.urls, MAX_RECORD_NAMES))

@@ -11,7 +11,7 @@ from atdata.atmosphere.shard_list import shards_of
 from atdata.errors import AtdataError, DigestMismatch, EntryNotFound, RecordError
 from atdata.progress import Progress, Silence
 from atdata.shards.manifest import ShardInfo, inspect_shard
-from atdata.sources.braces import expand
+from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.sources.registry import open_url
 from atdata.sources.schemes import redacted
 from atdata.sources.verified import verified
@@ -68,7 +68,7 @@ def read_back(
 def _read_shards(
     urls: Sequence[str], infos: Sequence[ShardInfo] | None, uri: AtUri, progress: Progress
 ) -> None:
-    names = [name for url in urls for name in expand(url)]
+    names = Names(urls, MAX_RECORD_NAMES)
     promises: Sequence[ShardInfo | None] = infos or [None] * len(names)
     progress.begin(None if infos is None else sum(info.size for info in infos), len(names))
     for name, info in zip(names, promises, strict=True):

@@ -2,59 +2,103 @@
 
 As shells have it: ranges of integers (zero-padded when an end is written so, in both
 directions, with an optional step), comma lists, any nesting. Braces around anything else stand
-for themselves. The count is known before anything is expanded, and bounded.
+for themselves. Names are counted before any is made, and made when they are asked for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, chain, groupby, product
 from math import prod
+from typing import overload
 
 from atdata.errors import UrlError
+from atdata.sources.schemes import redacted
 
 MAX_NAMES = 1_000_000
+"""Names of all patterns of a source together."""
+MAX_RECORD_NAMES = 100_000
+"""Names of all patterns of a record together."""
+_MAX_AVERAGE = 320  # characters a name, where names are as many as may be
 _MAX_DEPTH = 32
-_RANGE = re.compile(r"(-?\d{1,18})\.\.(-?\d{1,18})(?:\.\.(-?\d{1,18}))?")
+_FLAT = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(-?\d{1,18})\.\.(-?\d{1,18})(?:\.\.(-?\d{1,18}))?", re.ASCII)
+
+
+class Names(Sequence[str]):
+    """All names that patterns stand for, in order. Only those that are asked for are made.
+
+    Args:
+        patterns: Any number of them.
+        limit: How many names they may stand for together.
+
+    Raises:
+        UrlError: Braces don't match, or the names are too many, or too long together.
+    """
+
+    def __init__(self, patterns: Iterable[str], limit: int = MAX_NAMES) -> None:
+        self._trees: list[_Node] = []
+        self._ends: list[int] = []
+        count = characters = 0
+        for pattern in patterns:
+            tree = _parse(pattern)
+            count += _count(tree)
+            if count > limit:
+                raise UrlError(
+                    f"the URLs stand for too many names: the limit is {limit}",
+                    uri=redacted(pattern),
+                )
+            characters += _characters(tree)
+            if characters > limit * _MAX_AVERAGE:
+                raise UrlError(
+                    f"the names are longer than {limit * _MAX_AVERAGE} characters together",
+                    uri=redacted(pattern),
+                )
+            self._trees.append(tree)
+            self._ends.append(count)
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(map(_iterate, self._trees))
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        number = range(len(self))[index]
+        place = bisect_right(self._ends, number)
+        return _at(self._trees[place], number - (self._ends[place - 1] if place else 0))
 
 
 def expand(pattern: str) -> list[str]:
-    """All names that a pattern stands for, in the order of its parts.
+    """Return all names that a pattern stands for, in the order of its parts.
 
     Raises:
         UrlError: Braces don't match, or the names are more than 1,000,000.
     """
-    return list(iterate(pattern))
+    return list(Names([pattern]))
 
 
 def iterate(pattern: str) -> Iterator[str]:
-    """As :func:`expand`, one name at a time."""
-    tree = _parse(pattern)
-    if tree.count > MAX_NAMES:
-        raise UrlError(
-            f"the pattern stands for {tree.count} names; the limit is {MAX_NAMES}", uri=pattern
-        )
-    return iter(tree)
+    """Yield the names of :func:`expand`, one at a time."""
+    return iter(Names([pattern]))
 
 
 def count(pattern: str) -> int:
-    """How many names a pattern stands for, found without expanding it.
+    """Return how many names a pattern stands for, without expanding it.
 
     Raises:
         UrlError: Braces don't match.
     """
-    return _parse(pattern).count
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    text: str
-    count: int = 1
-
-    def __iter__(self) -> Iterator[str]:
-        yield self.text
+    return _count(_parse(pattern))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,59 +110,116 @@ class _Range:
     def count(self) -> int:
         return len(self.numbers)
 
+    @property
+    def characters(self) -> int:
+        """An upper bound of the lengths of all names together."""
+        longest = max(len(self.at(0)), len(self.at(-1)))
+        return longest * len(self.numbers)
+
+    def at(self, index: int) -> str:
+        return f"{self.numbers[index]:0{self.width}d}"
+
     def __iter__(self) -> Iterator[str]:
         return (f"{number:0{self.width}d}" for number in self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    options: list[_Sequence]
+    options: list[_Node]
+    ends: list[int]  # how many names the options up to each have
 
     @property
     def count(self) -> int:
-        return sum(option.count for option in self.options)
+        return self.ends[-1]
+
+    @property
+    def characters(self) -> int:
+        return sum(map(_characters, self.options))
+
+    def at(self, index: int) -> str:
+        place = bisect_right(self.ends, index)
+        return _at(self.options[place], index - (self.ends[place - 1] if place else 0))
 
     def __iter__(self) -> Iterator[str]:
-        return (name for option in self.options for name in option)
+        return chain.from_iterable(map(_iterate, self.options))
 
 
 @dataclass(frozen=True, slots=True)
-class _Sequence:
-    parts: list[_Text | _Range | _Choice]
+class _Joined:
+    parts: list[_Node]
+    count: int
 
     @property
-    def count(self) -> int:
-        return prod(part.count for part in self.parts)
+    def characters(self) -> int:
+        return sum(_characters(part) * (self.count // _count(part)) for part in self.parts)
+
+    def at(self, index: int) -> str:
+        names = []
+        for part in reversed(self.parts):
+            index, place = divmod(index, _count(part))
+            names.append(_at(part, place))
+        return "".join(reversed(names))
 
     def __iter__(self) -> Iterator[str]:
-        return map("".join, product(*self.parts))
+        return map("".join, product(*map(_iterate, self.parts)))
 
 
-def _parse(pattern: str) -> _Sequence:
+# Text is itself: most of a pattern is, and a record may hold hundreds of thousands of pieces.
+_Node = str | _Range | _Choice | _Joined
+
+
+def _count(node: _Node) -> int:
+    return 1 if isinstance(node, str) else node.count
+
+
+def _characters(node: _Node) -> int:
+    return len(node) if isinstance(node, str) else node.characters
+
+
+def _at(node: _Node, index: int) -> str:
+    return node if isinstance(node, str) else node.at(index)
+
+
+def _iterate(node: _Node) -> Iterator[str]:
+    return iter((node,)) if isinstance(node, str) else iter(node)
+
+
+def _parse(pattern: str) -> _Node:
     tree, end = _sequence(pattern, 0, 0)
     if end != len(pattern):
         raise _unbalanced(pattern, end)
     return tree
 
 
-def _sequence(pattern: str, at: int, depth: int) -> tuple[_Sequence, int]:
+def _sequence(pattern: str, at: int, depth: int) -> tuple[_Node, int]:
     """Parse up to the brace (or inside braces, the comma) that ends this part; where it stands."""
     if depth > _MAX_DEPTH:
-        raise UrlError("braces are nested too deep", uri=pattern)
-    parts: list[_Text | _Range | _Choice] = []
+        raise UrlError("braces are nested too deep", uri=redacted(pattern))
+    parts: list[_Node] = []
     stops = re.compile(r"[{},]" if depth else r"[{}]")
     while (match := stops.search(pattern, at)) and match[0] == "{":
-        parts.append(_Text(pattern[at : match.start()]))
-        found, at = _braces(pattern, match.start(), depth + 1)
-        parts += found
+        parts.append(pattern[at : match.start()])
+        if flat := _FLAT.match(pattern, match.start()):
+            parts.append(_flat(flat[1]))
+            at = flat.end()
+        else:
+            found, at = _nested(pattern, match.start(), depth + 1)
+            parts += found
     end = match.start() if match else len(pattern)
-    parts.append(_Text(pattern[at:end]))
-    return _Sequence(parts), end
+    parts.append(pattern[at:end])
+    return _joined(parts), end
 
 
-def _braces(pattern: str, start: int, depth: int) -> tuple[list[_Text | _Range | _Choice], int]:
+def _flat(text: str) -> _Node:
+    """What braces without others inside stand for."""
+    if "," in text:
+        return _choice(text.split(","))
+    return _range(text) or f"{{{text}}}"
+
+
+def _nested(pattern: str, start: int, depth: int) -> tuple[list[_Node], int]:
     """Parse what begins with the brace at ``start``; and where what follows begins."""
-    options: list[_Sequence] = []
+    options: list[_Node] = []
     at = start
     while True:
         option, at = _sequence(pattern, at + 1, depth)
@@ -127,11 +228,21 @@ def _braces(pattern: str, start: int, depth: int) -> tuple[list[_Text | _Range |
             raise _unbalanced(pattern, start)
         if pattern[at] == "}":
             break
-    if len(options) > 1:
-        return [_Choice(options)], at + 1
-    if numbers := _range(pattern[start + 1 : at]):
-        return [numbers], at + 1
-    return [_Text("{"), *options[0].parts, _Text("}")], at + 1
+    return [_choice(options)] if len(options) > 1 else ["{", *options, "}"], at + 1
+
+
+def _choice(options: Sequence[_Node]) -> _Choice:
+    return _Choice(list(options), list(accumulate(map(_count, options))))
+
+
+def _joined(parts: list[_Node]) -> _Node:
+    """The parts as one node, with neighbouring texts made one."""
+    merged: list[_Node] = []
+    for is_text, group in groupby(parts, lambda part: isinstance(part, str)):
+        nodes = list(group)
+        merged += ["".join(map(str, nodes))] if is_text else nodes
+    merged = [part for part in merged if part != ""] or [""]
+    return merged[0] if len(merged) == 1 else _Joined(merged, prod(map(_count, merged)))
 
 
 def _range(text: str) -> _Range | None:
@@ -146,4 +257,4 @@ def _range(text: str) -> _Range | None:
 
 
 def _unbalanced(pattern: str, at: int) -> UrlError:
-    return UrlError(f"the brace at character {at} has no partner", uri=pattern)
+    return UrlError(f"the brace at character {at} has no partner", uri=redacted(pattern))

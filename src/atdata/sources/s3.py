@@ -11,7 +11,7 @@ from typing import IO, Any
 from atdata._extras import require
 from atdata.errors import ShardNotFound, UrlError
 from atdata.shards.manifest import ShardInfo
-from atdata.sources.braces import expand
+from atdata.sources.braces import Names
 from atdata.sources.cached import cached_path
 from atdata.sources.remote import Opened
 from atdata.sources.resume import open_resuming
@@ -168,8 +168,7 @@ class S3Source:
         Raises:
             UrlError: Not such URLs, none at all, or of several buckets.
         """
-        patterns = [urls] if isinstance(urls, str) else urls
-        pairs = [split_url(url) for pattern in patterns for url in expand(pattern)]
+        pairs = list(map(split_url, Names([urls] if isinstance(urls, str) else urls)))
         buckets = {bucket for bucket, _ in pairs}
         if len(buckets) != 1:
             raise UrlError(

@@ -11,7 +11,7 @@ from typing import IO, Any
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.braces import expand
+from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
 from atdata.sources.buckets import known_buckets, remember_buckets
 from atdata.sources.cached import cached_path
 from atdata.sources.plugins import open_plugin, plugins
@@ -27,7 +27,8 @@ class URLSource:
     """Shards at local paths and URLs: ``file``, ``http(s)``, ``s3``, ``gs``, ``ipfs``, ``at``.
 
     A URL of a scheme that a plug-in brings may stand for several shards; the plug-in is asked when
-    they are first wanted.
+    they are first wanted. Brace notation is counted at once, and expanded when names are wanted:
+    at most 1,000,000 of all URLs together, 100,000 of untrusted ones.
 
     Args:
         url: A path or URL, with brace notation where wanted, or several of them.
@@ -40,7 +41,7 @@ class URLSource:
         shards: (URL, stream) pairs, to iterate over or to call.
 
     Raises:
-        UrlError: No URL, an unknown scheme, or braces that don't match.
+        UrlError: No URL, an unknown scheme, braces that don't match, or too many names.
         AddressRefused: ``untrusted``, and a local path among them.
     """
 
@@ -57,8 +58,8 @@ class URLSource:
             check_scheme(one)
             if untrusted and scheme_of(one) in _LOCAL:
                 raise AddressRefused("data from the network names a local file", uri=redacted(one))
-        self._expanded = [name for one in self.urls for name in expand(one)]
-        if not self._expanded:
+        self._names = Names(self.urls, MAX_RECORD_NAMES if untrusted else MAX_NAMES)
+        if not self._names:
             raise UrlError("no URLs were given", hint="give at least one path or URL")
         self.shards = ShardStreams(self)
 
@@ -141,7 +142,7 @@ class URLSource:
     def _found(self) -> list[tuple[str, AdaptedSource | None]]:
         """Each shard's name, and the source of the plug-in that opens it, if one does."""
         found: list[tuple[str, AdaptedSource | None]] = []
-        for url in self._expanded:
+        for url in self._names:
             scheme = scheme_of(url)
             if scheme in plugins():
                 source = AdaptedSource(open_plugin(scheme, url, untrusted=self.untrusted))
@@ -160,7 +161,7 @@ class URLSource:
         return self._by_name[shard_id]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_buckets": known_buckets(self._expanded)}
+        return self.__dict__ | {"_buckets": known_buckets(self._names)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         remember_buckets(state.pop("_buckets"))
