@@ -66,3 +66,16 @@ def test_other_files_are_left_alone(empty: Path) -> None:
     other.write_bytes(b"")
     assert sweep(empty) == []
     assert other.exists()
+
+
+def test_a_link_in_the_place_of_a_folder_or_lock_is_not_followed(
+    empty: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_bytes(b"x")
+    (empty / ".scratch-0").symlink_to(outside)
+    (empty / ".scratch-0.lock").write_bytes(b"")
+    (empty / ".scratch-1.lock").symlink_to(outside)
+    sweep(empty)
+    assert (outside / "mine").read_bytes() == b"x"

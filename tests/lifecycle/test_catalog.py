@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from atdata.cli.exits import report_exit
 from atdata.lifecycle import Catalog, Report, collect_garbage, publish
+from atdata.lifecycle.bucket_files import BucketFiles
 from atdata.lifecycle.store import open_store, release_key
 
 from .conftest import BuildRoot
@@ -14,6 +18,12 @@ def catalog(build_root: BuildRoot, store_root: str) -> Catalog:
     publish(build_root("1.0.0"), store_root)
     publish(build_root("1.1.0", start=20), store_root)
     return Catalog(store_root)
+
+
+@pytest.fixture
+def no_least_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage in a bucket counts as old enough at once: no test waits for twelve hours."""
+    monkeypatch.setattr(BucketFiles, "least_grace", 0.0)
 
 
 def codes(report: Report) -> list[str]:
@@ -86,25 +96,91 @@ def test_an_alias_comes_and_goes(catalog: Catalog) -> None:
     assert catalog.show("readings").result["aliases"] == {}
 
 
-def test_garbage_is_planned_then_removed(catalog: Catalog, store_root: str) -> None:
+def test_garbage_is_planned_then_removed(
+    catalog: Catalog, store_root: str, no_least_grace: None
+) -> None:
     catalog.promote("readings", "1.1.0")
     files = catalog.store.files
     kept = {stat.key for stat in files.find("shards/")}
     files.create("shards/" + "0" * 64 + ".tar", b"of nobody")
     young = collect_garbage(store_root)
     assert young.result["files"] == []
-    plan = collect_garbage(store_root, grace=-1.0)
+    plan = collect_garbage(store_root, grace=0.0)
     assert plan.outcome == "planned"
     assert plan.result["files"] == ["shards/" + "0" * 64 + ".tar"]
-    assert codes(collect_garbage(store_root, apply="0" * 64, grace=-1.0)) == ["GC_MOVED"]
-    done = collect_garbage(store_root, apply=plan.result["plan"], grace=-1.0)
+    assert codes(collect_garbage(store_root, apply="0" * 64, grace=0.0)) == ["GC_MOVED"]
+    done = collect_garbage(store_root, apply=plan.result["plan"], grace=0.0)
     assert done.outcome == "collected"
     assert {stat.key for stat in files.find("shards/")} == kept
 
 
-def test_garbage_is_safe_when_a_release_can_not_be_read(catalog: Catalog, store_root: str) -> None:
+def test_garbage_is_safe_when_a_release_can_not_be_read(
+    catalog: Catalog, store_root: str, no_least_grace: None
+) -> None:
     store = open_store(store_root)
     store.files.delete(release_key("readings", "1.0.0"))
     store.files.create(release_key("readings", "1.0.0"), b"{")
-    report = collect_garbage(store_root, grace=-1.0)
+    report = collect_garbage(store_root, grace=0.0)
     assert codes(report) == ["GC_UNSAFE"]
+
+
+def test_a_grace_shorter_than_publications_need_is_refused_with_the_number(
+    catalog: Catalog, store_root: str
+) -> None:
+    least = catalog.store.files.least_grace
+    assert least == (12 * 3600 if store_root.startswith("s3://") else 0)
+    for apply in (None, "0" * 64):
+        report = collect_garbage(store_root, apply=apply, grace=least - 1)
+        assert codes(report) == ["GC_GRACE"]
+        assert f"--grace {least / 3600:g}" in report.findings[0].message
+        assert report_exit(report) == 6
+    assert collect_garbage(store_root, grace=least).outcome == "planned"
+
+
+@pytest.fixture
+def outside(build_root: BuildRoot, tmp_path: Path) -> Path:
+    """A file that no store has ever owned."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "precious.tar").write_bytes(b"mine")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["shards", "shards/more", "releases", "schemas/more"])
+def test_garbage_is_not_looked_for_through_links(
+    build_root: BuildRoot, tmp_path: Path, outside: Path, place: str
+) -> None:
+    store = tmp_path / "store"
+    publish(build_root(), store)
+    if (store / place).exists():
+        (store / place).rename(tmp_path / "moved")
+    (store / place).symlink_to(outside)
+    plan = collect_garbage(store, grace=0.0)
+    assert codes(plan) == ["FILE_LINK"]
+    assert codes(collect_garbage(store, apply="0" * 64, grace=0.0)) == ["FILE_LINK"]
+    assert (outside / "precious.tar").read_bytes() == b"mine"
+
+
+def test_a_store_that_is_reached_through_a_link_is_a_store(
+    build_root: BuildRoot, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    (tmp_path / "store").mkdir()
+    link.symlink_to(tmp_path / "store")
+    publish(build_root(), link)
+    (link / "shards" / f"{'0' * 64}.tar").write_bytes(b"of nobody")
+    plan = collect_garbage(link, grace=0.0)
+    assert plan.result["files"] == [f"shards/{'0' * 64}.tar"]
+    assert collect_garbage(link, apply=plan.result["plan"], grace=0.0).outcome == "collected"
+
+
+def test_a_link_among_workspaces_does_not_stop_the_collector(
+    build_root: BuildRoot, tmp_path: Path, outside: Path
+) -> None:
+    store = tmp_path / "store"
+    publish(build_root(), store)
+    for name in ("link", ".scratch-0", ".scratch-0.lock"):
+        (store / ".work" / name).symlink_to(outside)
+    plan = collect_garbage(store, grace=0.0)
+    assert collect_garbage(store, apply=plan.result["plan"], grace=0.0).outcome == "collected"
+    assert (outside / "precious.tar").read_bytes() == b"mine"

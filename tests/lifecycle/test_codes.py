@@ -14,6 +14,8 @@ from atdata.cli.exits import report_exit
 from atdata.errors import AtdataError
 from atdata.lifecycle.codes import CLASSES, CODES
 from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.shard_check import MAX_SAMPLE
+from atdata.shards.tar import MAX_PAYLOAD
 
 ROOMS = ("lifecycle", "shards")
 EXITS = {"bug": 10, "integrity": 5, "trust": 5, "content": 3, "conflict": 6, "missing": 4}
@@ -69,3 +71,8 @@ def test_a_sound_report_raises_nothing_and_exits_with_zero() -> None:
 
 def test_errors_of_ours_that_have_no_code_get_the_one_of_their_place() -> None:
     assert Finding.of(AtdataError("x"), code="UNREADABLE").code == "UNREADABLE"
+
+
+def test_the_limit_in_words_is_the_limit_of_the_reader() -> None:
+    assert f"{MAX_PAYLOAD >> 30} GiB" in CODES["TAR_TOO_LARGE"].meaning
+    assert MAX_SAMPLE == MAX_PAYLOAD

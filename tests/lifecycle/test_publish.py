@@ -17,16 +17,19 @@ from atdata.errors import StorageError, UrlError
 from atdata.lifecycle import Catalog, publish, verify
 from atdata.lifecycle.bucket_files import BucketFiles
 from atdata.lifecycle.folder_files import FolderFiles
+from atdata.lifecycle.roots import BuildRoot
 from atdata.lifecycle.store import open_store
+from atdata.shards.dataset_manifest import Manifest
+from atdata.shards.manifest import ShardInfo
 
-from .conftest import BuildRoot
+from . import conftest
 
 
 def versions(store_root: str) -> list[str]:
     return [version for _, version in open_store(store_root).releases()]
 
 
-def test_a_release_is_what_was_built(build_root: BuildRoot, store_root: str) -> None:
+def test_a_release_is_what_was_built(build_root: conftest.BuildRoot, store_root: str) -> None:
     root = build_root()
     report = publish(root, store_root)
     assert report.ok, report.findings
@@ -36,7 +39,7 @@ def test_a_release_is_what_was_built(build_root: BuildRoot, store_root: str) -> 
     assert stored.subject["content_cid"] == verify(root).subject["content_cid"]
 
 
-def test_the_same_again_changes_nothing(build_root: BuildRoot, store_root: str) -> None:
+def test_the_same_again_changes_nothing(build_root: conftest.BuildRoot, store_root: str) -> None:
     first = publish(build_root(), store_root)
     files = list(open_store(store_root).files.find("shards/"))
     again = publish(build_root(folder="again"), store_root)
@@ -46,7 +49,7 @@ def test_the_same_again_changes_nothing(build_root: BuildRoot, store_root: str) 
     assert [file.key for file in after] == [file.key for file in files]
 
 
-def test_a_version_never_changes(build_root: BuildRoot, store_root: str) -> None:
+def test_a_version_never_changes(build_root: conftest.BuildRoot, store_root: str) -> None:
     publish(build_root(), store_root)
     before = open_store(store_root).release_bytes("readings", "1.0.0")
     report = publish(build_root(start=5), store_root)
@@ -55,14 +58,14 @@ def test_a_version_never_changes(build_root: BuildRoot, store_root: str) -> None
     assert open_store(store_root).release_bytes("readings", "1.0.0") == before
 
 
-def test_a_dry_run_writes_nothing(build_root: BuildRoot, store_root: str) -> None:
+def test_a_dry_run_writes_nothing(build_root: conftest.BuildRoot, store_root: str) -> None:
     report = publish(build_root(), store_root, dry_run=True)
     assert report.outcome == "would_publish"
     assert report.result["files"]
     assert not open_store(store_root).exists()
 
 
-def test_what_is_damaged_is_not_published(build_root: BuildRoot, store_root: str) -> None:
+def test_what_is_damaged_is_not_published(build_root: conftest.BuildRoot, store_root: str) -> None:
     root = build_root()
     shard = root / "000001.tar"
     data = bytearray(shard.read_bytes())
@@ -76,7 +79,7 @@ def test_what_is_damaged_is_not_published(build_root: BuildRoot, store_root: str
     assert versions(store_root) == []
 
 
-def test_releases_share_shards(build_root: BuildRoot, store_root: str) -> None:
+def test_releases_share_shards(build_root: conftest.BuildRoot, store_root: str) -> None:
     publish(build_root("1.0.0"), store_root)
     publish(build_root("1.1.0"), store_root)
     assert versions(store_root) == ["1.0.0", "1.1.0"]
@@ -110,7 +113,7 @@ class _InProcess:
         return map(function, items)
 
 
-def test_killed_at_any_step(build_root: BuildRoot, store_root: str) -> None:
+def test_killed_at_any_step(build_root: conftest.BuildRoot, store_root: str) -> None:
     root = build_root()
     context = multiprocessing.get_context("fork")
     seen = set()
@@ -142,7 +145,9 @@ def _race(root: str, store: str, barrier: Any, outcomes: Any) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_two_publishers_at_once(build_root: BuildRoot, store_root: str, same: bool) -> None:
+def test_two_publishers_at_once(
+    build_root: conftest.BuildRoot, store_root: str, same: bool
+) -> None:
     roots = [build_root(folder="a"), build_root(start=0 if same else 3, folder="b")]
     context = multiprocessing.get_context("fork")
     barrier, outcomes = context.Barrier(2), context.Queue()
@@ -177,14 +182,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk(build_root: BuildRoot, small_disk: Path) -> None:
+def test_a_full_disk(build_root: conftest.BuildRoot, small_disk: Path) -> None:
     store = str(small_disk / "store")
     with pytest.raises(StorageError, match=r"space|full"):
         publish(build_root(), store)
     assert versions(store) == []
 
 
-def test_a_store_is_no_build_root(build_root: BuildRoot, store_root: str) -> None:
+def test_a_store_is_no_build_root(build_root: conftest.BuildRoot, store_root: str) -> None:
     publish(build_root(), store_root)
     with pytest.raises(UrlError, match="serving store"):
         publish(store_root, store_root)
@@ -211,7 +216,7 @@ class _Swapping(_InProcess):
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_file_swapped_between_verify_and_copy(
-    build_root: BuildRoot, store_root: str, late: bool
+    build_root: conftest.BuildRoot, store_root: str, late: bool
 ) -> None:
     root, other = build_root(), build_root(start=50, folder="other")
     before = (root / "000001.tar").read_bytes()
@@ -227,3 +232,31 @@ def test_a_file_swapped_between_verify_and_copy(
         assert report.outcome is None
         assert 1 in {finding.shard for finding in report.findings}
         assert versions(store_root) == []
+
+
+class _Counted(str):
+    """Text that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        type(self).compared += 1
+        return str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+
+def test_each_file_is_looked_up_once_however_many_shards_there_are(tmp_path: Path) -> None:
+    count = 1000
+    paths = tuple(_Counted(f"{number:06d}.tar") for number in range(count))
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for path in paths:
+        (folder / path).touch()
+    infos = (ShardInfo("", 1024, 1),) * count
+    manifest = Manifest("many", "1.0.0", "", "", paths, infos)
+    _Counted.compared = 0
+    assert list(BuildRoot(folder).strangers(manifest)) == []
+    assert _Counted.compared <= 4 * count

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atdata.base.locks import Busy, locked
+from atdata.base.locks import locked
 
 _LOCK = ".lock"
 
@@ -55,7 +55,7 @@ def sweep(parent: Path, prefix: str = ".scratch-") -> list[Path]:
         try:
             with locked(lock, timeout=0):
                 _remove(folder)
-        except (Busy, FileNotFoundError):
+        except OSError:  # it has an owner, or was never one of ours, such as a link
             continue
         swept.append(folder)
     return swept

@@ -183,7 +183,7 @@ def alias(
     default=24.0,
     show_default=True,
     metavar="HOURS",
-    help="What is younger is left alone.",
+    help="What is younger is left alone; in S3 at least 12 hours.",
 )
 @click.option("--releases", is_flag=True, help="Releases too that the catalog never named.")
 @json_option

@@ -18,9 +18,10 @@ from atdata.sources.s3 import open_s3
 from atdata.sources.s3_access import S3Access, s3_errors
 from atdata_records import cid
 
-# A shard that is there and younger than this is not uploaded again, in seconds. It is well below
-# the grace that the collector of garbage gives, so what is being published never looks old.
+# A shard that is there and younger than this is not uploaded again, in seconds.
 _YOUNG = 6 * 3600.0
+# A bucket has no locks: what a publication finds young must stay until it has ended, too.
+_LEAST_GRACE = 2 * _YOUNG
 _MISSING = ("404", "NoSuchKey", "NotFound")
 _LOST = ("412", "PreconditionFailed", "ConditionalRequestConflict", "409")
 
@@ -43,6 +44,11 @@ class BucketFiles:
     def location(self) -> str:
         """``s3://bucket/prefix``."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def least_grace(self) -> float:
+        """Twelve hours: shards of the last six are not uploaded again, and six to publish."""
+        return _LEAST_GRACE
 
     def url(self, key: str) -> str:
         """``s3://bucket/prefix/key``."""

@@ -71,7 +71,7 @@ CODES: dict[str, Code] = {
     "TAR_NOT_USTAR": Code("tar.structure", "integrity", "a header of another tar format"),
     "TAR_MEMBER_KIND": Code("tar.structure", "integrity", "a link, folder, device, GNU extension"),
     "TAR_PAX": Code("tar.structure", "integrity", "a pax record of more than times"),
-    "TAR_TOO_LARGE": Code("tar.structure", "integrity", "a member of more than 4 GiB"),
+    "TAR_TOO_LARGE": Code("tar.structure", "integrity", "a member of more than 2 GiB"),
     "TAR_TRUNCATED": Code("tar.structure", "integrity", "the archive ends inside a member"),
     "TAR_PADDING": Code("tar.padding", "integrity", "bytes behind a member that are not zero"),
     "TAR_NO_END": Code("tar.end", "integrity", "no end of archive"),
@@ -123,6 +123,7 @@ CODES: dict[str, Code] = {
     "CATALOG_BROKEN": Code("catalog", "integrity", "the history does not hold together"),
     "ALIAS_DANGLING": Code("catalog", "conflict", "an alias of a release that is not there"),
     "GC_UNSAFE": Code("gc", "integrity", "what is live can't be told, so nothing is removed"),
+    "GC_GRACE": Code("gc", "conflict", "a shorter grace than publications into the store need"),
     "GC_MOVED": Code("gc", "conflict", "the plan is not the one that was agreed to"),
     # Us
     "INTERNAL": Code("internal", "bug", "a bug in atdata"),

@@ -24,6 +24,7 @@ from atdata.shards.canonical import canonical_json
 from atdata.shards.dataset_manifest import MAX_BYTES, Manifest
 
 GRACE = 24 * 3600.0
+_REFUSALS = ("GC_UNSAFE", "GC_GRACE", "GC_MOVED", "STORE_BUSY", "FILE_LINK")
 
 
 def collect_garbage(
@@ -38,13 +39,15 @@ def collect_garbage(
     Args:
         store_root: The store.
         apply: The digest of a plan. What would be planned now must have the same one.
-        grace: What is younger is left alone, in seconds.
+        grace: What is younger is left alone, in seconds; not less than the store's
+            ``files.least_grace``: 12 hours in S3, 0 in a folder.
         releases: Whether releases go too that no generation of the catalog names: versions that
             were published and never promoted or aliased.
 
     Returns:
         ``outcome`` is ``"planned"`` or ``"collected"``, ``result`` holds ``plan`` (its digest),
-        ``files`` and ``bytes``. Findings: ``GC_UNSAFE``, ``GC_MOVED``, ``STORE_BUSY``.
+        ``files`` and ``bytes``. Findings: ``GC_UNSAFE``, ``GC_GRACE``, ``GC_MOVED``,
+        ``STORE_BUSY``, ``FILE_LINK``.
 
     Raises:
         StorageError, NetworkError: The store can't be used.
@@ -54,13 +57,14 @@ def collect_garbage(
     collector = _Collector(store, grace, releases)
     finding, outcome, result = None, None, {}
     try:
+        _check_grace(store, grace)
         if apply is None:
             outcome, result = "planned", collector.plan()
         else:
             with store.files.lock(exclusive=True):
                 outcome, result = collector.apply(apply)
     except AtdataError as error:
-        if error.code not in ("GC_UNSAFE", "GC_MOVED", "STORE_BUSY"):
+        if error.code not in _REFUSALS:
             raise
         finding = Finding.of(error)
     return Report(
@@ -159,6 +163,16 @@ class _Collector:
             return history(self._store, name)
         except ManifestError as error:
             raise _unsafe(f"catalog/{name}") from error
+
+
+def _check_grace(store: Store, grace: float) -> None:
+    least = store.files.least_grace
+    if not grace >= least:
+        raise AtdataError(
+            f"a publication under way may need what was written into {store.files.location} in "
+            f"the last {least / 3600:g} hours: give --grace {least / 3600:g}, or more",
+            code="GC_GRACE",
+        )
 
 
 def _unsafe(key: str) -> AtdataError:

@@ -78,6 +78,14 @@ class StoreFiles(Protocol):
         """Remove a file; nothing happens when there is none."""
         ...
 
+    @property
+    def least_grace(self) -> float:
+        """Seconds for which the collector of garbage must leave alone what is written.
+
+        A publication that is under way needs what it found or wrote in that time.
+        """
+        ...
+
     def url(self, key: str) -> str:
         """Path or URL of a file, as readers take it."""
         ...

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import IO
 
 from atdata.base.disk import create_file, make_folder, move_file
 from atdata.base.locks import Busy, held
+from atdata.base.scratch import scratch_folder, sweep
 from atdata.errors import AtdataError, EntryConflict, StorageError
 from atdata.lifecycle.files import FileStat
 from atdata.shards.manifest import ShardInfo
@@ -39,6 +38,11 @@ class FolderFiles:
     def location(self) -> str:
         """The folder."""
         return str(self.root)
+
+    @property
+    def least_grace(self) -> float:
+        """None at all: the lock keeps publications and the collector of garbage apart."""
+        return 0.0
 
     def url(self, key: str) -> str:
         """The file's path."""
@@ -83,8 +87,7 @@ class FolderFiles:
     def find(self, prefix: str) -> Iterator[FileStat]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         with self._told(prefix):
-            found = sorted(path for path in (self.root / prefix).rglob("*") if path.is_file())
-            for path in found:
+            for path in sorted(_plain_files(self.root / prefix)):
                 if not path.name.startswith(_TEMPORARY):
                     with contextlib.suppress(FileNotFoundError):  # removed in the meantime
                         yield self._stat(path.relative_to(self.root).as_posix(), path.stat())
@@ -98,19 +101,14 @@ class FolderFiles:
     def workspace(self) -> Iterator[Path]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         with self._told(_WORK):
-            make_folder(self.root / _WORK)
-            with tempfile.TemporaryDirectory(dir=self.root / _WORK) as folder:
-                yield Path(folder)
+            make_folder(self._work)
+            with scratch_folder(self._work) as folder:
+                yield folder
 
     def sweep(self, older: float) -> list[str]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
-        swept = []
         with self._told(_WORK):
-            work = self.root / _WORK
-            for folder in sorted(work.iterdir()) if work.is_dir() else []:
-                if time.time() - folder.stat().st_mtime > older:
-                    shutil.rmtree(folder)
-                    swept.append(folder.relative_to(self.root).as_posix())
+            swept = [folder.relative_to(self.root).as_posix() for folder in sweep(self._work)]
             for path in self.root.rglob(f"{_TEMPORARY}*"):
                 if time.time() - path.stat().st_mtime > older:
                     path.unlink()
@@ -134,6 +132,10 @@ class FolderFiles:
                     ) from None
                 yield
 
+    @property
+    def _work(self) -> Path:
+        return self.root / _WORK
+
     def _stat(self, key: str, status: os.stat_result) -> FileStat:
         return FileStat(key, status.st_size, time.time() - status.st_mtime)
 
@@ -151,6 +153,26 @@ class FolderFiles:
                 uri=str(error.filename or self.root / key),
                 hint="make room, then run it again: nothing half is left" if full else None,
             ) from error
+
+
+def _plain_files(folder: Path) -> Iterator[Path]:
+    """All files below a folder of a store.
+
+    Raises:
+        StorageError: A symbolic link: what it leads to is not the store's (``FILE_LINK``).
+    """
+    if folder.is_symlink():
+        raise StorageError(
+            f"{folder} is a symbolic link, and what it leads to is not the store's: remove it, or "
+            "put the files themselves in its place",
+            code="FILE_LINK",
+        )
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                yield folder / entry.name
+            else:
+                yield from _plain_files(folder / entry.name)
 
 
 def open_plain(path: Path) -> IO[bytes]:

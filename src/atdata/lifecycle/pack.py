@@ -18,18 +18,20 @@ from typing import IO, Any
 from atdata.base.disk import sync_folder
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
+from atdata.lifecycle.examination import NOT_LOOKED_AT
 from atdata.lifecycle.report import Report
 from atdata.lifecycle.roots import open_root
 from atdata.lifecycle.shard_check import check_shard
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress, Silence
-from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME
+from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
 from atdata.shards.hashed import HashedStream
 from atdata.shards.tar import BLOCK, END, PADS, file_header
 from atdata.shards.window import CHUNK
 
 # The longest that the eleven octal digits of a tar header can say.
 MAX_SHARD = 8**11 - 1
+_OF_SHARDS = NOT_LOOKED_AT - {"schema", "files"}
 
 
 def pack(
@@ -68,21 +70,12 @@ def pack(
     examination = RootExamination("dataset pack", level, open_root(root, name, version))
     if not examination.read_head(name, version):
         return examination.report()
-    examination.run_shards(check_shard, engine, progress)
     manifest = examination.manifest
     assert manifest is not None  # noqa: S101 - its head was read
     target = Path(output or f"{manifest.name}-{manifest.version}.tar").absolute()
-    for index, info in enumerate(manifest.shards):
-        if info.size > MAX_SHARD:
-            examination.add(
-                "PACK_TOO_LARGE",
-                "write the dataset with smaller shards (maxsize=)",
-                shard=index,
-                expected=MAX_SHARD,
-                actual=info.size,
-            )
-    if target.exists():
-        examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
+    if not _can_pack(examination, manifest, target):
+        return examination.report(trust="unverified", skipped_checks=_OF_SHARDS)
+    examination.run_shards(check_shard, engine, progress)
     result: dict[str, Any] = {}
     if not examination.findings.items:
         result = _write(examination, None if dry_run else target, progress or Silence())
@@ -92,6 +85,23 @@ def pack(
         result={"pack": str(target), **result} if sound else {},
         extra_checks=("pack",),
     )
+
+
+def _can_pack(examination: RootExamination, manifest: Manifest, target: Path) -> bool:
+    """Whether a pack can be written there: what is known before the shards are read."""
+    large = [index for index, info in enumerate(manifest.shards) if info.size > MAX_SHARD]
+    for index in large:
+        examination.add(
+            "PACK_TOO_LARGE",
+            "write the dataset with smaller shards (maxsize=)",
+            shard=index,
+            expected=MAX_SHARD,
+            actual=manifest.shards[index].size,
+        )
+    taken = os.path.lexists(target)  # by a link that leads nowhere, too
+    if taken:
+        examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
+    return not large and not taken
 
 
 def pack_header(name: str, size: int) -> bytes:

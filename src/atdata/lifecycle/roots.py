@@ -99,10 +99,11 @@ class BuildRoot:
 
     def strangers(self, manifest: Manifest) -> Iterator[Finding]:
         """Files that the manifest does not account for, and links, in order of their names."""
-        known = {MANIFEST_NAME, SCHEMA_NAME, *manifest.paths, *map(index_path, manifest.paths)}
+        shards = set(manifest.paths)
+        known = {MANIFEST_NAME, SCHEMA_NAME, *shards, *map(index_path, shards)}
         with os.scandir(self.folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name in manifest.paths:
+                if entry.name in shards:
                     continue  # opening it will tell
                 if not entry.is_file(follow_symlinks=False):
                     message = "a link or folder; a build root holds plain files only"

@@ -17,12 +17,12 @@ from atdata.shards.hashed import HashedStream
 from atdata.shards.manifest import ShardInfo
 from atdata.shards.names import PICKLES, SAMPLE
 from atdata.shards.offsets import index_head, index_line
-from atdata.shards.tar import Skipped, walk
+from atdata.shards.tar import MAX_PAYLOAD, Skipped, walk
 from atdata.shards.window import CHUNK, Readable, Window
 
 # Larger payloads are hashed on the way and never held, unless samples are decoded.
 _GATHER = 1 << 16
-MAX_SAMPLE = 2**32
+MAX_SAMPLE = MAX_PAYLOAD
 
 # What all file systems and readers take for the same name.
 _PORTABLE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
