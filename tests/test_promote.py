@@ -216,6 +216,35 @@ def test_other_data_under_the_name(
     assert promote_to_atmosphere(other, index, client) != uri
 
 
+def test_words_stay_when_the_name_stands_for_other_data(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    words = {"description": "d", "tags": ["a", "b"], "license": "CC-BY-4.0"}
+    promote_to_atmosphere(entry, index, client, **words)
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "others", 4, start=50))
+    other = index.insert_dataset(ds, name="others", metadata={"rate": 2})
+    uri = promote_to_atmosphere(other, index, client, name="readings", replace=True)
+    record = published(uri).record
+    assert {name: getattr(record, name) for name in words} == words
+    assert published(uri).metadata == {"rate": 2}
+    assert record.content_cid == other.content_cid
+    promote_to_atmosphere(
+        entry, index, client, name="readings", replace=True, license="MIT", tags=[]
+    )
+    record = published(uri).record
+    assert (record.description, record.tags, record.license) == ("d", [], "MIT")
+
+
+def test_words_that_records_do_not_carry_are_refused_before_anything_is_written(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
+) -> None:
+    with pytest.raises(RecordError, match="not a license that others can look up"):
+        promote_to_atmosphere(entry, index, client, license="my own licence!")
+    with pytest.raises(RecordError, match=r"tags=\['abc'\]"):
+        promote_to_atmosphere(entry, index, client, tags="abc")
+    assert calls == []
+
+
 def test_what_is_missing_is_found_before_anything_is_written(
     entry: LocalDatasetEntry,
     index: LocalIndex,
@@ -691,6 +720,48 @@ def test_two_at_once(entry: LocalDatasetEntry, index: LocalIndex, client: Atmosp
     assert len(set(uris)) == 1
     assert len(client.list_datasets()) == len(client.list_schemas()) == 1
     assert published(uris[0]).content_cid == entry.content_cid
+
+
+_ONE_OF_SIX = """
+import sys
+from pathlib import Path
+from atdata.atmosphere import AtmosphereClient
+from atdata.local import LocalIndex
+from atdata.promote import promote_to_atmosphere
+
+path, session, word = sys.argv[1:]
+index, client = LocalIndex(path=path), AtmosphereClient()
+client.login_with_session(session)
+print("ready", flush=True)
+sys.stdin.readline()
+print(promote_to_atmosphere(index.get_dataset("files"), index, client, description=word))
+"""
+
+
+def test_six_processes_at_once(client: AtmosphereClient, tmp_path: Path) -> None:
+    index = LocalIndex(path=tmp_path / "index.db")
+    ds = atdata.Dataset[Reading](write_readings(tmp_path / "made", 10))
+    entry = index.insert_dataset(ds, name="files")
+    session = client.export_session()
+    command = [sys.executable, "-c", _ONE_OF_SIX, str(tmp_path / "index.db"), session]
+    runs = [
+        subprocess.Popen(
+            [*command, f"run {n}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for n in range(6)
+    ]
+    for run in runs:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "ready\n"
+    for run in runs:
+        assert run.stdin is not None
+        run.stdin.write("go\n")
+        run.stdin.flush()
+    uris = {run.communicate(timeout=300)[0].strip() for run in runs}
+    assert [run.returncode for run in runs] == [0] * 6
+    (uri,) = uris
+    assert len(client.list_datasets()) == len(client.list_schemas()) == 1
+    assert published(uri).content_cid == entry.content_cid
 
 
 _KILLED = """

@@ -68,8 +68,10 @@ def promote_to_atmosphere(
         name: Name in the repository; the entry's when None.
         description: What the dataset holds, for people.
         tags: Words to find it by.
-        license: An SPDX identifier or a URL.
-        replace: Let the name stand for other data from now on.
+        license: An SPDX expression (``CC-BY-4.0``; ``LicenseRef-…`` for one of your own) or a
+            URL.
+        replace: Let the name stand for other data from now on. Description, tags and license
+            stay as they are published unless given; metadata is that of the entry.
         dry_run: Write nothing; print the records that would be written, and what would be
             copied where. A real run writes exactly these, but for the time.
         verify: When all is published, read it back: the record from the PDS, and each shard

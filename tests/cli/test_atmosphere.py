@@ -76,6 +76,32 @@ def test_promote_then_show_and_load_by_handle(
     assert samples[2]["values"] == {"dtype": "float32", "shape": [3], "items": [2.0, 2.0, 2.0]}
 
 
+def test_promote_replaces_when_asked_and_keeps_the_license(
+    command: Command, account: Account, spectra: LocalDatasetEntry, tmp_path: Path
+) -> None:
+    command("promote", "spectra", "--as", "data", "--license", "MIT", "--tag", "a")
+    dataset = atdata.write_shards(readings(4), tmp_path / "others")
+    LocalIndex().insert_dataset(dataset, name="others")
+    refused = command("promote", "others", "--as", "data")
+    assert refused.exit_code == 6
+    assert "--replace" in refused.stderr
+    published = json.loads(
+        command("promote", "others", "--as", "data", "--replace", "--json").stdout
+    )
+    plan = command("promote", "others", "--as", "data", "--dry-run", "--json").stdout
+    record = json.loads(plan)["record"]
+    assert record["contentCid"] == published["content_cid"] != spectra.content_cid
+    assert (record["license"], record["tags"]) == ("MIT", ["a"])
+
+
+def test_a_license_that_is_none_is_a_content_error(
+    command: Command, account: Account, spectra: LocalDatasetEntry
+) -> None:
+    result = command("promote", "spectra", "--license", "my own licence!")
+    assert result.exit_code == 3
+    assert "SPDX" in result.stderr
+
+
 def test_promote_can_be_looked_at_first(
     command: Command, account: Account, spectra: LocalDatasetEntry, pds_env: Pds
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from atdata._labels import checked_tags
 from atdata.atmosphere.keys import AtUri, record_key
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.xrpc import Reader
@@ -79,11 +80,12 @@ class AppViewClient:
             limit: How many, at most; all when None.
 
         Raises:
+            RecordError: The tags are not a list.
             NetworkError: The AppView can't be reached, or refused.
         """
         said = {"q": words, "license": license, "schema": schema, "author": author}
         params = [(name, value) for name, value in said.items() if value]
-        params += [("tags", tag) for tag in tags]
+        params += [("tags", tag) for tag in checked_tags(tags)]
         left, cursor = limit, None
         while left is None or left > 0:
             page = [("limit", str(min(left or _PAGE, _PAGE)))]

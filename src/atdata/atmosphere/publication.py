@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from atdata._labels import checked_license, checked_tags
 from atdata._metadata import metadata_text
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.placing import Placed
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
 
 
+# What people say of a name; metadata belongs to the data.
+_WORDS = ("description", "tags", "license")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
     """What people say of a dataset. None leaves what a published record says already."""
@@ -49,11 +54,12 @@ class Details:
 
         Raises:
             EntryError: The metadata is not JSON.
+            RecordError: The license can't be looked up, or the tags are not a list.
         """
         said = {
             "description": self.description,
-            "tags": None if self.tags is None else list(self.tags),
-            "license": self.license,
+            "tags": None if self.tags is None else checked_tags(self.tags),
+            "license": None if self.license is None else checked_license(self.license),
             "metadata": None if self.metadata is None else metadata_text(self.metadata),
         }
         return {name: value for name, value in said.items() if value is not None}
@@ -238,7 +244,7 @@ class Publication:
             wanted = dataclasses.replace(current, **said)
         elif current is not None:
             self._refuse_unless_replaced(uri)
-            wanted = dataclasses.replace(wanted, created_at=current.created_at)
+            wanted = dataclasses.replace(wanted, **_lasting(current, said))
         if placed.shards is not None:
             wanted = bounded(wanted, placed.shards)
         try:
@@ -275,7 +281,7 @@ class Publication:
             raise EntryConflict(
                 f"the name {self.name!r} stands for other data already",
                 uri=str(uri),
-                hint="Choose another name, or pass replace=True.",
+                hint="Choose another name, or pass replace=True (on the command line: --replace).",
             )
 
     def _content(self, shards: Sequence[ShardInfo]) -> str:
@@ -286,6 +292,12 @@ def identities(record: Record) -> set[str]:
     """The content CIDs that a record's dataset goes by: as it is, and before it was cut anew."""
     origin = record.derived_from.content_cid if record.derived_from else None
     return {content for content in (record.content_cid, origin) if content is not None}
+
+
+def _lasting(current: Record, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that a name keeps when it stands for other data, unless they are said anew."""
+    kept = ("created_at", *(name for name in _WORDS if name not in said))
+    return {name: getattr(current, name) for name in kept}
 
 
 def _same_data(current: Record, wanted: Record) -> bool:

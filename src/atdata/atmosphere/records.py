@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
     from atdata.atmosphere.repositories import Repositories
 
-_ATTEMPTS = 4
+# Each failed attempt means that another writer was faster: there is progress, and an end.
+_ATTEMPTS = 100
+_LONGEST_WAIT = 0.5  # seconds
 
 
 K = TypeVar("K", bound=RecordKind)
@@ -121,7 +125,7 @@ def settle(
 ) -> AtUri:
     """Bring the record at an address to the state that ``decide`` wants.
 
-    Two requests at most when nobody else writes. The write holds only if the record is still
+    Two requests at most when there is no other writer. The write holds only if the record is still
     the one that was decided about; otherwise the decision is taken again.
 
     Args:
@@ -145,6 +149,8 @@ def settle(
         except XrpcError as error:
             if error.code != "InvalidSwap" or attempt == _ATTEMPTS:
                 raise
+        # Writers that wait for different times don't meet again.
+        time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * attempt)))  # noqa: S311
     return uri
 
 

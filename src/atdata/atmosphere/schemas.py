@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.foreign_schemas import read_schema
@@ -38,7 +39,7 @@ class SchemaPublisher:
         version: str | None = None,
         description: str | None = None,
         license: str | None = None,  # noqa: A002  (the lexicon's word)
-        tags: list[str] | None = None,
+        tags: Sequence[str] | None = None,
     ) -> AtUri:
         """Publish the schema of a sample type. Publishing it again changes nothing.
 

@@ -46,7 +46,10 @@ def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> 
 @click.option("--as", "new_name", metavar="NAME", help="Publish under another name.")
 @click.option("--description", help="What the dataset holds, for people.")
 @click.option("--tag", "tags", multiple=True, help="A word to find it by; may be repeated.")
-@click.option("--license", "license_", metavar="SPDX", help="License of the data.")
+@click.option("--license", "license_", metavar="SPDX", help="License of the data, or its URL.")
+@click.option(
+    "--replace", is_flag=True, help="Let the name stand for this data, whatever it stood for."
+)
 @click.option(
     "--dry-run", is_flag=True, help="Print the records that would be written; write nothing."
 )
@@ -58,6 +61,7 @@ def promote(
     description: str | None,
     tags: tuple[str, ...],
     license_: str | None,
+    replace: bool,
     dry_run: bool,
     verify: bool,
     as_json: bool,
@@ -65,7 +69,8 @@ def promote(
     """Publish a dataset of the local index, by NAME, to your repository.
 
     URLs that others can reach stay where they are. Shards that are files of this machine
-    become blobs of your PDS; those that are larger than it takes are cut.
+    become blobs of your PDS; those that are larger than it takes are cut. Description, tags and
+    license that are not given stay as they are published.
     """
     if dry_run and verify:
         raise click.UsageError("--dry-run publishes nothing that --verify could read back")
@@ -81,7 +86,13 @@ def promote(
     with terminal_progress("publishing", quiet=as_json) as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", SizeWarning)  # what it says is printed below
         promotion = Promotion(
-            entry, index, client, name=new_name, details=details, progress=progress
+            entry,
+            index,
+            client,
+            name=new_name,
+            details=details,
+            replace=replace,
+            progress=progress,
         )
         if dry_run:
             plan = promotion.plan()

@@ -36,9 +36,10 @@ The identity of a schema is the CID of its name, version and document, in canoni
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from atdata._labels import checked_license, checked_tags
 from atdata.errors import RecordError, SchemaError
 from atdata.samples.canonical import canonical_text, parse_document
 from atdata.samples.from_schema import type_from_document
@@ -85,7 +86,7 @@ def to_record(
     created_at: str,
     description: str | None = None,
     license: str | None = None,  # noqa: A002 - the lexicon's word
-    tags: list[str] | None = None,
+    tags: Sequence[str] | None = None,
 ) -> SampleSchema:
     """The record of one version of a sample type, checked.
 
@@ -94,12 +95,12 @@ def to_record(
         version: Semantic version, such as ``1.0.0``.
         created_at: Datetime as text, such as ``2026-01-31T12:00:00Z``.
         description: For people; the docstring of the class when None.
-        license: SPDX identifier or URL.
+        license: SPDX expression or URL; see :func:`atdata._labels.checked_license`.
         tags: Words to find the schema by.
 
     Raises:
         SchemaError: The class has no schema, or the version is no semantic version.
-        RecordError: The lexicon refuses the record.
+        RecordError: The lexicon refuses the record, or the license can't be looked up.
     """
     version_order(version)
     document = schema_document(sample_type)
@@ -112,8 +113,8 @@ def to_record(
         schema_type=JSON_SCHEMA,
         schema=JsonSchemaFormat(text=canonical_text(document)),
         description=description,
-        license=license,
-        tags=tags,
+        license=None if license is None else checked_license(license),
+        tags=None if tags is None else checked_tags(tags),
         created_at=created_at,
     )
     try:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from atdata._folders import state_folder
+from atdata.base.disk import write_file
 from atdata.errors import XrpcError
 
 _KEPT = 24 * 3600.0  # seconds
@@ -123,7 +124,5 @@ def _parsed(line: str) -> dict[str, Any] | None:
 
 def _rewrite(path: Path, lines: list[str]) -> None:
     # A line that another process appends meanwhile is lost: that blob is uploaded once more.
-    temporary = path.with_suffix(".new")
     with contextlib.suppress(OSError):
-        temporary.write_text("".join(f"{line}\n" for line in lines))
-        temporary.replace(path)
+        write_file(path, "".join(f"{line}\n" for line in lines).encode())

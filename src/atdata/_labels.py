@@ -1,0 +1,60 @@
+"""What people say of a dataset or a schema in its record: tags and a license."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from atdata.errors import RecordError
+
+
+def checked_license(text: str) -> str:
+    """Return a license as records carry it: a URL, or an SPDX expression in its canonical form.
+
+    Accepted are URLs of http and https, and expressions of the identifiers in the SPDX list
+    (``CC-BY-4.0``, ``MIT OR Apache-2.0``); for a license that is not in it, ``LicenseRef-`` and
+    a name.
+
+    Raises:
+        RecordError: It is neither.
+    """
+    if isinstance(text, str) and _is_web_address(text):
+        return text
+    # The list of all licenses is read when it is needed.
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    try:
+        return canonicalize_license_expression(text)
+    except (InvalidLicenseExpression, AttributeError, TypeError):
+        raise RecordError(
+            f"{text!r:.120} is not a license that others can look up",
+            hint="Give an SPDX expression (CC-BY-4.0, MIT OR Apache-2.0, or LicenseRef-Name for "
+            "a license of your own), or the http(s) URL of the license's text.",
+        ) from None
+
+
+def checked_tags(tags: Sequence[str]) -> list[str]:
+    """Return tags as a list.
+
+    Raises:
+        RecordError: One text in place of several, which would become a tag for each letter.
+    """
+    if isinstance(tags, str | bytes):
+        raise RecordError(
+            f"tags are a list of texts, not the single text {tags!r:.80}",
+            hint=f"Write tags=[{tags!r:.80}].",
+        )
+    return list(tags)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and text.isprintable()
+        and " " not in text
+    )
