@@ -20,6 +20,7 @@ from atdata.errors import SampleError, SchemaError
 from atdata.samples.columns import ColumnReader
 from atdata.samples.compiler import compile_functions, constructor
 from atdata.samples.fields import Field, fields_of
+from atdata.samples.kinds import Codecs
 from atdata.samples.plain import convert_at, from_wire, to_wire, within
 from atdata.samples.wire import map_head, pack, unpack_map
 
@@ -50,6 +51,9 @@ class Codec:
         "unknown",
     )
 
+    sample_type: type
+    fields: tuple[Field, ...]
+    unknown: str
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
     build: Callable[[Mapping[str, Any]], Any]
@@ -58,7 +62,7 @@ class Codec:
         self.sample_type = sample_type
         self.name = sample_type.__name__
         self.fields = fields_of(sample_type)
-        self.unknown: str = getattr(sample_type, _UNKNOWN, "drop")
+        self.unknown = getattr(sample_type, _UNKNOWN, "drop")
         self.encode, self.decode, self.build = compile_functions(self)
         self.make = constructor(self)
         self.columns = ColumnReader(self)
@@ -180,6 +184,9 @@ def codec_of(sample_type: type) -> Codec:
             ) from error
         setattr(sample_type, _SLOT, codec)
     return codec
+
+
+Codecs.of = codec_of
 
 
 def set_unknown_fields(sample_type: type, policy: str) -> None:

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from atdata.errors import SampleError
 from atdata.samples.arrays import read_layout
+from atdata.samples.fields import Field
 from atdata.samples.kinds import ArrayOf, Kind, Nullable, Scalar
 from atdata.samples.wire import map_head, pack
-
-if TYPE_CHECKING:
-    from atdata.samples.codec import Codec
 
 _NIL = 0xC0
 # msgpack's marks of numbers, and how NumPy calls what follows.
@@ -41,6 +39,14 @@ Column = Any
 """An array with the samples as its first axis, or a list of values."""
 Buffer = memoryview
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Decoder(Protocol):
+    """The codec whose samples are read as columns."""
+
+    sample_type: type
+    fields: tuple[Field, ...]
+    decode: Callable[[bytes], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class Template:
         payload: The sample's bytes.
     """
 
-    def __init__(self, codec: Codec, payload: bytes) -> None:
+    def __init__(self, codec: Decoder, payload: bytes) -> None:
         self._payload = payload
         self._position = 0
         self._fixed: list[tuple[int, int]] = []
@@ -226,7 +232,7 @@ class ColumnReader:
 
     _MOST_TEMPLATES = 256
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Decoder) -> None:
         self._codec = codec
         self.names = {field.name: index for index, field in enumerate(codec.fields)}
         # Where the constructor does more than to keep its arguments, columns are not all of it.

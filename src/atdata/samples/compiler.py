@@ -37,18 +37,15 @@ import linecache
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
 from atdata.errors import SampleError
 from atdata.samples import arrays
+from atdata.samples.fields import Field
 from atdata.samples.kinds import ArrayOf, Kind, Nullable, Scalar
 from atdata.samples.wire import bytes_head, map_head, pack
-
-if TYPE_CHECKING:
-    from atdata.samples.codec import Codec
-    from atdata.samples.fields import Field
 
 _numbers = count(1)
 _NIL = (b"\xc0", b"")
@@ -59,7 +56,31 @@ Functions = tuple[
 ]
 
 
-def compile_functions(codec: Codec) -> Functions:
+class Host(Protocol):
+    """The codec that functions are compiled for, as far as they call it."""
+
+    sample_type: type
+    fields: tuple[Field, ...]
+    unknown: str
+
+    def unpack(self, data: bytes) -> dict[str, Any]:
+        """Return the map in a payload, its values in wire form."""
+        ...
+
+    def named(self, error: SampleError) -> SampleError:
+        """Return the error with the class's name in it."""
+        ...
+
+    def fail_encode(self, index: int, error: Exception) -> NoReturn:
+        """Raise the error of a field that can't be written."""
+        ...
+
+    def fail_build(self, index: int, data: Mapping[str, Any], error: Exception) -> NoReturn:
+        """Raise the error of a field that can't be read."""
+        ...
+
+
+def compile_functions(codec: Host) -> Functions:
     """``encode``, ``decode`` and ``build`` of a codec, whose fields are known."""
     names: dict[str, Any] = {
         "codec": codec,
@@ -118,7 +139,7 @@ def _inner(kind: Kind) -> Kind:
     return kind.inner if isinstance(kind, Nullable) else kind
 
 
-def _encode_lines(codec: Codec) -> Iterator[str]:
+def _encode_lines(codec: Host) -> Iterator[str]:
     yield "def encode(sample):"
     parts = [] if codec.fields else ["b'\\x80'"]
     for i, field in enumerate(codec.fields):
@@ -141,7 +162,7 @@ def _encode_lines(codec: Codec) -> Iterator[str]:
     yield f"    return {joined}"
 
 
-def _build_lines(codec: Codec) -> Iterator[str]:
+def _build_lines(codec: Host) -> Iterator[str]:
     yield "def build(data):"
     if codec.unknown == "refuse":
         yield "    if not data.keys() <= known: codec.fail_unknown(data)"
@@ -174,7 +195,7 @@ def _unless_plain(index: int, kind: Kind) -> str:
     return f"{test} and v{index} is not None: " if isinstance(kind, Nullable) else f"{test}: "
 
 
-def _arguments(codec: Codec) -> Iterator[str]:
+def _arguments(codec: Host) -> Iterator[str]:
     """Arguments of the constructor: by position, which is faster, where that is sure."""
     signature = inspect.signature(codec.sample_type.__init__)  # type: ignore[misc]
     parameters = list(signature.parameters.values())[1:]
@@ -189,7 +210,7 @@ def _arguments(codec: Codec) -> Iterator[str]:
         yield f"v{i}" if positional else f"{field.name}=v{i}"
 
 
-def constructor(codec: Codec) -> Callable[..., Any]:
+def constructor(codec: Host) -> Callable[..., Any]:
     """A function from the values of all fields, in order, to a sample."""
     if not any("=" in argument for argument in _arguments(codec)):
         return codec.sample_type

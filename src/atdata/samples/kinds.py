@@ -29,10 +29,10 @@ from __future__ import annotations
 
 import enum
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -243,6 +243,28 @@ class Moment(Kind):
         return f"a {self.type.__name__}"
 
 
+class NestedCodec(Protocol):
+    """What a nested class is encoded and decoded with."""
+
+    @property
+    def build(self) -> Callable[[Mapping[str, Any]], Any]:
+        """Make a sample from a map of its fields."""
+        ...
+
+    def to_plain(self, sample: Any) -> dict[str, Any]:
+        """Return a sample as plain data."""
+        ...
+
+
+class Codecs:
+    """Finds the codec of a nested class when it is needed: classes may hold themselves.
+
+    Codecs are made of kinds, so it is their module that sets ``of``.
+    """
+
+    of: ClassVar[Callable[[Any], NestedCodec]]
+
+
 @dataclass(frozen=True, slots=True)
 class Nested(Kind):
     """Another packable class. It may be the class itself that holds the field."""
@@ -252,14 +274,14 @@ class Nested(Kind):
     def encode(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, self.type):
             raise plain.unfit(str(self), value)
-        return _codec(self.type).to_plain(value)  # type: ignore[no-any-return]
+        return Codecs.of(self.type).to_plain(value)
 
     def decode(self, data: Any) -> Any:
         if isinstance(data, self.type):
             return data
         if not isinstance(data, Mapping):
             raise plain.unfit(str(self), data)
-        return _codec(self.type).build(data)
+        return Codecs.of(self.type).build(data)
 
     def __str__(self) -> str:
         return self.type.__name__
@@ -318,10 +340,3 @@ def _is_dtype(dtype: np.dtype[Any], wanted: type[np.generic]) -> bool:
     return issubclass(dtype.type, wanted) or (
         dtype.kind in "iu" and issubclass(np.dtype(dtype.str).type, wanted)
     )
-
-
-def _codec(sample_type: type) -> Any:
-    # Classes may hold themselves or each other, so codecs are looked up when they are needed.
-    from atdata.samples.codec import codec_of
-
-    return codec_of(sample_type)
