@@ -349,6 +349,7 @@ class Dataset(Generic[T]):
         Raises:
             SchemaError: No lens leads there, or several ways are equally short.
         """
+        target = checked_type(target)
         if self._sample_type is target:
             return cast("Dataset[Item]", self)
         source = seen_as(self.source, self._sample_type, target)

@@ -6,6 +6,7 @@ from types import GenericAlias
 from typing import Any
 
 from atdata.errors import SchemaError
+from atdata.samples.aliases import expanded
 
 
 class TypedDataset(GenericAlias):
@@ -30,6 +31,7 @@ def checked_type(sample_type: Any) -> type[Any]:
     Raises:
         SchemaError: It is not.
     """
+    sample_type = expanded(sample_type)
     # Not from_bytes alone: int has one.
     if not (isinstance(sample_type, type) and hasattr(sample_type, "packed")):
         shown = getattr(sample_type, "__name__", repr(sample_type))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, 
 import numpy as np
 
 from atdata.errors import SchemaError
+from atdata.samples.aliases import expanded
 from atdata.samples.dtypes import DTYPES, dtype_name
 from atdata.samples.kinds import (
     Anything,
@@ -39,6 +40,7 @@ def kind_of(annotation: Any) -> Kind:
     Raises:
         SchemaError: Samples can't hold such values.
     """
+    annotation = expanded(annotation)
     if annotation is Any:
         return Anything()
     if annotation is np.ndarray:
@@ -87,7 +89,8 @@ def annotation_of(kind: Kind) -> Any:
 
 def description_of(annotation: Any) -> str | None:
     """The text in ``Annotated[T, "text"]``."""
-    texts = [note for note in getattr(annotation, "__metadata__", ()) if isinstance(note, str)]
+    notes = getattr(expanded(annotation), "__metadata__", ())
+    texts = [note for note in notes if isinstance(note, str)]
     return texts[0] if texts else None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 import numpy as np
 
 from atdata.display import html_table
+from atdata.samples.aliases import expanded
 
 if TYPE_CHECKING:
     from atdata.samples.codec import Codec
@@ -87,8 +88,9 @@ class SampleBatch(Generic[_T]):
     def sample_type(self) -> type[_T]:
         """The type of the samples: T of ``SampleBatch[T](…)``, else that of the first sample."""
         declared = get_args(getattr(self, "__orig_class__", None))
-        if declared and isinstance(declared[0], type):
-            return declared[0]
+        named = expanded(declared[0]) if declared else None
+        if isinstance(named, type):
+            return named
         return type(self.samples[0])
 
     def column(self, name: str) -> Any:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from atdata.errors import SampleError, SchemaError
+from atdata.samples.aliases import expanded
 from atdata.samples.codec import codec_of
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.wire import pack
@@ -208,7 +209,7 @@ def _types(getter: Callable[..., Any], names: dict[str, Any]) -> tuple[type, typ
     except NameError as error:
         raise SchemaError(f"{name}: an annotation names {error.name!r}, which is unknown") from None
     parameters = list(inspect.signature(getter).parameters)
-    found = [hints.get(key) for key in (*parameters[:1], "return")]
+    found = [expanded(hints.get(key)) for key in (*parameters[:1], "return")]
     if len(parameters) != 1 or not all(_is_sample_type(one) for one in found):
         raise SchemaError(
             f"{name} is no getter of a lens",
