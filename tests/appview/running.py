@@ -33,7 +33,7 @@ class AppView:
         self.database: Database = open_database(data / "appview.db")
 
     def get(self, path: str, **settings: Any) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=60, **settings)
+        return httpx.get(self.url + path, **{"timeout": 60, **settings})
 
     def query(self, name: str, /, **params: Any) -> httpx.Response:
         return self.get(f"/xrpc/ac.foundation.dataset.{name}", params=params)

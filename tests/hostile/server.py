@@ -49,19 +49,21 @@ class HostileServer:
     """What the server answers; to be changed by a test at any time.
 
     Attributes:
-        port: Where it listens on 127.0.0.1.
+        port: Where it listens.
         answer: Called with method, path (with its query) and headers (lower case).
         seen: Each request so far, as ``"GET /path?query"``.
+        address: Of loopback, where it listens.
         stopping: Set when the server ends, so that drips end too.
     """
 
     port: int = 0
+    address: str = "127.0.0.1"
     answer: Callable[[str, str, Mapping[str, str]], Reply] = lambda *_: Reply(status=404)
     seen: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def url(self, path: str = "", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+    def url(self, path: str = "", host: str | None = None) -> str:
+        return f"http://{host or self.address}:{self.port}{path}"
 
     def serve(self, replies: Mapping[str, Reply]) -> None:
         """Answer by path, whatever the query."""
@@ -71,9 +73,9 @@ class HostileServer:
 
 
 @contextlib.contextmanager
-def hostile_server() -> Iterator[HostileServer]:
+def hostile_server(address: str = "127.0.0.1") -> Iterator[HostileServer]:
     """Run one."""
-    hostile = HostileServer()
+    hostile = HostileServer(address=address)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -112,7 +114,7 @@ def hostile_server() -> Iterator[HostileServer]:
         def handle_error(self, *args: object) -> None:
             """Clients that go away early are a part of the tests."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server((address, 0), Handler) as server:
         hostile.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

@@ -1,8 +1,9 @@
-"""Each shard is fetched once, however many wait for it, and seen by nobody before it is sound.
+"""Each shard is fetched once from each place, however many clients wait for it.
 
-A thread writes the bytes to a file and hashes them; those who wait read the file behind it. The
-last piece is held back until the digest has been checked, so whoever got a shard whole got the
-right one.
+A thread writes the bytes to a file and hashes them; those who wait read the file as it grows. The
+last piece is held back until the digest has been checked, so a shard that arrives whole is the
+right one. Fetches and failures belong to a shard at a place: what another record says of the same
+shard does not count.
 """
 
 from __future__ import annotations
@@ -13,18 +14,29 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
-from urllib.parse import urlsplit
+from typing import IO, TypeVar
 
-from atdata.appview.upstream import Cancelled, UpstreamError, open_upstream, told
+from atdata.appview.shares import Shares, Turn
+from atdata.appview.upstream import (
+    Cancelled,
+    UpstreamError,
+    address_of,
+    host_of,
+    open_upstream,
+    told,
+)
 from atdata.sources.cache import ShardCache
 from atdata.sources.verified import verified
 from atdata_records import cid as cids
 
 PIECE = 2**20  # bytes read and sent at once
-_FETCHES, _FETCHES_OF_HOST, _MOST_WAITING = 16, 4, 256
+_FETCHES, _FETCHES_OF_HOST, _FETCHES_OF_CLIENT = 16, 4, 4
+_MOST_WAITING, _MOST_WAITING_OF_CLIENT = 1024, 64
+_MOST_FAILURES = 4096
 _REMEMBERED_SECONDS = 2.0  # how long a failure is told again without asking the server
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +57,9 @@ class Wanted:
 class Fetch:
     """One shard on its way. Everything but the thread's own work happens on the event loop."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, turn: Turn) -> None:
         self.wanted = wanted
+        self.turn = turn
         self.readers = 0
         self.sound = 0
         """Bytes of the file that may be passed on."""
@@ -84,13 +97,23 @@ class Fetch:
             return file
 
     def cancel(self) -> None:
-        """Give up: nobody reads any more."""
+        """Give up: no reader is left."""
         self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was given up."""
+        return self._cancelled.is_set()
 
     def run(self, cache: ShardCache, buckets: frozenset[str]) -> None:
         """Fetch the shard into the cache; the work of a thread of its own."""
         seen = 0
         try:
+            # An earlier fetch may have ended since the cache was looked at.
+            self._path = cache.find(self.wanted.cid)
+            if self._path:
+                seen = self._path.stat().st_size
+                return
             with cache.new_file() as file:
                 self._path = Path(file.name)
                 seen = self._fill(file, cache, buckets)
@@ -160,92 +183,112 @@ class Fetcher:
         """Fetches from the network so far."""
         self._largest = largest
         self._buckets = buckets
-        self._running: dict[str, Fetch] = {}
-        self._failed: dict[str, tuple[float, UpstreamError]] = {}
-        self._all = asyncio.Semaphore(_FETCHES)
-        self._of_host: dict[str, asyncio.Semaphore] = {}
+        self._running: dict[Wanted, Fetch] = {}
+        self._failed: dict[Wanted, tuple[float, UpstreamError]] = {}
+        self._shares = Shares(_FETCHES, of_client=_FETCHES_OF_CLIENT, of_host=_FETCHES_OF_HOST)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def reading(self, wanted: Wanted) -> AsyncIterator[Fetch]:
-        """A fetch to read behind; given up at the end of the block unless others read it too.
+    async def reading(self, wanted: Wanted, client: str) -> AsyncIterator[Fetch]:
+        """A fetch to read from; given up at the end of the block unless others read it too.
 
         Raises:
             UpstreamError: It failed just now, is too large, or too many are waiting.
         """
-        fetch = self._running.get(wanted.cid) or self._begin(wanted)
+        fetch = self._running.get(wanted)
+        if fetch is None:
+            fetch = self._begin(wanted, client)
+        else:
+            self._shares.join(fetch.turn, client)
         fetch.readers += 1
         try:
             yield fetch
         finally:
             fetch.readers -= 1
+            self._shares.leave(fetch.turn, client)
             if not fetch.readers and not fetch.is_done:
-                fetch.cancel()
-                self._running.pop(wanted.cid, None)
+                self._give_up(fetch)
 
-    async def whole(self, wanted: Wanted) -> IO[bytes]:
+    async def whole(self, wanted: Wanted, client: str) -> IO[bytes]:
         """A shard as a verified file, opened. The caller closes it.
 
         Raises:
             UpstreamError: It can't be had.
         """
-        while (file := self.cache.open(wanted.cid)) is None:
-            async with self.reading(wanted) as fetch:
+        while (file := await asyncio.to_thread(self.cache.open, wanted.cid)) is None:
+            async with self.reading(wanted, client) as fetch:
                 await fetch.wait(2**63)
                 if fetch.error is not None:
                     raise fetch.error
         return file
 
-    def _begin(self, wanted: Wanted) -> Fetch:
-        until, error = self._failed.get(wanted.cid, (0.0, None))
+    def _begin(self, wanted: Wanted, client: str) -> Fetch:
+        until, error = self._failed.get(wanted, (0.0, None))
         if error is not None and until > time.monotonic():
             raise error
         if wanted.size > self._largest:
             raise UpstreamError(
                 501, "TooLarge", f"this service passes on shards of up to {self._largest:,} bytes"
             )
-        if len(self._running) >= _MOST_WAITING:
+        if (
+            len(self._running) >= _MOST_WAITING
+            or self._shares.waiting_for(client) >= _MOST_WAITING_OF_CLIENT
+        ):
             raise UpstreamError(503, "Busy", "too many shards are being fetched", 5)
-        fetch = Fetch(wanted)
-        self._running[wanted.cid] = fetch
+        fetch = Fetch(wanted, self._shares.ask(host_of(wanted.url), client))
+        self._running[wanted] = fetch
         task = asyncio.create_task(self._run(fetch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return fetch
 
+    def _give_up(self, fetch: Fetch) -> None:
+        fetch.cancel()
+        self._shares.stop_waiting(fetch.turn)
+        self._forget(fetch)
+
+    def _forget(self, fetch: Fetch) -> None:
+        if self._running.get(fetch.wanted) is fetch:
+            del self._running[fetch.wanted]
+
     async def _run(self, fetch: Fetch) -> None:
-        host = _host(fetch)
-        gate = self._of_host.setdefault(host, asyncio.Semaphore(_FETCHES_OF_HOST))
-        async with gate, self._all:
+        turn = fetch.turn
+        try:
+            await turn.begin()
+            if fetch.is_cancelled:
+                return
+            # Names cost nothing, so a host is counted by its address.
+            self._shares.move(turn, await _in_thread(partial(address_of, fetch.wanted.url)))
+            await turn.begin()
+            if fetch.is_cancelled:
+                return
             self.started += 1
-            await _in_thread(lambda: fetch.run(self.cache, self._buckets))
-        if self._running.get(fetch.wanted.cid) is fetch:
-            del self._running[fetch.wanted.cid]
-        if not gate.locked() and host not in map(_host, self._running.values()):
-            self._of_host.pop(host, None)
+            await _in_thread(partial(fetch.run, self.cache, self._buckets))
+        finally:
+            self._shares.end(turn)
+            self._forget(fetch)
         if fetch.error is not None and fetch.error.code != "Cancelled":
-            self._remember(fetch.wanted.cid, fetch.error)
+            self._remember(fetch.wanted, fetch.error)
 
-    def _remember(self, cid: str, error: UpstreamError) -> None:
+    def _remember(self, wanted: Wanted, error: UpstreamError) -> None:
         now = time.monotonic()
-        self._failed = {name: kept for name, kept in self._failed.items() if kept[0] > now}
-        self._failed[cid] = now + (error.retry_after or _REMEMBERED_SECONDS), error
+        failed = [(place, kept) for place, kept in self._failed.items() if kept[0] > now]
+        self._failed = dict(failed[-_MOST_FAILURES:])
+        self._failed[wanted] = now + (error.retry_after or _REMEMBERED_SECONDS), error
 
 
-def _host(fetch: Fetch) -> str:
-    return urlsplit(fetch.wanted.url).netloc
-
-
-async def _in_thread(run: Callable[[], None]) -> None:
+async def _in_thread(run: Callable[[], T]) -> T:
     """Run in a thread of its own: the pool is for short work."""
-    done = asyncio.get_running_loop().create_future()
     loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
 
     def work() -> None:
         try:
-            run()
-        finally:
-            loop.call_soon_threadsafe(done.set_result, None)
+            answer = run()
+        except BaseException as error:  # whatever it is, it is for who waits
+            loop.call_soon_threadsafe(done.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(done.set_result, answer)
 
     threading.Thread(target=work, name="fetch", daemon=True).start()
-    await done
+    return await done

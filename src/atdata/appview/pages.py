@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from atdata._extras import require
+from atdata.appview.clients import client_of
 from atdata.appview.database import Row
 from atdata.appview.describing import croissant, fields_of, size_text, snippets, trust
 from atdata.appview.fetching import Fetcher
@@ -126,7 +127,7 @@ class Pages:
         base, record = self._base(request), record_of(row)
         view = dataset_view(row, base)
         schema = await asyncio.to_thread(self._reading.schema_at, record.schema_ref)
-        places, problem = await self._places(row)
+        places, problem = await self._places(row, client_of(request.scope))
         files = [
             (shard_url(base, row["did"], row["rkey"], number), place)
             for number, place in enumerate(places)
@@ -159,7 +160,7 @@ class Pages:
         samples: list[list[Shown]] = []
         problem = ""
         try:
-            samples = await self._samples(row)
+            samples = await self._samples(row, client_of(request.scope))
         except (UpstreamError, AtdataError) as error:
             problem = error.message
         return self._page(
@@ -222,14 +223,14 @@ class Pages:
         read = self._reading.dataset if collection == Record.NSID else self._reading.schema
         return read(did, rkey)
 
-    async def _places(self, row: Row) -> tuple[list[Place], str]:
+    async def _places(self, row: Row, client: str) -> tuple[list[Place], str]:
         try:
-            return await self._shards.of(row), ""
+            return await self._shards.of(row, client), ""
         except UpstreamError as error:
             return [], error.message
 
-    async def _samples(self, row: Row) -> list[list[Shown]]:
-        places = await self._shards.of(row)
+    async def _samples(self, row: Row, client: str) -> list[list[Shown]]:
+        places = await self._shards.of(row, client)
         wanted = places[0].wanted
         if wanted is None:
             raise UpstreamError(
@@ -238,7 +239,7 @@ class Pages:
         if wanted.size > _LARGEST_PREVIEWED:
             raise UpstreamError(501, "TooLarge", f"a shard has {size_text(wanted.size)}")
         schema = await asyncio.to_thread(self._reading.schema_at, record_of(row).schema_ref)
-        file = await self._fetcher.whole(wanted)
+        file = await self._fetcher.whole(wanted, client)
         return await asyncio.to_thread(_previewed, file, schema_of(schema) if schema else None)
 
     def _page(self, template: str, status: int = 200, **values: Any) -> Response:

@@ -35,11 +35,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from atdata.appview.clients import client_of
 from atdata.appview.database import Row
 from atdata.appview.fetching import PIECE, Fetcher, Wanted
 from atdata.appview.reading import Reading
 from atdata.appview.shards import Place, Shards
-from atdata.appview.upstream import UpstreamError
+from atdata.appview.upstream import UpstreamError, told
 
 _NAME = re.compile(r"(\d{6,9})\.tar")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -73,19 +74,19 @@ class Proxy:
     async def answer(self, request: Request) -> Response:
         """The answer to one request."""
         try:
-            place = await self._place(request.path_params)
+            place = await self._place(request.path_params, client_of(request.scope))
             if place.wanted is None:
                 return _elsewhere(place)
             return await self._shard(request, place.wanted)
         except UpstreamError as error:
             return error_response(error)
 
-    async def _place(self, path: dict[str, str]) -> Place:
+    async def _place(self, path: dict[str, str], client: str) -> Place:
         name = _NAME.fullmatch(path["name"])
         row = await asyncio.to_thread(self._row, path["actor"], path["rkey"])
         if name is None or row is None:
             raise UpstreamError(404, "NotFound", "no such dataset is shown here")
-        places = await self._shards.of(row)
+        places = await self._shards.of(row, client)
         if int(name[1]) >= len(places):
             raise UpstreamError(404, "NotFound", f"the dataset has {len(places)} shards")
         return places[int(name[1])]
@@ -104,16 +105,17 @@ class Proxy:
         }
         if _matches(request.headers.get("if-none-match"), wanted.cid):
             return Response(status_code=304, headers=headers)
-        file = self._fetcher.cache.open(wanted.cid)
+        client = client_of(request.scope)
+        file = await asyncio.to_thread(self._fetcher.cache.open, wanted.cid)
         part = _part_asked_for(request, wanted.cid)
         if file is None and request.method == "HEAD":
             # Nothing was verified yet, so no length is promised.
             return _Stream(_nothing(), 200, headers, media_type="application/x-tar")
         if file is None and part is not None:
-            file = await _for_client(request, self._fetcher.whole(wanted))
+            file = await _for_client(request, self._fetcher.whole(wanted, client))
         if file is not None:
             return self._from_file(file, part, headers, with_body=request.method != "HEAD")
-        pieces = self._fetched_pieces(wanted)
+        pieces = self._fetched_pieces(wanted, client)
         # The first piece decides: what fails before it can still be told by a status.
         first = await _for_client(request, _first(pieces))
         return _Stream(_chained(first, pieces), 200, headers, media_type="application/x-tar")
@@ -148,18 +150,18 @@ class Proxy:
         with file:
             file.seek(start)
             for at in range(start, end, PIECE):
-                piece = file.read(min(PIECE, end - at))
+                piece = await asyncio.to_thread(file.read, min(PIECE, end - at))
                 self.sent += len(piece)
                 yield piece
 
-    async def _fetched_pieces(self, wanted: Wanted) -> AsyncGenerator[bytes, None]:
-        async with self._fetcher.reading(wanted) as fetch:
+    async def _fetched_pieces(self, wanted: Wanted, client: str) -> AsyncGenerator[bytes, None]:
+        async with self._fetcher.reading(wanted, client) as fetch:
             await fetch.wait(1)
             at = 0
             with fetch.open(self._fetcher.cache) as file:
                 while True:
                     await fetch.wait(at + 1)
-                    piece = file.read(min(PIECE, fetch.sound - at))
+                    piece = await asyncio.to_thread(file.read, min(PIECE, fetch.sound - at))
                     if not piece:
                         return
                     at += len(piece)
@@ -227,7 +229,9 @@ def error_response(error: UpstreamError) -> Response:
 
 
 def _elsewhere(place: Place) -> Response:
-    if urlsplit(place.url).scheme not in ("http", "https"):
+    with told():
+        scheme = urlsplit(place.url).scheme
+    if scheme not in ("http", "https"):
         raise UpstreamError(501, "NotProxied", "the record tells no digest of this shard")
     return RedirectResponse(place.url, 307, {**SANDBOX, "cache-control": "no-store"})
 

@@ -54,8 +54,12 @@ class Shards:
         self._network = network
         self._fetcher = fetcher
 
-    async def of(self, row: Row) -> list[Place]:
+    async def of(self, row: Row, client: str) -> list[Place]:
         """The shards of a dataset, in order.
+
+        Args:
+            row: The dataset.
+            client: Who asks.
 
         Raises:
             UpstreamError: They can't be told.
@@ -63,7 +67,7 @@ class Shards:
         record = record_of(row)
         infos = known_shards(record)
         if infos is None and record.manifest is not None:
-            infos = await self._manifest(row, record.manifest)
+            infos = await self._manifest(row, record.manifest, client)
         if isinstance(record.storage, BlobStorage):
             pds = await self._pds(row)
             return _blobs(record.storage, row["did"], pds, infos)
@@ -79,11 +83,12 @@ class Shards:
         with told():
             return (await asyncio.to_thread(self._network.resolve, row["did"])).pds
 
-    async def _manifest(self, row: Row, blob: Blob) -> list[ShardInfo]:
+    async def _manifest(self, row: Row, blob: Blob, client: str) -> list[ShardInfo]:
         if blob.size > _LARGEST_MANIFEST:
             raise UpstreamError(501, "TooLarge", "the dataset's list of shards is too long")
         url = blob_url(await self._pds(row), row["did"], blob.ref)
-        with await self._fetcher.whole(Wanted(blob.ref, blob.size, url)) as file:
+        wanted = Wanted(blob.ref, blob.size, url)
+        with await self._fetcher.whole(wanted, client) as file:
             text = file.read()
         try:
             shards = [Shard.from_dict(item) for item in json.loads(text)]

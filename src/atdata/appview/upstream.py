@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from atdata.appview.clients import network_of
 from atdata.errors import AddressRefused, DigestMismatch, NetworkError, UrlError
 from atdata.sources.http import http_client
 from atdata.sources.registry import open_url
@@ -19,6 +21,7 @@ from atdata.sources.streams import from_pieces
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 15.0
 _GRACE_SECONDS = 30.0
 _SLOWEST = 64 * 2**10  # bytes a second; what is slower only holds a place that others need
+_LONGEST_SECONDS = 3600.0  # of a whole transfer, whatever size a record claims
 _LONGEST_RETRY = 3600
 # Below this one are ports of other services: mail, shells, databases of the host itself.
 _FIRST_FREE_PORT = 1024
@@ -61,7 +64,8 @@ def open_upstream(
         UpstreamError: They can't be had; from reading too.
         Cancelled: From reading.
     """
-    parts = urlsplit(url)
+    with told():
+        parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc in buckets:
         with told():
             return open_url(url)
@@ -73,22 +77,62 @@ def open_upstream(
         return _open_http(url, _Patience(size, is_cancelled))
 
 
+def host_of(url: str) -> str:
+    """Return the host of a URL, without its port: ports cost nothing."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def address_of(url: str) -> str:
+    """Return what a URL's host counts as: its address, or its name if that has none."""
+    host = host_of(url)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return host
+    return min(network_of(str(address[0])) for *_, address in found)
+
+
 class _Patience:
-    """How long a server may take, and whether anybody still waits."""
+    """How long a server may take: it keeps to a least rate, and there is an end to it.
+
+    Args:
+        size: Bytes of the whole transfer.
+        is_cancelled: Whether no client waits any more.
+    """
 
     def __init__(self, size: int, is_cancelled: Callable[[], bool]) -> None:
-        self._end = time.monotonic() + _GRACE_SECONDS + size / _SLOWEST
+        self._since = time.monotonic()
+        self._end = self._since + min(_GRACE_SECONDS + size / _SLOWEST, _LONGEST_SECONDS)
+        self._count = 0
         self._is_cancelled = is_cancelled
 
-    def check(self) -> None:
+    def seconds(self, timeout: float | None) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise _too_slow()
+        return left if timeout is None else min(left, timeout)
+
+    def received(self, count: int) -> None:
         if self._is_cancelled():
             raise Cancelled
-        if time.monotonic() > self._end:
-            raise UpstreamError(504, "UpstreamTimeout", "the server is too slow")
+        self._count += count
+        seconds = time.monotonic() - self._since
+        if seconds < _GRACE_SECONDS:
+            return
+        if self._count < seconds * _SLOWEST:
+            raise _too_slow()
+        self._since, self._count = self._since + seconds, 0
+
+
+def _too_slow() -> UpstreamError:
+    return UpstreamError(504, "UpstreamTimeout", "the server is too slow")
 
 
 def _open_http(url: str, patience: _Patience) -> IO[bytes]:
-    client = http_client(untrusted=True)
+    client = http_client(untrusted=True, watch=patience)
     client.timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
     client.event_hooks = {"request": [_check_port]}  # of redirects, too
     try:
@@ -99,7 +143,7 @@ def _open_http(url: str, patience: _Patience) -> IO[bytes]:
     except BaseException:
         client.close()
         raise
-    return from_pieces(_pieces(answer, patience), client.close)
+    return from_pieces(_pieces(answer), client.close)
 
 
 def _check_port(request: httpx.Request) -> None:
@@ -108,12 +152,9 @@ def _check_port(request: httpx.Request) -> None:
         raise AddressRefused(f"the record leads to port {port}, which is not one of the web")
 
 
-def _pieces(answer: httpx.Response, patience: _Patience) -> Iterator[bytes]:
-    # As they arrive: waiting for larger pieces would let a trickle hold us for long.
+def _pieces(answer: httpx.Response) -> Iterator[bytes]:
     with told():
-        for piece in answer.iter_raw():
-            patience.check()
-            yield piece
+        yield from answer.iter_raw()
 
 
 def _refused(answer: httpx.Response) -> UpstreamError:
@@ -147,6 +188,6 @@ def told() -> Iterator[None]:
         ) from error
     except NetworkError as error:
         raise UpstreamError(502, "UpstreamUnreachable", error.message) from error
-    except (UrlError, OSError, KeyError) as error:
+    except (UrlError, OSError, KeyError, ValueError, httpx.InvalidURL) as error:
         message: Any = getattr(error, "message", str(error))
         raise UpstreamError(502, "UpstreamRefused", message) from error

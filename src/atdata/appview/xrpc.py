@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from atdata import __version__
+from atdata.appview.clients import client_of
 from atdata.appview.database import Row
 from atdata.appview.reading import CursorError, Reading, Search
 from atdata.appview.shards import Place, Shards
@@ -174,7 +175,7 @@ class Queries:
         """``resolveShards``."""
         row = await self._dataset(_params(request, ResolveShardsParams).uri)
         try:
-            places = await self._shards.of(row)
+            places = await self._shards.of(row, client_of(request.scope))
         except UpstreamError as error:
             raise QueryError(error.status, "Unavailable", error.message) from error
         base, did, rkey = self.base(request), row["did"], row["rkey"]

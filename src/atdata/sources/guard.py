@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, Protocol, cast
 
 import httpcore
 import httpx
@@ -16,20 +16,36 @@ from atdata.sources.reach import public_addresses
 _Option = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
+class Watch(Protocol):
+    """What bounds the time of a transfer. Both methods may raise, which ends it."""
+
+    def seconds(self, timeout: float | None) -> float | None:
+        """Return how long the next step on the network may take, at most ``timeout``."""
+        ...
+
+    def received(self, count: int) -> None:
+        """Take note that this many bytes have come, headers and encryption included."""
+        ...
+
+
 class GuardedTransport(httpx.BaseTransport):
     """Sends requests over connections that are checked when they are made.
 
     Every redirect is a request of its own, so it is checked too. Proxies of the environment are
-    not used: behind one, nobody could tell where a request goes.
+    not used: with one in between, it can't be known where a request goes.
+
+    Args:
+        context: For https.
+        watch: Bounds the time of everything that this transport does.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, watch: Watch | None = None) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=20,
             keepalive_expiry=5,
-            network_backend=_PublicBackend(),
+            network_backend=_PublicBackend(watch),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -75,8 +91,9 @@ class _Body(httpx.SyncByteStream):
 
 
 class _PublicBackend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch | None) -> None:
         self._backend = httpcore.SyncBackend()
+        self._watch = watch
 
     def connect_tcp(
         self,
@@ -92,10 +109,13 @@ class _PublicBackend(httpcore.NetworkBackend):
             raise httpcore.ConnectError(f"{host} can't be resolved: {error}") from error
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
+            if self._watch:
+                timeout = self._watch.seconds(timeout)
             try:
-                return self._backend.connect_tcp(
+                stream = self._backend.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
+                return _Watched(stream, self._watch) if self._watch else stream
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
@@ -110,6 +130,37 @@ class _PublicBackend(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
+
+
+class _Watched(httpcore.NetworkStream):
+    """A connection whose every step is watched: servers can drip headers, too."""
+
+    def __init__(self, stream: httpcore.NetworkStream, watch: Watch) -> None:
+        self._stream = stream
+        self._watch = watch
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = self._stream.read(max_bytes, self._watch.seconds(timeout))
+        self._watch.received(len(data))
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._watch.seconds(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        seconds = self._watch.seconds(timeout)
+        return _Watched(self._stream.start_tls(ssl_context, server_hostname, seconds), self._watch)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 @contextmanager

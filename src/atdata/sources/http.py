@@ -23,6 +23,8 @@ from atdata.sources.streams import from_pieces
 if TYPE_CHECKING:
     import httpx
 
+    from atdata.sources.guard import Watch
+
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
 _MAX_REDIRECTS = 5
 # What another try may find otherwise.
@@ -39,12 +41,13 @@ _HINTS = {
 }
 
 
-def http_client(*, untrusted: bool = False) -> httpx.Client:
+def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx.Client:
     """A client with timeouts that follows up to five redirects. The caller closes it.
 
     Args:
         untrusted: URLs come from the network: connections go to public addresses only, else
             :class:`~atdata.errors.AddressRefused`; redirects are held to the same.
+        watch: Bounds the time of everything that an untrusted client does.
 
     Raises:
         MissingExtra: httpx is not installed.
@@ -58,7 +61,7 @@ def http_client(*, untrusted: bool = False) -> httpx.Client:
         max_redirects=_MAX_REDIRECTS,
         headers={"user-agent": "atdata"},
         verify=_ssl_context(),
-        transport=_guarded() if untrusted else None,
+        transport=_guarded(watch) if untrusted else None,
     )
     return client
 
@@ -219,10 +222,10 @@ def _shared_client(untrusted: bool, pid: int) -> httpx.Client:
     return client
 
 
-def _guarded() -> httpx.BaseTransport:
+def _guarded(watch: Watch | None) -> httpx.BaseTransport:
     from atdata.sources.guard import GuardedTransport
 
-    return GuardedTransport(_ssl_context())
+    return GuardedTransport(_ssl_context(), watch)
 
 
 @lru_cache(maxsize=1)
