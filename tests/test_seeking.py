@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+import gzip
 import random
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atdata import Dataset
-from atdata.errors import AtdataError, DigestMismatch, SampleError, ShardError
+from atdata import Dataset, seeking
+from atdata.errors import (
+    AtdataError,
+    DigestMismatch,
+    RandomAccessError,
+    SampleError,
+    ShardError,
+)
 from atdata.seeking import Seeker
 from atdata.shards import ShardInfo, ShardWriter, inspect_shard
+from atdata.shards import told as shards_told
 from atdata.sources import VerifiedSource
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.url import URLSource
@@ -67,6 +78,88 @@ def test_few_files_are_open_at_once(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) < before + 70
 
 
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are opened from here on."""
+    names: list[str] = []
+    real = Path.open
+
+    def seen(path: Path, *args: Any, **kwargs: Any) -> Any:
+        names.append(path.name)
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", seen)
+    return names
+
+
+def test_a_shard_that_is_in_use_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = write_things(tmp_path, 150, maxcount=1)
+    assert dataset[0].number == 0
+    names = opened(monkeypatch)
+    for number in range(150):
+        assert (dataset[0].number, dataset[number].number) == (0, number)
+    assert len(names) < 200
+    assert names.count("000000.tar") <= 1
+
+
+def test_indexes_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = write_shards(things(150), tmp_path / "a", maxcount=1)
+    read: list[Path] = []
+    real = seeking.read_index
+
+    def counted(path: Path, shard: str) -> Any:
+        read.append(path)
+        return real(path, shard)
+
+    monkeypatch.setattr(seeking, "read_index", counted)
+    monkeypatch.setattr(shards_told, "read_index", counted)
+    assert len(dataset) == len(dataset) == len(list(dataset)) == 150
+    assert len(read) == 150
+    for number in range(300):
+        assert dataset[number % 150].number == number % 150
+    assert len(read) <= 450  # once more for the ends, and once for the offsets
+
+
+def test_a_shard_that_was_replaced_is_indexed_anew(tmp_path: Path) -> None:
+    dataset = write_things(tmp_path, 130, maxcount=2)
+    assert [dataset[0].number, dataset[1].number] == [0, 1]
+    assert dataset[129].number == 129
+    list(dataset.select(range(2, 130)))
+    first = Path(dataset.list_shards()[0])
+    with ShardWriter(first) as writer:
+        for number in (7, 8):
+            writer.write(f"a-longer-key-{number}", things(9)[number].packed)
+    assert [dataset[0].number, dataset[1].number] == [7, 8]
+    with ShardWriter(first) as writer:
+        writer.write("one", things(1)[0].packed)
+    list(dataset.select(range(2, 130)))
+    with pytest.raises(ShardError, match="1 samples, not 2"):
+        dataset[1]
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_compressed_shards_are_read_in_order_and_not_by_number(tmp_path: Path, kind: str) -> None:
+    plain = Path(write_things(tmp_path, 5, maxcount=5).list_shards()[0]).read_bytes()
+    compress = gzip.compress if kind == "gzip" else zstandard.compress
+    path = tmp_path / "a.tar.x"
+    path.write_bytes(compress(plain))
+    dataset = Dataset[Thing](path)
+    with pytest.raises(RandomAccessError, match="is compressed") as caught:
+        dataset[3]
+    assert isinstance(caught.value, TypeError)
+    assert caught.value.shard == str(path)
+    assert list(dataset) == things(5)
+
+
+@pytest.mark.parametrize("index", [slice(0, 3), "values", 1.0, None])
+def test_what_is_not_a_number_chooses_no_sample(built: Dataset[Thing], index: Any) -> None:
+    with pytest.raises(RandomAccessError, match=r"by number.*\n.*select\(range"):
+        built[index]
+
+
+def test_numpy_numbers_choose_samples(built: Dataset[Thing]) -> None:
+    assert built[np.int64(3)].number == 3
+
+
 def test_the_length_is_known_from_indexes_manifests_and_promises(
     bare: Dataset[Thing], tmp_path: Path
 ) -> None:
@@ -81,8 +174,9 @@ def test_the_length_is_known_from_indexes_manifests_and_promises(
 
 
 def test_a_length_that_nobody_tells_is_a_type_error(bare: Dataset[Thing]) -> None:
-    with pytest.raises(TypeError, match="has no offset index and no manifest"):
+    with pytest.raises(TypeError, match="has no offset index and no manifest") as caught:
         len(bare)
+    assert isinstance(caught.value, RandomAccessError)
     assert sum(1 for _ in bare) == len(list(bare)) == 50
 
 

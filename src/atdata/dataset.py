@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from atdata import export
 from atdata.describing import dataset_table, fetch_metadata
-from atdata.errors import SampleError, UrlError
+from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.order import Uneven
 from atdata.passes import Passes
 from atdata.reading import OnError, Pass, View
@@ -247,6 +247,7 @@ class Dataset(Generic[T]):
             ValueError: There is no such share, or it would be empty.
         """
         mine = copy(self)
+        mine._seeker = None
         mine._walk = self._walk.split(rank, world_size, uneven)
         return mine
 
@@ -297,10 +298,10 @@ class Dataset(Generic[T]):
         to find out.
 
         Raises:
-            TypeError: Nothing says so; :meth:`ordered` counts.
+            RandomAccessError: Nothing says so; :meth:`ordered` counts.
             ShardError: What is said does not fit a shard.
         """
-        return Seeker(self._walk.source, self.list_shards()).known_length()
+        return self._seek().known_length()
 
     def __bool__(self) -> bool:
         return True
@@ -310,13 +311,16 @@ class Dataset(Generic[T]):
 
         Raises:
             IndexError: There are fewer.
-            TypeError: A shard can only be read as a stream: it is not on this machine, and is
-                not cached.
+            RandomAccessError: Not a number; or a shard can only be read from its start: it is
+                compressed, or neither on this machine nor cached.
             ShardError, SampleError: As :meth:`ordered`.
         """
-        if self._seeker is None:
-            self._seeker = Seeker(self._walk.source, self.list_shards())
-        shard, offset, payload = self._seeker.payload(index)
+        if not hasattr(index, "__index__"):
+            raise RandomAccessError(
+                f"samples are chosen by number, not by a {type(index).__name__}",
+                hint="Use dataset[3], dataset.select(range(0, 3)) or dataset.project('field').",
+            )
+        shard, offset, payload = self._seek().payload(index)
         try:
             return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
         except SampleError as error:
@@ -369,6 +373,11 @@ class Dataset(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"
+
+    def _seek(self) -> Seeker:
+        if self._seeker is None:
+            self._seeker = Seeker(self._walk.source, self.list_shards())
+        return self._seeker
 
     def _passes(self, batch_size: int | None, drop_last: bool) -> Passes:
         return Passes(self._walk, self._sample_type, batch_size, drop_last)

@@ -10,6 +10,7 @@
     ├── SampleError             (ValueError)     bytes that are not a sample of the type
     ├── ShardError              (ValueError)     a file that is not a sound shard
     │   └── DigestMismatch                       bytes that are not the ones promised
+    ├── RandomAccessError       (TypeError)      shards that can only be read from their start
     ├── ShardNotFound           (KeyError)       a source has no such shard
     ├── ManifestError           (ValueError)     a dataset.json that can't be used
     ├── EntryError              (ValueError)     an index entry can't be used as asked
@@ -139,6 +140,10 @@ class ShardError(AtdataError, ValueError):
 
 class DigestMismatch(ShardError):
     """Bytes that are not the ones that a digest or CID promised."""
+
+
+class RandomAccessError(AtdataError, TypeError):
+    """A length or samples by number are asked of shards that can only be read from their start."""
 
 
 class ShardNotFound(AtdataError, KeyError):

@@ -2,26 +2,38 @@
 
 Both come from the offset index beside a local shard (``000000.idx``, see
 :mod:`atdata.shards.offsets`). A shard without one is walked once before its samples are read by
-number, but not to tell a length, which would read all of it unasked; that, a manifest may say.
+number, but not to find a length, which would read all of it unasked; that, a manifest may say.
 """
 
 from __future__ import annotations
 
+import os
+from array import array
 from bisect import bisect_right
+from collections import OrderedDict
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from atdata.errors import ShardError
+from atdata.errors import RandomAccessError, ShardError
 from atdata.shards.names import SAMPLE, split_name
 from atdata.shards.offsets import read_index, unfit
 from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK, parse_header
-from atdata.shards.window import open_file
+from atdata.shards.window import Window, open_file
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.schemes import redacted
 
 _MOST_OPEN = 64
+
+
+class _Offsets(NamedTuple):
+    """Where the samples of a shard are, as long as its file is in this state."""
+
+    state: tuple[int, ...]
+    starts: array[int]  # of payloads
+    sizes: array[int]
+    sound: bytearray  # 1 for each that was seen to be where it should
 
 
 class _Shard(NamedTuple):
@@ -29,12 +41,14 @@ class _Shard(NamedTuple):
 
     name: str
     data: Any  # bytes, or a mapped file
-    offsets: list[tuple[int, int]]  # of payloads, and their sizes
-    sound: bytearray  # 1 for each that was seen to be where it should
+    offsets: _Offsets
 
 
 class Seeker:
     """Reads the samples of a source's shards by number.
+
+    The shards that were read last stay open; the offsets of all that were are kept, 17 bytes a
+    sample.
 
     Args:
         source: Where the shards are.
@@ -44,74 +58,117 @@ class Seeker:
     def __init__(self, source: AdaptedSource, names: list[str]) -> None:
         self._source = source
         self._names = names
+        self._length: int | None = None
         self._ends: list[int] | None = None
-        self._open: dict[int, _Shard] = {}
+        self._open: OrderedDict[int, _Shard] = OrderedDict()
+        self._offsets: dict[int, _Offsets] = {}
 
     def known_length(self) -> int:
         """How many samples there are, as far as it is known without reading shards.
 
         Raises:
-            TypeError: Nothing says so of some shard.
+            RandomAccessError: Nothing says so of some shard.
             ShardError: An index does not fit its shard.
         """
-        total = 0
-        for name in self._names:
-            count = self._source.known_samples(name)
-            if count is None:
-                raise TypeError(
-                    f"the number of samples is not known: {redacted(name)} has no offset index "
-                    "and no manifest; iterate to count, or write with atdata.write_shards"
-                )
-            total += count
-        return total
+        if self._length is None:
+            self._length = sum(map(self._known_count, self._names))
+        return self._length
 
     def payload(self, index: int) -> tuple[str, int, bytes]:
         """The shard, offset and msgpack bytes of one sample, counted from either end.
 
         Raises:
             IndexError: There are fewer.
-            TypeError: A shard is read as a stream: there is no file of it on this machine.
+            RandomAccessError: A shard can only be read from its start.
             ShardError: A shard or index is not sound.
         """
         if self._ends is None:
-            counts = (len(self._shard(number).offsets) for number in range(len(self._names)))
-            self._ends = list(accumulate(counts))
+            self._ends = list(accumulate(map(self._count, range(len(self._names)))))
         total = self._ends[-1] if self._ends else 0
         wanted = index + total if index < 0 else index
         if not 0 <= wanted < total:
             raise IndexError(f"sample {index} of {total}")
         number = bisect_right(self._ends, wanted)
-        shard = self._open.get(number) or self._shard(number)
-        row = wanted - (self._ends[number - 1] if number else 0)
-        place, size = shard.offsets[row]
-        if not shard.sound[row]:
-            _check_header(shard, place, size)
-            shard.sound[row] = 1
-        return shard.name, place - BLOCK, shard.data[place : place + size]
+        first = self._ends[number - 1] if number else 0
+        shard = self._shard(number)
+        _check_count(shard, self._ends[number] - first)
+        return _payload(shard, wanted - first)
+
+    def _known_count(self, name: str) -> int:
+        count = self._source.known_samples(name)
+        if count is None:
+            raise RandomAccessError(
+                "the number of samples is not known: the shard has no offset index and no manifest",
+                hint="Iterate to count, or write the dataset with atdata.write_shards.",
+                shard=redacted(name),
+            )
+        return count
+
+    def _count(self, number: int) -> int:
+        count = self._source.known_samples(self._names[number])
+        return len(self._shard(number).offsets.starts) if count is None else count
 
     def _shard(self, number: int) -> _Shard:
-        shard = self._open.get(number)
-        if shard is None:
-            shard = self._opened(self._names[number])
-            if len(self._open) >= _MOST_OPEN:
-                self._open.pop(next(iter(self._open)))
-            self._open[number] = shard
+        shard = self._open.pop(number, None) or self._opened(number)
+        self._open[number] = shard
+        if len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)
         return shard
 
-    def _opened(self, name: str) -> _Shard:
-        shown = redacted(name)
-        file = self._source.open_file(name)
+    def _opened(self, number: int) -> _Shard:
+        shown = redacted(self._names[number])
+        file = self._source.open_file(self._names[number])
         if file is None:
-            raise TypeError(f"{shown} is read as a stream, which has no samples by number")
+            raise RandomAccessError(
+                "the shard is read as a stream, which has no samples by number",
+                hint="Iterate, or have it in the cache (ATDATA_CACHE) or on this machine.",
+                shard=shown,
+            )
         with file:
-            offsets = read_index(Path(file.name), shown)
             window = open_file(file, shown)
+            if window.is_compressed:
+                raise RandomAccessError(
+                    "the shard is compressed, so it can only be read from its start",
+                    hint="Iterate, or uncompress it.",
+                    shard=shown,
+                )
+            state = _state(file)
+            known = self._offsets.get(number)
+            if known is None or known.state != state:
+                known = self._offsets[number] = _find_offsets(Path(file.name), window, state)
             data, *_ = window.state()
-            if offsets is not None:
-                return _Shard(shown, data, offsets, bytearray(len(offsets)))
-            walked = read_samples(window)
-            offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
-            return _Shard(shown, data, offsets, bytearray(b"\1") * len(offsets))
+            return _Shard(shown, data, known)
+
+
+def _state(file: IO[bytes]) -> tuple[int, ...]:
+    state = os.fstat(file.fileno())
+    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+def _find_offsets(path: Path, window: Window, state: tuple[int, ...]) -> _Offsets:
+    """The offsets in a shard, from its index or, without one, by walking it."""
+    offsets = read_index(path, window.shard)
+    sound = offsets is None
+    if offsets is None:
+        walked = read_samples(window)
+        offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
+    starts = array("q", (start for start, _ in offsets))
+    sizes = array("q", (size for _, size in offsets))
+    return _Offsets(state, starts, sizes, bytearray([sound]) * len(starts))
+
+
+def _check_count(shard: _Shard, count: int) -> None:
+    found = len(shard.offsets.starts)
+    if found != count:
+        raise ShardError(f"the shard has {found} samples, not {count}", shard=shard.name)
+
+
+def _payload(shard: _Shard, row: int) -> tuple[str, int, bytes]:
+    start, size = shard.offsets.starts[row], shard.offsets.sizes[row]
+    if not shard.offsets.sound[row]:
+        _check_header(shard, start, size)
+        shard.offsets.sound[row] = 1
+    return shard.name, start - BLOCK, shard.data[start : start + size]
 
 
 def _check_header(shard: _Shard, place: int, size: int) -> None:

@@ -12,6 +12,7 @@ from atdata.errors import (
     DigestMismatch,
     EntryNotFound,
     NetworkError,
+    RandomAccessError,
     RecordError,
     SchemaConflict,
     SchemaNotFound,
@@ -153,6 +154,24 @@ def test_a_list_that_the_record_leaves_to_a_manifest(appview: AppView) -> None:
     appview.answer()
     with pytest.raises(NetworkError, match="vouch"):
         appview.load()
+
+
+def test_blobs_that_nobody_has_counted_have_no_length(appview: AppView) -> None:
+    for member in ("shards", "contentCid"):
+        del appview.record[member]
+    blob = {
+        "$type": "blob",
+        "ref": {"$link": appview.info.cid},
+        "mimeType": "application/x-tar",
+        "size": appview.info.size,
+    }
+    appview.record["storage"] = {"$type": f"{Record.NSID}#blobStorage", "blobs": [blob]}
+    appview.cid = Record.from_dict(appview.record).cid()
+    appview.answer()
+    ds = AppViewClient(appview.web.url).to_dataset("@lab.example/numbers", Number)
+    with pytest.raises(RandomAccessError, match="number of samples is not known"):
+        len(ds)
+    assert [sample.value for sample in ds] == [0, 1, 2]
 
 
 def test_what_is_not_known_there(appview: AppView) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from atdata.appview.shards import Place
 from atdata.errors import AtdataError
 from atdata.samples.schema import record_document
-from atdata.shards.manifest import content_cid
+from atdata.shards.manifest import ShardInfo, content_cid
 from atdata_records import cid
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -94,9 +94,10 @@ def trust(record: Record, places: list[Place], schema_cid: str | None) -> tuple[
         return "bad", "The schema that the record refers to has other content than the record says."
     if record.content_cid is None or record.schema_cid is None:
         return "good", "Every shard has a digest; its bytes are checked while they stream."
-    if any(info.samples < 0 for info in infos):
+    counted = [info for info in infos if isinstance(info, ShardInfo)]
+    if len(counted) != len(infos):
         return "good", "Every shard has a digest; its bytes are checked while they stream."
-    if content_cid(record.schema_cid, infos) != record.content_cid:
+    if content_cid(record.schema_cid, counted) != record.content_cid:
         return "bad", "The list of shards is not the one that the content CID stands for."
     return "good", (
         "Schema and shards are the ones that the content CID stands for; the bytes of each shard "

@@ -14,6 +14,7 @@ from atdata.appview.upstream import UpstreamError, told
 from atdata.appview.views import known_shards, record_of
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.braces import count, iterate
+from atdata.sources.verified import Promise
 from atdata_records import Blob, ValidationError, cid
 from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
@@ -28,18 +29,25 @@ class Place:
 
     Attributes:
         url: Where it can be had.
-        info: What it must be; None when nobody told. ``samples`` is -1 when that is not known.
+        info: What it must be; None when that is not known.
         is_blob: Whether it is a blob of the repository.
     """
 
     url: str
-    info: ShardInfo | None
+    info: ShardInfo | Promise | None
     is_blob: bool
+
+    @property
+    def samples(self) -> int | None:
+        """How many it holds; None when that is not known."""
+        return self.info.samples if isinstance(self.info, ShardInfo) else None
 
     @property
     def wanted(self) -> Wanted | None:
         """What to fetch; None when its bytes can't be checked."""
-        return Wanted(self.info.cid, self.info.size, self.url) if self.info else None
+        if self.info is None or self.info.size is None:
+            return None
+        return Wanted(self.info.cid, self.info.size, self.url)
 
 
 class Shards:
@@ -105,8 +113,9 @@ def blob_url(pds: str, did: str, blob: str) -> str:
 def _blobs(storage: BlobStorage, did: str, pds: str, infos: list[ShardInfo] | None) -> list[Place]:
     places = []
     for number, blob in enumerate(storage.blobs):
-        samples = infos[number].samples if infos and number < len(infos) else -1
-        info = ShardInfo(str(blob.ref), blob.size, samples)
+        info: ShardInfo | Promise = Promise(str(blob.ref), blob.size)
+        if infos and number < len(infos):
+            info = ShardInfo(str(blob.ref), blob.size, infos[number].samples)
         places.append(Place(blob_url(pds, did, blob.ref), info, True))
     return places
 

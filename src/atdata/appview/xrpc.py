@@ -240,7 +240,7 @@ def _shard(url: str, place: Place) -> Shard:
         source=None if place.is_blob else place.url,
         cid=info.cid if info else None,
         size=info.size if info else None,
-        samples=info.samples if info and info.samples >= 0 else None,
+        samples=place.samples,
     )
 
 

@@ -28,6 +28,7 @@ from atdata.errors import (
 from atdata.samples.schema import from_record, record_cid
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata.sources import URLSource, VerifiedSource
+from atdata.sources.verified import Promise
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.get_dataset import GetDatasetOutput
 from atdata_records.ac.foundation.dataset.get_schema import GetSchemaOutput
@@ -165,12 +166,14 @@ class AppViewClient:
             ) from error
 
 
-def _promised(record: Record, answer: ResolveShardsOutput, uri: str) -> list[ShardInfo]:
+def _promised(
+    record: Record, answer: ResolveShardsOutput, uri: str
+) -> Sequence[ShardInfo | Promise]:
     """What each shard must be, by the record; by the AppView only where a CID vouches for it."""
     if record.shards is not None:
         return [ShardInfo(shard.cid, shard.size, shard.samples) for shard in record.shards]
     if isinstance(record.storage, BlobStorage):
-        return [ShardInfo(str(blob.ref), blob.size, 0) for blob in record.storage.blobs]
+        return [Promise(str(blob.ref), blob.size) for blob in record.storage.blobs]
     told = [
         ShardInfo(shard.cid, shard.size, shard.samples)
         for shard in answer.shards

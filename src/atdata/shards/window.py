@@ -33,12 +33,25 @@ class Window:
         data: The first bytes; a mapped file is here whole from the start.
         shard: Name of the shard, for errors.
         stream: Where the rest comes from.
+        is_compressed: Whether the bytes in the shard are others than those here.
+
+    Attributes:
+        shard: As given.
+        is_compressed: As given.
     """
 
-    __slots__ = ("_data", "_start", "_stream", "_view", "shard")
+    __slots__ = ("_data", "_start", "_stream", "_view", "is_compressed", "shard")
 
-    def __init__(self, data: bytes | mmap.mmap, shard: str, stream: Readable | None = None) -> None:
+    def __init__(
+        self,
+        data: bytes | mmap.mmap,
+        shard: str,
+        stream: Readable | None = None,
+        *,
+        is_compressed: bool = False,
+    ) -> None:
         self.shard = shard
+        self.is_compressed = is_compressed
         self._data = data
         self._view = memoryview(data)
         self._start = 0
@@ -122,11 +135,12 @@ def open_stream(stream: Readable, shard: str) -> Window:
     window.refill(0, len(_ZSTD))
     head, *_ = window.state()
     if head[:4] == _ZSTD:
-        return Window(b"", shard, _Zstd(_Prefixed(bytes(head), stream)))
+        unpacked = _Zstd(_Prefixed(bytes(head), stream))
+        return Window(b"", shard, unpacked, is_compressed=True)
     if head[:2] != _GZIP:
         return window
     packed = cast("IO[bytes]", _Prefixed(bytes(head), stream))
-    return Window(b"", shard, gzip.GzipFile(fileobj=packed, mode="rb"))
+    return Window(b"", shard, gzip.GzipFile(fileobj=packed, mode="rb"), is_compressed=True)
 
 
 class _Zstd:
