@@ -73,6 +73,18 @@ class AbstractIndex(Protocol):
 
 
 @runtime_checkable
+class DatasetOpener(Protocol):
+    """An index that opens its datasets itself, because it knows more than their URLs.
+
+    ``load_dataset(ref, index=index)`` asks it; of other indexes, the URLs of the entry are read.
+    """
+
+    def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
+        """The dataset of a reference, as samples of this class or of its published schema."""
+        ...
+
+
+@runtime_checkable
 class AbstractDataStore(Protocol):
     """A place that shards are written to."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from atdata._protocols import DatasetOpener
 from atdata.dataset import Dataset
 from atdata.errors import EntryNotFound, NetworkError, SchemaNotFound, StorageError
 from atdata.samples import DictSample
@@ -159,16 +160,14 @@ def load_dataset(
 
 
 def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | None) -> Dataset[Any]:
-    from atdata.atmosphere import AtmosphereClient, AtmosphereIndex, DatasetLoader
-
     if index is None:
+        from atdata.atmosphere import AtmosphereClient, DatasetLoader
+
         found = _from_appview(ref, sample_type) if os.environ.get("ATDATA_APPVIEW_URL") else None
         return found or DatasetLoader(AtmosphereClient()).to_dataset(ref, sample_type)
-    if isinstance(index, AtmosphereIndex):
-        return DatasetLoader(index.client).to_dataset(ref, sample_type)
-    # "@local/name" and "@local:name" are how earlier code spells a name in its own index.
-    name = ref.partition("/")[2] if ref.startswith("@") else ref
-    entry = index.get_dataset(name)
+    if isinstance(index, DatasetOpener):
+        return index.open_dataset(ref, sample_type)
+    entry = index.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
     decoded = sample_type or index.decode_schema(entry.schema_ref)
     return Dataset[decoded](list(entry.data_urls))  # type: ignore[valid-type]
 

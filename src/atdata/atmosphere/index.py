@@ -149,6 +149,10 @@ class AtmosphereIndex:
         """
         return self._entry(read_dataset(self._loader.find(ref)))
 
+    def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
+        """The dataset of a reference; arguments and errors as ``DatasetLoader.to_dataset``."""
+        return self._loader.to_dataset(ref, sample_type)
+
     def list_datasets(self, repo: str | None = None) -> Iterator[AtmosphereIndexEntry]:
         """All datasets of a repository, page by page.
 

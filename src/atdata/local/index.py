@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atdata._metadata import metadata_text
 from atdata._protocols import AbstractDataStore
+from atdata.dataset import Dataset
 from atdata.errors import StorageError
 from atdata.local.choice import open_backend
 from atdata.local.entry import LocalDatasetEntry, check_name
@@ -21,13 +22,13 @@ from atdata.local.schema import LocalSchema
 from atdata.local.schema_table import SchemaTable
 from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record, schema_document
+from atdata.sources import URLSource, VerifiedSource
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.transfer import transfer
 
 if TYPE_CHECKING:
     import redis as redis_py
 
-    from atdata.dataset import Dataset
     from atdata.shards.manifest import ShardInfo
 
 T = TypeVar("T")
@@ -167,6 +168,28 @@ class LocalIndex:
             EntryNotFound: There is none; the hint tells the closest names.
         """
         return self._entries.get(ref)
+
+    def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
+        """The dataset of an entry; where the entry has digests, shards are checked against them.
+
+        When that happens, and how often, is what :class:`~atdata.sources.VerifiedSource` says.
+
+        Args:
+            ref: As for ``get_dataset``, or ``@local/{name}``.
+            sample_type: Read the samples as this class; as the entry's schema says when None.
+
+        Raises:
+            EntryNotFound: There is no such entry.
+            SchemaNotFound, SchemaError: Its schema is not here, or describes no sample type.
+            DigestMismatch: The entry describes another number of shards; and from reading, when
+                a shard is not the one that was inserted.
+        """
+        # Earlier code spells a name in its own index so.
+        entry = self.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
+        decoded = sample_type or self.decode_schema(entry.schema_ref)
+        urls = URLSource(entry.data_urls)
+        source = urls if entry.shards is None else VerifiedSource(urls, entry.shards)
+        return Dataset[decoded](source)  # type: ignore[valid-type]
 
     def get_entry_by_name(self, name: str) -> LocalDatasetEntry:
         """As ``get_dataset``."""

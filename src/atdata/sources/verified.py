@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,13 @@ from atdata_records import cid
 
 _PIECE = 1 << 18
 _HINT = "do not use the data; fetch it again, or tell whoever published it"
+
+
+# A file may change again within one tick of the file system's clock, which none of its times
+# would show: what was written a moment ago is checked each time.
+_SETTLED = 2_000_000_000
+# State of each local file when it was checked, by device and inode.
+_checked: dict[tuple[int, int], tuple[str, int, int, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,11 @@ class VerifiedSource:
 
     A stream ends with :class:`~atdata.errors.DigestMismatch` as soon as it is longer than
     promised, and in place of its end when its digest is another; what came before is then not to
-    be trusted either. Shards up to a mebibyte are checked before a reader sees a sample. A local
-    file is checked whole before its path is given out.
+    be trusted either. Shards up to a mebibyte are checked before a reader sees a sample.
+
+    A local file is checked whole before its path is given out: once in each process, and again
+    when its size, inode, or time of change (ctime, which no program can set) is another. A change
+    to a file while a reader has it mapped is not noticed by that reader.
 
     Args:
         source: Where the bytes come from.
@@ -62,7 +73,6 @@ class VerifiedSource:
                 f"{len(shards)} shards are promised, the source has {len(self._names)}"
             )
         self._promised = dict(zip(self._names, shards, strict=True))
-        self._checked: dict[str, tuple[int, ...]] = {}
         self.shards = ShardStreams(self)
 
     def list_shards(self) -> list[str]:
@@ -97,12 +107,7 @@ class VerifiedSource:
         if path is None:
             return None
         with open_local(path, shard_id) as file:
-            state = os.fstat(file.fileno())
-            seen = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
-            if self._checked.get(shard_id) != seen:
-                for _ in _pieces(file, shard_id, cid.digest(info.cid), info.size):
-                    pass
-                self._checked[shard_id] = seen
+            _check_file(file, shard_id, info)
         return path
 
     @property
@@ -145,6 +150,19 @@ class VerifiedSource:
 
     def __repr__(self) -> str:
         return f"VerifiedSource({self.source!r})"
+
+
+def _check_file(file: IO[bytes], shard: str, info: ShardInfo | Promise) -> None:
+    """Check a local file, unless this process has checked it in its present state."""
+    state = os.fstat(file.fileno())
+    which = (state.st_dev, state.st_ino)
+    found = (info.cid, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if _checked.get(which) == found:
+        return
+    for _ in _pieces(file, shard, cid.digest(info.cid), info.size):
+        pass
+    if time.time_ns() - state.st_ctime_ns > _SETTLED:
+        _checked[which] = found
 
 
 def verified(stream: IO[bytes], shard: str, digest: bytes, size: int | None = None) -> IO[bytes]:
