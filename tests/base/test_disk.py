@@ -38,12 +38,14 @@ def test_write_file_makes_it_with_the_mode_from_the_start(empty: Path) -> None:
     assert (empty / "secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_create_file_never_replaces(empty: Path) -> None:
+def test_a_link_never_replaces(empty: Path) -> None:
     path = empty / "file"
-    assert disk.create_file(path, b"first")
-    assert not disk.create_file(path, b"second")
+    for number, data in enumerate((b"first", b"second")):
+        disk.write_file(empty / f"{number}", data)
+    assert disk.link_file(empty / "0", path)
+    assert not disk.link_file(empty / "1", path)
     assert path.read_bytes() == b"first"
-    assert list(empty.iterdir()) == [path]
+    assert {file.name for file in empty.iterdir()} == {"0", "1", "file"}
 
 
 def test_make_folder_makes_the_missing_ones(empty: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,27 @@ def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     # From now on this process knows how to reach the bucket.
     S3DataStore(server.credentials, bucket=bucket)
     return f"s3://{bucket}/store"
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of this size."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that 12 KiB fill."""
+    with mounted(tmp_path / "small", "12k") as folder:
+        yield folder
+
+
+@pytest.fixture
+def pack_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that has room for one pack."""
+    with mounted(tmp_path / "packs", "64k") as folder:
+        yield folder

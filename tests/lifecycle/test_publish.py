@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,17 +170,6 @@ def test_two_publishers_at_once(
     assert verify(store_root, name="readings", version="1.0.0", deep=True).ok
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system that 12 KiB fill."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", str(folder)]
-    subprocess.run(mount, check=True)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk(build_root: conftest.BuildRoot, small_disk: Path) -> None:
     store = str(small_disk / "store")
     with pytest.raises(StorageError, match=r"space|full"):
@@ -260,3 +248,59 @@ def test_each_file_is_looked_up_once_however_many_shards_there_are(tmp_path: Pat
     _Counted.compared = 0
     assert list(BuildRoot(folder).strangers(manifest)) == []
     assert _Counted.compared <= 4 * count
+
+
+class _Rewriting(_InProcess):
+    """The schema of a build root is rewritten when the work on its shards begins."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / "schema.json"
+
+    def map(self, function: Any, items: Any) -> Iterator[Any]:
+        self._path.write_bytes(self._path.read_bytes().replace(b"label", b"other"))
+        yield from super().map(function, items)
+
+
+def test_a_schema_rewritten_after_its_check_is_not_what_is_published(
+    build_root: conftest.BuildRoot, store_root: str
+) -> None:
+    root = build_root()
+    checked = (root / "schema.json").read_bytes()
+    assert publish(root, store_root, engine=_Rewriting(root)).outcome == "published"
+    assert (root / "schema.json").read_bytes() != checked
+    stored = verify(store_root, name="readings", version="1.0.0", deep=True)
+    assert stored.ok, stored.findings
+
+
+@pytest.mark.parametrize("place", ["shards/", "schemas/", "releases/"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_damaged_release_is_repaired_by_publishing_it_again(
+    build_root: conftest.BuildRoot, store_root: str, place: str, gone: bool
+) -> None:
+    root = build_root()
+    assert publish(root, store_root).outcome == "published"
+    files = open_store(store_root).files
+    (damaged, *_) = files.find(place)
+    files.delete(damaged.key)
+    if not gone:
+        files.create(damaged.key, bytes(damaged.size))
+    assert publish(root, store_root, dry_run=True).outcome == "would_publish"
+    unseen = gone and place == "releases/"
+    assert publish(root, store_root).outcome == ("published" if unseen else "repaired")
+    stored = verify(store_root, name="readings", version="1.0.0", deep=True)
+    assert stored.ok, stored.findings
+    assert publish(root, store_root).outcome == "already_published"
+    assert list(files.find("staging/")) == []
+
+
+def test_a_release_of_a_newer_format_is_not_damaged(
+    build_root: conftest.BuildRoot, store_root: str
+) -> None:
+    root = build_root()
+    publish(root, store_root)
+    files = open_store(store_root).files
+    (release,) = files.find("releases/")
+    newer = b'{"format_version":2,"all":"else"}'
+    files.replace(release.key, newer)
+    assert [finding.code for finding in publish(root, store_root).findings] == ["RELEASE_CONFLICT"]
+    assert files.read(release.key, 1000) == newer

@@ -75,21 +75,23 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     sync_folder(path.parent)
 
 
-def create_file(path: Path, data: bytes, *, mode: int = 0o666) -> bool:
-    """Write a file whole, unless there is one: of two writers at once, one gets False.
+def link_file(source: Path, target: Path) -> bool:
+    """Give a complete file of the same file system a name, unless that is taken.
+
+    Its earlier name stays. Of two writers at once, one gets False.
 
     Raises:
-        OSError: The disk refuses.
+        OSError: The disk refuses; there is no such name then.
     """
-    temporary = _temporary(path)
     try:
-        _fill(temporary, data, mode)
-        os.link(temporary, path)  # a rename would replace
+        os.link(source, target)  # a rename would replace
     except FileExistsError:
         return False
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    try:
+        sync_folder(target.parent)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
     return True
 
 

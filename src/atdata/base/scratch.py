@@ -32,6 +32,7 @@ def scratch_folder(parent: Path, prefix: str = ".scratch-") -> Iterator[Path]:
     Raises:
         OSError: The disk refuses.
     """
+    parent.stat()  # FileLock would make it
     sweep(parent, prefix)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
     lock = _lock_of(folder)

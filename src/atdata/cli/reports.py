@@ -16,6 +16,7 @@ _SHOWN = 20
 _DONE = {
     "published": "published: from the build root into the serving store",
     "already_published": "already published: the serving store holds just this",
+    "repaired": "repaired: the release was damaged, and is whole again",
     "would_publish": "dry run: this would be published into the serving store",
     "packed": "packed",
     "would_pack": "dry run: nothing was written",
@@ -97,7 +98,7 @@ def _next(report: Report) -> str | None:
             return f"atdata catalog promote {store} {named}"
         case "dataset verify", _:
             return f"atdata dataset publish --source-root {place} --store-root STORE"
-        case "dataset publish", "published" | "already_published":
+        case "dataset publish", "published" | "already_published" | "repaired":
             store = f"--store-root {shlex.quote(result['store'])}"
             return f"atdata catalog promote {store} {named}"
         case "dataset pack", "packed":

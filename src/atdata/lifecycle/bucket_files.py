@@ -89,11 +89,16 @@ class BucketFiles:
                 raise
         return True
 
-    def put_shard(self, key: str, path: Path, info: ShardInfo) -> None:
+    def replace(self, key: str, data: bytes) -> None:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(key):
+            self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=data)
+
+    def put_shard(self, key: str, path: Path, info: ShardInfo, *, replace: bool = False) -> None:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         digest = cid.digest(info.cid).hex()
         with self._told(key):
-            head = self._unless_missing("head_object", key)
+            head = None if replace else self._unless_missing("head_object", key)
             if head is not None and _is_same(head, digest, info.size):
                 return
             self._client.upload_file(
@@ -130,7 +135,7 @@ class BucketFiles:
         with tempfile.TemporaryDirectory(prefix="atdata-") as folder:
             yield Path(folder)
 
-    def sweep(self, older: float) -> list[str]:
+    def sweep(self) -> list[str]:
         """Nothing: workspaces are not in the bucket, and half an upload is not an object."""
         return []
 

@@ -110,7 +110,7 @@ class _Collector:
             stat = self._store.files.stat(key)
             if stat is not None and stat.age > self._grace:
                 self._store.files.delete(key)
-        return "collected", {**plan, "swept": self._store.files.sweep(self._grace)}
+        return "collected", {**plan, "swept": self._store.files.sweep()}
 
     def _garbage(self) -> Iterator[FileStat]:
         """Files that nobody needs, releases first: what they name is of no use without them."""

@@ -62,7 +62,7 @@ class Examination:
         }
         self._policy = policy
         self._max_sample = max_sample
-        self._schema_text = ""
+        self.schema: bytes | None = None  # what was checked; a second reading may differ
         self._keys = KeySet()
         self._counts = {"shards": 0, "samples": 0, "bytes": 0}
         self._infos: list[ShardInfo] = []
@@ -124,7 +124,7 @@ class Examination:
                 "SCHEMA_CID", "another schema", expected=self.manifest.schema_cid, actual=found
             )
             return
-        self.document, self._schema_text = document, text
+        self.document, self.schema = document, data
 
     def task(self, index: int, opener: Opener, offsets: Opener | None = None) -> ShardTask:
         """The work of looking at one shard."""
@@ -136,7 +136,7 @@ class Examination:
             opener=opener,
             expected=self.manifest.shards[index],
             level=level,
-            schema=(self.manifest.schema_name[0], self._schema_text),
+            schema=(self.manifest.schema_name[0], (self.schema or b"").decode()),
             offsets=offsets,
             max_sample=self._max_sample,
         )

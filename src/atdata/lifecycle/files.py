@@ -62,11 +62,16 @@ class StoreFiles(Protocol):
         """Write a file that is not there yet, at once; False when it is there already."""
         ...
 
-    def put_shard(self, key: str, path: Path, info: ShardInfo) -> None:
+    def replace(self, key: str, data: bytes) -> None:
+        """Write a file at once; one that is there already has these bytes afterwards."""
+        ...
+
+    def put_shard(self, key: str, path: Path, info: ShardInfo, *, replace: bool = False) -> None:
         """Have a shard under its key, from a local file of ours, which may be moved away.
 
-        The key tells the content, so a file that is there already is as good; but it is made
-        young again, because the collector of garbage goes by age.
+        The key tells the content, so a file that is there already is as good, unless it was
+        found to be damaged (``replace``); but it is made young again, because the collector of
+        garbage goes by age.
         """
         ...
 
@@ -94,8 +99,8 @@ class StoreFiles(Protocol):
         """A local folder for shards that are about to be put."""
         ...
 
-    def sweep(self, older: float) -> list[str]:
-        """Remove workspaces that killed processes left more than so many seconds ago."""
+    def sweep(self) -> list[str]:
+        """Remove workspaces of processes that were killed; return what was removed."""
         ...
 
     def lock(self, *, exclusive: bool) -> AbstractContextManager[None]:

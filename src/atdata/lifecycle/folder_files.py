@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from atdata.base.disk import create_file, make_folder, move_file
+from atdata.base.disk import link_file, make_folder, move_file, write_file
 from atdata.base.locks import Busy, held
 from atdata.base.scratch import scratch_folder, sweep
 from atdata.errors import AtdataError, EntryConflict, StorageError
@@ -21,7 +21,6 @@ from atdata.shards.manifest import ShardInfo
 
 _WORK = ".work"
 _LOCK = ".lock"
-_TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,15 @@ class FolderFiles:
 
     def create(self, key: str, data: bytes) -> bool:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
-        target = self.root / key
-        with self._told(key):
-            make_folder(target.parent)
-            return create_file(target, data)
+        with self._told(key), self._written(key, data) as written:
+            return link_file(written, self.root / key)
 
-    def put_shard(self, key: str, path: Path, info: ShardInfo) -> None:
+    def replace(self, key: str, data: bytes) -> None:
+        """See :class:`~atdata.lifecycle.files.StoreFiles`."""
+        with self._told(key), self._written(key, data) as written:
+            move_file(written, self.root / key)
+
+    def put_shard(self, key: str, path: Path, info: ShardInfo, *, replace: bool = False) -> None:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         target = self.root / key
         with self._told(key):
@@ -88,9 +90,8 @@ class FolderFiles:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         with self._told(prefix):
             for path in sorted(_plain_files(self.root / prefix)):
-                if not path.name.startswith(_TEMPORARY):
-                    with contextlib.suppress(FileNotFoundError):  # removed in the meantime
-                        yield self._stat(path.relative_to(self.root).as_posix(), path.stat())
+                with contextlib.suppress(FileNotFoundError):  # removed in the meantime
+                    yield self._stat(path.relative_to(self.root).as_posix(), path.stat())
 
     def delete(self, key: str) -> None:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
@@ -105,15 +106,10 @@ class FolderFiles:
             with scratch_folder(self._work) as folder:
                 yield folder
 
-    def sweep(self, older: float) -> list[str]:
+    def sweep(self) -> list[str]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`."""
         with self._told(_WORK):
-            swept = [folder.relative_to(self.root).as_posix() for folder in sweep(self._work)]
-            for path in self.root.rglob(f"{_TEMPORARY}*"):
-                if time.time() - path.stat().st_mtime > older:
-                    path.unlink()
-                    swept.append(path.relative_to(self.root).as_posix())
-        return swept
+            return [folder.relative_to(self.root).as_posix() for folder in sweep(self._work)]
 
     @contextlib.contextmanager
     def lock(self, *, exclusive: bool) -> Iterator[None]:
@@ -131,6 +127,14 @@ class FolderFiles:
                         code="STORE_BUSY",
                     ) from None
                 yield
+
+    @contextlib.contextmanager
+    def _written(self, key: str, data: bytes) -> Iterator[Path]:
+        """A complete file in a workspace, and the folder that it is meant for."""
+        make_folder((self.root / key).parent)
+        with self.workspace() as folder:
+            write_file(folder / "file", data)
+            yield folder / "file"
 
     @property
     def _work(self) -> Path:

@@ -7,15 +7,14 @@ be told to whoever receives it, by another way.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from atdata.base.disk import sync_folder
+from atdata.base.disk import link_file, sync_file
+from atdata.base.scratch import scratch_folder
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
 from atdata.lifecycle.examination import NOT_LOOKED_AT
@@ -31,6 +30,7 @@ from atdata.shards.window import CHUNK
 
 # The longest that the eleven octal digits of a tar header can say.
 MAX_SHARD = 8**11 - 1
+_SCRATCH = ".atdata-pack-"
 _OF_SHARDS = NOT_LOOKED_AT - {"schema", "files"}
 
 
@@ -110,17 +110,12 @@ def pack_header(name: str, size: int) -> bytes:
 
 
 class _Output:
-    """The file that is being written, or none of it; its digest and length in any case."""
+    """What is written, into a file or nowhere; its digest and length in any case."""
 
-    def __init__(self, target: Path | None) -> None:
+    def __init__(self, file: IO[bytes] | None) -> None:
         self.sha256 = hashlib.sha256()
         self.size = 0
-        self._target = target
-        self._temporary: Path | None = None
-        self._file: IO[bytes] | None = None
-        if target is not None:
-            self._temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-            self._file = self._temporary.open("xb")
+        self._file = file
 
     def put(self, data: bytes) -> None:
         """Append bytes."""
@@ -129,44 +124,37 @@ class _Output:
         if self._file is not None:
             self._file.write(data)
 
-    def commit(self) -> bool:
-        """Bring the file to the disk under its name; False when there is one by now."""
-        if self._file is None or self._temporary is None or self._target is None:
-            return True
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        try:
-            # Unlike a rename, a link never takes the place of another file.
-            os.link(self._temporary, self._target)
-        except FileExistsError:
-            return False
-        sync_folder(self._target.parent)
-        return True
-
-    def close(self) -> None:
-        """Let go; the file is there only if it was committed."""
-        if self._file is not None and self._temporary is not None:
-            with contextlib.suppress(OSError):  # a full disk, told already
-                self._file.close()
-            self._temporary.unlink(missing_ok=True)
-
 
 def _write(examination: RootExamination, target: Path | None, progress: Progress) -> dict[str, Any]:
     """Write the pack, or only hash it; its digest and length."""
+    output = _Output(None)
+    if target is None:
+        _write_members(examination, output.put, progress)
+        return _result(output)
     try:
-        with contextlib.closing(_Output(target)) as output:
-            _write_members(examination, output.put, progress)
-            if not examination.findings.items and not output.commit():
-                examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
-            return {"sha256": output.sha256.hexdigest(), "bytes": output.size}
+        # Beside the target, so that one step gives the finished file its name.
+        with scratch_folder(target.parent, _SCRATCH) as folder:
+            unfinished = folder / "pack.tar"
+            with unfinished.open("xb") as file:
+                output = _Output(file)
+                _write_members(examination, output.put, progress)
+            if not examination.findings.items:
+                sync_file(unfinished)
+                if not link_file(unfinished, target):
+                    examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
     except OSError as error:
         if isinstance(error, AtdataError):
             raise
         raise StorageError(
             f"can't write the pack: {error.strerror}",
             uri=str(target),
-            hint="nothing half is left; make room, or name another file",
+            hint="Nothing half is left: make room, or name another file.",
         ) from error
+    return _result(output)
+
+
+def _result(output: _Output) -> dict[str, Any]:
+    return {"sha256": output.sha256.hexdigest(), "bytes": output.size}
 
 
 def _write_members(
@@ -174,8 +162,9 @@ def _write_members(
 ) -> None:
     manifest, root = examination.manifest, examination.root
     assert manifest is not None  # noqa: S101 - its head was read
+    assert examination.schema is not None  # noqa: S101 - nothing was found to be wrong
     _put_member(put, MANIFEST_NAME, manifest.to_json())
-    _put_member(put, SCHEMA_NAME, root.schema(manifest) or b"")
+    _put_member(put, SCHEMA_NAME, examination.schema)
     progress.begin(manifest.size, len(manifest.shards))
     for index, (path, info) in enumerate(zip(manifest.paths, manifest.shards, strict=True)):
         put(pack_header(path, info.size))

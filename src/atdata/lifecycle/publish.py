@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from atdata.lifecycle.examination import NOT_LOOKED_AT
 from atdata.lifecycle.files import StoreFiles
 from atdata.lifecycle.policy import Policy
 from atdata.lifecycle.report import Finding, Report
-from atdata.lifecycle.roots import BUILD_ROOT, PlainFile, open_root
+from atdata.lifecycle.roots import BUILD_ROOT, PlainFile, Release, open_root
 from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard, failed
 from atdata.lifecycle.store import (
     STAGING,
@@ -36,7 +35,7 @@ from atdata.lifecycle.store import (
 )
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
-from atdata.shards.dataset_manifest import Manifest
+from atdata.shards.dataset_manifest import Manifest, read_manifest
 from atdata.shards.window import CHUNK
 
 # What can be wrong with a shard's source; other trouble is the store's, and ends the command.
@@ -56,7 +55,8 @@ def publish(
 ) -> Report:
     """Publish a build root as a release of a serving store.
 
-    Publishing the same content again changes nothing and succeeds. A version never changes.
+    Publishing the same content again verifies the release, and changes nothing when it is sound;
+    a damaged one is written again. A version never changes.
 
     Args:
         source_root: The build root.
@@ -69,7 +69,7 @@ def publish(
         progress: Told how far it has come.
 
     Returns:
-        What was found; ``outcome`` is ``"published"``, ``"already_published"``,
+        What was found; ``outcome`` is ``"published"``, ``"already_published"``, ``"repaired"``,
         ``"would_publish"``, or None when something was wrong and nothing was published.
 
     Raises:
@@ -86,7 +86,7 @@ def publish(
     publication = _Publication(examination, open_store(store_root))
     if not examination.read_head(name, version) or not publication.look():
         return examination.report()
-    if publication.is_published():
+    if publication.is_published(engine, progress):
         return examination.report(
             outcome="already_published",
             result=publication.result(),
@@ -101,10 +101,11 @@ def publish(
 
 @dataclass(frozen=True, slots=True)
 class StageTask:
-    """A shard to stage, check and store."""
+    """A shard to stage, check and store; ``replace`` distrusts one that is there already."""
 
     check: ShardTask
     files: StoreFiles
+    replace: bool
 
     @property
     def expected(self) -> Any:
@@ -128,7 +129,8 @@ def stage_shard(task: StageTask) -> ShardFacts:
             return failed(task.check, Finding.of(error, shard=task.check.index))
         facts = check_shard(replace(task.check, opener=PlainFile(path)))
         if not facts.findings:
-            task.files.put_shard(shard_key(task.check.expected), path, task.check.expected)
+            info = task.check.expected
+            task.files.put_shard(shard_key(info), path, info, replace=task.replace)
         return facts
 
 
@@ -147,6 +149,7 @@ class _Publication:
         self._examination = examination
         self._store = store
         self._data = b""
+        self._damaged = False  # a release is there, and does not verify
 
     @property
     def _manifest(self) -> Manifest:
@@ -157,20 +160,25 @@ class _Publication:
         """Whether the version is free, or holds the same; and manifest and schema are sound."""
         examination = self._examination
         self._data = self._manifest.to_json()
-        there = self._store.exists() and self._there()
-        if there and there != self._data:
+        there = self._there() if self._store.exists() else None
+        self._damaged = there is not None and _is_damaged(there)
+        if there is not None and there != self._data and not self._damaged:
             self._conflict(there)
         return not examination.findings.items
 
-    def is_published(self) -> bool:
-        """Whether the store has this release, with all that belongs to it."""
+    def is_published(self, engine: Engine | None, progress: Progress | None) -> bool:
+        """Whether the store has this release, and every byte of it is sound."""
         store, manifest = self._store, self._manifest
-        return (
-            store.exists()
-            and self._there() == self._data
-            and not store.missing_shards(manifest)
-            and store.schema_bytes(manifest.schema_cid) is not None
-        )
+        if self._damaged or not store.exists() or self._there() != self._data:
+            return False
+        release = Release(store, manifest.name, manifest.version)
+        stored = RootExamination("dataset verify", "verify", release)
+        if stored.read_head(None, None):
+            stored.run_shards(check_shard, engine, progress)
+        self._damaged = bool(stored.findings.items)
+        if not self._damaged:
+            store.files.delete(self._sign)  # of a run that was killed after its last step
+        return not self._damaged
 
     def run(self, engine: Engine | None, progress: Progress | None) -> Report:
         examination, store = self._examination, self._store
@@ -178,9 +186,8 @@ class _Publication:
             examination.run_shards(stage_shard, engine, progress, wrap=self._stage)
             if examination.findings.items:
                 return self.report(None)
-            schema = examination.root.schema(self._manifest)
-            assert schema is not None  # noqa: S101 - it was read before
-            self._put_schema(schema)
+            assert examination.schema is not None  # noqa: S101 - nothing is wrong
+            self._put_schema(examination.schema)
             if store.missing_shards(self._manifest):
                 raise StorageError(
                     "shards vanished while the release was written",
@@ -210,27 +217,25 @@ class _Publication:
         }
 
     def _stage(self, task: ShardTask) -> StageTask:
-        return StageTask(task, self._store.files)
+        return StageTask(task, self._store.files, self._damaged)
 
     def _there(self) -> bytes | None:
         return self._store.release_bytes(self._manifest.name, self._manifest.version)
 
     def _put_schema(self, schema: bytes) -> None:
-        key = schema_key(self._manifest.schema_cid)
-        if (
-            not self._store.files.create(key, schema)
-            and self._store.schema_bytes(self._manifest.schema_cid) != schema
-        ):
-            raise StorageError(
-                "the schema document in the store is damaged",
-                uri=self._store.files.url(key),
-                hint="remove it, then publish again",
-            )
+        files, key = self._store.files, schema_key(self._manifest.schema_cid)
+        # Its name is its CID: other bytes there are damaged.
+        if not files.create(key, schema) and files.read(key, len(schema)) != schema:
+            files.replace(key, schema)
 
     def _commit(self) -> str | None:
         """The one step that makes the release visible; what it turned out to be."""
-        manifest = self._manifest
-        if self._store.files.create(release_key(manifest.name, manifest.version), self._data):
+        files, manifest = self._store.files, self._manifest
+        key = release_key(manifest.name, manifest.version)
+        if self._damaged:
+            files.replace(key, self._data)
+            return "repaired"
+        if files.create(key, self._data):
             return "published"
         there = self._there()
         if there == self._data:
@@ -250,13 +255,24 @@ class _Publication:
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
-        """A sign in the store that keeps the collector of garbage from these shards."""
-        files = self._store.files
+        """A sign in the store that keeps the collector of garbage from these shards.
+
+        Every run for the same manifest has the same one, so that of a run that was killed goes
+        with the next.
+        """
         self._store.make()
-        digest = hashlib.sha256(self._data).hexdigest()[:16]
-        key = f"{STAGING}{digest}-{secrets.token_hex(4)}.json"
-        files.create(key, self._data)
+        self._store.files.replace(self._sign, self._data)
         try:
             yield
         finally:
-            files.delete(key)
+            self._store.files.delete(self._sign)
+
+    @property
+    def _sign(self) -> str:
+        return f"{STAGING}{hashlib.sha256(self._data).hexdigest()}.json"
+
+
+def _is_damaged(release: bytes) -> bool:
+    """Whether a release's manifest is unreadable, and not just of a newer format."""
+    manifest, problems = read_manifest(release)
+    return manifest is None and all(problem.code != "MANIFEST_VERSION" for problem in problems)
