@@ -93,6 +93,15 @@ def swap(piece: int, data: bytes) -> Callable[[list[bytes]], None]:
     return lambda pieces: pieces.__setitem__(piece, data)
 
 
+def change_checksum(piece: int, shift: int) -> Callable[[list[bytes]], None]:
+    def change(pieces: list[bytes]) -> None:
+        data = bytearray(pieces[piece])
+        data[148:156] = b"%06o\0 " % (int(data[148:154], 8) + shift)
+        pieces[piece] = bytes(data)
+
+    return change
+
+
 def flip(piece: int, offset: int, bit: int = 1) -> Callable[[list[bytes]], None]:
     def change(pieces: list[bytes]) -> None:
         data = bytearray(pieces[piece])
@@ -220,6 +229,16 @@ in_shard(
     put(1, header(NEXT, 0, size_field=b"-1".ljust(12, b"\0"))),
     piece=1,
 )
+for _field, _at in (
+    ("mode", 100),
+    ("uid", 108),
+    ("gid", 116),
+    ("mtime", 136),
+    ("devmajor", 329),
+    ("devminor", 337),
+):
+    in_shard("TAR_BAD_NUMBER", f"junk_in_{_field}", put(1, header(NEXT, 0, junk_at=_at)), piece=1)
+in_shard("TAR_BAD_CHECKSUM", "a_checksum_off_by_adlers_modulus", change_checksum(1, 65521), piece=1)
 
 
 @attack("TAR_COMPRESSED", shard=1, piece=0)
@@ -288,7 +307,12 @@ def payload(code: str, name: str, data: bytes) -> None:
     in_shard(code, name, swap(1, member(KEY.encode(), data)), member=KEY, piece=1)
 
 
-for _name, _raw in (("a_pkl_member", b"000000004.pkl"), ("a_pth_member", b"000000004.pth")):
+for _name, _raw in (
+    ("a_pkl_member", b"000000004.pkl"),
+    ("a_pth_member", b"000000004.pth"),
+    ("a_gzipped_pkl_member", b"000000004.pkl.gz"),
+    ("a_gzipped_pyd_member", b"000000004.pyd.gz"),
+):
     in_shard(
         "NAME_PICKLE",
         _name,

@@ -45,6 +45,7 @@ def header(
     magic: bytes = b"ustar\x0000",
     link: bytes = b"",
     size_field: bytes | None = None,
+    junk_at: int | None = None,
 ) -> bytes:
     """A tar header with a right checksum, whatever else is in it."""
     block = bytearray(BLOCK)
@@ -55,6 +56,8 @@ def header(
     block[156:157] = kind
     block[157 : 157 + len(link)] = link
     block[257:265] = magic
+    if junk_at is not None:
+        block[junk_at : junk_at + 4] = b"junk"
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\x00 " % sum(block)
     return bytes(block)

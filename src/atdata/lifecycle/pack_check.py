@@ -105,7 +105,7 @@ class PackCheck:
         if (expected := self._expected()) is not None and block == pack_header(*expected):
             return (*expected, offset)
         try:
-            if not offset and block.startswith(COMPRESSED):
+            if not offset and COMPRESSED.match(block):
                 raise ShardError("a compressed pack; packs are plain tar", code="TAR_COMPRESSED")
             kind, raw, size = parse_header(block)
             if kind != b"0":

@@ -15,7 +15,7 @@ from atdata.samples.canonical import parse_document
 from atdata.samples.from_schema import type_from_document
 from atdata.shards.hashed import HashedStream
 from atdata.shards.manifest import ShardInfo
-from atdata.shards.names import PICKLES, SAMPLE
+from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.offsets import index_head, index_line
 from atdata.shards.tar import MAX_PAYLOAD, Skipped, walk
 from atdata.shards.window import CHUNK, Readable, Window
@@ -26,7 +26,7 @@ MAX_SAMPLE = MAX_PAYLOAD
 
 # What all file systems and readers take for the same name.
 _PORTABLE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
-COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+COMPRESSED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh.(?:1AY&SY|\x17rE8P)|\xfd7zXZ")
 """How files of gzip, zstd, bzip2 and xz start."""
 
 
@@ -149,9 +149,9 @@ class _ShardCheck:
 
     def _walk(self) -> None:
         window = Window(b"", str(self._task.index), self._stream)
-        window.refill(0, 8)
+        window.refill(0, 16)
         head, *_ = window.state()
-        if head[:8].startswith(COMPRESSED):
+        if COMPRESSED.match(head):
             self._add("TAR_COMPRESSED", "a compressed archive; shards are plain tar", offset=0)
             return
         position = 0
@@ -199,7 +199,7 @@ class _ShardCheck:
             self._findings.add(replace(finding, member=f"{key}.{SAMPLE}", offset=offset))
 
     def _stranger(self, member: str, extension: str, offset: int) -> None:
-        if extension.lower().rpartition(".")[2] in PICKLES:
+        if is_pickle(extension):
             self._add("NAME_PICKLE", "a pickle runs code when it is read", member, offset)
         else:
             message = f"each sample is one member <key>.{SAMPLE}"

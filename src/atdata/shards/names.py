@@ -11,14 +11,25 @@ import re
 from atdata.errors import ShardError
 
 SAMPLE = "msgpack"
-PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
-"""Extensions of fields that stock readers unpickle, which runs what is in them."""
 
+_PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
+_COMPRESSED = re.compile(r"(?:\.(?:gz|bz2|xz|zst))+$")
+# tarfile takes an archive that starts like this for bzip2.
+_BZIP2 = re.compile(r"(?:^|/)BZh.1AY&SY")
 _SUFFIX = b".msgpack"
 _NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes that a USTAR header has for a name
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _META = re.compile(r"__[^/]*__(?:$|/)")
+
+
+def is_pickle(extension: str) -> bool:
+    """Return whether stock readers unpickle such a field, which runs what is in it.
+
+    They ignore case and undo compression first: ``PKL`` and ``pyd.gz`` are pickles too.
+    """
+    plain = _COMPRESSED.sub("", extension.lower())
+    return plain.rpartition(".")[2] in _PICKLES
 
 
 def split_name(raw: bytes) -> tuple[str, str]:
@@ -82,6 +93,8 @@ def _split(name: str) -> tuple[str, str]:
         problem = "is not a plain relative path"
     elif _META.match(name) or (stem.startswith("__") and stem.endswith("__")):
         problem, code = "is reserved: WebDataset readers skip names like __this__", "NAME_RESERVED"
+    elif _BZIP2.search(name):
+        problem = "looks like the start of a bzip2 file"
     elif not stem:
         problem, code = "has no key before its first dot", "NAME_HIDDEN"
     elif not (dot and extension):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from atdata.errors import ShardError, StorageError
-from atdata.shards.names import PICKLES, SAMPLE
+from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.runs import Run
 from atdata.shards.tar import walk
 from atdata.shards.window import Window, open_file, open_stream
@@ -69,21 +69,21 @@ def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
     """The samples in a window's members.
 
     Raises:
-        ShardError: Not a sound shard, a group without a sample, two of them, or a pickle.
+        ShardError: Not a sound shard, a group without a sample, a field twice, or a pickle.
     """
     shard = window.shard
     last = ""
     start = 0
     found = True
-    others: list[str] = []
+    others: dict[str, None] = {}  # the extensions beside the sample, in lower case
     for key, extension, offset, payload in walk(window, runs=runs):
         if key != last:
             if not found:
                 raise _no_sample(shard, last, start, others)
-            last, start, found, others = key, offset, False, []
+            last, start, found, others = key, offset, False, {}
         if extension != SAMPLE:
             _refuse_pickle(shard, key, extension, offset)
-            others.append(extension)
+            _add_field(others, shard, key, extension, offset)
             continue
         if found:
             raise _unsound("the sample is there twice", shard, key, SAMPLE, offset)
@@ -95,8 +95,16 @@ def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
         raise _no_sample(shard, last, start, others)
 
 
+def _add_field(others: dict[str, None], shard: str, key: str, extension: str, offset: int) -> None:
+    """Note a field beside the sample; webdataset ignores case and stops at one it has already."""
+    name = extension.lower()
+    if name in others or name == SAMPLE:
+        raise _unsound(f"the field {name} is there twice", shard, key, extension, offset)
+    others[name] = None
+
+
 def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
-    if extension.lower().rpartition(".")[2] in PICKLES:
+    if is_pickle(extension):
         raise _unsound(
             "the shard holds a pickle, which can run code in whoever reads it",
             shard,
@@ -107,13 +115,13 @@ def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
         )
 
 
-def _no_sample(shard: str, key: str, offset: int, extensions: list[str]) -> ShardError:
-    fields = ", ".join(sorted(set(extensions))[:8])
+def _no_sample(shard: str, key: str, offset: int, extensions: dict[str, None]) -> ShardError:
+    fields = ", ".join(sorted(extensions)[:8])
     return _unsound(
         f"the group {key!r} holds {fields} but no {SAMPLE}: a shard of other data",
         shard,
         key,
-        extensions[0],
+        next(iter(extensions)),
         offset,
         f"atdata reads shards whose samples are members called <key>.{SAMPLE}",
     )

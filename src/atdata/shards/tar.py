@@ -29,7 +29,10 @@ MAX_PAYLOAD = 2**31  # bounds what a hostile stream can make a reader hold
 _MAX_PAX = 4096
 _MAX_PADDING = 1 << 20  # zero bytes allowed after the end; tar itself pads to 10 KiB
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
-_PAX = re.compile(rb"(\d+) (?:mtime|atime|ctime)=-?\d+(?:\.\d*)?\n")
+_BLANK = re.compile(rb"\0+")
+_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f]*\x00*")
+# Times of up to twelve digits: GNU tar gives up on longer ones.
+_PAX = re.compile(rb"([1-9]\d*) (?:mtime|atime|ctime)=-?\d{1,12}(?:\.\d{0,30})?\n")
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -138,15 +141,18 @@ def parse_header(block: bytes) -> tuple[bytes, bytes, int]:
         ShardError: The checksum is wrong, or it is a header that shards don't have.
     """
     # The checksum is the sum of all bytes, its own eight counted as spaces. The low half of
-    # Adler-32 is such a sum, some thirty times faster than a Python loop.
-    if adler32(block) & 0xFFFF != _adler(block[148:156]):
+    # Adler-32 is one more than the sum of all, modulo 65,521, and some thirty times faster than
+    # a Python loop. ASCII bytes never add up to as much; others are added one by one.
+    total = (adler32(block) & 0xFFFF) - 1 if block.isascii() else sum(block)
+    if total != _sum(block[148:156]):
         raise ShardError(
             "this is not a tar header, or a damaged one: its checksum is wrong",
             hint="if the file should be a shard, fetch or write it again",
             code="TAR_BAD_CHECKSUM",
         )
     kind, prefix = _fixed(block[156:])
-    size = _octal(block[124:136])
+    size = _size(block[124:136])
+    _check_numbers(block[100:124] + block[136:148])
     name = block[:100].rstrip(b"\0")
     if size > MAX_PAYLOAD:
         raise ShardError(
@@ -207,18 +213,36 @@ _FIXED_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 
 
 @lru_cache(maxsize=1024)
-def _adler(field: bytes) -> int:
-    """What the low half of Adler-32 must be over a header with this checksum field."""
+def _sum(field: bytes) -> int:
+    """What all bytes of a header with this checksum field must add up to."""
     match = _OCTAL.fullmatch(field)
-    return (1 + int(match[1], 8) - 8 * ord(" ") + sum(field)) % 65521 if match else -1
+    return int(match[1], 8) - 8 * ord(" ") + sum(field) if match else -1
+
+
+@lru_cache(maxsize=4096)
+def _size(field: bytes) -> int:
+    match = _OCTAL.fullmatch(field)
+    if match is None:
+        raise _bad_number("size")
+    return int(match[1], 8)
 
 
 @lru_cache(maxsize=1024)
-def _octal(field: bytes) -> int:
-    match = _OCTAL.fullmatch(field)
-    if match is None:
-        raise ShardError("a number in a tar header is not octal", hint=_HINT, code="TAR_BAD_NUMBER")
-    return int(match[1], 8)
+def _check_numbers(fields: bytes) -> None:
+    """Check mode, owner and time: bytes 100 to 123 and 136 to 147 of a header."""
+    for name, start, stop in (("mode", 0, 8), ("uid", 8, 16), ("gid", 16, 24), ("mtime", 24, 36)):
+        _check_number(name, fields[start:stop])
+
+
+def _check_number(name: str, field: bytes) -> None:
+    """Readers take zeros for no number; other junk stops some of them in silence."""
+    if not (_OCTAL.fullmatch(field) or _BLANK.fullmatch(field)):
+        raise _bad_number(name)
+
+
+def _bad_number(name: str) -> ShardError:
+    message = f"the {name} in a tar header is not octal"
+    return ShardError(message, hint=_HINT, code="TAR_BAD_NUMBER")
 
 
 @lru_cache(maxsize=64)
@@ -240,7 +264,20 @@ def _fixed(tail: bytes) -> tuple[bytes, bytes]:
         raise ShardError(
             "a plain file whose header names a link", hint=_HINT, code="TAR_MEMBER_KIND"
         )
+    _check_owner(tail[109:141])
+    _check_owner(tail[141:173])
+    _check_number("device number", tail[173:181])
+    _check_number("device number", tail[181:189])
     return kind, tail[189:344].rstrip(b"\0")
+
+
+def _check_owner(field: bytes) -> None:
+    try:
+        text = field.decode()
+    except UnicodeDecodeError:
+        text = "\0x"
+    if not _TEXT.fullmatch(text):
+        raise ShardError("an owner that is not text", hint=_HINT, code="TAR_NOT_USTAR")
 
 
 def _check_pax(window: Window, offset: int, payload: bytes, after_pax: bool) -> None:
