@@ -187,7 +187,7 @@ def test_a_repository_that_fails_waits_longer_each_time(follower: Follower) -> N
 def test_too_many_waiting_events_are_given_up_for_another_reading(
     follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.ledger._MOST_WAITING", 3)
+    monkeypatch.setattr("atdata.appview.waiting._ROOM", 3 * 1000)
     follower.hear(*(made(n, f"k{n}", f"name {n}") for n in range(1, 9)))
     follower.read_history(at=1)
     assert follower.to_read == DID

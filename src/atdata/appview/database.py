@@ -56,7 +56,11 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """Where the AppView keeps what it knows. Safe to share between threads."""
+    """Where the AppView keeps what it knows. Safe to share between threads.
+
+    Reading and writing raise ``StorageError`` when the database fails, and may work again later.
+    An error of the driver is one about the values that it was given.
+    """
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """The rows of one SELECT."""
@@ -150,6 +154,16 @@ CREATE TABLE IF NOT EXISTS refused (
     issues TEXT NOT NULL,
     indexed_at TEXT NOT NULL,
     PRIMARY KEY (did, collection, rkey)
+);
+
+CREATE TABLE IF NOT EXISTS unreadable (
+    id {number},
+    source TEXT NOT NULL,
+    position BIGINT,
+    reason TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    message TEXT NOT NULL,
+    heard_at TEXT NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS takedowns (subject TEXT PRIMARY KEY, reason TEXT NOT NULL);

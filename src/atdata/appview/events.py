@@ -5,7 +5,7 @@ Every way of hearing of it (firehose, Jetstream, listings) gives these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from atdata_records.ac.foundation.dataset.record import Record
@@ -80,7 +80,40 @@ class Event:
     Attributes:
         position: Where the stream goes on after it.
         what: What happened; None when it is nothing that is kept.
+        size: Bytes that it takes in memory, about.
     """
 
     position: int
     what: Happening | None
+    size: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One message of a stream that can't be read: it is stepped over, and kept for inspection.
+
+    Attributes:
+        position: Where the stream goes on after it; None when not even that can be read.
+        reason: What is wrong with it.
+        message: Its bytes.
+    """
+
+    position: int | None
+    reason: str
+    message: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, about."""
+        return len(self.message)
+
+
+def checked_position(value: object) -> int:
+    """Return a position in a stream.
+
+    Raises:
+        ValueError: It is not an integer that a database can hold.
+    """
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{value!r:.80} is not a position in a stream")
+    return value

@@ -20,6 +20,7 @@ from atdata.appview.events import (
     Happening,
     IdentityChange,
     Write,
+    checked_position,
 )
 from atdata.errors import NetworkError
 from atdata_records import cid, formats
@@ -28,43 +29,57 @@ _CID = 36  # bytes of a binary CIDv1 with sha2-256
 
 
 class FrameError(NetworkError):
-    """A frame that can't be read, or by which the server ends the stream.
+    """A message of a stream that can't be read.
 
-    ``code`` is the server's name for the reason, such as ``"FutureCursor"``; empty otherwise.
+    ``position`` is where the stream goes on after it; None when not even that can be read.
     """
 
-    code: str = ""
+    position: int | None = None
 
     @classmethod
-    def told(cls, code: object) -> Self:
-        """The error that the server named."""
-        error = cls(f"the server ends the stream: {code!s:.100}")
-        error.code = str(code)
-        return error
+    def of(cls, error: Exception, position: int | None = None) -> Self:
+        """Return the error for one message, by what reading it raised."""
+        found = cls(f"a message can't be read: {type(error).__name__}: {error!s:.300}")
+        found.position = position
+        return found
+
+
+class StreamEnded(FrameError):
+    """A message by which the server ends the stream.
+
+    ``code`` is the server's name for the reason, such as ``"FutureCursor"``.
+    """
+
+    @classmethod
+    def named(cls, code: object) -> Self:
+        """Return the error that the server named."""
+        return cls(f"the server ends the stream: {code!s:.100}", code=f"{code!s:.100}")
 
 
 def read_frame(data: bytes) -> Event | None:
     """The event of one frame; None for one that carries none.
 
     Raises:
-        FrameError: It can't be read, or tells of an error.
+        StreamEnded: The server ends the stream by it.
+        FrameError: It can't be read.
     """
     decode = require("libipld", extra="appview").decode_dag_cbor_multi
+    position = None
     try:
         header, body = decode(data)
-        if header["op"] != 1:
-            raise FrameError.told(body.get("error"))
-        return _event(header["t"], body)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FrameError(f"the server sent a frame that can't be read: {error}") from error
-
-
-def _event(kind: str, body: dict[str, Any]) -> Event | None:
-    if kind == "#info":
-        if body.get("name") == "OutdatedCursor":
-            raise FrameError.told("OutdatedCursor")
-        return None
-    return Event(_typed(body["seq"], int), _happening(kind, body))
+        if header["op"] == -1:
+            raise StreamEnded.named(body.get("error"))
+        kind = header["t"]
+        if kind == "#info":
+            if body.get("name") == "OutdatedCursor":
+                raise StreamEnded.named("OutdatedCursor")
+            return None
+        position = checked_position(body["seq"])
+        return Event(position, _happening(kind, body), len(data))
+    except FrameError:
+        raise
+    except Exception as error:  # whatever a decoder makes of bytes of unknown origin
+        raise FrameError.of(error, position) from error
 
 
 def _happening(kind: str, body: dict[str, Any]) -> Happening | None:

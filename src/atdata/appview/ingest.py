@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 from atdata._extras import require
 from atdata.appview.database import Database
-from atdata.appview.events import Event
-from atdata.appview.frames import FrameError
+from atdata.appview.events import Event, Unreadable
+from atdata.appview.frames import StreamEnded
 from atdata.appview.ledger import Ledger
 from atdata.appview.network import Network
 from atdata.appview.sources import Source
-from atdata.errors import AtdataError
+from atdata.appview.workers import Workers
+from atdata.base.text import one_line
+from atdata.errors import AtdataError, NetworkError, StorageError
 
 _log = logging.getLogger("atdata.appview")
 
 _READERS = 4  # repositories that are read at the same time
-_BATCH = 1000  # events of one transaction
+_BATCH = 1000  # messages of one transaction
+_BATCH_BYTES = 16 * 2**20  # and what they may take in memory
 _LARGEST = 8 * 2**20  # bytes of a message; a commit has two million at most
+_QUEUED = 2  # messages that are received ahead
+_TOO_LARGE = 1009  # the WebSocket status by which we close a stream with a larger one
 _GLANCE = 0.5  # seconds between looks at whether to stop
-_LONGEST_PAUSE = 60.0  # seconds between attempts to connect
 _LOST = ("FutureCursor", "OutdatedCursor")
 
 
@@ -40,10 +43,10 @@ class Ingest:
         self.ledger = Ledger(database)
         self.heard: dict[str, int] = {}
         """Events heard, by URL of the source."""
+        self.workers = Workers()
+        """Threads that follow sources and read repositories."""
         self._network = network
         self._sources = list(sources)
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
         self._listings: dict[str, threading.Event] = {}
         self._busy: set[str] = set()
         self._choosing = threading.Lock()
@@ -51,119 +54,112 @@ class Ingest:
     def start(self) -> None:
         """Begin to follow; returns at once."""
         for source in self._sources:
-            self._spawn(partial(self._follow, source), f"follow {source.url}")
+            self.workers.start(_follower(source), partial(self._follow, source))
         for number in range(_READERS):
-            self._spawn(self._read_repositories, f"read {number}")
+            self.workers.start(f"read {number}", self._read_next)
 
     def stop(self) -> None:
         """Stop following; returns when nothing is being written any more."""
-        self._stopping.set()
+        self.workers.stopping.set()
         self.ledger.work.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _spawn(self, run: Callable[[], None], name: str) -> None:
-        thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self.workers.stop()
 
     # -- streams
 
-    def _follow(self, source: Source) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                self._listen(source)
-            except FrameError as error:
-                _log.warning("%s: %s", source.url, error)
-                if error.code in _LOST:
-                    self.ledger.forget(source)
-            except (OSError, AtdataError) as error:
-                _log.warning("%s: %s", source.url, error)
-            except Exception:
-                _log.exception("%s", source.url)
-            failures = 1 if time.monotonic() - began > _LONGEST_PAUSE else failures + 1
-            self._stopping.wait(min(2.0 ** (failures - 2), _LONGEST_PAUSE))
-
-    def _listen(self, source: Source) -> None:
+    def _follow(self, source: Source) -> bool:
         """Take in a stream until it ends."""
         client = require("websockets.sync.client", extra="appview")
         exceptions = require("websockets.exceptions", extra="appview")
         position, is_listed = self.ledger.position(source)
         try:
-            with client.connect(source.stream_url(position), max_size=_LARGEST) as stream:
+            with client.connect(
+                source.stream_url(position), max_size=_LARGEST, max_queue=_QUEUED
+            ) as stream:
                 _log.info("%s: following from %s", source.url, position or "now")
                 if not is_listed:
                     # Only now, so that nothing can happen between the listing and the stream.
                     self._begin_listing(source)
-                while not self._stopping.is_set():
+                while not self.workers.stopping.is_set():
                     self._hear(source, stream)
+                    self.workers.works(_follower(source))
+        except StreamEnded as error:
+            if error.code in _LOST:
+                self.ledger.forget(source)
+            raise
+        except exceptions.ConnectionClosed as error:
+            if error.sent and error.sent.code == _TOO_LARGE:
+                # There is no telling where the stream goes on after it: it is begun anew.
+                self.ledger.forget(source)
+                self.ledger.unreadable[source.url] += 1
+            raise NetworkError.passing(f"the stream ended: {error}") from error
         except exceptions.WebSocketException as error:
-            raise ConnectionError(f"the stream ended: {error}") from error
+            raise NetworkError.passing(f"no stream: {error}") from error
+        except AtdataError:
+            raise
+        except OSError as error:
+            raise NetworkError.passing(f"no stream: {error}") from error
+        return True
 
     def _hear(self, source: Source, stream: object) -> None:
         """Take in what has arrived, in one transaction."""
-        events: list[Event] = []
-        wait = _GLANCE
+        heard: list[Event | Unreadable] = []
+        size, wait = 0, _GLANCE
         try:
-            while len(events) < _BATCH:
+            while len(heard) < _BATCH and size < _BATCH_BYTES:
                 message = stream.recv(timeout=wait)  # type: ignore[attr-defined]
                 wait = 0
-                if event := source.read(message):
-                    events.append(event)
+                if found := source.read(message):
+                    heard.append(found)
+                    size += found.size
         except TimeoutError:
             pass
         finally:
             # Also when the stream breaks: what arrived before it counts.
-            self.ledger.hear(source, events)
-            self.heard[source.url] = self.heard.get(source.url, 0) + len(events)
+            self.ledger.hear(source, heard)
+            self.heard[source.url] = self.heard.get(source.url, 0) + len(heard)
 
     def _begin_listing(self, source: Source) -> None:
         if earlier := self._listings.get(source.url):
             earlier.set()
         obsolete = self._listings[source.url] = threading.Event()
-        self._spawn(partial(self._list, source, obsolete), f"list {source.url}")
+        self.workers.start(f"list {source.url}", partial(self._list, source, obsolete))
 
-    def _list(self, source: Source, obsolete: threading.Event) -> None:
-        failures = 0
-        while not (self._stopping.is_set() or obsolete.is_set()):
-            try:
-                for dids in self._network.repositories(source):
-                    self.ledger.expect(dids)
-            except AtdataError as error:
-                _log.warning("%s: no listing: %s", source.url, error)
-                failures += 1
-                self._stopping.wait(min(2.0**failures, _LONGEST_PAUSE))
-            else:
-                if not obsolete.is_set():
-                    self.ledger.is_listed(source)
-                return
+    def _list(self, source: Source, obsolete: threading.Event) -> bool:
+        """Hear of all repositories of a source."""
+        if obsolete.is_set():
+            return False
+        for dids in self._network.repositories(source):
+            if obsolete.is_set() or self.workers.stopping.is_set():
+                return False
+            self.ledger.expect(dids)
+        if not obsolete.is_set():
+            self.ledger.is_listed(source)
+        return False
 
     # -- repositories
 
-    def _read_repositories(self) -> None:
-        while not self._stopping.is_set():
-            self.ledger.work.clear()
-            with self._choosing:
-                repo = self.ledger.to_read(but=self._busy)
-                if repo is not None:
-                    self._busy.add(repo["did"])
-            if repo is None:
-                self.ledger.work.wait(_GLANCE)
-                continue
-            did = repo["did"]
-            try:
-                self._read(did, history=bool(repo["needs_history"]))
-            except AtdataError as error:
-                _log.warning("%s: %s", did, error)
-                self.ledger.try_later(did)
-            except Exception:
-                # A repository that makes us stumble must not keep the others from being read.
-                _log.exception("%s", did)
-                self.ledger.try_later(did)
-            finally:
-                self._busy.discard(did)
+    def _read_next(self) -> bool:
+        """Read a repository that is to be read, or wait a little for one."""
+        self.ledger.work.clear()
+        with self._choosing:
+            repo = self.ledger.to_read(but=self._busy)
+            if repo is not None:
+                self._busy.add(repo["did"])
+        if repo is None:
+            self.ledger.work.wait(_GLANCE)
+            return True
+        did = repo["did"]
+        try:
+            self._read(did, history=bool(repo["needs_history"]))
+        except StorageError:
+            raise
+        except Exception as error:  # one repository must not keep the others from being read
+            unexpected = None if isinstance(error, AtdataError) else error
+            _log.warning("%s: %s", did, one_line(str(error)), exc_info=unexpected)
+            self.ledger.try_later(did)
+        finally:
+            self._busy.discard(did)
+        return True
 
     def _read(self, did: str, *, history: bool) -> None:
         who = self._network.refresh(did)
@@ -175,7 +171,11 @@ class Ingest:
             self.ledger.set_status(did, status)
             return
         for piece in self._network.history(did, rev):
-            if self._stopping.is_set():
+            if self.workers.stopping.is_set():
                 return
             self.ledger.put_page(piece)
         self.ledger.has_history(did, rev)
+
+
+def _follower(source: Source) -> str:
+    return f"follow {source.url}"

@@ -13,9 +13,12 @@ from atdata.appview.events import (
     Happening,
     IdentityChange,
     Write,
+    checked_position,
 )
 from atdata.appview.frames import FrameError
 from atdata_records import formats
+
+_GROWTH = 24  # bytes in memory for a byte of JSON, at most: "[]," becomes a list of 72 bytes
 
 
 def read_message(text: str | bytes) -> Event:
@@ -24,14 +27,16 @@ def read_message(text: str | bytes) -> Event:
     Raises:
         FrameError: It can't be read.
     """
+    position = None
     try:
         message = json.loads(text)
+        position = checked_position(message["time_us"])
         did = message["did"]
         if not formats.is_did(did):
-            raise ValueError(f"{did!r:.80} is no DID")
-        return Event(int(message["time_us"]), _happening(did, message))
-    except (KeyError, TypeError, ValueError) as error:
-        raise FrameError(f"the server sent a message that can't be read: {error}") from error
+            raise ValueError(f"{did!r:.80} is not a DID")
+        return Event(position, _happening(did, message), len(text) * _GROWTH)
+    except Exception as error:  # whatever a decoder makes of text of unknown origin
+        raise FrameError.of(error, position) from error
 
 
 def _happening(did: str, message: dict[str, Any]) -> Happening | None:
@@ -41,7 +46,8 @@ def _happening(did: str, message: dict[str, Any]) -> Happening | None:
     if kind == "account":
         account = message["account"]
         active = account["active"] is True
-        return AccountChange(did, "active" if active else str(account.get("status") or "inactive"))
+        status = "active" if active else str(account.get("status") or "inactive")[:100]
+        return AccountChange(did, status)
     if kind != "commit":
         return None
     commit = message["commit"]

@@ -1,27 +1,46 @@
 """What is known of repositories: how far each was followed, and what is still to be read.
 
-A repository's history is read from its own server; what happens meanwhile waits until that is
-in. Events that wait are kept in memory only: after a crash the history is read again, and holds
-them. All that must not be lost is in the database, and the position in a stream is committed
-with what was read up to it.
+A repository's history is read from its own server; commits that arrive meanwhile wait until
+that is in. They are kept in memory only: after a crash, and when there is no room for them, the
+history is read again, and holds them. All that must not be lost is in the database, and the
+position in a stream is committed with what was read up to it.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 from atdata.appview.database import Database, Row, Transaction
-from atdata.appview.events import AccountChange, Commit, Event, Gap, IdentityChange
+from atdata.appview.events import (
+    AccountChange,
+    Commit,
+    Event,
+    Gap,
+    Happening,
+    IdentityChange,
+    Unreadable,
+)
 from atdata.appview.sources import Source
-from atdata.appview.writing import drop_all, drop_older, put_records, show_or_hide
+from atdata.appview.waiting import WaitingRoom
+from atdata.appview.writing import (
+    drop_all,
+    drop_older,
+    keep_unreadable,
+    put_records,
+    show_or_hide,
+)
+from atdata.base.text import one_line
+from atdata.errors import StorageError
 
-_MOST_WAITING = 50_000  # events; with more, a repository's history is rather read twice
+_log = logging.getLogger("atdata.appview")
+
 _LONGEST_PAUSE = 3600.0  # seconds between attempts to read a repository
-
-_Waiting: TypeAlias = tuple[Commit | Gap, str | None]
+# Values of ``needs_history``; the last also while it is being read.
+_READ, _READ_TWICE = 1, 2
 
 
 class Ledger:
@@ -34,8 +53,9 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._waiting: dict[str, list[_Waiting]] = {}
-        self._count = 0
+        self._waiting = WaitingRoom()
+        self.unreadable: Counter[str] = Counter()
+        """Messages that were stepped over, by name of the source."""
         self.work = threading.Event()
         """Set when a repository is to be read."""
 
@@ -75,36 +95,68 @@ class Ledger:
                 )
         self.work.set()
 
-    def hear(self, source: Source, events: Sequence[Event]) -> None:
-        """Take in events of a source, in order, and remember how far it was read."""
-        if not events:
+    def hear(self, source: Source, heard: Sequence[Event | Unreadable]) -> None:
+        """Take in what a source sent, in order, and remember how far it was read.
+
+        A message that can't be taken in is stepped over, and kept for inspection.
+
+        Raises:
+            StorageError: The database fails; nothing was taken in.
+        """
+        if not heard:
             return
+        try:
+            self._hear(source, heard)
+        except StorageError:
+            raise
+        except Exception as error:  # one message must not stop all those after it
+            if len(heard) > 1:
+                middle = len(heard) // 2
+                self.hear(source, heard[:middle])
+                self.hear(source, heard[middle:])
+            else:
+                self._hear(source, [_unreadable(heard[0], error)])
+
+    def _hear(self, source: Source, heard: Sequence[Event | Unreadable]) -> None:
         with self._lock, self._database.write() as tx:
-            for event in events:
-                if event.what is not None:
-                    self._take(tx, event.what, source.speaks_for)
-            tx.run(
-                "INSERT INTO sources (url, position, listed) VALUES (?, ?, 0)"
-                " ON CONFLICT (url) DO UPDATE SET position = excluded.position",
-                (source.url, events[-1].position),
+            for event in heard:
+                if isinstance(event, Event) and event.what is not None:
+                    self._take(tx, event.what, source, event.size)
+            unreadable = [one for one in heard if isinstance(one, Unreadable)]
+            keep_unreadable(tx, source.url, unreadable)
+            positions = [one.position for one in heard if one.position is not None]
+            if positions:
+                tx.run(
+                    "INSERT INTO sources (url, position, listed) VALUES (?, ?, 0)"
+                    " ON CONFLICT (url) DO UPDATE SET position = excluded.position",
+                    (source.url, positions[-1]),
+                )
+        self._report(source, unreadable)
+
+    def _report(self, source: Source, unreadable: Sequence[Unreadable]) -> None:
+        self.unreadable[source.url] += len(unreadable)
+        # One line for all of them: a source must not fill the disk with our log.
+        for last in unreadable[-1:]:
+            place = "unknown" if last.position is None else last.position
+            _log.warning(
+                "%s: stepped over %d unreadable messages; the last at position %s: %s",
+                source.url,
+                len(unreadable),
+                place,
+                one_line(last.reason),
             )
 
-    def _take(
-        self,
-        tx: Transaction,
-        what: Commit | Gap | AccountChange | IdentityChange,
-        speaks_for: str | None,
-    ) -> None:
+    def _take(self, tx: Transaction, what: Happening, source: Source, size: int) -> None:
         repo = _repo(tx, what.did)
         if isinstance(what, Commit | Gap):
             if repo is None:
                 tx.run("INSERT INTO repos (did) VALUES (?)", (what.did,))
                 self.work.set()
-            if repo is None or repo["needs_history"]:
-                self._wait(what, speaks_for)
-            else:
-                self._apply(tx, repo, what, speaks_for)
-        elif repo is not None and _may_speak(repo, speaks_for):
+            if repo is None or (repo["needs_history"] and _may_speak(repo, source, unknown=True)):
+                self._wait(tx, what, source, size)
+            elif not repo["needs_history"]:
+                self._apply(tx, repo, what, source)
+        elif repo is not None and _may_speak(repo, source):
             self._turn(tx, what)
 
     def _turn(self, tx: Transaction, what: AccountChange | IdentityChange) -> None:
@@ -119,10 +171,8 @@ class Ledger:
             show_or_hide(tx, did)
         self.work.set()
 
-    def _apply(
-        self, tx: Transaction, repo: Row, what: Commit | Gap, speaks_for: str | None
-    ) -> None:
-        if what.rev <= repo["rev"] or not _may_speak(repo, speaks_for):
+    def _apply(self, tx: Transaction, repo: Row, what: Commit | Gap, source: Source) -> None:
+        if what.rev <= repo["rev"] or not _may_speak(repo, source):
             return
         if isinstance(what, Gap):
             tx.run("UPDATE repos SET needs_history = 1, due = 0 WHERE did = ?", (what.did,))
@@ -131,14 +181,10 @@ class Ledger:
         put_records(tx, what.did, what.rev, what.writes)
         tx.run("UPDATE repos SET rev = ? WHERE did = ?", (what.rev, what.did))
 
-    def _wait(self, what: Commit | Gap, speaks_for: str | None) -> None:
-        queue = self._waiting.setdefault(what.did, [])
-        if self._count >= _MOST_WAITING:
-            self._count -= len(queue)
-            queue.clear()
-            what = Gap(what.did, what.rev)
-        queue.append((what, speaks_for))
-        self._count += 1
+    def _wait(self, tx: Transaction, what: Commit | Gap, source: Source, size: int) -> None:
+        if isinstance(what, Gap) or not self._waiting.add(what, source, size):
+            self._waiting.take(what.did)
+            tx.run("UPDATE repos SET needs_history = ? WHERE did = ?", (_READ_TWICE, what.did))
 
     # -- repositories
 
@@ -173,15 +219,32 @@ class Ledger:
 
     def has_history(self, did: str, rev: str) -> None:
         """A repository's history is in, as of a revision: go on with what waited."""
-        with self._lock, self._database.write() as tx:
-            drop_older(tx, did, rev)
-            tx.run(
-                "UPDATE repos SET rev = ?, needs_history = 0, tries = 0 WHERE did = ?", (rev, did)
-            )
-            for what, speaks_for in self._waiting.get(did, ()):
-                if repo := _repo(tx, did):
-                    self._apply(tx, repo, what, speaks_for)
-            self._count -= len(self._waiting.pop(did, ()))
+        with self._lock:
+            with self._database.write() as tx:
+                drop_older(tx, did, rev)
+                tx.run("UPDATE repos SET rev = ?, tries = 0 WHERE did = ?", (rev, did))
+            for one in self._waiting.take(did):
+                self._apply_alone(one.commit, one.source)
+            with self._database.write() as tx:
+                tx.run(
+                    "UPDATE repos SET needs_history = needs_history - 1"
+                    " WHERE did = ? AND needs_history > 0",
+                    (did,),
+                )
+
+    def _apply_alone(self, commit: Commit, source: Source) -> None:
+        """Apply a commit in a transaction of its own, so that it can't undo others."""
+        try:
+            with self._database.write() as tx:
+                if repo := _repo(tx, commit.did):
+                    self._apply(tx, repo, commit, source)
+        except StorageError:
+            raise
+        except Exception as error:  # as in ``hear``
+            unreadable = [_unreadable(Event(0, commit), error)]
+            with self._database.write() as tx:
+                keep_unreadable(tx, source.url, unreadable)
+            self._report(source, unreadable)
 
     def try_later(self, did: str) -> None:
         """A repository can't be read now: wait longer after each failure."""
@@ -199,5 +262,14 @@ def _repo(tx: Transaction, did: str) -> Row | None:
     return rows[0] if rows else None
 
 
-def _may_speak(repo: Row, speaks_for: str | None) -> bool:
-    return speaks_for is None or repo["pds"] in (None, speaks_for)
+def _may_speak(repo: Row, source: Source, *, unknown: bool = False) -> bool:
+    """Whether what a source says counts; ``unknown`` while the repository's server is not known."""
+    if source.speaks_for is None:
+        return True
+    return unknown if repo["pds"] is None else bool(repo["pds"] == source.speaks_for)
+
+
+def _unreadable(event: Event | Unreadable, error: Exception) -> Unreadable:
+    reason = f"can't be taken in: {type(error).__name__}: {error!s:.300}"
+    what = event.what if isinstance(event, Event) else None
+    return Unreadable(event.position, reason, ascii(getattr(what, "did", "")).encode())

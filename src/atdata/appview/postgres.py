@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ CREATE INDEX IF NOT EXISTS words_found ON words USING gin (found)
 _SIMULTANEOUS = 8
 # Two processes that make the tables at the same time would get in each other's way.
 _LOCK = 7_100_291
+# SQLSTATEs of values beyond a limit, such as that of an index: not a failure of the server.
+_LIMITS = "54"
 
 
 class PostgresDatabase:
@@ -55,14 +58,14 @@ class PostgresDatabase:
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """The rows of one SELECT."""
-        with self._borrowed() as connection:
+        with self._failing(), self._borrowed() as connection:
             rows: list[Row] = connection.execute(_dialect(sql), parameters).fetchall()
             return rows
 
     @contextmanager
     def write(self) -> Iterator[_Transaction]:
         """A transaction."""
-        with self._borrowed() as connection, connection.transaction():
+        with self._failing(), self._borrowed() as connection, connection.transaction():
             yield _Transaction(connection)
 
     def match(self, words: Sequence[str]) -> Match:
@@ -82,6 +85,16 @@ class PostgresDatabase:
                 connection.close()
 
     @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._driver.OperationalError, self._driver.InterfaceError) as error:
+            if (error.sqlstate or "").startswith(_LIMITS):
+                raise
+            # The driver's own text may hold the URL with its password.
+            raise StorageError(f"the PostgreSQL database fails ({type(error).__name__})") from None
+
+    @contextmanager
     def _borrowed(self) -> Iterator[Any]:
         connection = self._free.get()
         try:
@@ -91,7 +104,20 @@ class PostgresDatabase:
                 )
             yield connection
         finally:
+            if connection is not None and connection.closed:
+                self._drop_idle()
             self._free.put(connection)
+
+    def _drop_idle(self) -> None:
+        """Close the connections that are not in use: when one breaks, the server went away."""
+        idle = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                idle.append(self._free.get_nowait())
+        for connection in idle:
+            if connection is not None:
+                connection.close()
+            self._free.put(None)
 
 
 class _Transaction:

@@ -27,6 +27,7 @@ from atdata.appview.reading import Reading
 from atdata.appview.shards import Shards
 from atdata.appview.sources import Source
 from atdata.appview.xrpc import Queries
+from atdata.errors import StorageError
 from atdata.sources.cache import ShardCache
 
 _EXPOSED = ["accept-ranges", "content-range", "etag", "retry-after"]
@@ -87,8 +88,16 @@ def create_app(settings: Settings) -> Starlette:
             database.close()
 
     async def health(_: Request) -> Response:
-        await asyncio.to_thread(reading.counts)
-        return JSONResponse({"status": "ok"})
+        failing = {
+            name: type(error).__name__ for name, error in ingest.workers.failing.copy().items()
+        }
+        broken = ingest.workers.is_broken
+        try:
+            await asyncio.to_thread(reading.counts)
+        except StorageError as error:
+            failing["database"], broken = type(error).__name__, True
+        status = {"status": "failing" if failing else "ok", "failing": failing}
+        return JSONResponse(status, 503 if broken else 200)
 
     async def metrics(_: Request) -> Response:
         known = await asyncio.to_thread(reading.counts)
@@ -101,6 +110,15 @@ def create_app(settings: Settings) -> Starlette:
                         "counter",
                         {f'source="{url}"': n for url, n in ingest.heard.items()},
                     ),
+                    "unreadable_total": (
+                        "counter",
+                        {f'source="{url}"': n for url, n in ingest.ledger.unreadable.items()},
+                    ),
+                    "worker_failures_total": (
+                        "counter",
+                        {f'worker="{name}"': n for name, n in ingest.workers.failures.items()},
+                    ),
+                    "workers_failing": ("gauge", {"": len(ingest.workers.failing)}),
                     "cache_bytes": ("gauge", {"": cache.size}),
                     "fetches_total": ("counter", {"": fetcher.started}),
                     "sent_bytes_total": ("counter", {"": proxy.sent}),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
-from atdata.appview.events import COLLECTIONS, Event
-from atdata.appview.frames import read_frame
+from atdata.appview.events import COLLECTIONS, Event, Unreadable
+from atdata.appview.frames import FrameError, StreamEnded, read_frame
 from atdata.appview.jetstream import read_message
 from atdata.errors import UrlError
 
@@ -51,12 +51,16 @@ class Source:
             query.append(("cursor", str(position)))
         return f"{base}/{path}?{urlencode(query)}"
 
-    def read(self, message: str | bytes) -> Event | None:
-        """The event that a message of its stream tells of.
+    def read(self, message: str | bytes) -> Event | Unreadable | None:
+        """Read a message of its stream: an event, nothing of interest, or what can't be read.
 
         Raises:
-            FrameError: The message can't be read, or ends the stream.
+            StreamEnded: The server ends the stream by it.
         """
-        if self.kind == "jetstream":
-            return read_message(message)
-        return read_frame(message if isinstance(message, bytes) else message.encode())
+        data = message if isinstance(message, bytes) else message.encode()
+        try:
+            return read_message(message) if self.kind == "jetstream" else read_frame(data)
+        except StreamEnded:
+            raise
+        except FrameError as error:
+            return Unreadable(error.position, error.message, data)

@@ -25,6 +25,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
 )
+# What SQLite says of the values that a statement was given, not of itself.
+_VALUE_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 _PATIENCE = 30.0  # seconds that a writer waits for another process
 
 
@@ -51,22 +53,25 @@ class SqliteDatabase:
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """The rows of one SELECT."""
-        connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
-        if connection is None:
-            connection = self._here.connection = self._connect()
-        return connection.execute(sql, parameters).fetchall()
+        with self._failing():
+            connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
+            if connection is None:
+                connection = self._here.connection = self._connect()
+            return connection.execute(sql, parameters).fetchall()
 
     @contextmanager
     def write(self) -> Iterator[_Transaction]:
         """A transaction; others wait until it ends."""
-        with self._writing:
+        with self._writing, self._failing():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield _Transaction(self._writer)
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                # When the disk is full, SQLite has undone the transaction by itself.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._writer.execute("COMMIT")
 
     def match(self, words: Sequence[str]) -> Match:
         """Quoted, so that no word is read as an operator of the query language."""
@@ -83,6 +88,15 @@ class SqliteDatabase:
             for connection in self._all:
                 connection.close()
             self._all.clear()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except _VALUE_ERRORS:
+            raise
+        except sqlite3.Error as error:
+            raise StorageError(f"the database fails: {error}", uri=str(self._path)) from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

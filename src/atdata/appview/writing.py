@@ -7,12 +7,13 @@ revisions, so events may come twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from atdata.appview.database import Text, Transaction
-from atdata.appview.events import Write
+from atdata.appview.events import Unreadable, Write
+from atdata.base.text import one_line
 from atdata.errors import SchemaError
 from atdata.samples.schema import record_cid
 from atdata_records import ValidationError, cid, dag_cbor
@@ -20,7 +21,9 @@ from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from atdata_records.errors import only
 
-_LONGEST = 2000  # characters of an indexed value; PostgreSQL bounds the entries of an index
+_LONGEST = 2000  # bytes of an indexed value: PostgreSQL takes 2,704, with what is beside it
+_UNREADABLE = 1000  # messages that are kept for inspection
+_SHOWN = 16 * 2**10  # bytes of each that are kept
 _TABLES = {Record.NSID: "datasets", SampleSchema.NSID: "schemas"}
 _ACTIVE = "active"
 
@@ -79,6 +82,28 @@ def show_or_hide(tx: Transaction, did: str) -> None:
         )
 
 
+def keep_unreadable(tx: Transaction, source: str, messages: Sequence[Unreadable]) -> None:
+    """Keep messages that can't be read for inspection, in place of the oldest ones."""
+    for one in messages[-_UNREADABLE:]:
+        tx.run(
+            "INSERT INTO unreadable (source, position, reason, size, message, heard_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                source,
+                one.position,
+                one_line(one.reason),
+                len(one.message),
+                one.message[:_SHOWN].hex(),
+                _now(),
+            ),
+        )
+    if messages:
+        tx.run(
+            "DELETE FROM unreadable WHERE id <= (SELECT max(id) FROM unreadable) - ?",
+            (_UNREADABLE,),
+        )
+
+
 def take_down(tx: Transaction, subject: str, reason: str) -> None:
     """Stop listing and serving a repository (its DID) or a record (its AT URI)."""
     tx.run(
@@ -113,11 +138,17 @@ def _hidden(tx: Transaction, did: str) -> set[str]:
 def _read(write: Write) -> Record | SampleSchema:
     kind: Any = Record if write.collection == Record.NSID else SampleSchema
     record: Record | SampleSchema
-    if isinstance(write.content, bytes):
-        found, record = cid.of_cbor(write.content), kind.from_cbor(write.content)
-    else:
-        record = kind.from_dict(write.content)
-        found = record.cid()
+    try:
+        if isinstance(write.content, bytes):
+            found, record = cid.of_cbor(write.content), kind.from_cbor(write.content)
+        else:
+            record = kind.from_dict(write.content)
+            found = record.cid()
+    except ValidationError:
+        raise
+    except Exception as error:  # whatever content of unknown origin makes a decoder raise
+        reason = f"can't be read: {type(error).__name__}"
+        raise ValidationError(kind.NSID, only("form", reason)) from error
     if found != write.cid:
         raise ValidationError(kind.NSID, only("link", f"the content's CID is {found}"))
     return record
@@ -148,9 +179,12 @@ def _shown(content: bytes | dict[str, Any] | None) -> str:
     if isinstance(content, bytes):
         try:
             return json.dumps(dag_cbor.decode(content), default=str)
-        except dag_cbor.CborError:
+        except (dag_cbor.CborError, RecursionError):
             return content.hex()
-    return json.dumps(content)
+    try:
+        return json.dumps(content)
+    except RecursionError:
+        return "null"
 
 
 def _put_dataset(tx: Transaction, record: Record, common: tuple[Any, ...]) -> None:
@@ -212,7 +246,9 @@ def _drop(tx: Transaction, collection: str, where: str, parameters: tuple[Any, .
 
 def _plain(text: str | None, most: int = _LONGEST) -> str | None:
     """Text that can be indexed; PostgreSQL takes no NUL."""
-    return None if text is None else text.replace("\0", "")[:most]
+    if text is None:
+        return None
+    return text.replace("\0", "").encode()[:most].decode(errors="ignore")
 
 
 def _now() -> str:

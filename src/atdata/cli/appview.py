@@ -12,7 +12,7 @@ import click
 
 from atdata._extras import require
 from atdata._folders import data_folder
-from atdata.cli.output import echo, json_option, print_json
+from atdata.cli.output import echo, json_option, print_json, print_table
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
@@ -141,6 +141,34 @@ def restore(subject: str, data: Path | None, database: str | None, as_json: bool
     with _opened(data, database).write() as tx:
         writing.restore(tx, subject)
     _say({"subject": subject, "shown": True}, f"{subject} is shown again", as_json=as_json)
+
+
+@appview.command()
+@_data
+@_database
+@json_option
+def unreadable(data: Path | None, database: str | None, as_json: bool) -> None:
+    """List messages of followed servers that could not be read, the newest first.
+
+    They were stepped over. With --json also the beginning of each, as hexadecimal digits.
+    """
+    rows = _opened(data, database).read("SELECT * FROM unreadable ORDER BY id DESC")
+    if as_json:
+        print_json([{name: row[name] for name in row.keys() if name != "id"} for row in rows])  # noqa: SIM118 - sqlite3.Row
+        return
+    print_table(
+        (
+            (
+                row["heard_at"],
+                row["source"],
+                str(row["position"]),
+                f"{row['size']:,}",
+                row["reason"],
+            )
+            for row in rows
+        ),
+        empty="every message could be read",
+    )
 
 
 def _say(facts: dict[str, Any], sentence: str, *, as_json: bool) -> None:

@@ -1,0 +1,82 @@
+"""Threads that go on whatever happens: a step that fails is tried again, after a pause."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from atdata.base.text import one_line
+from atdata.errors import AtdataError, NetworkError
+
+_log = logging.getLogger("atdata.appview")
+
+_LONGEST_PAUSE = 60.0  # seconds between two attempts
+
+
+class Workers:
+    """Threads by name, and how they fare.
+
+    Attributes:
+        stopping: Set when all are to end.
+        failing: The error of each worker that failed and has not worked since.
+        failures: How often each worker failed.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.failing: dict[str, Exception] = {}
+        self.failures: Counter[str] = Counter()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self, name: str, step: Callable[[], bool]) -> None:
+        """Run a step again and again, in a thread, until it returns False or all are to end."""
+        thread = threading.Thread(target=self._run, args=(name, step), name=name, daemon=True)
+        with self._lock:
+            self._threads = [one for one in self._threads if one.is_alive()]
+            self._threads.append(thread)
+            thread.start()
+
+    def works(self, name: str) -> None:
+        """Note that a worker is well, in a step that takes long."""
+        self.failing.pop(name, None)
+
+    def stop(self) -> None:
+        """End all; returns when none runs any more."""
+        self.stopping.set()
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a worker fails for another reason than a server of the network."""
+        return not all(isinstance(error, NetworkError) for error in list(self.failing.values()))
+
+    def _run(self, name: str, step: Callable[[], bool]) -> None:
+        tries = 0
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            try:
+                goes_on = step()
+            except Exception as error:  # whatever it is, the worker lives on
+                lasted = time.monotonic() - began
+                tries = 1 if lasted > _LONGEST_PAUSE else tries + 1
+                self._note(name, error)
+                self.stopping.wait(min(2.0 ** (tries - 2), _LONGEST_PAUSE))
+                continue
+            tries = 0
+            self.works(name)
+            if not goes_on:
+                break
+
+    def _note(self, name: str, error: Exception) -> None:
+        self.failing[name] = error
+        self.failures[name] += 1
+        # A traceback helps with errors that are not of our making only.
+        unexpected = None if isinstance(error, AtdataError) else error
+        _log.warning("%s: %s", name, one_line(str(error)), exc_info=unexpected)
