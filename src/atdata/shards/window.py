@@ -16,6 +16,10 @@ from atdata.errors import AtdataError, ShardError, StorageError
 CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+# What a compressed shard may come to, beyond a multiple of the bytes that were read of it.
+_MEMBER, _MEMBER_RATIO = 24 << 20, 16
+_WHOLE, _WHOLE_RATIO = 128 << 20, 128
+_ZSTD_WINDOW = 1 << 26  # bytes of memory, which the stream itself chooses
 
 
 class Readable(Protocol):
@@ -33,39 +37,48 @@ class Window:
         data: The first bytes; a mapped file is here whole from the start.
         shard: Name of the shard, for errors.
         stream: Where the rest comes from.
-        is_compressed: Whether the bytes in the shard are others than those here.
+        packed: What the stream uncompresses, if it does; it bounds what is held at once.
 
     Attributes:
         shard: As given.
-        is_compressed: As given.
     """
 
-    __slots__ = ("_data", "_start", "_stream", "_view", "is_compressed", "shard")
+    __slots__ = ("_data", "_packed", "_start", "_stream", "_view", "shard")
 
     def __init__(
         self,
         data: bytes | mmap.mmap,
         shard: str,
         stream: Readable | None = None,
-        *,
-        is_compressed: bool = False,
+        packed: _Packed | None = None,
     ) -> None:
         self.shard = shard
-        self.is_compressed = is_compressed
+        self._packed = packed
         self._data = data
         self._view = memoryview(data)
         self._start = 0
         self._stream = stream
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the bytes in the shard are others than those here."""
+        return self._packed is not None
 
     def state(self) -> tuple[bytes | mmap.mmap, memoryview, int, int]:
         """The bytes, a view of them, how many there are, and the offset of the first."""
         return self._data, self._view, len(self._view), self._start
 
     def refill(self, position: int, need: int) -> int:
-        """Have ``need`` bytes from ``position`` on, unless the shard ends; its new position."""
+        """Have ``need`` bytes from ``position`` on, unless the shard ends; its new position.
+
+        Raises:
+            ShardError: A compressed shard is damaged, or unfolds to more than it may.
+        """
         have = len(self._view) - position
         if self._stream is None or have >= need:
             return position
+        if self._packed and need > _MEMBER + _MEMBER_RATIO * self._packed.count:
+            raise self._unfolds(f"a member of {need:,} bytes", self._start + position)
         # Views of the old bytes may be in use, so they are never written over.
         parts = [bytes(self._view[position:])]
         while have < need and (part := self._read(max(CHUNK, min(need - have, 64 * CHUNK)))):
@@ -92,7 +105,7 @@ class Window:
     def _read(self, size: int) -> bytes:
         assert self._stream is not None  # noqa: S101 - refill has looked
         try:
-            return self._stream.read(size)
+            part = self._stream.read(size)
         except AtdataError:
             raise
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -103,6 +116,21 @@ class Window:
             ) from error
         except OSError as error:
             raise StorageError(f"reading stopped: {error}", shard=self.shard) from error
+        if self._packed:
+            self._packed.unfolded += len(part)
+            if self._packed.unfolded > _WHOLE + _WHOLE_RATIO * self._packed.count:
+                raise self._unfolds(f"{self._packed.unfolded:,} bytes", self._start)
+        return part
+
+    def _unfolds(self, what: str, offset: int) -> ShardError:
+        assert self._packed  # noqa: S101 - the callers have looked
+        return ShardError(
+            f"the compressed shard unfolds to {what} out of {self._packed.count:,}",
+            hint="If you trust it, uncompress it with gunzip or zstd -d and read the result.",
+            shard=self.shard,
+            offset=offset,
+            code="TAR_TOO_LARGE",
+        )
 
 
 def open_file(file: IO[bytes], shard: str) -> Window:
@@ -126,7 +154,8 @@ def open_file(file: IO[bytes], shard: str) -> Window:
 def open_stream(stream: Readable, shard: str) -> Window:
     """A window on a stream of a shard; gzip and zstd are undone on the way.
 
-    Offsets in errors are then those of the uncompressed shard.
+    Offsets in errors are then those of the uncompressed shard. What it unfolds to is bounded:
+    one member to 24 MiB and 16 times the bytes read, all of it to 128 MiB and 128 times those.
 
     Raises:
         MissingExtra: The stream is compressed with zstd, and nothing is there to undo it.
@@ -134,13 +163,13 @@ def open_stream(stream: Readable, shard: str) -> Window:
     window = Window(b"", shard, stream)
     window.refill(0, len(_ZSTD))
     head, *_ = window.state()
+    packed = _Packed(bytes(head), stream)
     if head[:4] == _ZSTD:
-        unpacked = _Zstd(_Prefixed(bytes(head), stream))
-        return Window(b"", shard, unpacked, is_compressed=True)
+        return Window(b"", shard, _Zstd(packed), packed)
     if head[:2] != _GZIP:
         return window
-    packed = cast("IO[bytes]", _Prefixed(bytes(head), stream))
-    return Window(b"", shard, gzip.GzipFile(fileobj=packed, mode="rb"), is_compressed=True)
+    unpacked = gzip.GzipFile(fileobj=cast("IO[bytes]", packed), mode="rb")
+    return Window(b"", shard, unpacked, packed)
 
 
 class _Zstd:
@@ -148,8 +177,7 @@ class _Zstd:
 
     def __init__(self, stream: Readable) -> None:
         self._zstandard = require("zstandard", extra="zstd")
-        # The memory that a hostile stream can ask for: what `zstd -d` allows.
-        unpacker = self._zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        unpacker = self._zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._reader = unpacker.stream_reader(stream, read_across_frames=True)
 
     def read(self, size: int, /) -> bytes:
@@ -159,16 +187,24 @@ class _Zstd:
             raise EOFError(str(error)) from error
 
 
-class _Prefixed:
-    """A stream with bytes that were read from it put back."""
+class _Packed:
+    """A compressed stream, with bytes that were read from it put back.
+
+    Attributes:
+        count: Bytes that were taken of it.
+        unfolded: Bytes that came of them.
+    """
 
     def __init__(self, head: bytes, stream: Readable) -> None:
         self._head = head
         self._stream = stream
+        self.count = self.unfolded = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        if not self._head:
-            return self._stream.read(size)
-        stop = len(self._head) if size < 0 else size
-        part, self._head = self._head[:stop], self._head[stop:]
+        if self._head:
+            stop = len(self._head) if size < 0 else size
+            part, self._head = self._head[:stop], self._head[stop:]
+        else:
+            part = self._stream.read(size)
+        self.count += len(part)
         return part
