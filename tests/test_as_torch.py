@@ -18,6 +18,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 import atdata
 from atdata import Dataset, DictSample
+from atdata.errors import AtdataError
 from atdata.shards import cut_shards
 from rows import Row
 
@@ -173,11 +174,59 @@ def test_a_dataset_that_was_used_here_goes_to_workers(dataset: Dataset[Row]) -> 
     assert sorted(labels(loader)) == list(range(60))
 
 
-def test_a_worker_that_would_read_nothing_is_an_error(dataset: Dataset[Row]) -> None:
-    one = Dataset[Row](dataset.list_shards()[:1])
-    loader = DataLoader(one.to_torch(), num_workers=2, multiprocessing_context="fork")
-    with pytest.raises(ValueError, match="share 1 of 2 would be empty: there are too few shards"):
+@pytest.mark.parametrize("kind", [DataLoader, StatefulDataLoader])
+def test_workers_without_a_shard_have_nothing_to_do(dataset: Dataset[Row], kind: Any) -> None:
+    two = Dataset[Row](dataset.list_shards()[:2])
+    for shuffle in (False, True):
+        data = two.to_torch(shuffle=shuffle, seed=1)
+        loader = kind(data, batch_size=4, num_workers=5, multiprocessing_context="fork")
+        assert sorted(labels(loader)) == list(range(20))
+        assert sorted(labels(loader)) == list(range(20))
+
+
+def test_the_position_of_workers_is_not_told_wrongly(dataset: Dataset[Row]) -> None:
+    running = dataset.to_torch(shuffle=True, seed=3)
+    assert running.state_dict()["delivered"] == 0
+    loader = DataLoader(running, batch_size=4, num_workers=2, multiprocessing_context="fork")
+    next(iter(loader))
+    with pytest.raises(AtdataError, match=r"position is not known.*\n.*StatefulDataLoader"):
+        running.state_dict()
+    items = iter(running)
+    next(items)
+    assert running.state_dict()["delivered"] == 1
+
+
+def test_a_state_of_the_main_process_is_not_given_to_workers(dataset: Dataset[Row]) -> None:
+    running = dataset.to_torch(shuffle=True, seed=3)
+    items = iter(running)
+    next(items)
+    resumed = dataset.to_torch(shuffle=True, seed=3)
+    resumed.load_state_dict(running.state_dict())
+    loader = DataLoader(resumed, batch_size=4, num_workers=2, multiprocessing_context="fork")
+    with pytest.raises(AtdataError, match="workers read the dataset"):
         list(loader)
+    assert len(list(resumed)) == 59
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_loader_of_the_dataset_itself_says_what_to_pass(
+    dataset: Dataset[Row], tmp_path: Path, workers: int, typed: bool
+) -> None:
+    rows = atdata.write_shards(dataset, tmp_path / "built", maxcount=10)
+    given: Any = rows if typed else Dataset(rows.list_shards())
+    context = "fork" if workers else None
+    loader = DataLoader(given, batch_size=4, num_workers=workers, multiprocessing_context=context)
+    with pytest.raises(AtdataError, match=r"samples[\s\S]*dataset.to_torch\(\)"):
+        list(loader)
+
+
+def test_a_loader_of_the_dataset_itself_works_with_a_collate_fn(
+    dataset: Dataset[Row], tmp_path: Path
+) -> None:
+    rows = atdata.write_shards(dataset, tmp_path / "built", maxcount=10)
+    loader = DataLoader(rows, batch_size=7, shuffle=True, collate_fn=lambda batch: batch)  # type: ignore[arg-type]
+    assert sorted(row.label for batch in loader for row in batch) == list(range(60))
 
 
 # There is no device to pin for here; the DataLoader says so, and goes on without.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atdata._extras import require
+from atdata.errors import AtdataError
 from atdata.order import Uneven, checked_epoch
 from atdata.reading import View
-from atdata.samples import DictSample
+from atdata.samples import DictSample, PackableSample
 from atdata.samples.fields import fields_of
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
     """A dataset as a ``torch.utils.data.IterableDataset``: of dicts of tensors and plain values.
 
     Each process of a job that has called ``torch.distributed.init_process_group`` reads its own
-    share of the shards, and each worker of its ``DataLoader`` a share of that; one that would
-    read nothing raises ``ValueError``. Where batches are made here (``batch_size``), give the
-    ``DataLoader`` ``batch_size=None``; columns of numbers are tensors then. Fields that
-    ``default_collate`` does not know (None, dates, nested samples, arrays of dtypes that PyTorch
-    lacks) need a ``collate_fn``.
+    share of the shards, and each worker of its ``DataLoader`` a share of that. A process without
+    a shard raises ``ValueError``; a worker without one has nothing to do.
+
+    Where batches are made here (``batch_size``), give the ``DataLoader`` ``batch_size=None``;
+    columns of numbers are tensors then. Fields that ``default_collate`` does not know (None,
+    dates, nested samples, arrays of dtypes that PyTorch lacks) need a ``collate_fn``.
 
     It has ``state_dict`` and ``load_state_dict``, which torchdata's ``StatefulDataLoader`` calls
-    in each worker; and ``set_epoch``.
+    in each worker; and ``set_epoch``. A plain ``DataLoader`` does not, so that with workers the
+    position is not known here: asking for it raises ``AtdataError``.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         self._uneven = uneven
         # Workers that persist were given the dataset long ago: they look here.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._read_by_workers = torch.zeros((), dtype=torch.int64).share_memory_()
         self._state: Mapping[str, int] | None = None
+        self._loaded_in: int | None = None
         self._view: View[Any] | None = None
 
     def set_epoch(self, epoch: int) -> None:
@@ -67,19 +72,35 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         self._epoch.fill_(checked_epoch(epoch))
 
     def state_dict(self) -> dict[str, int]:
-        """Where this process is in its share."""
+        """Where this process is in its share.
+
+        Raises:
+            AtdataError: Workers have read, and this is not one of them.
+        """
+        if _worker_id() is None and self._read_by_workers:
+            raise AtdataError(
+                "workers have read the dataset, so its position is not known in this process",
+                hint="Use torchdata's StatefulDataLoader, and its state_dict().",
+            )
         if self._view is not None:
             return self._view.state_dict()
         epoch = int(self._epoch)
         return dict(self._state or {"seed": self._seed, "epoch": epoch, "delivered": 0})
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Begin the next iteration behind the last item of that state, in its epoch."""
+        """Begin the next iteration of this process after the last item of that state."""
         self._state, self._view = dict(state), None
+        self._loaded_in = _worker_id()
 
     def __iter__(self) -> Iterator[Any]:
         # No generator: the epoch is that of the moment when the iteration begins.
-        view = self._view = self._make_view()
+        self._check_state()
+        self._read_by_workers.fill_(_worker_id() is not None)
+        share = self._share()
+        if share is None:
+            self._state = self._view = None
+            return iter(())
+        view = self._view = self._make_view(share)
         view.set_epoch(int(self._epoch))
         if self._state is not None:
             view.load_state_dict(self._state)
@@ -89,7 +110,16 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_view": None}
 
-    def _make_view(self) -> View[Any]:
+    def _check_state(self) -> None:
+        """Refuse a position that another process has reached: this one's share is another."""
+        if self._state is not None and self._loaded_in != _worker_id():
+            raise AtdataError(
+                "a state was loaded in the main process, but workers read the dataset",
+                hint="Use torchdata's StatefulDataLoader, and its load_state_dict().",
+            )
+
+    def _share(self) -> Dataset[Any] | None:
+        """What this process reads; None for a worker that no shard is left for."""
         dataset = self._dataset
         distributed = torch.distributed
         if distributed.is_available() and distributed.is_initialized():
@@ -97,8 +127,13 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
                 distributed.get_rank(), distributed.get_world_size(), uneven=self._uneven
             )
         worker = torch.utils.data.get_worker_info()
-        if worker is not None:
-            dataset = dataset.split_worker(worker.id, worker.num_workers)
+        if worker is None:
+            return dataset
+        if worker.id >= len(dataset.list_shards()):
+            return None
+        return dataset.split_worker(worker.id, worker.num_workers)
+
+    def _make_view(self, dataset: Dataset[Any]) -> View[Any]:
         if self._shuffle:
             return dataset.shuffled(seed=self._seed, **self._batching)  # type: ignore[call-overload, no-any-return]
         return dataset.ordered(**self._batching)  # type: ignore[call-overload, no-any-return]
@@ -118,6 +153,24 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
             return {name: _column(one.column(name)) for name in found}
 
         return sample if self._batching["batch_size"] is None else batch
+
+
+def _worker_id() -> int | None:
+    """Number of this worker of a ``DataLoader``; None in the main process."""
+    worker = torch.utils.data.get_worker_info()
+    return None if worker is None else int(worker.id)
+
+
+def _refuse(batch: list[Any], *, collate_fn_map: object = None) -> None:
+    raise AtdataError(
+        f"a DataLoader can't make a batch of {type(batch[0]).__name__} samples",
+        hint="Pass it dataset.to_torch(), or a collate_fn.",
+    )
+
+
+# What ``default_collate`` does with samples: PyTorch documents the map as the place to say so.
+torch.utils.data._utils.collate.default_collate_fn_map[PackableSample] = _refuse
+torch.utils.data._utils.collate.default_collate_fn_map[DictSample] = _refuse
 
 
 def _tensor(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from atdata import export
@@ -326,6 +328,12 @@ class Dataset(Generic[T]):
         except SampleError as error:
             error.shard, error.offset = shard, offset
             raise
+
+    def __getitems__(self, indices: list[int]) -> list[T]:
+        """Samples by number, which is what a ``DataLoader`` asks for."""
+        if "torch" in sys.modules:
+            import_module("atdata.as_torch")  # has PyTorch say what to do about samples
+        return [self[index] for index in indices]
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.ordered())
