@@ -44,6 +44,12 @@ def test_a_wrong_password(pds_env: Pds, command: Command) -> None:
     assert "wrong-word" not in result.output
 
 
+def test_an_empty_password(pds_env: Pds, command: Command) -> None:
+    result = command("login", pds_env.new_account().handle, "--password-stdin", stdin="")
+    assert result.exit_code == 5
+    assert "app password" in result.stderr
+
+
 def test_promote_needs_a_session(command: Command, spectra: LocalDatasetEntry) -> None:
     result = command("promote", "spectra")
     assert result.exit_code == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import EllipsisType
 from typing import IO, Any
 
@@ -12,8 +13,9 @@ from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import validated
 from atdata.atmosphere.repositories import Repositories
+from atdata.atmosphere.saved_session import SavedSession
 from atdata.atmosphere.session import Session
-from atdata.errors import AuthError, NetworkError
+from atdata.errors import AuthError, NetworkError, UrlError
 from atdata_records import formats
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -26,17 +28,20 @@ class AtmosphereClient(Repositories):
     """A client of the AT Protocol network.
 
     Reading needs no login: records and blobs come from the server of the repository that
-    holds them. Writing goes to the server of the account that is logged in.
+    holds them. Writing goes to the server of the account that is logged in: with ``login``, or
+    else with the session that ``atdata login`` has saved. Threads may share a client; after a
+    fork, each process has connections of its own.
 
     Args:
         base_url: The personal data server to log in to. When None: ``ATDATA_PDS_URL``, or the
-            server that the handle's identity names.
+            server that the handle's identity names. A saved session of another one is not used.
     """
 
     def __init__(self, base_url: str | None = None) -> None:
         chosen = base_url or os.environ.get("ATDATA_PDS_URL")
         self._base_url = chosen.rstrip("/").removesuffix("/xrpc") if chosen else None
         self._session: Session | None = None
+        self._may_use_saved = True
         super().__init__(self._base_url)
 
     def __repr__(self) -> str:
@@ -54,9 +59,11 @@ class AtmosphereClient(Repositories):
 
         Raises:
             AuthError: The server refused the credentials.
+            UrlError: This is not a handle.
             AddressRefused: The identity names a server on a private address.
             NetworkError: The server could not be reached.
         """
+        self._may_use_saved = False
         handle = handle.removeprefix("@")
         self._enter(Session.create(self._home_of(handle), handle, app_password))
 
@@ -66,7 +73,22 @@ class AtmosphereClient(Repositories):
         Raises:
             AuthError: The text is not an exported session.
         """
+        self._may_use_saved = False
         self._enter(Session.restore(session))
+
+    def save_session(self) -> Path:
+        """Save the session as ``atdata login`` does: clients without a login use it from now on.
+
+        The file can be read by its owner only; it stays up to date when tokens are renewed.
+
+        Returns:
+            The file.
+
+        Raises:
+            AuthError: Not logged in.
+            StorageError: The file can't be written.
+        """
+        return self._active.save(self._base_url)
 
     def export_session(self) -> str:
         """The session as text, to be kept as secret as a password.
@@ -90,7 +112,10 @@ class AtmosphereClient(Repositories):
     @property
     def is_authenticated(self) -> bool:
         """Whether there is a session."""
-        return self._session is not None
+        try:
+            return bool(self._active)
+        except AuthError:
+            return False
 
     @property
     def did(self) -> str:
@@ -109,9 +134,29 @@ class AtmosphereClient(Repositories):
 
     @property
     def _active(self) -> Session:
+        if self._session is None and self._may_use_saved:
+            self._enter_saved()
         if self._session is None:
-            raise AuthError("not logged in", hint="Call client.login(handle, app_password).")
+            raise AuthError(
+                "not logged in",
+                hint="Run `atdata login HANDLE`, or call client.login(handle, app_password).",
+            )
         return self._session
+
+    def _own_identity(self) -> Identity:
+        session = self._active
+        return Identity(session.did, session.pds, session.handle)
+
+    def _enter_saved(self) -> None:
+        saved = SavedSession.find()
+        if saved is None:
+            return
+        if self._base_url not in (None, saved.pds, saved.asked):
+            raise AuthError(
+                f"the saved session is one of {saved.pds}, not of {self._base_url}",
+                hint=f"Run: atdata login HANDLE --pds {self._base_url}",
+            )
+        self._enter(Session.saved(saved))
 
     def _enter(self, session: Session) -> None:
         self._session = session
@@ -122,6 +167,11 @@ class AtmosphereClient(Repositories):
         if self._base_url:
             return self._base_url
         if not formats.is_at_identifier(handle):
+            if "@" not in handle:
+                raise UrlError(
+                    f"{handle!r:.120} is neither a handle nor a DID",
+                    hint="A handle is a domain name, such as lab.example.org.",
+                )
             return _ENTRYWAY  # an email address, which only the entryway can place
         try:
             home = self.resolve(handle)

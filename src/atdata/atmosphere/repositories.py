@@ -47,10 +47,11 @@ class Repositories:
         if self._own and actor in (None, self._own.did, self._own.handle):
             return self._own
         if actor is None:
-            raise AuthError(
-                "not logged in", hint="Call login(handle, app_password), or name a repo."
-            )
+            return self._own_identity()
         return self._resolver.resolve(actor)
+
+    def _own_identity(self) -> Identity:
+        raise AuthError("not logged in", hint="Name a repo, or use an AtmosphereClient.")
 
     def is_chosen(self, pds: str) -> bool:
         """Whether the user chose this server, so that it may be on a private address."""

@@ -6,29 +6,47 @@ only: its own models add members to them, which would change a record's CID.
 
 from __future__ import annotations
 
+import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import IO, Any
 
 from atdata._extras import require
+from atdata.atmosphere.saved_session import SavedSession, sole_writer
+from atdata.base.forks import forget_after_fork
 from atdata.errors import AuthError, NetworkError, XrpcError
 from atdata.sources.remote import refuse_offline
 
 _SECONDS = 60.0  # the SDK's own five seconds are too few for a blob
+# Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
+_MARGIN = 16 * 60.0
+_LOGIN_HINT = (
+    "Check the handle, and make an app password in the account's settings (App Passwords)."
+)
 # Codes by which servers say that credentials or tokens are no longer good.
 _AUTH_CODES = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
 
 
+_Callback = Callable[[str], object]
+
+
 class Session:
-    """Authenticated procedures on one server. Its ``repr`` shows no token."""
+    """Authenticated procedures on one server, for all threads and on both sides of a fork.
+
+    Its ``repr`` shows no token.
+    """
 
     def __init__(self, pds: str | None) -> None:
-        sdk = require("atproto_client", extra="atmosphere")
-        request = require("atproto_client.request", extra="atmosphere")
-        connections = request.Request(timeout=_SECONDS)
-        self._sdk = sdk.Client(pds, request=connections)
-        weakref.finalize(self, connections.close)
+        self._lock = threading.RLock()
+        self._is_inherited = False
+        self._is_saved = False
+        self._callbacks: list[_Callback] = []
+        self._sdk = self._connect(pds)
+        forget_after_fork(self)
 
     @classmethod
     def create(cls, pds: str, identifier: str, password: str) -> Session:
@@ -38,10 +56,16 @@ class Session:
             AuthError: The server refused the credentials.
             NetworkError: It could not be reached, or refused for another reason.
         """
+        if not identifier or not password:
+            raise AuthError("the handle or the app password is empty", hint=_LOGIN_HINT)
         session = cls(pds)
-        with _translated(pds):
-            # The profile would need an AppView, which a self-hosted server may not have.
-            session._sdk.login(identifier, password, fetch_bsky_profile=False)
+        try:
+            with _translated(pds):
+                # The profile would need an AppView, which a self-hosted server may not have.
+                session._sdk.login(identifier, password, fetch_bsky_profile=False)
+        except AuthError as error:
+            error.hint = _LOGIN_HINT
+            raise
         return session
 
     @classmethod
@@ -52,11 +76,18 @@ class Session:
             AuthError: The text is not an exported session.
         """
         session = cls(pds)
-        try:
-            session._sdk.login(session_string=exported, fetch_bsky_profile=False)
-        except (ValueError, TypeError):
-            # The cause would show the tokens.
-            raise AuthError("not an exported session", hint="Log in again.") from None
+        session._enter(exported)
+        return session
+
+    @classmethod
+    def saved(cls, saved: SavedSession) -> Session:
+        """Continue the saved session, and keep its file up to date. Makes no request.
+
+        Raises:
+            AuthError: The file holds something that is not a session.
+        """
+        session = cls.restore(saved.session)
+        session._is_saved = True
         return session
 
     def __repr__(self) -> str:
@@ -65,25 +96,32 @@ class Session:
     @property
     def did(self) -> str:
         """DID of the account."""
-        return str(self._sdk._session.did)
+        return str(self._told.did)
 
     @property
     def handle(self) -> str:
         """Handle of the account."""
-        return str(self._sdk._session.handle)
+        return str(self._told.handle)
 
     @property
     def pds(self) -> str:
         """Base URL of the server, without a trailing slash."""
-        return str(self._sdk._base_url).removesuffix("/xrpc")
+        return str(self._told.pds_endpoint).rstrip("/").removesuffix("/xrpc")
 
     def export(self) -> str:
         """The session as text: a secret, as good as a password until it expires."""
         return str(self._sdk.export_session_string())
 
-    def on_change(self, callback: Callable[[str], object]) -> None:
+    def save(self, asked: str | None) -> Path:
+        """Save the session, and keep its file up to date from now on; see ``SavedSession``."""
+        with sole_writer():
+            path = SavedSession(self.did, self.pds, self.export(), asked).save()
+        self._is_saved = True
+        return path
+
+    def on_change(self, callback: _Callback) -> None:
         """Call back with the exported session whenever its tokens are renewed."""
-        self._sdk.on_session_change(lambda event, session: callback(session.export()))
+        self._callbacks.append(callback)
 
     def call(
         self,
@@ -100,10 +138,79 @@ class Session:
             NetworkError: It could not be reached.
         """
         with _translated(f"{self.pds}/xrpc/{method}"):
-            answer = self._sdk.invoke_procedure(
+            answer = self._live().invoke_procedure(
                 method, content=body, headers={"Content-Type": content_type}
             )
         return answer.content if isinstance(answer.content, dict) else {}
+
+    def forget(self) -> None:
+        """After a fork, in the child: the connections, and perhaps the lock, are the parent's."""
+        self._lock = threading.RLock()
+        self._is_inherited = True
+
+    @property
+    def _told(self) -> Any:
+        """The session as the SDK describes it."""
+        return require("atproto_client.client.session", extra="atmosphere").Session.decode(
+            self.export()
+        )
+
+    def _connect(self, pds: str | None) -> Any:
+        sdk = require("atproto_client", extra="atmosphere")
+        request = require("atproto_client.request", extra="atmosphere")
+        connections = request.Request(timeout=_SECONDS)
+        weakref.finalize(self, connections.close)
+        return sdk.Client(pds, request=connections)
+
+    def _enter(self, exported: str) -> None:
+        try:
+            self._sdk.login(session_string=exported, fetch_bsky_profile=False)
+        except (ValueError, TypeError):
+            # The cause would show the tokens.
+            raise AuthError("not an exported session", hint="Log in again.") from None
+
+    def _live(self) -> Any:
+        """The SDK's client, with connections of this process, and tokens that are good."""
+        with self._lock:
+            if self._is_inherited:
+                exported = self.export()
+                self._sdk = self._connect(None)
+                self._enter(exported)
+                self._is_inherited = False
+            if self._ends_soon():
+                self._renew()
+            return self._sdk
+
+    def _ends_soon(self) -> bool:
+        ends = self._told.access_jwt_payload.exp
+        return ends is not None and ends < time.time() + _MARGIN
+
+    def _renew(self) -> None:
+        before = self.export()
+        if self._is_saved:
+            self._renew_saved()
+        else:
+            self._refresh()
+        if self.export() != before:
+            for callback in self._callbacks:
+                callback(self.export())
+
+    def _renew_saved(self) -> None:
+        """Renew unless another process has done so since; the file follows, if it is still ours."""
+        with sole_writer():
+            saved = SavedSession.find()
+            is_ours = saved is not None and saved.did == self.did
+            if saved is not None and is_ours:
+                self._enter(saved.session)
+            if not self._ends_soon():
+                return
+            self._refresh()
+            if saved is not None and is_ours:
+                replace(saved, session=self.export()).save()
+
+    def _refresh(self) -> None:
+        # Any query will do: before it, the SDK exchanges tokens that are about to end.
+        self._sdk.invoke_query("com.atproto.server.getSession")
 
 
 @contextmanager

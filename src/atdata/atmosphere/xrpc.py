@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from atdata._extras import require
+from atdata.base.forks import forget_after_fork
 from atdata.errors import NetworkError, XrpcError
 from atdata.sources.http import http_client
 from atdata.sources.remote import refuse_offline
@@ -27,7 +29,13 @@ class Reader:
 
     def __init__(self, *, untrusted: bool) -> None:
         self._is_untrusted = untrusted
+        self.forget()
+        forget_after_fork(self)
+
+    def forget(self) -> None:
+        """After a fork, in the child: the connections, and perhaps the lock, are the parent's."""
         self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
 
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, *, max_bytes: int = _MAX_JSON
@@ -42,17 +50,21 @@ class Reader:
         """
         refuse_offline(url)
         httpx = require("httpx", extra="atmosphere")
-        if self._client is None:
-            self._client = http_client(untrusted=self._is_untrusted)
-            weakref.finalize(self, self._client.close)
         try:
-            with self._client.stream("GET", url, params=params) as answer:
+            with self._connected().stream("GET", url, params=params) as answer:
                 body = _bounded(answer, url, max_bytes)
         except httpx.HTTPError as error:
             raise NetworkError(f"no answer: {error or type(error).__name__}", uri=url) from error
         if answer.status_code != 200:
             raise _refusal(answer.status_code, body, url)
         return body
+
+    def _connected(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                self._client = http_client(untrusted=self._is_untrusted)
+                weakref.finalize(self, self._client.close)
+            return self._client
 
     def get_json(self, url: str, params: Mapping[str, str | int] | None = None) -> dict[str, Any]:
         """The JSON object of one answer; errors as in ``get``."""

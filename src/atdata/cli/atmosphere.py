@@ -11,7 +11,6 @@ from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.publication import Details, Draft
 from atdata.cli.output import echo, json_option, print_fields, print_json
 from atdata.cli.progress import terminal_progress
-from atdata.cli.session import save_session, saved_client
 from atdata.local import LocalIndex
 from atdata.promote import Promotion
 from atdata.stores.advice import SizeWarning
@@ -34,7 +33,7 @@ def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> 
     )
     client = AtmosphereClient(base_url=pds)
     client.login(handle, password)
-    path = save_session(client)
+    path = client.save_session()
     if as_json:
         print_json({"handle": client.handle, "did": client.did, "session": str(path)})
     else:
@@ -76,7 +75,7 @@ def promote(
         raise click.UsageError("--dry-run publishes nothing that --verify could read back")
     index = LocalIndex()
     entry = index.get_dataset(name)
-    client = saved_client()
+    client = AtmosphereClient()
     details = Details(
         description=description,
         tags=list(tags) or None,

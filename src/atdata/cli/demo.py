@@ -106,10 +106,10 @@ def _local_half(
 def _federated_half(
     story: _Story, digits: list[Digit], entry: LocalDatasetEntry, index: LocalIndex
 ) -> None:
-    from atdata.cli.session import saved_client
+    from atdata.atmosphere import AtmosphereClient
     from atdata.promote import promote_to_atmosphere
 
-    client = saved_client()
+    client = AtmosphereClient()
     with story.step("promote") as tell:
         uri = promote_to_atmosphere(
             entry, index, client, description=DESCRIPTION, tags=TAGS, license=LICENSE

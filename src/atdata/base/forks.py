@@ -1,0 +1,31 @@
+"""Connections end at a fork: two processes on one of them would read each other's answers."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Protocol
+
+
+class Forgetful(Protocol):
+    """What has connections or locks that a forked child must not use."""
+
+    def forget(self) -> None:
+        """Let go of them in the child; new ones are made when they are needed."""
+
+
+_holders: weakref.WeakSet[Forgetful] = weakref.WeakSet()
+
+
+def forget_after_fork(holder: Forgetful) -> None:
+    """Have a holder forget its connections and locks in each forked child."""
+    _holders.add(holder)
+
+
+def _in_child() -> None:
+    for holder in list(_holders):
+        holder.forget()
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_in_child)
