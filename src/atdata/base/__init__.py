@@ -1,1 +1,1 @@
-"""What every room may use: the disk, locks and scratch folders. Imports errors, nothing else."""
+"""What every room may use: disk, locks, scratch folders, workers. Imports errors, nothing else."""

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from atdata.base.workers import end_with_parent
 from atdata.errors import StorageError
 
 Item = TypeVar("Item")
@@ -54,7 +55,7 @@ class LocalEngine:
     def _run(self, function: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
         count = min(self.processes, len(items))
         running: deque[Future[Result]] = deque()
-        pool = ProcessPoolExecutor(count, mp_context=_context())
+        pool = ProcessPoolExecutor(count, _context(), end_with_parent)
         try:
             for item in items:
                 running.append(pool.submit(function, item))

@@ -1,0 +1,52 @@
+"""Workers end with the process that they work for, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from atdata.base.locks import locked
+from processes import alive, descendants, wait_until_ended
+
+MAP = """
+import sys, threading, time
+from pathlib import Path
+from atdata.base.locks import locked
+from atdata.engines.local import LocalEngine
+
+def work(path):
+    Path(path).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    folder, method = Path(sys.argv[1]), sys.argv[2]
+    if method == "forkserver":  # it is chosen when there are threads
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    with locked(folder / "lock"):
+        list(LocalEngine(2).map(work, [folder / "0", folder / "1"]))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_workers_of_a_killed_process_end_and_hold_no_lock(tmp_path: Path, method: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(MAP)
+    process = subprocess.Popen([sys.executable, str(script), str(tmp_path), method])
+    waiting = threading.Event()
+    while not ((tmp_path / "0").exists() and (tmp_path / "1").exists()):
+        assert process.poll() is None
+        waiting.wait(0.01)
+    workers = descendants(process.pid)
+    assert len(workers) >= 2
+    assert all(map(alive, workers))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with locked(tmp_path / "lock", timeout=60):
+        pass
+    assert wait_until_ended(workers) == set()
