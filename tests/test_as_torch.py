@@ -410,4 +410,4 @@ def test_without_torch_all_else_works_and_the_extra_is_named(dataset: Dataset[Ro
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert answer.stdout.startswith("3\n")
-    assert "pip install 'atdata[torch]'" in answer.stdout
+    assert "pip install 'atdata-sdk[torch]'" in answer.stdout

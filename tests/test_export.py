@@ -159,7 +159,7 @@ def test_what_is_missing_is_named(
     arguments = [str(tmp_path / "out.parquet")] if method == "to_parquet" else []
     answer = run(_WITHOUT, package, ds.list_shards()[0], method, *arguments)
     assert f"the package {package!r}" in answer
-    assert f"pip install 'atdata[{extra}]'" in answer
+    assert f"pip install 'atdata-sdk[{extra}]'" in answer
 
 
 _MEMORY = """

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from atdata._installed import refuse_other_project
+
 if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore as AbstractDataStore
     from atdata._protocols import AbstractIndex as AbstractIndex
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from atdata.writing import write_shards as write_shards
 
 __version__ = "0.1.0"
+
+refuse_other_project()
 
 _HOMES = {
     "AbstractDataStore": "atdata._protocols",

@@ -13,7 +13,7 @@ def require(module: str, *, extra: str) -> ModuleType:
 
     Args:
         module: Dotted name of the module, such as ``"boto3"``.
-        extra: The extra of ``atdata`` that installs it, such as ``"s3"``.
+        extra: The extra of ``atdata-sdk`` that installs it, such as ``"s3"``.
 
     Raises:
         MissingExtra: It is not installed; the hint is the command that installs it.
@@ -23,5 +23,5 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"this needs the package {module.partition('.')[0]!r}, which is not installed",
-            hint=f"pip install 'atdata[{extra}]'",
+            hint=f"pip install 'atdata-sdk[{extra}]'",
         ) from error

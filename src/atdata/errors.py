@@ -4,6 +4,7 @@
 
     AtdataError
     ├── MissingExtra            (ImportError)    an optional dependency is not installed
+    ├── InstallConflict         (ImportError)    another project of the same import name is
     ├── SchemaError             (ValueError)     a sample type or schema document can't be used
     │   └── SchemaConflict                       the same name and version, other content
     ├── SchemaNotFound          (KeyError)
@@ -110,6 +111,10 @@ def _rebuild(kind: type[AtdataError], message: str, place: dict[str, Any]) -> At
 
 class MissingExtra(AtdataError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class InstallConflict(AtdataError, ImportError):
+    """Another project of the same import name is installed too."""
 
 
 class SchemaError(AtdataError, ValueError):

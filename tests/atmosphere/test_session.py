@@ -101,7 +101,7 @@ def test_a_server_that_is_not_there(account: Account) -> None:
 
 def test_the_sdk_is_not_installed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "atproto_client", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'atdata\[atmosphere\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'atdata-sdk\[atmosphere\]'"):
         AtmosphereClient().login(account.handle, account.app_password)
 
 

@@ -200,4 +200,4 @@ def test_missing_tools_are_named(tool: str, lexicons: Path, tmp_path: Path) -> N
         [*command, "--output", str(tmp_path / "out")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == f"lexgen: {tool} is not installed: pip install 'atdata[lexgen]'\n"
+    assert done.stderr == f"lexgen: {tool} is not installed: pip install 'atdata-sdk[lexgen]'\n"

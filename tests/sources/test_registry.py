@@ -57,7 +57,7 @@ def test_an_unknown_scheme_lists_the_known_ones() -> None:
     text = str(caught.value)
     for scheme in ("gopher", "file", "http", "https", "s3", "gs", "ipfs"):
         assert f"{scheme}://" in text
-    assert "atdata[http,s3,gs]" in text
+    assert "atdata-sdk[http,s3,gs]" in text
     assert "secret" not in text
 
 
@@ -88,7 +88,7 @@ def test_a_missing_package_names_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setenv("AWS_REGION", f"no-client-of-{module}")
-    with pytest.raises(MissingExtra, match=rf"atdata\[{extra}\]"):
+    with pytest.raises(MissingExtra, match=rf"atdata-sdk\[{extra}\]"):
         open_url(url)
 
 

@@ -114,4 +114,4 @@ def test_without_hypothesis_the_extra_is_named() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", _WITHOUT], capture_output=True, text=True, check=True
     )
-    assert "pip install 'atdata[testing]'" in answer.stdout
+    assert "pip install 'atdata-sdk[testing]'" in answer.stdout

@@ -12,7 +12,7 @@ class MissingToolError(RuntimeError):
     """Generating needs a package that is not installed."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is not installed: pip install 'atdata[lexgen]'")
+        super().__init__(f"{name} is not installed: pip install 'atdata-sdk[lexgen]'")
 
 
 def templates() -> Environment:

@@ -38,6 +38,7 @@ EXITS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.StorageError, 4),
     (errors.NetworkError, 4),
     (errors.MissingExtra, 4),
+    (errors.InstallConflict, 4),
 )
 BUG = 10
 

@@ -114,7 +114,7 @@ def check_scheme(url: str) -> None:
         f"the scheme {scheme}:// is not known",
         uri=redacted(url),
         hint=f"known are plain paths, {known}; "
-        "those on a network need pip install 'atdata[http,s3,gs]'",
+        "those on a network need pip install 'atdata-sdk[http,s3,gs]'",
     )
 
 

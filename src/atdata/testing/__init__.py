@@ -1,4 +1,4 @@
-"""Tests for implementations of atdata's interfaces, ours and yours. Needs ``atdata[testing]``.
+"""Tests for implementations of atdata's interfaces, ours and yours. Needs ``atdata-sdk[testing]``.
 
 Subclass a suite in a test module of your own, with a name that pytest collects, and define the
 fixtures that its docstring asks for::
