@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atdata import Dataset, seeking
+from atdata import Dataset
 from atdata.errors import (
     AtdataError,
     DigestMismatch,
@@ -22,6 +22,7 @@ from atdata.errors import (
 from atdata.seeking import Seeker
 from atdata.shards import ShardInfo, ShardWriter, inspect_shard
 from atdata.shards import told as shards_told
+from atdata.shards.offsets import offset_index
 from atdata.sources import VerifiedSource
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.url import URLSource
@@ -103,20 +104,20 @@ def test_a_shard_that_is_in_use_stays_open(tmp_path: Path, monkeypatch: pytest.M
 
 def test_indexes_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = write_shards(things(150), tmp_path / "a", maxcount=1)
+    (tmp_path / "a" / "dataset.json").unlink()
     read: list[Path] = []
-    real = seeking.read_index
+    real = shards_told.read_index
 
     def counted(path: Path, shard: str) -> Any:
         read.append(path)
         return real(path, shard)
 
-    monkeypatch.setattr(seeking, "read_index", counted)
     monkeypatch.setattr(shards_told, "read_index", counted)
     assert len(dataset) == len(dataset) == len(list(dataset)) == 150
     assert len(read) == 150
     for number in range(300):
         assert dataset[number % 150].number == number % 150
-    assert len(read) <= 450  # once more for the ends, and once for the offsets
+    assert len(read) == 300  # once more for the ends
 
 
 def test_a_shard_that_was_replaced_is_indexed_anew(tmp_path: Path) -> None:
@@ -250,3 +251,17 @@ def test_a_damaged_index_never_gives_another_sample(tmp_path: Path, seed: int) -
             assert found.hint is not None
         else:
             assert found in things(20)
+
+
+def test_a_foreign_index_changes_no_sample_and_no_length(tmp_path: Path) -> None:
+    dataset = write_things(tmp_path, 20, maxcount=20)
+    shard = Path(dataset.list_shards()[0])
+    lines = offset_index(shard).splitlines(keepends=True)[1:]
+    shard.with_suffix(".idx").write_bytes(b"v1.2 19\n" + b"".join(lines[1:]))
+    for read in (lambda: dataset[0], lambda: len(Dataset(str(shard)))):
+        with pytest.raises(ShardError, match="offset index does not fit"):
+            read()
+    assert list(dataset.ordered()) == things(20)
+    shard.with_suffix(".idx").write_bytes(b"v1.2 20\n" + b"".join(lines))
+    assert len(Dataset[Thing](str(shard))) == 20
+    assert [dataset[number] for number in range(20)] == things(20)

@@ -1,8 +1,9 @@
 """Samples by number: how many a shard holds, and one of them alone.
 
-Both come from the offset index beside a local shard (``000000.idx``, see
-:mod:`atdata.shards.offsets`). A shard without one is walked once before its samples are read by
-number, but not to find a length, which would read all of it unasked; that, a manifest may say.
+The headers of a shard are walked once before its samples are read by number, so that these are
+the samples that iterating gives. A length comes from a manifest, or from the offset index beside
+a local shard (``000000.idx``, see :mod:`atdata.shards.offsets`); a shard without either is not
+walked for it, which would read all of it unasked.
 """
 
 from __future__ import annotations
@@ -12,14 +13,12 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from itertools import accumulate
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from atdata.errors import RandomAccessError, ShardError
-from atdata.shards.names import SAMPLE, split_name
-from atdata.shards.offsets import read_index, unfit
+from atdata.shards.offsets import sample_places
 from atdata.shards.reader import read_samples
-from atdata.shards.tar import BLOCK, parse_header
+from atdata.shards.tar import BLOCK
 from atdata.shards.window import Window, open_file
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.schemes import redacted
@@ -33,7 +32,6 @@ class _Offsets(NamedTuple):
     state: tuple[int, ...]
     starts: array[int]  # of payloads
     sizes: array[int]
-    sound: bytearray  # 1 for each that was seen to be where it should
 
 
 class _Shard(NamedTuple):
@@ -47,7 +45,7 @@ class _Shard(NamedTuple):
 class Seeker:
     """Reads the samples of a source's shards by number.
 
-    The shards that were read last stay open; the offsets of all that were are kept, 17 bytes a
+    The shards that were read last stay open; the offsets of all that were are kept, 16 bytes a
     sample.
 
     Args:
@@ -135,7 +133,7 @@ class Seeker:
             state = _state(file)
             known = self._offsets.get(number)
             if known is None or known.state != state:
-                known = self._offsets[number] = _find_offsets(Path(file.name), window, state)
+                known = self._offsets[number] = _find_offsets(window, state)
             data, *_ = window.state()
             return _Shard(shown, data, known)
 
@@ -145,16 +143,12 @@ def _state(file: IO[bytes]) -> tuple[int, ...]:
     return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
-def _find_offsets(path: Path, window: Window, state: tuple[int, ...]) -> _Offsets:
-    """The offsets in a shard, from its index or, without one, by walking it."""
-    offsets = read_index(path, window.shard)
-    sound = offsets is None
-    if offsets is None:
-        walked = read_samples(window)
-        offsets = [(at + BLOCK, len(payload)) for _, _, at, payload in walked]
-    starts = array("q", (start for start, _ in offsets))
-    sizes = array("q", (size for _, size in offsets))
-    return _Offsets(state, starts, sizes, bytearray([sound]) * len(starts))
+def _find_offsets(window: Window, state: tuple[int, ...]) -> _Offsets:
+    offsets = _Offsets(state, array("q"), array("q"))
+    for start, size in sample_places(read_samples(window, runs=True)):
+        offsets.starts.append(start)
+        offsets.sizes.append(size)
+    return offsets
 
 
 def _check_count(shard: _Shard, count: int) -> None:
@@ -165,17 +159,4 @@ def _check_count(shard: _Shard, count: int) -> None:
 
 def _payload(shard: _Shard, row: int) -> tuple[str, int, bytes]:
     start, size = shard.offsets.starts[row], shard.offsets.sizes[row]
-    if not shard.offsets.sound[row]:
-        _check_header(shard, start, size)
-        shard.offsets.sound[row] = 1
     return shard.name, start - BLOCK, shard.data[start : start + size]
-
-
-def _check_header(shard: _Shard, place: int, size: int) -> None:
-    try:
-        kind, name, there = parse_header(shard.data[place - BLOCK : place])
-        sound = kind == b"0" and there == size and split_name(name)[1] == SAMPLE
-    except ShardError:
-        sound = False
-    if not sound:
-        raise unfit("it points at no sample", shard.name, place)

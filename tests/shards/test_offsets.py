@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,50 @@ def test_a_shard_that_is_none_has_no_index(tmp_path: Path) -> None:
         offset_index(tmp_path / "a.tar")
     with pytest.raises(StorageError):
         offset_index(tmp_path / "missing.tar")
+
+
+def foreign(path: Path, lines: list[bytes]) -> None:
+    path.with_suffix(".idx").write_bytes(b"v1.2 %d\n" % len(lines) + b"".join(lines))
+
+
+def test_an_index_that_skips_doubles_moves_or_smuggles_samples_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    hidden = member(b"hidden.msgpack", b"smuggled")
+    members = [member(b"a.msgpack", b"aaa"), member(b"b.msgpack", hidden), member(b"c.msgpack")]
+    path.write_bytes(shard(members))
+    lines = offset_index(path).splitlines(keepends=True)[1:]
+    inside = b"msgpack 2048 8 hidden.msgpack\n"
+    for listed in (lines[1:], lines[:-1], [lines[0], *lines], lines[::-1], [*lines[:2], inside]):
+        foreign(path, listed)
+        with pytest.raises(ShardError, match="offset index"):
+            read_index(path, "a.tar")
+    foreign(path, lines)
+    assert read_index(path, "a.tar") == [(512, 3), (1536, 1024), (3072, 0)]
+
+
+def test_an_index_of_samples_in_runs_is_compared_with_each_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(shard(member(b"%03d.msgpack" % i, b"x" * 600) for i in range(100)))
+    path.with_suffix(".idx").write_bytes(offset_index(path))
+    assert read_index(path, "a.tar") == [(512 + 1536 * i, 600) for i in range(100)]
+
+
+def test_an_index_that_is_a_pipe_a_folder_or_endless_is_an_error_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tar", ["a"])
+    index = path.with_suffix(".idx")
+    os.mkfifo(index)
+    with pytest.raises(ShardError, match="regular file"):
+        read_index(path, "a.tar")
+    index.unlink()
+    index.mkdir()
+    with pytest.raises(ShardError, match="regular file"):
+        read_index(path, "a.tar")
+    index.rmdir()
+    for head in (b"", b"v1.2 1\n", offset_index(path)):
+        index.write_bytes(head)
+        os.truncate(index, 6 << 30)
+        tracemalloc.start()
+        with pytest.raises(ShardError, match="not a sound offset index"):
+            read_index(path, "a.tar")
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+        tracemalloc.stop()

@@ -10,16 +10,27 @@ with several fields of a sample, of which ours counts.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from atdata.errors import ShardError
 from atdata.shards.names import SAMPLE
-from atdata.shards.reader import read_file
+from atdata.shards.reader import Packed, read_file
+from atdata.shards.runs import Run
 from atdata.shards.tar import BLOCK
 
-_HEAD = re.compile(rb"v1\.[12] (\d{1,12})")
-_LINE = re.compile(rb"(?m)^(?:.* )??msgpack (\d{1,15}) (\d{1,12})(?: |$)")
+_HEAD = re.compile(rb"v1\.[12] (\d{1,12})\n")
+_LINE = re.compile(rb"(?:.* )??msgpack (\d{1,15}) (\d{1,12})(?: .*)?\n")
+_LONGEST_LINE = 1 << 16
+
+Place = tuple[int, int]
+"""Offset of a sample's payload in its shard, and its length."""
 
 
 def index_path(shard: str) -> str:
@@ -56,32 +67,71 @@ def offset_index(shard: Path) -> bytes:
     return "".join([index_head(len(lines)), *lines]).encode()
 
 
-def read_index(path: Path, shard: str) -> list[tuple[int, int]] | None:
+def sample_places(samples: Iterable[Packed]) -> Iterator[Place]:
+    """Yield where payloads lie, given the samples of a shard, single or in runs."""
+    for _, _, offset, payload in samples:
+        start = offset + BLOCK
+        if isinstance(payload, Run):
+            end = start + payload.count * payload.stride
+            yield from ((at, payload.size) for at in range(start, end, payload.stride))
+        else:
+            yield start, len(payload)
+
+
+def read_index(path: Path, shard: str) -> list[Place] | None:
     """Offset and length of each payload in a local shard, as the index beside it says.
+
+    The index has no digest and may be another file's, so each line is compared with the header
+    that it stands for.
 
     Args:
         path: Of the shard.
         shard: Its name, for errors.
 
     Returns:
-        None where there is no index.
+        None where there is no index, or no shard.
 
     Raises:
-        ShardError: The index is not sound, or points behind the end of the shard.
+        ShardError: The index is not sound, or does not list the samples of the shard.
     """
+    if not path.exists():
+        return None
     try:
-        data = path.with_name(index_path(path.name)).read_bytes()
-        size = path.stat().st_size
+        file = _open_regular(path.with_name(index_path(path.name)), shard)
     except FileNotFoundError:
         return None
-    head, _, body = data.partition(b"\n")
-    match = _HEAD.fullmatch(head)
-    offsets = [(int(at), int(length)) for at, length in _LINE.findall(body)]
-    if match is None or int(match[1]) != len(offsets) or body.count(b"\n") != len(offsets):
+    with file, closing(read_file(path, shard, runs=True)) as samples:
+        return _compared(file, sample_places(samples), path.stat().st_size, shard)
+
+
+def _open_regular(index: Path, shard: str) -> IO[bytes]:
+    # Without O_NONBLOCK a pipe would be waited for.
+    descriptor = os.open(index, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise unfit("it is not a regular file", shard)
+    return os.fdopen(descriptor, "rb")
+
+
+def _compared(file: IO[bytes], places: Iterator[Place], size: int, shard: str) -> list[Place]:
+    """Return the places in an index, read line by line, so that neither file is held in memory."""
+    head = _HEAD.fullmatch(file.readline(_LONGEST_LINE))
+    if head is None:
         raise unfit("not a sound offset index", shard)
-    if any(at < BLOCK or at + length > size for at, length in offsets):
-        raise unfit("it points behind the end of the shard", shard)
-    return offsets
+    listed = []
+    for line in iter(partial(file.readline, _LONGEST_LINE), b""):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise unfit("not a sound offset index", shard)
+        at, length = int(match[1]), int(match[2])
+        if at < BLOCK or at + length > size:
+            raise unfit("it points behind the end of the shard", shard)
+        if next(places, None) != (at, length):
+            raise unfit("not a sound offset index, the next sample is elsewhere", shard, at)
+        listed.append((at, length))
+    if int(head[1]) != len(listed) or next(places, None) is not None:
+        raise unfit("not a sound offset index, samples are missing", shard)
+    return listed
 
 
 def unfit(message: str, shard: str, offset: int | None = None) -> ShardError:

@@ -8,7 +8,7 @@ reader would run it.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +22,7 @@ Packed = tuple[str, str, int, memoryview]
 """Name of the shard, key, offset of the member in the shard, msgpack payload."""
 
 
-def read_file(path: Path, shard: str, *, runs: bool = False) -> Iterator[Packed]:
+def read_file(path: Path, shard: str, *, runs: bool = False) -> Generator[Packed]:
     """The samples of a local shard, as views of the mapped file.
 
     Args:

@@ -12,7 +12,7 @@ from atdata.shards.offsets import read_index
 
 
 def told_samples(path: Path, shard: str) -> int | None:
-    """The number of samples in a shard, from its offset index or from ``dataset.json``.
+    """The number of samples in a shard, from ``dataset.json`` or from its offset index.
 
     Args:
         path: Of the shard.
@@ -25,12 +25,10 @@ def told_samples(path: Path, shard: str) -> int | None:
     Raises:
         ShardError: The index or manifest is one of another shard.
     """
-    offsets = read_index(path, shard)
-    if offsets is not None:
-        return len(offsets)
     promised = _promised(path.with_name(MANIFEST_NAME)).get(path.name)
     if promised is None or not path.is_file():
-        return None
+        offsets = read_index(path, shard)
+        return None if offsets is None else len(offsets)
     if path.stat().st_size != promised.size:
         raise ShardError(
             f"the manifest beside the shard says that it has {promised.size} bytes",
