@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
+from atdata.base.leaving import closed_at_exit
 from atdata.errors import DigestMismatch, SampleError, ShardError
 from atdata.order import checked_epoch
 from atdata.samples.batch import SampleBatch, Stretch
@@ -83,6 +84,9 @@ class View(Generic[Item]):
         self._resume = 0
 
     def __iter__(self) -> Iterator[Item]:
+        return closed_at_exit(self._items())
+
+    def _items(self) -> Generator[Item, None, None]:
         first, self._resume = self._resume, 0
         self._delivered = first
         for number, item in enumerate(islice(self._start(), first, None), first + 1):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import IO, Protocol, cast
+
+from atdata.base.leaving import closed_at_exit
 
 _BUFFER = 1 << 18
 
@@ -33,6 +35,9 @@ class ShardStreams:
         self._source = source
 
     def __iter__(self) -> Iterator[tuple[str, IO[bytes]]]:
+        return closed_at_exit(self._pairs())
+
+    def _pairs(self) -> Generator[tuple[str, IO[bytes]], None, None]:
         for name in self._source.list_shards():
             with self._source.open_shard(name) as stream:
                 yield name, stream
