@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from atdata.appview.shards import Place
+from atdata.appview.shards import Place, Places
 from atdata.errors import AtdataError
+from atdata.samples.canonical import parse_document
 from atdata.samples.schema import record_document
 from atdata.shards.manifest import ShardInfo, content_cid
 from atdata_records import cid
@@ -16,7 +19,12 @@ from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from atdata_records.ac.foundation.dataset.views import Dataset
 
-_MOST_FILES = 200
+MOST_FILES = 200
+_MOST_FIELDS = 1000  # as many as a sample type has at most
+_LONGEST = 2000  # characters of a field's name, type or description
+_LONGEST_WORD = 80
+_LONGEST_DOCUMENT = 64 * 2**10
+_GROWTH = 4
 _DEEPEST = 8
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -32,7 +40,7 @@ class Field:
 
 
 def fields_of(schema: SampleSchema) -> list[Field] | None:
-    """The fields of a sample type; None when its document is in no format that we know."""
+    """The first fields of a sample type; None when its document is in no format that we know."""
     try:
         document = record_document(schema)
     except AtdataError:
@@ -40,39 +48,80 @@ def fields_of(schema: SampleSchema) -> list[Field] | None:
     properties = document.get("properties")
     if not isinstance(properties, dict):
         return None
-    order = document.get("x-atdata-order")
-    names = [name for name in order if name in properties] if isinstance(order, list) else []
-    names += [name for name in properties if name not in names]
-    required = document.get("required")
-    required = required if isinstance(required, list) else []
-    return [_field(name, properties[name], name in required) for name in names]
+    order = _texts(document.get("x-atdata-order"))
+    names = dict.fromkeys([*(name for name in order if name in properties), *properties])
+    required = set(_texts(document.get("required")))
+    return [
+        _field(name, properties[name], name in required) for name in islice(names, _MOST_FIELDS)
+    ]
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _field(name: str, document: Any, is_required: bool) -> Field:
-    description = document.get("description", "") if isinstance(document, dict) else ""
-    return Field(name, _kind(document), is_required, str(description))
+    description = document.get("description") if isinstance(document, dict) else None
+    text = description if isinstance(description, str) else ""
+    return Field(name[:_LONGEST], _kind(document)[:_LONGEST], is_required, text[:_LONGEST])
 
 
 def _kind(document: Any, depth: int = 0) -> str:
+    """A type in words; of documents that no sample type has, as much as can be said."""
     if not isinstance(document, dict) or depth > _DEEPEST:
         return "anything"
     ours = document.get("x-atdata-type")
     if ours == "array":
-        shape = document.get("x-atdata-shape")
-        sizes = ["any" if size is None else str(size) for size in shape or ()]
-        return " ".join(
-            ["array", str(document.get("x-atdata-dtype", "")), " x ".join(sizes)]
-        ).strip()
-    if "anyOf" in document and isinstance(document["anyOf"], list):
-        return " or ".join(_kind(option, depth + 1) for option in document["anyOf"][:8])
+        return _array_kind(document)
+    if isinstance(options := document.get("anyOf"), list):
+        return " or ".join(_kind(option, depth + 1) for option in options[:8])
     if "$ref" in document:
-        return str(document["$ref"]).rpartition("/")[2]
-    if "enum" in document:
-        return f"one of {document['enum']!r:.200}"
-    kind = str(ours or document.get("type", "anything"))
+        return _word(document["$ref"]).rpartition("/")[2]
+    if isinstance(values := document.get("enum"), list):
+        return f"one of {', '.join(map(_word, values[:8]))}"
+    kind = _word(ours or document.get("type", "anything"))
     if kind == "array":
         return f"list of {_kind(document.get('items'), depth + 1)}"
     return kind
+
+
+def _array_kind(document: dict[str, Any]) -> str:
+    shape = document.get("x-atdata-shape")
+    lengths = shape[:8] if isinstance(shape, list) else []
+    sizes = ["any" if length is None else _word(length) for length in lengths]
+    words = ["array", _word(document.get("x-atdata-dtype", "")), " x ".join(sizes)]
+    return " ".join(words).strip()
+
+
+def _word(value: Any) -> str:
+    return str(value)[:_LONGEST_WORD] if isinstance(value, str | int | float) else "?"
+
+
+def document_of(schema: SampleSchema) -> str | None:
+    """The document of a schema as a page shows it: indented, if that is of any use."""
+    text = getattr(schema.schema, "text", None)
+    if not isinstance(text, str):
+        return None
+    if len(text) > _LONGEST_DOCUMENT:
+        return f"{text[:_LONGEST_DOCUMENT]}…"
+    try:
+        # Deep documents grow with the square of their depth when they are indented.
+        pieces = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(parse_document(text))
+        indented = "".join(_at_most(pieces, _GROWTH * _LONGEST_DOCUMENT))
+    except (AtdataError, RecursionError):
+        return text
+    return indented or text
+
+
+def _at_most(pieces: Iterable[str], most: int) -> list[str]:
+    """The pieces; none of them when they are longer together."""
+    taken, length = [], 0
+    for piece in pieces:
+        length += len(piece)
+        if length > most:
+            return []
+        taken.append(piece)
+    return taken
 
 
 def size_text(size: int) -> str:
@@ -85,10 +134,10 @@ def size_text(size: int) -> str:
     return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
 
 
-def trust(record: Record, places: list[Place], schema_cid: str | None) -> tuple[str, str]:
+def trust(record: Record, places: Places, schema_cid: str | None) -> tuple[str, str]:
     """How far the data can be checked: a grade (``good``, ``fair``, ``bad``) and a sentence."""
-    infos = [place.info for place in places if place.info is not None]
-    if len(infos) != len(places):
+    infos = places.infos
+    if infos is None:
         return "fair", "The record tells no digests of its shards: their bytes can't be checked."
     if schema_cid and record.schema_cid and schema_cid != record.schema_cid:
         return "bad", "The schema that the record refers to has other content than the record says."
@@ -134,7 +183,7 @@ def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[
     Args:
         view: The dataset.
         page: URL of its page.
-        files: URL of each shard at this service, and what is known of it.
+        files: URL of each of the first shards at this service, and what is known of it.
     """
     checked = [(url, place.info) for url, place in files if place.info is not None]
     author = view.handle or view.did
@@ -161,7 +210,7 @@ def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[
                 "encodingFormat": "application/x-tar",
                 "sha256": cid.digest(info.cid).hex(),
             }
-            for number, (url, info) in enumerate(checked[:_MOST_FILES])
+            for number, (url, info) in enumerate(checked)
         ],
     }
 

@@ -258,12 +258,12 @@ class Fetcher:
             if fetch.is_cancelled:
                 return
             # Names cost nothing, so a host is counted by its address.
-            self._shares.move(turn, await _in_thread(partial(address_of, fetch.wanted.url)))
+            self._shares.move(turn, await in_thread(partial(address_of, fetch.wanted.url)))
             await turn.begin()
             if fetch.is_cancelled:
                 return
             self.started += 1
-            await _in_thread(partial(fetch.run, self.cache, self._buckets))
+            await in_thread(partial(fetch.run, self.cache, self._buckets))
         finally:
             self._shares.end(turn)
             self._forget(fetch)
@@ -277,7 +277,7 @@ class Fetcher:
         self._failed[wanted] = now + (error.retry_after or _REMEMBERED_SECONDS), error
 
 
-async def _in_thread(run: Callable[[], T]) -> T:
+async def in_thread(run: Callable[[], T]) -> T:
     """Run in a thread of its own: the pool is for short work."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()

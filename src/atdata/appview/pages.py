@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -18,11 +18,19 @@ from starlette.staticfiles import StaticFiles
 from atdata._extras import require
 from atdata.appview.clients import client_of
 from atdata.appview.database import Row
-from atdata.appview.describing import croissant, fields_of, size_text, snippets, trust
-from atdata.appview.fetching import Fetcher
-from atdata.appview.preview import Shown, preview
+from atdata.appview.describing import (
+    MOST_FILES,
+    croissant,
+    document_of,
+    fields_of,
+    size_text,
+    snippets,
+    trust,
+)
+from atdata.appview.preview import Shown
+from atdata.appview.previews import PreviewError, Previews
 from atdata.appview.reading import CursorError, Reading, Search
-from atdata.appview.shards import Place, Shards
+from atdata.appview.shards import Places, Shards
 from atdata.appview.upstream import UpstreamError
 from atdata.appview.views import (
     dataset_view,
@@ -32,8 +40,6 @@ from atdata.appview.views import (
     shard_url,
     wds_url,
 )
-from atdata.errors import AtdataError
-from atdata.samples.canonical import parse_document
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -57,7 +63,7 @@ class Pages:
     Args:
         reading: What is known.
         shards: Where shards are.
-        fetcher: Gets the shards that are previewed.
+        previews: The first samples of shards.
         base: Base URL of this service, for a request.
     """
 
@@ -65,12 +71,12 @@ class Pages:
         self,
         reading: Reading,
         shards: Shards,
-        fetcher: Fetcher,
+        previews: Previews,
         base: Callable[[Request], str],
     ) -> None:
         self._reading = reading
         self._shards = shards
-        self._fetcher = fetcher
+        self._previews = previews
         self._base = base
         jinja2 = require("jinja2", extra="appview")
         self._templates = jinja2.Environment(
@@ -94,11 +100,11 @@ class Pages:
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ]
 
-    async def search(self, request: Request) -> Response:
+    def search(self, request: Request) -> Response:
         """Search, and its results."""
         asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
         author = asked["author"]
-        did = await asyncio.to_thread(self._reading.did_of, author) if author else None
+        did = self._reading.did_of(author) if author else None
         search = Search(
             words=asked["q"],
             tags=[tag for tag in asked["tag"].replace(",", " ").split() if tag],
@@ -106,8 +112,7 @@ class Pages:
             schema=asked["schema"] or None,
             author=(did or "did:unknown:nobody") if author else None,
         )
-        cursor = request.query_params.get("cursor")
-        page = await asyncio.to_thread(self._reading.datasets, search, _PAGE, cursor)
+        page = self._reading.datasets(search, _PAGE, request.query_params.get("cursor"))
         given = {name: value for name, value in asked.items() if value}
         return self._page(
             "search.html",
@@ -116,7 +121,7 @@ class Pages:
             is_search=bool(given),
             datasets=[dataset_view(row, self._base(request)) for row in page.rows],
             next=page.cursor and f"/?{urlencode({**given, 'cursor': page.cursor})}",
-            counts=await asyncio.to_thread(self._reading.counts),
+            counts=self._reading.counts(),
         )
 
     async def dataset(self, request: Request) -> Response:
@@ -124,15 +129,19 @@ class Pages:
         row = await asyncio.to_thread(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
+        places, problem = await self._places(row, client_of(request.scope))
+        return await asyncio.to_thread(self._dataset, request, row, places, problem)
+
+    def _dataset(self, request: Request, row: Row, places: Places | None, problem: str) -> Response:
         base, record = self._base(request), record_of(row)
         view = dataset_view(row, base)
-        schema = await asyncio.to_thread(self._reading.schema_at, record.schema_ref)
-        places, problem = await self._places(row, client_of(request.scope))
+        schema = self._reading.schema_at(record.schema_ref)
+        count = len(places) if places else 0
         files = [
             (shard_url(base, row["did"], row["rkey"], number), place)
-            for number, place in enumerate(places)
+            for number, place in enumerate(places[:MOST_FILES] if places else ())
         ]
-        wds = wds_url(base, row["did"], row["rkey"], len(places)) if places else None
+        wds = wds_url(base, row["did"], row["rkey"], count) if count else None
         page = base + page_of(view.uri)
         return self._page(
             "dataset.html",
@@ -143,7 +152,7 @@ class Pages:
             schema=schema and schema_view(schema),
             fields=schema and fields_of(schema_of(schema)),
             files=files[:_MOST_SHARDS_SHOWN],
-            count=len(files),
+            count=count,
             problem=problem,
             trust=trust(record, places, schema["schema_cid"] if schema else None)
             if places
@@ -161,25 +170,25 @@ class Pages:
         problem = ""
         try:
             samples = await self._samples(row, client_of(request.scope))
-        except (UpstreamError, AtdataError) as error:
+        except (UpstreamError, PreviewError) as error:
             problem = error.message
-        return self._page(
+        return await asyncio.to_thread(
+            self._page,
             "preview.html",
-            title=f"Samples of {record_of(row).name}",
+            title=f"Samples of {row['name']}",
             samples=samples,
             problem=problem,
             whole="part" not in request.query_params,
         )
 
-    async def schema(self, request: Request) -> Response:
+    def schema(self, request: Request) -> Response:
         """One version of a schema, its other versions, and the datasets that use it."""
-        row = await asyncio.to_thread(self._row, request, SampleSchema.NSID)
+        row = self._row(request, SampleSchema.NSID)
         if row is None:
             return self._missing("schema")
         view, record = schema_view(row), schema_of(row)
-        used = Search(schema=row["schema_cid"])
-        versions = await asyncio.to_thread(self._reading.versions, row["did"], record.name)
-        datasets = await asyncio.to_thread(self._reading.datasets, used, _PAGE)
+        versions = self._reading.versions(row["did"], record.name)
+        datasets = self._reading.datasets(Search(schema=row["schema_cid"]), _PAGE)
         return self._page(
             "schema.html",
             title=f"{view.name} {view.version}",
@@ -188,21 +197,21 @@ class Pages:
             versions=[schema_view(version) for version in versions],
             datasets=[dataset_view(found, self._base(request)) for found in datasets.rows],
             more=datasets.cursor and f"/?{urlencode({'schema': row['schema_cid']})}",
-            document=_document(record),
+            document=document_of(record),
         )
 
-    async def author(self, request: Request) -> Response:
+    def author(self, request: Request) -> Response:
         """What an account has published."""
-        repo = await asyncio.to_thread(self._repo, request.path_params["actor"])
+        repo = self._repo(request.path_params["actor"])
         if repo is None:
             return self._missing("author")
         did = repo["did"]
-        datasets = await asyncio.to_thread(self._reading.datasets, Search(author=did), _PAGE)
-        schemas = await asyncio.to_thread(partial(self._reading.schemas, 100, author=did))
+        datasets = self._reading.datasets(Search(author=did), _PAGE)
+        schemas = self._reading.schemas(100, author=did)
         return self._page(
             "author.html",
             title=repo["handle"] or did,
-            repo=dict(repo),
+            repo=repo,
             datasets=[dataset_view(row, self._base(request)) for row in datasets.rows],
             more=datasets.cursor and f"/?{urlencode({'author': did})}",
             schemas=[schema_view(row) for row in schemas.rows],
@@ -223,11 +232,11 @@ class Pages:
         read = self._reading.dataset if collection == Record.NSID else self._reading.schema
         return read(did, rkey)
 
-    async def _places(self, row: Row, client: str) -> tuple[list[Place], str]:
+    async def _places(self, row: Row, client: str) -> tuple[Places | None, str]:
         try:
             return await self._shards.of(row, client), ""
         except UpstreamError as error:
-            return [], error.message
+            return None, error.message
 
     async def _samples(self, row: Row, client: str) -> list[list[Shown]]:
         places = await self._shards.of(row, client)
@@ -238,9 +247,12 @@ class Pages:
             )
         if wanted.size > _LARGEST_PREVIEWED:
             raise UpstreamError(501, "TooLarge", f"a shard has {size_text(wanted.size)}")
-        schema = await asyncio.to_thread(self._reading.schema_at, record_of(row).schema_ref)
-        file = await self._fetcher.whole(wanted, client)
-        return await asyncio.to_thread(_previewed, file, schema_of(schema) if schema else None)
+        schema = await asyncio.to_thread(self._schema_of, row)
+        return await self._previews.of(wanted, schema, client)
+
+    def _schema_of(self, row: Row) -> str | None:
+        schema = self._reading.schema_at(record_of(row).schema_ref)
+        return schema["value"] if schema else None
 
     def _page(self, template: str, status: int = 200, **values: Any) -> Response:
         text = self._templates.get_template(template).render(values)
@@ -250,11 +262,14 @@ class Pages:
         return self._page("missing.html", 404, title="Not found", what=what)
 
     def _answering(
-        self, handler: Callable[[Request], Awaitable[Response]]
+        self, handler: Callable[[Request], Response | Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
-                return await handler(request)
+                if inspect.iscoroutinefunction(handler):
+                    return await handler(request)  # type: ignore[no-any-return]
+                # Reading and drawing take a while, and others are to be answered meanwhile.
+                return await asyncio.to_thread(handler, request)  # type: ignore[arg-type]
             except CursorError:
                 return self._page("missing.html", 400, title="Not found", what="page of results")
 
@@ -271,22 +286,7 @@ def page_of(uri: str) -> str:
     return f"/{kind}/{quote(did, safe=':')}/{quote(rkey, safe=':~')}"
 
 
-def _previewed(file: IO[bytes], schema: SampleSchema | None) -> list[list[Shown]]:
-    with file:
-        return preview(file, schema)
-
-
 def _script(value: Any) -> str:
     """JSON that can stand in a script element: nothing in it ends the element."""
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _document(record: SampleSchema) -> str | None:
-    text = getattr(record.schema, "text", None)
-    if text is None:
-        return None
-    try:
-        return json.dumps(parse_document(text), indent=2, ensure_ascii=False)
-    except AtdataError:
-        return str(text)

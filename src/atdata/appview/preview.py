@@ -1,10 +1,19 @@
-"""The first samples of a dataset, as a page may show them: decoded safely, within bounds."""
+"""The first samples of a dataset, as a page may show them: decoded safely, within bounds.
+
+``python -m atdata.appview.preview SHARD`` is the worker of :mod:`atdata.appview.previews`: it
+limits its own memory and time, takes the schema's record on stdin, and writes JSON. What a shard
+makes it do, only this process does.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -22,7 +31,10 @@ _LARGEST_SAMPLE = 8 * 2**20
 _LARGEST_PICTURE = 512 * 2**10
 _MOST_FIELDS = 32
 _MOST_ITEMS = 8
-_LONGEST_TEXT = 400
+_LONGEST_TEXT, _LONGEST_NAME = 400, 200
+_MOST_DRAWN = 4 * 2**20  # characters of all pictures of a preview
+_MEMORY = 128 * 2**20
+_CPU_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +65,19 @@ def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[Shown]]:
         ShardError, SampleError: It is not sound.
     """
     sample_type: Any = _type(schema)
-    shown = []
+    shown, left = [], _MOST_DRAWN
     for _, _, _, payload in islice(read_samples(open_file(file, "the first shard")), SAMPLES):
         if len(payload) > _LARGEST_SAMPLE:
             raise SampleError(f"a sample has {len(payload):,} bytes, which is too many to show")
         sample = sample_type.from_bytes(bytes(payload))
-        shown.append([_shown(name, value) for name, value in islice(_items(sample), _MOST_FIELDS)])
+        row = []
+        for name, value in islice(_items(sample), _MOST_FIELDS):
+            field = _shown(str(name)[:_LONGEST_NAME], value)
+            if (drawn := len(field.picture or "") + len(field.histogram or "")) > left:
+                field, drawn = replace(field, picture=None, histogram=None), 0
+            left -= drawn
+            row.append(field)
+        shown.append(row)
     return shown
 
 
@@ -80,7 +99,7 @@ def _items(sample: Any) -> Iterator[tuple[str, Any]]:
 def _shown(name: str, value: Any) -> Shown:
     if isinstance(value, np.ndarray):
         if value.size <= 1:
-            return Shown(name, f"{value.dtype} {value.tolist()}")
+            return Shown(name, f"{value.dtype!s:.100} {_text(value.tolist())}")
         picture = image_url(value)
         return Shown(name, summary(value), picture, None if picture else histogram(value))
     if isinstance(value, bytes):
@@ -107,3 +126,37 @@ def _text(value: Any) -> str:
 def _listed(parts: list[str], total: int) -> str:
     text = ", ".join(parts) + (f", … ({total:,} in all)" if total > len(parts) else "")
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+def main() -> None:
+    """Write the preview of the shard at a path, or why there is none, within limits."""
+    path = Path(sys.argv[1])
+    answer: dict[str, Any] = {}
+    try:
+        with path.open("rb") as file:
+            _limit(path.stat().st_size)
+            text = sys.stdin.buffer.read()
+            schema = SampleSchema.from_json(text) if text else None
+            answer["samples"] = [list(map(asdict, row)) for row in preview(file, schema)]
+    except AtdataError as error:
+        answer = {"problem": error.message[:_LONGEST_TEXT]}
+    except MemoryError:
+        answer = {"problem": "its samples take more memory than a preview may"}
+    json.dump(answer, sys.stdout)
+
+
+def _limit(mapped: int) -> None:
+    """Limit this process's memory and time, where the operating system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS + 1, _CPU_SECONDS + 2))
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + mapped + _MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+if __name__ == "__main__":
+    main()

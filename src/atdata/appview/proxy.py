@@ -16,6 +16,7 @@ What the answers mean:
 502   AddressRefused         the record leads to a private address
 502   UpstreamRefused        its server refused
 502   UpstreamUnreachable    its server can't be reached, or broke off
+503   Unresolved             the repository's server is not known yet
 503   UpstreamBusy, Busy     too many requests, there or here; see Retry-After
 504   UpstreamTimeout        its server is too slow
 507   CacheFull              this machine's disk is full

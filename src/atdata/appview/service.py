@@ -22,6 +22,7 @@ from atdata.appview.ingest import Ingest
 from atdata.appview.metrics import Requests, exposition
 from atdata.appview.network import Network
 from atdata.appview.pages import Pages
+from atdata.appview.previews import Previews
 from atdata.appview.proxy import Proxy
 from atdata.appview.reading import Reading
 from atdata.appview.shards import Shards
@@ -71,11 +72,11 @@ def create_app(settings: Settings) -> Starlette:
     cache = ShardCache(settings.data / "shards", settings.cache_bytes)
     fetcher = Fetcher(cache, largest=settings.largest_shard, buckets=settings.buckets)
     reading = Reading(database)
-    shards = Shards(network, fetcher)
+    shards = Shards(fetcher)
     proxy = Proxy(reading, shards, fetcher)
     base = settings.base_url.rstrip("/") if settings.base_url else None
     queries = Queries(reading, shards, base, [source.url for source in settings.sources])
-    pages = Pages(reading, shards, fetcher, queries.base)
+    pages = Pages(reading, shards, Previews(fetcher), queries.base)
     counts: Counter[tuple[str, int]] = Counter()
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from atdata import __version__
 from atdata.appview.clients import client_of
 from atdata.appview.database import Row
 from atdata.appview.reading import CursorError, Reading, Search
-from atdata.appview.shards import Place, Shards
+from atdata.appview.shards import Place, Places, Shards
 from atdata.appview.upstream import UpstreamError
 from atdata.appview.views import (
     dataset_view,
@@ -74,6 +75,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _NUMBERS = ("limit",)
 _LISTS = ("tags",)
+_MOST_LISTED = 10_000  # shards of one answer
 
 
 class QueryError(Exception):
@@ -123,13 +125,13 @@ class Queries:
         """Base URL of this service, as links have it."""
         return self._base or str(request.base_url).rstrip("/")
 
-    async def list_datasets(self, request: Request) -> Any:
+    def list_datasets(self, request: Request) -> Any:
         """``listDatasets``."""
         asked = _params(request, ListDatasetsParams)
-        search = Search(author=await self._author(asked.author))
-        return await self._found(request, search, asked, ListDatasetsOutput)
+        search = Search(author=self._author(asked.author))
+        return self._found(request, search, asked, ListDatasetsOutput)
 
-    async def search_datasets(self, request: Request) -> Any:
+    def search_datasets(self, request: Request) -> Any:
         """``searchDatasets``."""
         asked = _params(request, SearchDatasetsParams)
         search = Search(
@@ -137,59 +139,54 @@ class Queries:
             tags=asked.tags or (),
             license=asked.license,
             schema=asked.schema,
-            author=await self._author(asked.author),
+            author=self._author(asked.author),
         )
-        return await self._found(request, search, asked, SearchDatasetsOutput)
+        return self._found(request, search, asked, SearchDatasetsOutput)
 
-    async def get_dataset(self, request: Request) -> Any:
+    def get_dataset(self, request: Request) -> Any:
         """``getDataset``."""
-        row = await self._dataset(_params(request, GetDatasetParams).uri)
+        row = self._dataset(_params(request, GetDatasetParams).uri)
         view = dataset_view(row, self.base(request))
         return GetDatasetOutput(dataset=view, record=shown_record(row))
 
-    async def list_schemas(self, request: Request) -> Any:
+    def list_schemas(self, request: Request) -> Any:
         """``listSchemas``."""
         asked = _params(request, ListSchemasParams)
-        author = await self._author(asked.author)
-        page = await asyncio.to_thread(
-            self._reading.schemas, asked.limit or 50, asked.cursor, author=author, name=asked.name
+        author = self._author(asked.author)
+        page = self._reading.schemas(
+            asked.limit or 50, asked.cursor, author=author, name=asked.name
         )
         return ListSchemasOutput(
             schemas=[schema_view(row) for row in page.rows], cursor=page.cursor
         )
 
-    async def get_schema(self, request: Request) -> Any:
+    def get_schema(self, request: Request) -> Any:
         """``getSchema``."""
-        at = await self._at(_params(request, GetSchemaParams).uri, SampleSchema.NSID)
-        row = await asyncio.to_thread(self._reading.schema, at.authority, at.rkey)
+        at = self._at(_params(request, GetSchemaParams).uri, SampleSchema.NSID)
+        row = self._reading.schema(at.authority, at.rkey)
         return _schema(row, GetSchemaOutput)
 
-    async def get_latest_schema(self, request: Request) -> Any:
+    def get_latest_schema(self, request: Request) -> Any:
         """``getLatestSchema``."""
         asked = _params(request, GetLatestSchemaParams)
-        author = await self._author(asked.author) or ""
-        rows = await asyncio.to_thread(self._reading.versions, author, asked.name)
+        author = self._author(asked.author) or ""
+        rows = self._reading.versions(author, asked.name)
         return _schema(rows[0] if rows else None, GetLatestSchemaOutput)
 
     async def resolve_shards(self, request: Request) -> Any:
         """``resolveShards``."""
-        row = await self._dataset(_params(request, ResolveShardsParams).uri)
+        row = await asyncio.to_thread(self._dataset, _params(request, ResolveShardsParams).uri)
         try:
             places = await self._shards.of(row, client_of(request.scope))
         except UpstreamError as error:
             raise QueryError(error.status, "Unavailable", error.message) from error
-        base, did, rkey = self.base(request), row["did"], row["rkey"]
-        return ResolveShardsOutput(
-            wds=wds_url(base, did, rkey, len(places)),
-            shards=[
-                _shard(shard_url(base, did, rkey, number), place)
-                for number, place in enumerate(places)
-            ],
-        )
+        if len(places) > _MOST_LISTED:
+            raise _too_long()
+        return await asyncio.to_thread(_resolved, self.base(request), row, places)
 
-    async def describe_service(self, request: Request) -> Any:
+    def describe_service(self, request: Request) -> Any:
         """``describeService``."""
-        counts = await asyncio.to_thread(self._reading.counts)
+        counts = self._reading.counts()
         return DescribeServiceOutput(
             version=__version__,
             datasets=counts["datasets"],
@@ -198,30 +195,28 @@ class Queries:
             sources=self._sources,
         )
 
-    async def _found(self, request: Request, search: Search, asked: Any, output: Any) -> Any:
-        page = await asyncio.to_thread(
-            self._reading.datasets, search, asked.limit or 50, asked.cursor
-        )
+    def _found(self, request: Request, search: Search, asked: Any, output: Any) -> Any:
+        page = self._reading.datasets(search, asked.limit or 50, asked.cursor)
         views = [dataset_view(row, self.base(request)) for row in page.rows]
         return output(datasets=views, cursor=page.cursor)
 
-    async def _author(self, actor: str | None) -> str | None:
+    def _author(self, actor: str | None) -> str | None:
         if actor is None:
             return None
-        did = await asyncio.to_thread(self._reading.did_of, actor)
+        did = self._reading.did_of(actor)
         # Somebody who is not known has published nothing that is.
         return did or "did:unknown:nobody"
 
-    async def _at(self, uri: str, collection: str) -> AtUri:
+    def _at(self, uri: str, collection: str) -> AtUri:
         at = AtUri.parse(uri)
-        did = await asyncio.to_thread(self._reading.did_of, at.authority)
+        did = self._reading.did_of(at.authority)
         if did is None or at.collection != collection:
             raise QueryError(404, "NotFound", "no such record is shown here")
         return AtUri(did, at.collection, at.rkey)
 
-    async def _dataset(self, uri: str) -> Row:
-        at = await self._at(uri, Record.NSID)
-        row = await asyncio.to_thread(self._reading.dataset, at.authority, at.rkey)
+    def _dataset(self, uri: str) -> Row:
+        at = self._at(uri, Record.NSID)
+        row = self._reading.dataset(at.authority, at.rkey)
         if row is None:
             raise QueryError(404, "NotFound", "no such dataset is shown here")
         return row
@@ -257,10 +252,28 @@ def _params(request: Request, kind: Any) -> Any:
     return kind.from_dict(value)
 
 
-def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Handler:
+def _resolved(base: str, row: Row, places: Places) -> ResolveShardsOutput:
+    did, rkey = row["did"], row["rkey"]
+    return ResolveShardsOutput(
+        wds=wds_url(base, did, rkey, len(places)),
+        shards=[
+            _shard(shard_url(base, did, rkey, number), place) for number, place in enumerate(places)
+        ],
+    )
+
+
+def _too_long() -> QueryError:
+    return QueryError(501, "TooLarge", "the answer is too long; ask for less at once")
+
+
+def _answering(handler: Callable[[Request], Any]) -> Handler:
     async def answer(request: Request) -> Response:
         try:
-            text = (await handler(request)).to_json()
+            # Reading and writing take a while, and others are to be answered meanwhile.
+            if inspect.iscoroutinefunction(handler):
+                output = await handler(request)
+            else:
+                output = await asyncio.to_thread(handler, request)
         except ValidationError as error:
             return refusal(400, "InvalidRequest", str(error))
         except CursorError as error:
@@ -269,6 +282,11 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Handler:
             return refusal(400, "InvalidRequest", error.message)
         except QueryError as error:
             return refusal(error.status, error.code, error.message)
+        try:
+            text = await asyncio.to_thread(output.to_json)
+        except ValidationError:
+            too_long = _too_long()
+            return refusal(too_long.status, too_long.code, too_long.message)
         return with_etag(request, text, "application/json")
 
     return answer
