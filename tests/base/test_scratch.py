@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from atdata.base.scratch import scratch_folder, sweep
+import pytest
+
+from atdata.base.scratch import scratch_folder, sweep, temporary_folder
 
 HOLD = """
 import sys
@@ -79,3 +82,41 @@ def test_a_link_in_the_place_of_a_folder_or_lock_is_not_followed(
     (empty / ".scratch-1.lock").symlink_to(outside)
     sweep(empty)
     assert (outside / "mine").read_bytes() == b"x"
+
+
+def test_folders_in_the_systems_temporary_folder_are_the_users_own(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(empty))
+    with temporary_folder() as folder:
+        (own,) = empty.iterdir()
+        assert folder.parent == own
+        assert own.stat().st_mode & 0o777 == 0o700
+    assert list(own.iterdir()) == []
+    end(owner_of_a_folder(own), signal.SIGKILL)
+    with temporary_folder():
+        pass
+    assert list(own.iterdir()) == []
+
+
+@pytest.mark.parametrize("trap", ["link", "open", "file"])
+def test_a_temporary_folder_that_another_user_may_have_made_is_refused(
+    empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(empty))
+    with temporary_folder():
+        (own,) = empty.iterdir()
+    own.rmdir()
+    target = tmp_path / "theirs"
+    target.mkdir(mode=0o700)
+    match trap:
+        case "link":
+            own.symlink_to(target)
+        case "open":
+            own.mkdir()
+            own.chmod(0o777)
+        case "file":
+            own.touch(mode=0o600)
+    with pytest.raises(PermissionError, match="TMPDIR"), temporary_folder():
+        pass
+    assert list(target.iterdir()) == []

@@ -60,4 +60,5 @@ def test_whole_journey_and_nothing_is_left_behind(
     facts = json.loads(done.stdout)
     assert facts["uri"] == f"at://{account.did}/ac.foundation.dataset.record/handwritten-digits"
     assert facts["address"] == f"@{account.handle}/handwritten-digits"
-    assert list(scratch.iterdir()) == []
+    # The user's own folder stays, and nothing is in it.
+    assert list(scratch.rglob("*")) == [scratch / f"atdata-{os.getuid()}"]

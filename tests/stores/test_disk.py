@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import atdata
+from atdata.base.scratch import scratch_folder
 from atdata.errors import StorageError
 from atdata.stores import LocalDiskStore
 
@@ -53,18 +53,22 @@ def test_a_damaged_shard_is_mended_by_the_next_run(
     assert Path(url).read_bytes() == good
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(
+def test_what_a_killed_process_left_is_removed_by_the_next_run(
     tmp_path: Path, make_dataset: MakeDataset
 ) -> None:
     store = LocalDiskStore(tmp_path / "store")
-    old, new = (store.root / ".incoming" / name for name in ("old", "new"))
-    for folder in (old, new):
-        folder.mkdir(parents=True)
-        (folder / "000000.tar").write_bytes(b"part")
-    two_days_ago = time.time() - 2 * 24 * 3600
-    os.utime(old, (two_days_ago, two_days_ago))
-    store.write_shards(make_dataset(1), prefix="p")
-    assert [path.name for path in (store.root / ".incoming").iterdir()] == ["new"]
+    incoming = store.root / ".incoming"
+    incoming.mkdir(parents=True)
+    left = incoming / ".scratch-0"
+    left.mkdir()
+    (left / "000000.tar").write_bytes(b"part")
+    (incoming / ".scratch-0.lock").touch()
+    with scratch_folder(incoming) as used:
+        assert not left.exists()
+        os.utime(used, (0, 0))  # its owner lives, however old it is
+        store.write_shards(make_dataset(1), prefix="p")
+        assert used.exists()
+    assert list(incoming.iterdir()) == []
 
 
 def test_a_root_that_is_a_file(tmp_path: Path, make_dataset: MakeDataset) -> None:

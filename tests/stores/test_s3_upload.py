@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atdata.shards.manifest import ShardInfo
 from atdata.sources.s3_access import S3Access
+from atdata.stores import S3DataStore
 from atdata.stores.s3_upload import Upload, part_length
+from atdata_records import cid
 from servers.proxy import Proxy, proxy_to
 from servers.refusing import Refusal, refusing_proxy
 from servers.s3 import S3Server
@@ -135,3 +138,48 @@ def test_there_are_never_more_parts_than_s3_takes(size: int) -> None:
     length = part_length(size)
     assert length >= 5 << 20
     assert (size - 1) // length + 1 <= 10_000
+
+
+def test_parts_that_a_killed_process_left_go_with_the_next_upload_of_the_key(
+    s3_server: S3Server, s3_bucket: str, tmp_path: Path
+) -> None:
+    client = s3_server.client()
+    for key in ("k", "k2"):
+        started = client.create_multipart_upload(Bucket=s3_bucket, Key=key)["UploadId"]
+        client.upload_part(
+            Bucket=s3_bucket, Key=key, UploadId=started, PartNumber=1, Body=bytes(5 << 20)
+        )
+    upload(s3_server, s3_bucket).send(file_of(20_000_000, tmp_path))
+    assert [left["Key"] for left in unfinished(s3_server, s3_bucket)] == ["k2"]
+
+
+def test_without_the_right_to_list_uploads_a_shard_is_stored_all_the_same(
+    s3_server: S3Server, s3_bucket: str, tmp_path: Path
+) -> None:
+    with refusing_proxy(s3_server.endpoint) as proxy:
+        proxy.refuse = lambda asked, path, headers: (
+            Refusal(403, "AccessDenied") if asked == "GET" and "uploads" in path else None
+        )
+        upload(s3_server, s3_bucket, proxy.url).send(file_of(20_000_000, tmp_path))
+    assert keys(s3_server, s3_bucket) == ["k"]
+
+
+def test_a_writer_that_was_overtaken_finds_the_shard(
+    s3_server: S3Server, s3_bucket: str, tmp_path: Path
+) -> None:
+    info = ShardInfo(cid.from_digest(bytes(32)), 20_000_000, 1)
+    path = file_of(info.size, tmp_path)
+    overtaken: list[str] = []
+    with refusing_proxy(s3_server.endpoint) as proxy:
+
+        def overtake(method: str, asked: str, headers: Any) -> Refusal | None:
+            if "partNumber=2" in asked and not overtaken:
+                overtaken.append(asked)
+                S3DataStore(s3_server.credentials, bucket=s3_bucket).put(path, "k", info)
+            return None
+
+        proxy.refuse = overtake
+        slow = S3DataStore({**s3_server.credentials, "AWS_ENDPOINT": proxy.url}, bucket=s3_bucket)
+        assert slow.put(path, "k", info) == f"s3://{s3_bucket}/k"
+    assert overtaken
+    assert unfinished(s3_server, s3_bucket) == []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.placing import Placed, place, place_urls, upload
 from atdata.atmosphere.publication import Details, Placing, Publication
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, check_describes
+from atdata.base.scratch import temporary_folder
 from atdata.samples.schema import record_cid
 from atdata.sources import URLSource
 
@@ -163,8 +162,8 @@ class DatasetPublisher:
         """
 
         def placed(*, dry_run: bool = False) -> Placed:
-            with TemporaryDirectory(prefix="atdata-") as folder:
-                paths = [Path(folder) / f"{index:06d}.tar" for index in range(len(blobs))]
+            with temporary_folder() as folder:
+                paths = [folder / f"{index:06d}.tar" for index in range(len(blobs))]
                 for path, data in zip(paths, blobs, strict=True):
                     path.write_bytes(data)
                 return upload(self._client, URLSource(paths), name, None, dry_run=dry_run)

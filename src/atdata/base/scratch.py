@@ -6,10 +6,14 @@ more, however young it is; one whose lock is held is left alone, however old.
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from atdata.base.locks import locked
@@ -44,6 +48,17 @@ def scratch_folder(parent: Path, prefix: str = ".scratch-") -> Iterator[Path]:
             _remove(folder)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a scratch folder in the system's temporary folder, for the length of a block.
+
+    Raises:
+        OSError: The disk refuses, or another user could look into the folder.
+    """
+    with scratch_folder(_private_folder()) as folder:
+        yield folder
+
+
 def sweep(parent: Path, prefix: str = ".scratch-") -> list[Path]:
     """Remove the scratch folders of processes that died.
 
@@ -60,6 +75,23 @@ def sweep(parent: Path, prefix: str = ".scratch-") -> list[Path]:
             continue
         swept.append(folder)
     return swept
+
+
+def _private_folder() -> Path:
+    """The user's folder in the system's temporary folder, where the next run finds what is left.
+
+    Other users may write there too, so one that they could have made is refused.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else None  # Windows has a folder for each user
+    folder = Path(tempfile.gettempdir(), "atdata" if user is None else f"atdata-{user}")
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    private = user is None or (status.st_uid == user and not status.st_mode & 0o077)
+    if not stat.S_ISDIR(status.st_mode) or not private:
+        reason = "not a private folder of this user: remove it, or set TMPDIR"
+        raise PermissionError(errno.EPERM, reason, str(folder))
+    return folder
 
 
 def _lock_of(folder: Path) -> Path:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atdata._extras import require
+from atdata.base.scratch import temporary_folder
 from atdata.cli.output import echo, json_option, print_json
 from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch
@@ -66,9 +66,9 @@ def demo(no_pds: bool, picture: Path, as_json: bool) -> None:
     """
     story = _Story(quiet=as_json)
     story.say(f"{DESCRIPTION} From typed samples to a federated dataset:\n")
-    with TemporaryDirectory(prefix="atdata-demo-") as folder:
+    with temporary_folder() as folder:
         digits = _digits()
-        entry, index = _local_half(story, digits, Path(folder))
+        entry, index = _local_half(story, digits, folder)
         if not no_pds:
             _federated_half(story, digits, entry, index)
     _contact_sheet(digits).save(picture)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,11 +10,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata._extras import require
-from atdata.errors import StorageError
+from atdata.base.scratch import temporary_folder
+from atdata.errors import AtdataError, StorageError
 from atdata.lifecycle.files import FileStat
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.s3 import open_s3
 from atdata.sources.s3_access import S3Access, s3_errors
+from atdata.stores.copying import storage_error
+from atdata.stores.s3_upload import Upload, is_overtaken
 from atdata_records import cid
 
 # A shard that is there and younger than this is not uploaded again, in seconds.
@@ -101,12 +103,7 @@ class BucketFiles:
             head = None if replace else self._unless_missing("head_object", key)
             if head is not None and _is_same(head, digest, info.size):
                 return
-            self._client.upload_file(
-                str(path),
-                self.bucket,
-                self.prefix + key,
-                ExtraArgs={"ContentType": "application/x-tar", "Metadata": {"sha256": digest}},
-            )
+            self._upload(key, path, digest)
             there = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
         if there["ContentLength"] != info.size:
             raise StorageError(
@@ -132,11 +129,16 @@ class BucketFiles:
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
         """See :class:`~atdata.lifecycle.files.StoreFiles`; it is in the temporary folder."""
-        with tempfile.TemporaryDirectory(prefix="atdata-") as folder:
-            yield Path(folder)
+        try:
+            with temporary_folder() as folder:
+                yield folder
+        except OSError as error:
+            if isinstance(error, AtdataError):
+                raise
+            raise storage_error(error, "the temporary folder can't be used") from error
 
     def sweep(self) -> list[str]:
-        """Nothing: workspaces are not in the bucket, and half an upload is not an object."""
+        """Nothing: workspaces are not in the bucket, and the next one removes what is left."""
         return []
 
     @contextlib.contextmanager
@@ -147,6 +149,15 @@ class BucketFiles:
         younger than its grace.
         """
         yield
+
+    def _upload(self, key: str, path: Path, digest: str) -> None:
+        refused = require("botocore.exceptions", extra="s3").ClientError
+        options = {"ContentType": "application/x-tar", "Metadata": {"sha256": digest}}
+        try:
+            Upload(self._client, self.bucket, self.prefix + key, options, create=False).send(path)
+        except refused as error:
+            if not is_overtaken(error):
+                raise
 
     @property
     def _client(self) -> Any:
@@ -163,13 +174,8 @@ class BucketFiles:
 
     @contextlib.contextmanager
     def _told(self, key: str) -> Iterator[None]:
-        failed = require("boto3.exceptions", extra="s3").Boto3Error
         with s3_errors(self.url(key)):
-            try:
-                yield
-            except failed as error:
-                # The upload's own error wraps what the server answered.
-                raise (error.__context__ or error) from None
+            yield
 
 
 def _stat(key: str, size: int, modified: datetime) -> FileStat:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
+from atdata.base.scratch import temporary_folder
 from atdata.errors import AtdataError, StorageError, UrlError
 from atdata.progress import Progress, Silence
 from atdata.shards.manifest import ShardInfo, ShardUrls
@@ -205,8 +205,8 @@ class ShardStore(ABC):
 
     @contextlib.contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="atdata-") as folder:
-            yield Path(folder)
+        with temporary_folder() as folder:
+            yield folder
 
 
 def shard_key(prefix: str, index: int, info: ShardInfo) -> str:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from atdata._folders import data_folder
 from atdata.base.disk import make_folder, move_file
+from atdata.base.scratch import scratch_folder
 from atdata.shards.manifest import ShardInfo
 from atdata.stores.base import ShardStore
 
 # Shards under way are kept here, on the same file system, so that storing one is a rename.
 _INCOMING = ".incoming"
-_STALE = 24 * 3600.0
 
 
 class LocalDiskStore(ShardStore):
@@ -52,15 +49,6 @@ class LocalDiskStore(ShardStore):
     @contextlib.contextmanager
     def _temporary_folder(self) -> Iterator[Path]:
         incoming = self.root / _INCOMING
-        incoming.mkdir(parents=True, exist_ok=True)
-        _sweep(incoming)
-        with tempfile.TemporaryDirectory(dir=incoming) as folder:
-            yield Path(folder)
-
-
-def _sweep(incoming: Path) -> None:
-    """Remove what a process that was killed has left behind a day ago or earlier."""
-    for folder in incoming.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # another process was faster
-            if time.time() - folder.stat().st_mtime > _STALE:
-                shutil.rmtree(folder)
+        make_folder(incoming)
+        with scratch_folder(incoming) as folder:
+            yield folder

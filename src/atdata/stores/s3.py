@@ -15,7 +15,7 @@ from atdata.sources.remote import refuse_offline
 from atdata.sources.s3_access import S3Access, access_for, remember_bucket, s3_errors, status_of
 from atdata.stores.base import ShardStore
 from atdata.stores.credentials import read_credentials
-from atdata.stores.s3_upload import Upload
+from atdata.stores.s3_upload import Upload, is_overtaken
 from atdata_records import cid
 
 _CONTENT_TYPE = "application/x-tar"
@@ -37,8 +37,9 @@ class S3DataStore(ShardStore):
     overwritten: of two writers of the same shard, the later one finds it and goes on. Servers
     without conditional writes (MinIO before 2023) are asked first and written to then, so there,
     two writers at once may both write: the same bytes. A process that is killed may leave parts
-    of an upload, which are no object; a lifecycle rule of the bucket
-    (``AbortIncompleteMultipartUpload``) takes them away.
+    of an upload, which are not an object. The next upload of the same shard removes them; for
+    shards that are never uploaded again, give the bucket a lifecycle rule
+    (``AbortIncompleteMultipartUpload``).
 
     Args:
         credentials: A dict or an env file with ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``
@@ -155,7 +156,7 @@ class S3DataStore(ShardStore):
         except errors.ClientError as error:
             if self._creates and status_of(error) == 501:
                 self._creates = False
-            elif status_of(error) not in _LOST:
+            elif status_of(error) not in _LOST and not is_overtaken(error):
                 raise
             return False
         return True

@@ -71,6 +71,20 @@ class Upload:
             with contextlib.suppress(errors.ClientError, errors.BotoCoreError):
                 self.client.abort_multipart_upload(**self._object, UploadId=upload)
             raise
+        self._abort_others()
+
+    def _abort_others(self) -> None:
+        """Abort other uploads of the key, which has its object now: those of killed processes.
+
+        Keys name their content, so a writer that is still at it finds what it wanted to write;
+        see :func:`is_overtaken`.
+        """
+        errors = require("botocore.exceptions", extra="s3")
+        with contextlib.suppress(errors.ClientError, errors.BotoCoreError):  # not allowed to look
+            found = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=self.key)
+            for upload in found.get("Uploads", ()):
+                if upload["Key"] == self.key:
+                    self.client.abort_multipart_upload(**self._object, UploadId=upload["UploadId"])
 
     def _sent_parts(self, path: Path, size: int, upload: str) -> list[dict[str, Any]]:
         length = part_length(size)
@@ -102,6 +116,11 @@ class Upload:
     @property
     def _condition(self) -> dict[str, str]:
         return {"IfNoneMatch": "*"} if self.create else {}
+
+
+def is_overtaken(error: Any) -> bool:
+    """Whether an upload failed because another of the same key was completed, and aborted it."""
+    return bool(error.response.get("Error", {}).get("Code") == "NoSuchUpload")
 
 
 def part_length(size: int) -> int:
