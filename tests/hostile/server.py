@@ -20,12 +20,14 @@ class Reply:
         status: Its status.
         headers: Sent as they are. Content-Length is added for bytes, unless it is here.
         pause: Seconds between two pieces.
+        drips_headers: Whether there is such a pause after each byte of the headers, too.
     """
 
     body: Body = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     pause: float = 0.0
+    drips_headers: bool = False
 
 
 def drip(data: bytes, *, pause: float = 1.0, size: int = 1, **headers: str) -> Reply:
@@ -96,6 +98,14 @@ def hostile_server(address: str = "127.0.0.1") -> Iterator[HostileServer]:
                 headers.setdefault("content-length", str(len(reply.body)))
             for name, value in headers.items():
                 self.send_header(name, value)
+            if reply.drips_headers:
+                head = b"".join(self._headers_buffer)
+                self._headers_buffer.clear()
+                for place in range(len(head)):
+                    self.wfile.write(head[place : place + 1])
+                    self.wfile.flush()
+                    if hostile.stopping.wait(reply.pause):
+                        return
             self.end_headers()
             if self.command == "HEAD":
                 return

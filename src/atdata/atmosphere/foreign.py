@@ -23,13 +23,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import msgpack  # type: ignore[import-untyped]
 
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
+from atdata.atmosphere.repositories import Repositories, listing_patience
 from atdata.errors import RecordError
 from atdata.sources.schemes import redacted
 from atdata.sources.verified import Promise
@@ -37,9 +38,6 @@ from atdata_records import ValidationError
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.data import read_bytes
-
-if TYPE_CHECKING:
-    from atdata.atmosphere.repositories import Repositories
 
 COLLECTIONS = (
     Record.NSID,
@@ -109,8 +107,9 @@ def published_datasets(
 
 
 def _published(repositories: Repositories, repo: str | None) -> Iterator[Published]:
+    patience = listing_patience()  # of all collections together
     for collection in COLLECTIONS:
-        for found in repositories.records(collection, repo):
+        for found in repositories.records(collection, repo, patience=patience):
             try:
                 yield read_dataset(found)
             except RecordError as error:

@@ -12,6 +12,7 @@ from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.xrpc import Reader
 from atdata.errors import AuthError, DigestMismatch, EntryNotFound, NetworkError, XrpcError
+from atdata.sources.pace import Patience
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -19,6 +20,7 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 _PAGE = 100  # the most that listRecords gives at once
 _BLOB_PAGE = 1000  # and listBlobs
 _MAX_PAGES = 10_000  # a server that pages for longer is not listing, but holding us up
+_LISTING_SECONDS = 300.0  # of waiting for all pages of a listing
 _MAX_BLOB = 2**30  # bytes
 
 
@@ -89,19 +91,24 @@ class Repositories:
             raise EntryNotFound("no such record", uri=str(uri))
         return found.value
 
-    def records(self, collection: str, repo: str | None = None) -> Iterator[StoredRecord]:
-        """All records of a collection, page by page.
+    def records(
+        self, collection: str, repo: str | None = None, *, patience: Patience | None = None
+    ) -> Iterator[StoredRecord]:
+        """Yield all records of a collection, page by page.
 
         Args:
             collection: NSID of the records.
             repo: Handle or DID; the own account when None.
+            patience: Bounds the waiting for all pages; by default to five minutes.
 
         Raises:
-            UrlError, NetworkError, AuthError: As ``resolve``.
+            UrlError, NetworkError, AuthError: As ``resolve``; the listing takes too long.
         """
         cursor: str | None = None
+        patience = patience or listing_patience()
         for _ in range(_MAX_PAGES):
-            page, cursor = self._page(collection, repo, cursor, _PAGE)
+            with patience.waiting():
+                page, cursor = self._page(collection, repo, cursor, _PAGE)
             yield from page
             if cursor is None:
                 return
@@ -212,8 +219,10 @@ class Repositories:
         """
         home = self.resolve(repo)
         params: dict[str, str | int] = {"did": home.did, "limit": _BLOB_PAGE}
+        patience = listing_patience()
         for _ in range(_MAX_PAGES):
-            answer = self._query(home.pds, "com.atproto.sync.listBlobs", params)
+            with patience.waiting():
+                answer = self._query(home.pds, "com.atproto.sync.listBlobs", params)
             listed = answer.get("cids")
             if not isinstance(listed, list):
                 raise NetworkError("the server's answer holds no list of blobs", uri=home.pds)
@@ -229,3 +238,8 @@ class Repositories:
         home = self.resolve(did)
         query = urlencode({"did": home.did, "cid": cid}, safe=":")
         return f"{home.pds}/xrpc/com.atproto.sync.getBlob?{query}"
+
+
+def listing_patience() -> Patience:
+    """Return what bounds the waiting for one listing."""
+    return Patience(_LISTING_SECONDS)

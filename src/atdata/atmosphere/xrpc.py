@@ -6,18 +6,22 @@ import json
 import threading
 import weakref
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from atdata._extras import require
 from atdata.base.forks import forget_after_fork
 from atdata.errors import NetworkError, XrpcError
 from atdata.sources.http import http_client
+from atdata.sources.pace import Patience
 from atdata.sources.remote import refuse_offline
 
 if TYPE_CHECKING:
     import httpx
 
 _MAX_JSON = 16 * 2**20  # bytes: a page of 100 records of the largest size is far below it
+_SECONDS = 300.0  # for one whole answer of that size, with its redirects
+_RATE = 64 * 2**10  # bytes a second that larger ones have to come at
 
 
 class Reader:
@@ -40,19 +44,28 @@ class Reader:
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, *, max_bytes: int = _MAX_JSON
     ) -> bytes:
-        """The body of one answer.
+        """Return the body of one answer, which must not be compressed.
 
         Raises:
             AddressRefused: The address is private and not allowed.
             XrpcError: The server answered with an error.
-            NetworkError: It could not be reached, sent more than ``max_bytes``, or the user is
+            NetworkError: It could not be reached, sent more than ``max_bytes``, took longer than
+                five minutes (or so long as those bytes take at 64 KiB a second), or the user is
                 offline.
         """
         refuse_offline(url)
         httpx = require("httpx", extra="atmosphere")
+        client = self._connected()
+        patience = Patience(max(_SECONDS, max_bytes / _RATE))
         try:
-            with self._connected().stream("GET", url, params=params) as answer:
-                body = _bounded(answer, url, max_bytes)
+            request = client.build_request("GET", url, params=params)
+            with patience.waiting():
+                answer = client.send(request, stream=True)
+            with closing(answer):
+                body = _bounded(answer, url, max_bytes, patience)
+        except NetworkError as error:
+            error.uri = error.uri or url
+            raise
         except httpx.HTTPError as error:
             raise NetworkError(f"no answer: {error or type(error).__name__}", uri=url) from error
         if answer.status_code != 200:
@@ -90,9 +103,17 @@ def _refusal(status: int, body: bytes, url: str) -> XrpcError:
     return XrpcError.answer(status, code[:100], message[:500], uri=url)
 
 
-def _bounded(answer: httpx.Response, url: str, max_bytes: int) -> bytes:
+def _bounded(answer: httpx.Response, url: str, max_bytes: int, patience: Patience) -> bytes:
+    # A few bytes that are compressed may be gigabytes, so what was not asked for is not undone.
+    if answer.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise NetworkError("the server compresses its answer, and was asked not to", uri=url)
     body = bytearray()
-    for piece in answer.iter_bytes():
+    pieces = answer.iter_raw()
+    while True:
+        with patience.waiting():
+            piece = next(pieces, None)
+        if piece is None:
+            break
         body += piece
         if len(body) > max_bytes:
             raise NetworkError(f"the answer is longer than {max_bytes:,} bytes", uri=url)

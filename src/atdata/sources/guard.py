@@ -1,4 +1,4 @@
-"""An httpx transport that connects to public addresses only. Needs httpx: import it late."""
+"""An httpx transport that bounds a transfer: its time, and where it leads. Import it late."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import httpcore
 import httpx
 
 from atdata.errors import AddressRefused
+from atdata.sources.pace import Pace
 from atdata.sources.reach import public_addresses
 
 _Option = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -36,16 +37,20 @@ class GuardedTransport(httpx.BaseTransport):
 
     Args:
         context: For https.
-        watch: Bounds the time of everything that this transport does.
+        watch: Bounds the time of everything that this transport does; when None, each answer is
+            held to the least rate of :mod:`atdata.sources.pace`.
+        untrusted: Connect to public addresses only.
     """
 
-    def __init__(self, context: ssl.SSLContext, watch: Watch | None = None) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, watch: Watch | None = None, *, untrusted: bool = True
+    ) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=None,
             max_keepalive_connections=20,
             keepalive_expiry=5,
-            network_backend=_PublicBackend(watch),
+            network_backend=_Backend(watch, untrusted),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -90,10 +95,11 @@ class _Body(httpx.SyncByteStream):
         self._answer.close()
 
 
-class _PublicBackend(httpcore.NetworkBackend):
-    def __init__(self, watch: Watch | None) -> None:
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, watch: Watch | None, untrusted: bool) -> None:
         self._backend = httpcore.SyncBackend()
         self._watch = watch
+        self._is_untrusted = untrusted
 
     def connect_tcp(
         self,
@@ -104,7 +110,7 @@ class _PublicBackend(httpcore.NetworkBackend):
         socket_options: Iterable[_Option] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            addresses = public_addresses(host, port)
+            addresses = public_addresses(host, port) if self._is_untrusted else [host]
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} can't be resolved: {error}") from error
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
@@ -115,7 +121,7 @@ class _PublicBackend(httpcore.NetworkBackend):
                 stream = self._backend.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
-                return _Watched(stream, self._watch) if self._watch else stream
+                return _Watched(stream, self._watch)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
@@ -135,9 +141,10 @@ class _PublicBackend(httpcore.NetworkBackend):
 class _Watched(httpcore.NetworkStream):
     """A connection whose every step is watched: servers can drip headers, too."""
 
-    def __init__(self, stream: httpcore.NetworkStream, watch: Watch) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, watch: Watch | None) -> None:
         self._stream = stream
-        self._watch = watch
+        self._given = watch
+        self._watch: Watch = watch or Pace()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._stream.read(max_bytes, self._watch.seconds(timeout))
@@ -145,6 +152,8 @@ class _Watched(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # What is written begins another request, whose answer is measured by itself.
+        self._watch = self._given or Pace()
         self._stream.write(buffer, self._watch.seconds(timeout))
 
     def close(self) -> None:
@@ -157,7 +166,7 @@ class _Watched(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         seconds = self._watch.seconds(timeout)
-        return _Watched(self._stream.start_tls(ssl_context, server_hostname, seconds), self._watch)
+        return _Watched(self._stream.start_tls(ssl_context, server_hostname, seconds), self._given)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

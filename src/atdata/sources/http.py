@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.request import getproxies
 
 from atdata._extras import require
 from atdata.errors import NetworkError
@@ -42,12 +43,15 @@ _HINTS = {
 
 
 def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx.Client:
-    """A client with timeouts that follows up to five redirects. The caller closes it.
+    """Return a client with timeouts that follows up to five redirects. The caller closes it.
+
+    It asks for answers that are not compressed, and holds them to the least rate of
+    :mod:`atdata.sources.pace`, unless they come through a proxy that the environment names.
 
     Args:
         untrusted: URLs come from the network: connections go to public addresses only, else
             :class:`~atdata.errors.AddressRefused`; redirects are held to the same.
-        watch: Bounds the time of everything that an untrusted client does.
+        watch: Bounds the time of everything that an untrusted client does, in place of that.
 
     Raises:
         MissingExtra: httpx is not installed.
@@ -59,9 +63,9 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
         limits=library.Limits(max_connections=None, max_keepalive_connections=20),
         follow_redirects=True,
         max_redirects=_MAX_REDIRECTS,
-        headers={"user-agent": "atdata"},
+        headers={"user-agent": "atdata", "accept-encoding": "identity"},
         verify=_ssl_context(),
-        transport=_guarded(watch) if untrusted else None,
+        transport=_guarded(watch, untrusted=untrusted) if untrusted or not getproxies() else None,
     )
     return client
 
@@ -109,7 +113,7 @@ def open_range(
 
 
 def _wanted(start: int, stop: int | None, tag: str | None) -> dict[str, str]:
-    headers = {"accept-encoding": "identity"}
+    headers = {}
     if start or stop is not None:
         headers["range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     if tag is not None:
@@ -199,6 +203,9 @@ def _told(url: str) -> Iterator[None]:
     uri = redacted(url)
     try:
         yield
+    except NetworkError as error:
+        error.uri = error.uri or uri
+        raise
     except httpx.TooManyRedirects:
         raise NetworkError(f"more than {_MAX_REDIRECTS} redirects", uri=uri) from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL):
@@ -222,10 +229,10 @@ def _shared_client(untrusted: bool, pid: int) -> httpx.Client:
     return client
 
 
-def _guarded(watch: Watch | None) -> httpx.BaseTransport:
+def _guarded(watch: Watch | None, *, untrusted: bool) -> httpx.BaseTransport:
     from atdata.sources.guard import GuardedTransport
 
-    return GuardedTransport(_ssl_context(), watch)
+    return GuardedTransport(_ssl_context(), watch, untrusted=untrusted)
 
 
 @lru_cache(maxsize=1)

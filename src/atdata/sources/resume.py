@@ -7,6 +7,7 @@ from functools import partial
 from typing import IO
 
 from atdata.errors import NetworkError
+from atdata.sources import pace
 from atdata.sources.remote import Opened, Remote, refuse_offline
 from atdata.sources.retry import ATTEMPTS, attempts
 from atdata.sources.schemes import redacted
@@ -55,8 +56,9 @@ def open_patiently(
 class Resuming:
     """A file or a part of it, read over as many connections as it takes.
 
-    It never joins two states of a file: where a server does not tell them apart (no tag), reading
-    ends with the connection, unless somebody will check all that was read.
+    There is an end to waiting (see :mod:`atdata.sources.pace`), also for a server that breaks each
+    connection after a few bytes. It never joins two states of a file: where a server does not tell
+    them apart (no tag), reading ends with the connection, unless all that was read is checked.
 
     Args:
         remote: Asks for the file or a part of it.
@@ -87,6 +89,7 @@ class Resuming:
     ) -> None:
         self._ask = partial(open_patiently, remote, url, stop=stop, untrusted=untrusted)
         self._url = redacted(url)
+        self._patience = pace.Patience(pace.GRACE)
         self._opened = opened or self._ask(start=start, tag=tag)
         self._tag = self._opened.tag
         self._may_join = is_checked or self._tag is not None
@@ -107,7 +110,8 @@ class Resuming:
                 if not error.transient or not self._may_join or self._stalls == ATTEMPTS:
                     raise
             self.close()
-            self._opened = self._ask(start=self._at, tag=self._tag)
+            with self._patience.waiting():
+                self._opened = self._ask(start=self._at, tag=self._tag)
 
     def close(self) -> None:
         """Close the connection."""
@@ -118,8 +122,13 @@ class Resuming:
         # read() would lose what came before the connection broke.
         read = getattr(stream, "read1", stream.read)
         self._pass_over(self._at - self._opened.start)
-        while piece := read(self._next_size()):
+        while True:
+            with self._patience.waiting():
+                piece = read(self._next_size())
+            if not piece:
+                break
             self._at += len(piece)
+            self._patience.received(len(piece))
             yield piece
         if self._end is not None and self._at != self._end:
             raise NetworkError.passing(
