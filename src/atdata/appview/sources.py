@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from atdata.appview.events import COLLECTIONS, Event, Unreadable
 from atdata.appview.frames import FrameError, StreamEnded, read_frame
 from atdata.appview.jetstream import read_message
 from atdata.errors import UrlError
+from atdata.sources.schemes import split_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Source:
     url: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        parts = split_url(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise UrlError(
                 "not the base URL of a server", uri=self.url, hint="Such as https://host"

@@ -65,7 +65,8 @@ class AtmosphereClient(Repositories):
         """
         self._may_use_saved = False
         handle = handle.removeprefix("@")
-        self._enter(Session.create(self._home_of(handle), handle, app_password))
+        session = Session.create(self._home_of(handle), handle, app_password)
+        self._enter(session, is_chosen=session.pds == self._base_url)
 
     def login_with_session(self, session: str) -> None:
         """Continue a session that ``export_session`` gave. Makes no request.
@@ -74,7 +75,7 @@ class AtmosphereClient(Repositories):
             AuthError: The text is not an exported session.
         """
         self._may_use_saved = False
-        self._enter(Session.restore(session))
+        self._enter(Session.restore(session), is_chosen=True)
 
     def save_session(self) -> Path:
         """Save the session as ``atdata login`` does: clients without a login use it from now on.
@@ -156,12 +157,13 @@ class AtmosphereClient(Repositories):
                 f"the saved session is one of {saved.pds}, not of {self._base_url}",
                 hint=f"Run: atdata login HANDLE --pds {self._base_url}",
             )
-        self._enter(Session.saved(saved))
+        self._enter(Session.saved(saved), is_chosen=True)
 
-    def _enter(self, session: Session) -> None:
+    def _enter(self, session: Session, *, is_chosen: bool) -> None:
         self._session = session
         self._own = Identity(session.did, session.pds, session.handle)
-        self._chosen.add(session.pds)
+        if is_chosen:
+            self._chosen.add(session.pds)
 
     def _home_of(self, handle: str) -> str:
         if self._base_url:

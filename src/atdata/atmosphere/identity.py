@@ -7,18 +7,21 @@ the DID's document names the handle. The document's own server is where records 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from atdata._extras import require
 from atdata.errors import AddressRefused, NetworkError, UrlError, XrpcError
+from atdata.sources.schemes import split_url
 from atdata_records import formats
 
 if TYPE_CHECKING:
     from atdata.atmosphere.xrpc import Reader
 
 _PLC_DIRECTORY = "https://plc.directory"
+_LOCALHOST = re.compile(r"localhost(?:%3[Aa]([0-9]{1,5}))?")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _DNS_SECONDS = 5.0
 # Top-level domains that no public handle has: asking the network about them is in vain.
@@ -46,7 +49,8 @@ class Resolver:
     Args:
         reader: Makes requests to servers that nobody vouches for.
         trusted: Makes requests to ``pds``.
-        pds: A server that the user chose; it is asked first about handles.
+        pds: A server that the user chose; it is asked about handles that only it can know: those
+            below its own name, and those below names that are not of the public network.
     """
 
     def __init__(self, reader: Reader, trusted: Reader, pds: str | None = None) -> None:
@@ -100,11 +104,10 @@ class Resolver:
         return Identity(did, _pds_of(document, did), actor)
 
     def _did_of(self, handle: str) -> str:
-        ways = [self._from_dns, self._from_domain]
-        if handle.rpartition(".")[2] in _RESERVED:
-            ways = []
-        if self._pds:
-            ways.insert(0, self._from_pds)
+        is_public = handle.rpartition(".")[2] not in _RESERVED
+        ways = [self._from_dns, self._from_domain] if is_public else []
+        if self._pds and (not is_public or _is_below(handle, self._pds)):
+            ways.append(self._from_pds)
         for way in ways:
             if (did := way(handle)) and formats.is_did(did):
                 return did
@@ -146,15 +149,20 @@ class Resolver:
         return document
 
 
+def _is_below(handle: str, url: str) -> bool:
+    return handle.endswith(f".{split_url(url).hostname or ''}")
+
+
 def _document_url(did: str) -> str:
     if did.startswith("did:plc:"):
         directory = os.environ.get("ATDATA_PLC_URL") or _PLC_DIRECTORY
         return f"{directory.rstrip('/')}/{quote(did)}"
     if did.startswith("did:web:"):
-        host = unquote(did.removeprefix("did:web:"))
+        host = did.removeprefix("did:web:")
         # A colon would be a path, which AT Protocol DIDs do not have, but for localhost's port.
-        if host.partition(":")[0] == "localhost":
-            return f"http://{host}/.well-known/did.json"
+        if local := _LOCALHOST.fullmatch(host):
+            port = f":{local[1]}" if local[1] else ""
+            return f"http://localhost{port}/.well-known/did.json"
         if formats.is_handle(host):
             return f"https://{host}/.well-known/did.json"
     raise UrlError(f"{did} is neither did:plc nor did:web with a domain")
@@ -171,7 +179,7 @@ def _pds_of(document: dict[str, Any], did: str) -> str:
 
 
 def _origin(url: str, did: str) -> str:
-    parts = urlsplit(url)
+    parts = split_url(url)
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     chosen = url.rstrip("/") == os.environ.get("ATDATA_PDS_URL", "").rstrip("/")
     if not parts.hostname or not (secure or chosen) or parts.path.strip("/") or "@" in parts.netloc:
@@ -185,4 +193,5 @@ def _handles(document: dict[str, Any]) -> list[str]:
 
 
 def _strings(value: Any) -> list[str]:
-    return [item.lower() for item in value if isinstance(item, str)] if value else []
+    items = value if isinstance(value, list) else []
+    return [item.lower() for item in items if isinstance(item, str)]

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from atdata._protocols import AbstractDataStore, DataSource
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
 from atdata.shards.manifest import ShardInfo, ShardUrls
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
-from atdata.sources.schemes import redacted, unsigned
+from atdata.sources.schemes import redacted, split_url, unsigned
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.disk import LocalDiskStore
 from atdata.stores.pds import PDSBlobStore
@@ -49,7 +48,7 @@ class Placed:
 
 def is_public(url: str) -> bool:
     """Whether a URL is of a kind that others can open too."""
-    return urlsplit(url).scheme in _SCHEMES
+    return split_url(url).scheme in _SCHEMES
 
 
 def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -> Placed:
@@ -88,7 +87,7 @@ def publishable(url: str) -> str:
         UrlError: It is not of the form scheme://host/path with a scheme that others can reach,
             or it has a user name or password.
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     named = parts.path or parts.query or parts.scheme == "ipfs"
     if parts.scheme not in _SCHEMES or not parts.netloc or not named:
         raise UrlError(

@@ -29,7 +29,7 @@ class Repositories:
 
     Args:
         chosen: Base URL of a server that the user chose: it may be on a private address, and
-            it is asked first about handles. All other servers are named by the network.
+            it is asked about handles of its own. All other servers are named by the network.
     """
 
     def __init__(self, chosen: str | None) -> None:

@@ -18,10 +18,9 @@ from typing import IO, Any
 from atdata._extras import require
 from atdata.atmosphere.saved_session import SavedSession, sole_writer
 from atdata.base.forks import forget_after_fork
-from atdata.errors import AuthError, NetworkError, XrpcError
+from atdata.errors import AuthError, NetworkError, UrlError, XrpcError
 from atdata.sources.remote import refuse_offline
 
-_SECONDS = 60.0  # the SDK's own five seconds are too few for a blob
 # Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
 _MARGIN = 16 * 60.0
 _LOGIN_HINT = (
@@ -59,6 +58,7 @@ class Session:
         if not identifier or not password:
             raise AuthError("the handle or the app password is empty", hint=_LOGIN_HINT)
         session = cls(pds)
+        session._sdk.is_held = True
         try:
             with _translated(pds):
                 # The profile would need an AppView, which a self-hosted server may not have.
@@ -156,18 +156,21 @@ class Session:
         )
 
     def _connect(self, pds: str | None) -> Any:
-        sdk = require("atproto_client", extra="atmosphere")
-        request = require("atproto_client.request", extra="atmosphere")
-        connections = request.Request(timeout=_SECONDS)
+        require("atproto_client", extra="atmosphere")
+        from atdata.atmosphere.sdk import Connections, HeldClient
+
+        connections = Connections()
         weakref.finalize(self, connections.close)
-        return sdk.Client(pds, request=connections)
+        return HeldClient(pds, request=connections)
 
     def _enter(self, exported: str) -> None:
+        self._sdk.is_held = False  # it names the server that the user logged in to
         try:
             self._sdk.login(session_string=exported, fetch_bsky_profile=False)
         except (ValueError, TypeError):
             # The cause would show the tokens.
             raise AuthError("not an exported session", hint="Log in again.") from None
+        self._sdk.is_held = True
 
     def _live(self) -> Any:
         """The SDK's client, with connections of this process, and tokens that are good."""
@@ -231,6 +234,8 @@ def _translated(url: str) -> Iterator[None]:
         raise AuthError("the session can't be used", uri=url, hint="Log in again.") from None
     except httpx.HTTPError as error:
         raise NetworkError.passing(f"no answer: {type(error).__name__}", uri=url) from error
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise UrlError("not the URL of a server", uri=url, hint="Such as https://host") from error
 
 
 def _refused(error: Any, url: str) -> AuthError | XrpcError:
@@ -246,6 +251,14 @@ def _refused(error: Any, url: str) -> AuthError | XrpcError:
     refusal = XrpcError.answer(status, code, message, uri=url)
     refusal.transient = status == 429 or status >= 500
     if status == 429:
-        refusal.retry_after = wait = getattr(error, "retry_after", None)
+        refusal.retry_after = wait = _pause(error)
         refusal.hint = f"Try again in {wait:.0f} s." if wait else "Try again later."
     return refusal
+
+
+def _pause(error: Any) -> float | None:
+    """Seconds that the server asks to wait for; None when what it says is not a number."""
+    try:
+        return float(error.retry_after)
+    except (AttributeError, TypeError, ValueError, ArithmeticError):
+        return None

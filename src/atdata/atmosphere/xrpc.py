@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atdata._extras import require
 from atdata.base.forks import forget_after_fork
-from atdata.errors import NetworkError, XrpcError
+from atdata.errors import AtdataError, NetworkError, XrpcError
 from atdata.sources.http import http_client
 from atdata.sources.pace import Patience
 from atdata.sources.remote import refuse_offline
@@ -66,7 +66,10 @@ class Reader:
         except NetworkError as error:
             error.uri = error.uri or url
             raise
-        except httpx.HTTPError as error:
+        except AtdataError:
+            raise
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            # ValueError: names that no network takes, such as damaged punycode.
             raise NetworkError(f"no answer: {error or type(error).__name__}", uri=url) from error
         if answer.status_code != 200:
             raise _refusal(answer.status_code, body, url)

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO
-from urllib.parse import urlsplit
 
 from atdata._extras import require
 from atdata.errors import DigestMismatch, NetworkError, ShardError, UrlError
 from atdata.sources.cids import Cid
 from atdata.sources.http import http_client, open_range
-from atdata.sources.schemes import redacted
+from atdata.sources.schemes import redacted, split_url
 from atdata.sources.unixfs import LARGEST_BLOCK
 
 VARIABLE = "IPFS_GATEWAY"
@@ -42,7 +41,7 @@ def find_gateway(public: str = PUBLIC) -> str:
 
 
 def _checked(given: str) -> str:
-    parts = urlsplit(given)
+    parts = split_url(given)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UrlError(
             f"{VARIABLE} names no gateway",

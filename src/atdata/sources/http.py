@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 from atdata._extras import require
-from atdata.errors import NetworkError
+from atdata.errors import AtdataError, NetworkError
 from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
 from atdata.sources.secure import Security
@@ -30,7 +31,9 @@ _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
 _MAX_REDIRECTS = 5
 # What another try may find otherwise.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_EXTENT = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+# Numbers of more digits are no sizes, and cost more than they say.
+_EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _HINTS = {
     401: "the server wants to know who asks: give a presigned URL, or make the file public",
     403: "the file is private, or a presigned URL has expired",
@@ -64,6 +67,8 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
         follow_redirects=True,
         max_redirects=_MAX_REDIRECTS,
         headers={"user-agent": "atdata", "accept-encoding": "identity"},
+        # One server's cookies are not for another, and none of these needs any.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         verify=_ssl_context(),
         transport=_guarded(watch, untrusted=untrusted) if untrusted or not getproxies() else None,
     )
@@ -128,7 +133,7 @@ def _opened(
     if status not in (200, 206):
         raise _refusal(answer, url)
     length = answer.headers.get("content-length", "")
-    first, size = 0, int(length) if length.isdecimal() else None
+    first, size = 0, int(length) if _NUMBER.fullmatch(length) else None
     if status == 206:
         first, size = _extent(answer.headers.get("content-range", ""), url, start, stop)
     found = _state(answer.headers)
@@ -157,12 +162,10 @@ def _state(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("etag", "")
     if etag.startswith('"'):
         return etag
-    changed = headers.get("last-modified", "")
-    try:
-        age = _date(headers.get("date", "")) - _date(changed)
-    except ValueError:
+    changed, said = _date(headers.get("last-modified", "")), _date(headers.get("date", ""))
+    if changed is None or said is None or said - changed < timedelta(minutes=1):
         return None
-    return changed if age >= timedelta(minutes=1) else None
+    return headers.get("last-modified")
 
 
 def _refusal(answer: httpx.Response, url: str) -> NetworkError:
@@ -177,17 +180,18 @@ def _refusal(answer: httpx.Response, url: str) -> NetworkError:
 
 def retry_after(header: str) -> float | None:
     """Seconds that a Retry-After header asks for, as a number or a date; None for neither."""
-    if header.isdecimal():
+    if _NUMBER.fullmatch(header):
         return float(header)
+    until = _date(header)
+    return max((until - datetime.now(UTC)).total_seconds(), 0.0) if until else None
+
+
+def _date(header: str) -> datetime | None:
+    """The time that a header names; None for what is not a date."""
     try:
-        left = _date(header) - datetime.now(UTC)
-    except ValueError:
+        found = parsedate_to_datetime(header)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return max(left.total_seconds(), 0.0)
-
-
-def _date(header: str) -> datetime:
-    found = parsedate_to_datetime(header)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -214,6 +218,11 @@ def _told(url: str) -> Iterator[None]:
         raise NetworkError.passing("the server does not answer in time", uri=uri) from None
     except httpx.ConnectError as error:
         raise NetworkError.passing(f"no connection: {error}", uri=uri) from None
+    except (AtdataError, OSError):
+        raise
+    except (UnicodeError, ValueError) as error:
+        # Names that no network takes; httpx leaves these to its callers.
+        raise NetworkError(f"this URL can't be used ({type(error).__name__})", uri=uri) from None
     except httpx.HTTPError as error:
         kind = type(error).__name__
         raise NetworkError.passing(

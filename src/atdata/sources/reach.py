@@ -10,11 +10,48 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from urllib.parse import urlsplit
 
 from atdata.errors import AddressRefused
+from atdata.sources.schemes import split_url
 
+# Networks that are not of the public internet, whatever ``is_global`` of a Python version says:
+# the registries of special addresses (RFC 6890 and its updates), whole, and platforms' own.
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "168.63.129.16/32",  # the host of an Azure machine
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/3",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "100:0:0:1::/64",
+            "2001::/23",
+            "2001:db8::/32",
+            "3fff::/20",
+            "5f00::/16",
+            "fc00::/7",
+            "fe80::/10",
+            "fec0::/10",
+            "ff00::/8",
+        ),
+    )
+)
+_GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")  # all that was ever given out
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_TEREDO = ipaddress.IPv6Network("2001::/32")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -45,14 +82,19 @@ def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet, also where IPv6 wraps an IPv4 one."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner:
+        if inner := _inner(ip):
             return is_public(str(inner))
-        if ip.is_site_local:
+        if ip not in _GLOBAL_IPV6:
             return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+    return not any(ip in network for network in _SPECIAL if network.version == ip.version)
+
+
+def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    teredo = ip.teredo if ip in _TEREDO else None
+    return ip.ipv4_mapped or ip.sixtofour or (teredo[1] if teredo else None)
 
 
 def is_allowed(host: str, port: int) -> bool:
@@ -64,5 +106,5 @@ def is_allowed(host: str, port: int) -> bool:
 
 
 def _server(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
+    parts = split_url(url)
     return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from atdata.errors import AddressRefused, UrlError
 from atdata.shards.reader import open_local
 from atdata.sources.plugins import plugins
 from atdata.sources.remote import Remote
-from atdata.sources.schemes import redacted, scheme_of
+from atdata.sources.schemes import redacted, scheme_of, split_url
 
 _LOCAL = frozenset({"", "file"})
 # Scheme -> the module whose open_range() asks for it; imported when it is needed.
@@ -79,7 +79,7 @@ def local_path(url: str) -> Path | None:
         return Path(url).expanduser()
     if scheme != "file":
         return None
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         raise UrlError(
             "a file URL names an absolute path on this machine",

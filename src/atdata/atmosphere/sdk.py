@@ -1,0 +1,66 @@
+"""The atproto SDK's client, held to the server that the user logs in to. Imported late."""
+
+from __future__ import annotations
+
+import httpx
+from atproto_client import Client  # type: ignore[import-untyped]
+from atproto_client.request import Request  # type: ignore[import-untyped]
+
+from atdata.errors import AddressRefused, NetworkError
+from atdata.sources.reach import is_allowed, public_addresses
+from atdata.sources.schemes import split_url
+
+_SECONDS = 60.0  # the SDK's own five seconds are too few for a blob
+_HTTPS_PORT = 443
+
+
+class Connections(Request):  # type: ignore[misc]
+    """Requests that carry a password or tokens: no redirect is followed."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=_SECONDS, event_hooks={"response": [_refuse_redirect]})
+
+
+class HeldClient(Client):  # type: ignore[misc]
+    """A client that goes on with another server only where the network may lead it.
+
+    Attributes:
+        is_held: Whether addresses come from a server's answers. A session that the user kept
+            may name any server.
+    """
+
+    is_held = False
+
+    def update_base_url(self, base_url: str | None = None) -> None:
+        """Go on with this server; the SDK calls it with what a session names."""
+        if self.is_held and base_url and _origin(base_url) != _origin(self._base_url):
+            _check_public(base_url)
+        super().update_base_url(base_url)
+
+
+def _origin(url: str) -> str:
+    return url.rstrip("/").removesuffix("/xrpc").rstrip("/").lower()
+
+
+def _check_public(url: str) -> None:
+    refusal = "the server's answer moves the session to an address that is not a public https one"
+    parts = split_url(url)
+    try:
+        host, port = parts.hostname or "", parts.port or _HTTPS_PORT
+        if "@" in parts.netloc or not host:
+            raise AddressRefused(refusal)
+        if not is_allowed(host, port):
+            if parts.scheme != "https":
+                raise AddressRefused(refusal)
+            public_addresses(host, port)
+    except (OSError, UnicodeError) as error:
+        raise NetworkError(f"the session's server can't be resolved: {error}") from error
+
+
+def _refuse_redirect(answer: httpx.Response) -> None:
+    if answer.has_redirect_location:
+        raise NetworkError(
+            f"the server answered {answer.status_code} and names another place, to which "
+            "credentials are not sent",
+            hint="Use the address of the server itself.",
+        )
