@@ -29,3 +29,10 @@ def test_inputs_are_never_part_of_a_shell_command() -> None:
     text = FILES[1].read_text()
     for run in re.findall(r"run:(?: >-\n)?(.*?)(?=\n    - |\Z)", text, re.DOTALL):
         assert "${{" not in run
+
+
+def test_actions_of_others_are_pinned_to_a_commit() -> None:
+    used = re.findall(r"uses: *(\S+)", FILES[1].read_text())
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action

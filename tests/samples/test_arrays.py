@@ -171,6 +171,8 @@ GOOD = "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }\n"
         GOOD.replace("(2,)", "(2.0,)"),
         GOOD.replace("(2,)", f"({2**64},)"),
         GOOD.replace("(2,)", f"({2**70}, 0)"),
+        GOOD.replace("(2,)", f"(0, {2**61 - 1}, 8)"),
+        GOOD.replace("(2,)", f"({2**40}, 0)"),
         GOOD.replace("(2,)", str((1,) * 70)),
         GOOD.replace("False", "0"),
         GOOD.replace("'<i2'", "'O'"),

@@ -7,7 +7,7 @@ import msgpack
 import pytest
 
 from atdata.errors import SampleError
-from atdata.samples.wire import bytes_head, map_head, unpack_map
+from atdata.samples.wire import bytes_head, map_head, pack, unpack_map
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 15, 16, 65_535, 65_536])
@@ -83,3 +83,33 @@ def test_timestamps_of_msgpack_are_no_plain_data() -> None:
     moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     with pytest.raises(SampleError):
         atdata.DictSample.from_bytes(msgpack.packb({"a": moment}, datetime=True))
+
+
+def twice(value: bytes = b"\x01") -> bytes:
+    return b"\x82\xa1a" + value + b"\xa1a\x02"
+
+
+TIMESTAMP = b"\xd6\xff\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [twice(), b"\x91" + twice(), b"\x81\xa1b" + twice(), b"\x92\x01\x91" + twice(twice())],
+)
+def test_a_key_twice_at_any_depth_is_refused(value: bytes) -> None:
+    with pytest.raises(SampleError, match="twice"):
+        unpack_map(b"\x81\xa1u" + value, "Thing")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [TIMESTAMP, b"\x91" + TIMESTAMP, b"\x81\xa1b\x91" + TIMESTAMP, b"\xc7\x0c\xff" + bytes(12)],
+)
+def test_a_timestamp_at_any_depth_is_refused(value: bytes) -> None:
+    with pytest.raises(SampleError, match="extension type -1"):
+        unpack_map(b"\x81\xa1u" + value, "Thing")
+
+
+def test_one_key_in_several_maps_is_read() -> None:
+    data = {"a": {"a": [{"a": 1}, {"a": 2}, []]}, "b": {"a": {}}}
+    assert unpack_map(pack(data), "Thing") == data

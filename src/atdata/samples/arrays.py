@@ -28,6 +28,9 @@ _AXIS_DIGITS = 21
 # The limit of NumPy's own reader: literal_eval is not safe on texts of any length.
 _MAX_HEADER = 10_000
 _MAX_CACHED = 4_096
+# Payloads are shorter. Only arrays without elements could claim more, up to what NumPy, or a
+# batch of them, can't hold.
+_MAX_BYTES = 2**40
 # The length of nearly every header, so the first slice that is looked up.
 USUAL_HEAD = 128
 
@@ -225,7 +228,8 @@ def _check_extent(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
     count = math.prod(shape)
     if dtype.itemsize == 0 and count:
         raise SampleError(f"elements of dtype {dtype} have no bytes")
-    if len(shape) > 32 or max(shape, default=0) >= 2**62:
+    extent = math.prod(length for length in shape if length) * dtype.itemsize
+    if len(shape) > 32 or max(shape, default=0) >= 2**62 or extent > _MAX_BYTES:
         raise SampleError(f"shape of {len(shape)} axes is beyond what NumPy can hold")
     return count
 

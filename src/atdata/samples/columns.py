@@ -194,8 +194,9 @@ class Template:
         size = self._length(bytes, mark)
         start = self._position
         layout = read_layout(self._payload[start : start + size])
-        # A row of a column without axes would be a number, not an array.
-        if not layout.shape:
+        # A row of a column without axes would be a number, not an array; and the column has one
+        # axis more, of at most 32 in NumPy 1.
+        if not 0 < len(layout.shape) < 32:
             raise _NoTemplateError
         at = self._fix(layout.offset)
         self._position = start + size

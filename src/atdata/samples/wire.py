@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NoReturn
 
-from msgpack import packb, unpackb  # type: ignore[import-untyped]
+from msgpack import Timestamp, packb, unpackb  # type: ignore[import-untyped]
 
 from atdata.errors import SampleError
+
+_FLAT = {type(None), bool, int, float, str, bytes}
 
 
 def pack(value: Any) -> bytes:
@@ -61,7 +64,39 @@ def unpack_map(data: bytes, name: str) -> dict[str, Any]:
         raise SampleError(f"{name}: expected a map of fields, got {type(fields).__name__}")
     if len(fields) != data[0] - 0x80 and len(fields) != _pairs(data):
         raise SampleError(f"{name}: the data holds a field twice")
+    # Most samples hold no containers: their fields were looked at already.
+    if not _FLAT.issuperset(map(type, fields.values())):
+        _check_nested(data, name, fields)
     return fields
+
+
+def _check_nested(data: bytes, name: str, fields: dict[str, Any]) -> None:
+    """Check what is inside of fields, whether the class knows them or not."""
+    types = _types(fields.values())
+    if Timestamp in types:  # the one extension that is not given to the hook
+        raise SampleError(f"{name}: not a msgpack sample: extension type -1 is refused")
+    if dict in types:
+        try:
+            unpackb(data, object_pairs_hook=_unique)
+        except KeyError:
+            raise SampleError(f"{name}: a map in the data holds a key twice") from None
+
+
+def _types(values: Collection[Any]) -> set[type]:
+    """Return the types of values, and of what is in them at any depth."""
+    found = set(map(type, values))
+    if list in found or dict in found:
+        for value in values:
+            if type(value) is list:
+                found |= _types(value)
+            elif type(value) is dict:
+                found |= _types(value.values())
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise KeyError
 
 
 def _pairs(data: bytes) -> int:
