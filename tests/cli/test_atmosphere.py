@@ -183,10 +183,19 @@ def test_the_published_record_anchors_a_pack(
     LocalIndex().insert_dataset(dataset, name="readings")
     published = json.loads(command("promote", "readings", "--json").stdout)
     command("dataset", "pack", "--root", str(root), "--output", bundle)
+    verify = ["dataset", "verify-pack", bundle]
     for anchor in (published["uri"], published["address"]):
-        result = command("dataset", "verify-pack", bundle, "--at-uri", anchor, "--json")
+        result = command(*verify, "--at-uri", anchor, "--json")
         assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout)["trust"] == "anchored"
+        report = json.loads(result.stdout)
+        assert report["trust"] == "anchored"
+        (row,) = report["anchors"]
+        assert (row["kind"], row["covers"]) == ("record", ["samples", "schema", "name"])
+    strict = [*verify, "--at-uri", published["uri"], "--json"]
+    assert command(*strict, "--require-content-anchor").exit_code == 0
+    assert command(*strict, "--require-anchor").exit_code == 5
+    shown = command(*verify, "--at-uri", published["uri"]).stdout
+    assert "version, source, tool, paths: these may be forged" in shown
 
     other = str(tmp_path / "other.tar")
     atdata.write_shards(readings(10, 5), tmp_path / "o", name="readings", version="1.0.0")

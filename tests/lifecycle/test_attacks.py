@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from atdata.cli.exits import report_exit
 from atdata.lifecycle import Report, pack, verify, verify_pack
+from atdata.lifecycle.anchor import ALL
 from atdata.lifecycle.codes import CODES
+from atdata.shards.dataset_manifest import Manifest
 
 from .attacks import ATTACKS, Attack
 from .forge import Forgery, genuine
@@ -121,3 +124,56 @@ def test_without_an_anchor_one_can_be_required(twin: Forgery, tmp_path: Path) ->
     assert [finding.code for finding in report.findings] == ["ANCHOR_REQUIRED"]
     digest = report.result["sha256"]
     assert verify_pack(path, require_anchor=True, expect_digest=digest).ok
+
+
+@pytest.fixture
+def relabelled(twin: Forgery, tmp_path: Path) -> Path:
+    """A pack with the samples of its twin and another name, version, source and tool."""
+    forgery = copy.deepcopy(twin)
+    forgery.manifest |= {"name": "imagenet-official", "version": "9.9.9", "source": "a museum"}
+    path = tmp_path / "relabelled.tar"
+    path.write_bytes(forgery.pack())
+    return path
+
+
+def anchors(report: Report) -> list[tuple[str, list[str]]]:
+    return [(row["kind"], row["covers"]) for row in report.to_dict()["anchors"]]
+
+
+def test_a_content_cid_is_not_said_to_cover_the_label(twin: Forgery, relabelled: Path) -> None:
+    content_cid = twin.manifest["content_cid"]
+    report = verify_pack(relabelled, expect_digest=content_cid)
+    assert report.trust == "anchored"
+    assert anchors(report) == [("content", ["samples", "schema"])]
+    assert verify_pack(relabelled, expect_digest=content_cid, require_anchor="content").ok
+
+    strict = verify_pack(relabelled, expect_digest=content_cid, require_anchor=True)
+    assert [finding.code for finding in strict.findings] == ["ANCHOR_REQUIRED"]
+    assert "name, version, source, tool, paths" in strict.findings[0].message
+    assert report_exit(strict) == 5
+    assert strict.trust == "unverified"
+
+
+def test_digests_of_pack_and_manifest_cover_all(
+    twin: Forgery, relabelled: Path, tmp_path: Path
+) -> None:
+    genuine_pack = tmp_path / "genuine.tar"
+    genuine_pack.write_bytes(twin.pack())
+    alone = verify_pack(genuine_pack)
+    assert anchors(alone) == []
+    digests = {"pack": alone.result["sha256"], "manifest": alone.subject["manifest_sha256"]}
+    for kind, digest in digests.items():
+        report = verify_pack(genuine_pack, expect_digest=digest, require_anchor=True)
+        assert report.ok, report.findings
+        assert anchors(report) == [(kind, list(ALL))]
+        forged = verify_pack(relabelled, expect_digest=digest, require_anchor=True)
+        assert "ANCHOR_MISMATCH" in {finding.code for finding in forged.findings}
+        assert anchors(forged) == []
+
+
+def test_every_part_of_a_manifest_is_covered_or_said_not_to_be() -> None:
+    named = {"samples", "schema", "name", "version", "source", "tool", "paths"}
+    assert set(ALL) == named
+    of_parts = {"schema_ref", "schema_cid", "shards"}
+    fields = {field.name for field in dataclasses.fields(Manifest)}
+    assert fields == (named - {"samples", "schema"}) | of_parts

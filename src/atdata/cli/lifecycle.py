@@ -219,12 +219,22 @@ def pack(
 @click.option(
     "--expect-digest",
     metavar="DIGEST",
-    help="Anchor: the sha256 that pack printed, or the content CID.",
+    help="Anchor: the sha256 that pack printed, or that of dataset.json; or the content CID, "
+    "which covers samples and schema only.",
 )
 @click.option(
     "--at-uri", metavar="URI", help="Anchor: the dataset's record, at:// or @handle/name."
 )
-@click.option("--require-anchor", is_flag=True, help="Fail without an anchor.")
+@click.option(
+    "--require-anchor",
+    is_flag=True,
+    help="Fail unless anchors cover all, name, version and source too.",
+)
+@click.option(
+    "--require-content-anchor",
+    is_flag=True,
+    help="Fail unless anchors cover samples and schema.",
+)
 @click.option(
     "--max-sample-size",
     type=click.IntRange(min=1),
@@ -243,6 +253,7 @@ def verify_pack(
     expect_digest: str | None,
     at_uri: str | None,
     require_anchor: bool,
+    require_content_anchor: bool,
     max_sample_size: int,
     as_json: bool,
 ) -> None:
@@ -260,7 +271,7 @@ def verify_pack(
             policy=read_policy(policy),
             expect_digest=expect_digest,
             at_uri=at_uri,
-            require_anchor=require_anchor,
+            require_anchor=require_anchor or ("content" if require_content_anchor else False),
             max_sample=max_sample_size,
             progress=progress,
         )

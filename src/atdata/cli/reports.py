@@ -10,6 +10,7 @@ from typing import Any
 from atdata.base.text import one_line
 from atdata.cli.exits import report_exit
 from atdata.cli.output import echo, print_fields, print_json
+from atdata.lifecycle.anchor import ALL
 from atdata.lifecycle.report import Report
 
 _SHOWN = 20
@@ -75,11 +76,20 @@ def _facts(report: Report) -> Iterator[tuple[str, Any]]:
         failed = f", {status['fail']} failed" if status["fail"] else ""
         yield "checks", f"{status['pass']} passed{failed}{skipped} ({report.level})"
         yield "trust", report.trust
+    for anchor in report.anchors:
+        yield "anchored", f"{', '.join(anchor['covers'])} (by {anchor['source']})"
+    if loose := _not_anchored(report):
+        yield "not anchored", f"{', '.join(loose)}: these may be forged"
     for name in ("release", "pack", "sha256", "plan"):
         if report.result.get(name):
             yield name, report.result[name]
     if report.outcome in ("would_publish", "planned", "collected"):
         yield "files", report.result["files"] or "none"
+
+
+def _not_anchored(report: Report) -> list[str]:
+    covered = {part for anchor in report.anchors for part in anchor["covers"]}
+    return [part for part in ALL if covered and part not in covered]
 
 
 def _next(report: Report) -> str | None:

@@ -15,36 +15,85 @@ from atdata_records import cid
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+# A dataset's identity is made of these alone; all else in a manifest is a label.
+CONTENT = ("samples", "schema")
+ALL = (*CONTENT, "name", "version", "source", "tool", "paths")
+"""What a manifest says, part by part."""
+
+
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """What the bytes must be.
+class Found:
+    """A pack, as an anchor compares it.
 
     Attributes:
-        sha256: Digest of a whole pack, in hexadecimal; or
+        sha256: Digest of the whole pack; None when it was not read to its end.
+        manifest_sha256: Digest of its manifest.
+        content_cid: Identity of the dataset.
+        name: The dataset's name.
+    """
+
+    sha256: str | None
+    manifest_sha256: str | None
+    content_cid: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What a pack must be.
+
+    Attributes:
+        source: Where it comes from, for people.
+        sha256: Digest of the pack or of its manifest, in hexadecimal; or
         content_cid: identity of the dataset.
-        source: Who says so, for people.
+        name: The dataset's name in its record.
     """
 
     source: str
     sha256: str | None = None
     content_cid: str | None = None
+    name: str | None = None
 
     @property
     def expected(self) -> str | None:
         """The digest or CID, as given."""
         return self.sha256 or self.content_cid
 
-    def actual(self, sha256: str | None, content_cid: str | None) -> str | None:
+    def actual(self, found: Found) -> str | None:
         """Of what was found, the one that compares."""
-        return sha256 if self.sha256 is not None else content_cid
+        return found.sha256 if self.sha256 is not None else found.content_cid
+
+    def kind(self, found: Found) -> str | None:
+        """What it names: the ``"pack"``, its ``"manifest"``, its ``"content"``, a ``"record"``.
+
+        Returns:
+            None when it names another dataset.
+        """
+        if self.sha256 is not None:
+            kinds = {found.manifest_sha256: "manifest", found.sha256: "pack"}
+            return kinds.get(self.sha256)
+        if self.content_cid is None or self.content_cid != found.content_cid:
+            return None
+        return "content" if self.name is None else "record"
+
+    def covers(self, found: Found) -> tuple[str, ...]:
+        """The parts of :data:`ALL` that can't have been forged if it is right."""
+        match self.kind(found):
+            case "pack" | "manifest":
+                return ALL
+            case "record" if self.name == found.name:
+                return (*CONTENT, "name")
+            case "content" | "record":
+                return CONTENT
+        return ()
 
 
 def digest_anchor(text: str) -> Anchor:
     """An anchor from ``--expect-digest``.
 
     Args:
-        text: The sha256 of a pack (64 lower-case hexadecimal digits, as ``pack`` prints it), or
-            the content CID of a dataset.
+        text: The sha256 of a pack (64 lower-case hexadecimal digits, as ``pack`` prints it) or
+            of its ``dataset.json``, or the content CID of a dataset.
 
     Raises:
         UrlError: Neither.
@@ -64,7 +113,7 @@ def digest_anchor(text: str) -> Anchor:
 
 
 def record_anchor(uri: str) -> Anchor:
-    """An anchor from ``--at-uri``: the content CID in a dataset's record on its PDS.
+    """An anchor from ``--at-uri``: content CID and name in a dataset's record on its PDS.
 
     Args:
         uri: ``at://…`` or ``@handle/name``.
@@ -75,4 +124,4 @@ def record_anchor(uri: str) -> Anchor:
     from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
 
     entry = AtmosphereIndex(AtmosphereClient()).get_dataset(uri)
-    return Anchor(f"the record {entry.uri}", content_cid=entry.content_cid)
+    return Anchor(f"the record {entry.uri}", content_cid=entry.content_cid, name=entry.name)

@@ -113,7 +113,7 @@ CODES: dict[str, Code] = {
     "PACK_TOO_LARGE": Code("pack", "content", "a shard is too large for a pack"),
     "PACK_EXISTS": Code("pack", "conflict", "the file to write is there already"),
     "ANCHOR_MISMATCH": Code("anchor", "trust", "not the dataset that the anchor names"),
-    "ANCHOR_REQUIRED": Code("anchor", "trust", "an anchor is required and none was given"),
+    "ANCHOR_REQUIRED": Code("anchor", "trust", "no anchor covers what has to be covered"),
     # Serving stores
     "RELEASE_CONFLICT": Code("release", "conflict", "this version is published with other content"),
     "RELEASE_MISSING": Code("release", "missing", "there is no such release"),

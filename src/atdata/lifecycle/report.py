@@ -93,7 +93,7 @@ class Report:
     Attributes:
         command: Such as ``"dataset verify"``.
         level: ``"validate"``, ``"verify"`` or ``"deep"``: which checks ran.
-        trust: ``"anchored"`` when something from outside vouches for the bytes,
+        trust: ``"anchored"`` when something from outside vouches for the samples,
             ``"self-consistent"`` when they only agree with each other, ``"unverified"`` when they
             don't, or were not all looked at.
         subject: What was looked at: kind, path, name, version, manifest_sha256, content_cid.
@@ -103,6 +103,9 @@ class Report:
         outcome: What was done, such as ``"published"``; None when nothing was to be done.
         result: More on what was done.
         extra_checks: Checks beside those of the level.
+        skipped_checks: Checks of the level that did not run.
+        anchors: What vouches for the bytes: ``kind``, ``source``, and which parts of the
+            manifest it ``covers``; what no anchor covers may be forged.
     """
 
     command: str
@@ -116,6 +119,7 @@ class Report:
     result: dict[str, Any] = field(default_factory=dict)
     extra_checks: tuple[str, ...] = ()
     skipped_checks: frozenset[str] = frozenset()
+    anchors: tuple[dict[str, Any], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -162,6 +166,7 @@ class Report:
             "status": "pass" if self.ok else "fail",
             "level": self.level,
             "trust": self.trust,
+            "anchors": list(self.anchors),
             "subject": self.subject,
             "checks": [{"id": check, "status": status} for check, status in self.checks.items()],
             "counts": self.counts,

@@ -7,8 +7,9 @@ read is read once and in pieces, so memory does not grow with the pack.
 from __future__ import annotations
 
 import os
+from typing import Any, Literal
 
-from atdata.lifecycle.anchor import Anchor, digest_anchor, record_anchor
+from atdata.lifecycle.anchor import ALL, CONTENT, Anchor, Found, digest_anchor, record_anchor
 from atdata.lifecycle.examination import Examination
 from atdata.lifecycle.pack_check import PackCheck
 from atdata.lifecycle.policy import Policy
@@ -30,7 +31,7 @@ def verify_pack(
     policy: Policy | None = None,
     expect_digest: str | None = None,
     at_uri: str | None = None,
-    require_anchor: bool = False,
+    require_anchor: bool | Literal["content"] = False,
     max_sample: int = MAX_SAMPLE,
     progress: Progress | None = None,
 ) -> Report:
@@ -42,16 +43,20 @@ def verify_pack(
         version: The version that it must have.
         deep: Decode every sample strictly and hold it to the schema.
         policy: Gates for the dataset; implies ``deep``.
-        expect_digest: An anchor: the pack's sha256, or the dataset's content CID.
-        at_uri: An anchor: the dataset's record, as ``at://…`` or ``@handle/name``.
-        require_anchor: Fail without an anchor.
+        expect_digest: An anchor: the sha256 of the pack or of its ``dataset.json``, which cover
+            all that the report shows; or the content CID, which covers samples and schema.
+        at_uri: An anchor: the dataset's record, as ``at://…`` or ``@handle/name``; it covers
+            samples and schema, and the name when that is the record's.
+        require_anchor: Fail unless anchors cover all that the report shows, name, version and
+            source too; ``"content"``: unless they cover samples and schema.
         max_sample: Longest payload that is decoded, in bytes; memory is bounded by about three
             times that.
         progress: Told how far it has come.
 
     Returns:
         What was found. ``trust`` is ``"anchored"`` when an anchor agrees with sound bytes, and
-        ``"self-consistent"`` without one: then somebody may have forged all of it.
+        ``"self-consistent"`` without one: then all of it may be forged. ``anchors`` names what
+        each anchor covers; the rest of the manifest may be forged all the same.
 
     Raises:
         ShardNotFound, StorageError, NetworkError: The pack, or the record, can't be read.
@@ -73,25 +78,44 @@ def verify_pack(
         check = PackCheck(examination, hashed, os.fspath(pack), progress or Silence())
         check.run(name, version)
     sha256 = hashed.sha256.hexdigest() if check.complete else None
-    if require_anchor and not anchors:
-        examination.add("ANCHOR_REQUIRED", "give --expect-digest or --at-uri")
-    trust = _anchor(examination, anchors, sha256)
-    checks = ("pack", "anchor") if anchors else ("pack",)
-    result = {"sha256": sha256, "bytes": hashed.size}
-    return examination.report(trust=trust, result=result, extra_checks=checks)
+    subject = examination.subject
+    found = Found(sha256, subject["manifest_sha256"], subject["content_cid"], subject["name"])
+    _compare(examination, anchors, found)
+    covered = {part for anchor in anchors for part in anchor.covers(found)}
+    if require_anchor:
+        _require(examination, CONTENT if require_anchor == "content" else ALL, covered)
+    sound = not examination.doubtful
+    return examination.report(
+        trust=("anchored" if anchors else "self-consistent") if sound else "unverified",
+        anchors=tuple(_row(anchor, found) for anchor in anchors) if sound else (),
+        result={"sha256": sha256, "bytes": hashed.size},
+        extra_checks=("pack", "anchor") if anchors else ("pack",),
+    )
 
 
-def _anchor(examination: Examination, anchors: list[Anchor], sha256: str | None) -> str:
-    """How far the bytes are to be trusted; an anchor that disagrees is a finding."""
-    found = examination.subject["content_cid"]
+def _compare(examination: Examination, anchors: list[Anchor], found: Found) -> None:
+    """Take down each anchor that names another dataset."""
     for anchor in anchors:
-        if anchor.expected is None or anchor.actual(sha256, found) != anchor.expected:
+        if anchor.kind(found) is None:
             examination.add(
                 "ANCHOR_MISMATCH",
                 f"not the dataset of {anchor.source}",
                 expected=anchor.expected or "a content CID in the record",
-                actual=anchor.actual(sha256, found),
+                actual=anchor.actual(found),
             )
-    if examination.doubtful:
-        return "unverified"
-    return "anchored" if anchors else "self-consistent"
+
+
+def _require(examination: Examination, parts: tuple[str, ...], covered: set[str]) -> None:
+    missing = ", ".join(part for part in parts if part not in covered)
+    if missing:
+        examination.add(
+            "ANCHOR_REQUIRED",
+            f"no anchor covers {missing}: give --expect-digest with the sha256 of the pack or of "
+            "its dataset.json",
+        )
+
+
+def _row(anchor: Anchor, found: Found) -> dict[str, Any]:
+    """An anchor as in a report."""
+    covers = list(anchor.covers(found))
+    return {"kind": anchor.kind(found), "source": anchor.source, "covers": covers}
