@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from atdata._protocols import DatasetOpener
 from atdata.dataset import Dataset
-from atdata.errors import EntryNotFound, NetworkError, SchemaNotFound, StorageError
+from atdata.errors import EntryNotFound, NetworkError, StorageError, XrpcError
 from atdata.samples import DictSample
 from atdata.sources.braces import Names
 from atdata.sources.schemes import redacted, scheme_of
@@ -124,8 +124,8 @@ def load_dataset(
 
     Published datasets are read from the server of the repository that holds them. Their schema
     and every shard are checked against the digests of the record, and nothing that a record
-    says can reach a local file or a private address. With ``ATDATA_APPVIEW_URL`` set they are
-    read through that AppView, and from the repositories when it can't help.
+    says can reach a local file or a private address. With ``ATDATA_APPVIEW_URL`` set
+    shards are read through that AppView, where it can help.
 
     Args:
         path: ``@{handle or did}/{name}`` or ``at://…`` for a published dataset; a file, URL,
@@ -173,14 +173,14 @@ def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | Non
 
 
 def _from_appview(ref: str, sample_type: type[Any] | None) -> Dataset[Any] | None:
-    """The dataset through the user's AppView; None when it can't help."""
+    """Return the dataset through the user's AppView; None when it can't help."""
     from atdata.atmosphere.appview_client import AppViewClient
 
     try:
         return AppViewClient().to_dataset(ref, sample_type)
-    except (EntryNotFound, SchemaNotFound):
-        return None  # it was not heard of there yet
     except NetworkError as error:
+        if isinstance(error, XrpcError) and error.code == "NotFound":
+            return None  # it was not heard of there yet
         warnings.warn(f"asking the repository itself: {error}", stacklevel=4)
         return None
 

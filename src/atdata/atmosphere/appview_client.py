@@ -1,7 +1,8 @@
 """Questions to an AppView: what is published, and where shards can be read quickly.
 
-An AppView is a convenience, not an authority: what it sends is checked against the CIDs of the
-record, and whatever it does not know is asked of the repositories themselves.
+An AppView is a convenience, not an authority: records, schemas and the digests of shards come
+from the repositories themselves, and what it sends is data from the network like any other. Only
+the server itself may be on a private address, because the user named it.
 """
 
 from __future__ import annotations
@@ -12,29 +13,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 from atdata._labels import checked_tags
-from atdata.atmosphere.keys import AtUri, record_key
+from atdata.atmosphere.client import AtmosphereClient
+from atdata.atmosphere.dataset_loader import DatasetLoader, promises_of, schema_of
+from atdata.atmosphere.foreign import read_dataset
 from atdata.atmosphere.records import StoredRecord
+from atdata.atmosphere.repositories import Repositories
 from atdata.atmosphere.xrpc import Reader
 from atdata.dataset import Dataset
-from atdata.errors import (
-    EntryNotFound,
-    NetworkError,
-    RecordError,
-    SchemaConflict,
-    SchemaNotFound,
-    UrlError,
-    XrpcError,
-)
-from atdata.samples.schema import from_record, record_cid
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.errors import DigestMismatch, NetworkError, UrlError
+from atdata.samples.schema import from_record
+from atdata.shards.manifest import ShardInfo
 from atdata.sources import URLSource, VerifiedSource
+from atdata.sources.reach import allow_server
 from atdata.sources.verified import Promise
 from atdata_records import ValidationError
-from atdata_records.ac.foundation.dataset.get_dataset import GetDatasetOutput
-from atdata_records.ac.foundation.dataset.get_schema import GetSchemaOutput
-from atdata_records.ac.foundation.dataset.record import BlobStorage, Record
 from atdata_records.ac.foundation.dataset.resolve_shards import ResolveShardsOutput
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from atdata_records.ac.foundation.dataset.search_datasets import SearchDatasetsOutput
 from atdata_records.ac.foundation.dataset.views import Dataset as DatasetView
 
@@ -46,19 +39,22 @@ class AppViewClient:
 
     Args:
         url: Its base URL; ``ATDATA_APPVIEW_URL`` when None.
+        repositories: Reads records; the servers that handles and DIDs lead to when None.
 
     Raises:
         UrlError: Neither is given.
     """
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | None = None, repositories: Repositories | None = None) -> None:
         url = url or os.environ.get("ATDATA_APPVIEW_URL")
         if not url:
             raise UrlError(
                 "no AppView is named", hint="Set ATDATA_APPVIEW_URL to the base URL of one."
             )
         self.url = url.rstrip("/")
-        self._reader = Reader(untrusted=False)
+        allow_server(self.url)
+        self._reader = Reader(untrusted=True)
+        self._repositories = repositories or AtmosphereClient()
 
     def search(
         self,
@@ -98,62 +94,54 @@ class AppViewClient:
                 return
 
     def find(self, ref: str) -> StoredRecord:
-        """The record of a published dataset.
+        """Return the record of a published dataset, as its repository has it.
 
         Args:
             ref: ``@{handle or did}/{name}``, or an AT URI.
 
         Raises:
-            EntryNotFound: The AppView does not know it.
+            EntryNotFound: The repository has no such record.
             NetworkError: It can't be reached, or refused.
         """
-        uri = ref
-        if ref.startswith("@"):
-            actor, _, name = ref[1:].partition("/")
-            uri = str(AtUri(actor, Record.NSID, record_key(name)))
-        answer = self._known("getDataset", GetDatasetOutput, uri, EntryNotFound)
-        view = answer.dataset
-        return StoredRecord(AtUri.parse(view.uri), view.cid, dict(answer.record))
+        return DatasetLoader(self._repositories).find(ref)
 
     def to_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
-        """A published dataset, its shards read through the AppView and checked on arrival.
+        """Return a published dataset, its shards read through the AppView and checked on arrival.
+
+        The record, its schema and the digests come from the repository; of the AppView, only
+        URLs of the shards.
 
         Args:
             ref: As for ``find``.
             sample_type: Read the samples as this class; as the published schema says when None.
 
         Raises:
-            EntryNotFound, SchemaNotFound: The AppView does not know it, or not its schema.
-            RecordError, SchemaConflict: What it sends is not what the record's CIDs tell.
-            NetworkError: It can't be reached, or can't read the list of shards.
+            EntryNotFound, SchemaNotFound: The repository has no such record, or not its schema.
+            RecordError, SchemaConflict: The record contradicts itself.
+            NetworkError: A server can't be reached, the AppView names no shards that can be
+                read or other ones, or the record has no digests that it could be held to.
         """
-        found = self.find(ref)
-        record = found.read(Record)
+        published = read_dataset(self.find(ref))
         if sample_type is None:
-            sample_type = from_record(self._schema(record))
-        answer = self._known("resolveShards", ResolveShardsOutput, str(found.uri), EntryNotFound)
-        urls = [shard.url for shard in answer.shards]
-        source = VerifiedSource(URLSource(urls), _promised(record, answer, str(found.uri)))
+            sample_type = from_record(schema_of(self._repositories, published.record))
+        promises = promises_of(self._repositories, published)
+        if promises is None:
+            raise NetworkError(
+                "the record has no digests that the AppView could be held to",
+                uri=str(published.uri),
+            )
+        source = self._source(str(published.uri), promises)
         return Dataset[sample_type](source)  # type: ignore[valid-type]
 
-    def _schema(self, record: Record) -> SampleSchema:
-        uri = record.schema_ref
-        answer = self._known("getSchema", GetSchemaOutput, uri, SchemaNotFound)
-        stored = StoredRecord(AtUri.parse(uri), answer.schema.cid, dict(answer.record))
-        schema = stored.read(SampleSchema)
-        if record.schema_cid is not None and record_cid(schema) != record.schema_cid:
-            raise SchemaConflict("the schema has other content than the dataset tells", uri=uri)
-        return schema
-
-    def _known(
-        self, method: str, kind: Any, uri: str, missing: type[EntryNotFound | SchemaNotFound]
-    ) -> Any:
+    def _source(self, uri: str, promises: Sequence[ShardInfo | Promise]) -> VerifiedSource:
+        answer = self._ask("resolveShards", ResolveShardsOutput, [("uri", uri)])
         try:
-            return self._ask(method, kind, [("uri", uri)])
-        except XrpcError as error:
-            if error.code == "NotFound":
-                raise missing("the AppView knows no such record", uri=uri) from error
-            raise
+            urls = [shard.url for shard in answer.shards]
+            return VerifiedSource(URLSource(urls, untrusted=True), promises)
+        except (UrlError, DigestMismatch) as error:
+            raise NetworkError(
+                f"the AppView names shards that are not the record's: {error.message}", uri=uri
+            ) from error
 
     def _ask(self, method: str, kind: Any, params: Sequence[tuple[str, str]]) -> Any:
         url = f"{self.url}/xrpc/ac.foundation.dataset.{method}"
@@ -164,23 +152,3 @@ class AppViewClient:
             raise NetworkError(
                 f"the AppView's answer breaks its lexicon: {error}", uri=url
             ) from error
-
-
-def _promised(
-    record: Record, answer: ResolveShardsOutput, uri: str
-) -> Sequence[ShardInfo | Promise]:
-    """What each shard must be, by the record; by the AppView only where a CID vouches for it."""
-    if record.shards is not None:
-        return [ShardInfo(shard.cid, shard.size, shard.samples) for shard in record.shards]
-    if isinstance(record.storage, BlobStorage):
-        return [Promise(str(blob.ref), blob.size) for blob in record.storage.blobs]
-    told = [
-        ShardInfo(shard.cid, shard.size, shard.samples)
-        for shard in answer.shards
-        if shard.cid is not None and shard.size is not None and shard.samples is not None
-    ]
-    if record.schema_cid is None or record.content_cid is None or len(told) != len(answer.shards):
-        raise NetworkError("the AppView can't vouch for the shards", uri=uri)
-    if content_cid(record.schema_cid, told) != record.content_cid:
-        raise RecordError("the AppView's list of shards is not the record's", uri=uri)
-    return told

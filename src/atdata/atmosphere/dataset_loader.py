@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
@@ -22,6 +23,7 @@ from atdata.errors import (
 from atdata.samples.schema import from_record, record_cid
 from atdata.shards.manifest import ShardInfo
 from atdata.sources import BlobSource, URLSource, VerifiedSource
+from atdata.sources.verified import Promise
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -220,6 +222,24 @@ def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[s
         path="$.storage",
         hint="A newer version of atdata may know it.",
     )
+
+
+def promises_of(
+    repositories: Repositories, published: Published
+) -> Sequence[ShardInfo | Promise] | None:
+    """Return what a record promises of each shard, in order; None when it promises nothing.
+
+    Raises:
+        RecordError: The record contradicts itself.
+        NetworkError: A server could not be reached.
+    """
+    record = published.record
+    did = repositories.resolve(published.uri.authority).did
+    promises = shards_of(record, repositories, did) or published.promises
+    if promises is None and isinstance(record.storage, BlobStorage):
+        # Another tool's record; the references to the blobs tell digests and sizes too.
+        return [Promise(str(blob.ref), blob.size) for blob in record.storage.blobs]
+    return promises
 
 
 def source_of(repositories: Repositories, published: Published) -> DataSource:

@@ -53,13 +53,15 @@ _GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")  # all that was ever given out
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _TEREDO = ipaddress.IPv6Network("2001::/32")
 _PORTS = {"http": 80, "https": 443}
+_NAMED = ("ATDATA_APPVIEW_URL", "ATDATA_PDS_URL", "ATDATA_PLC_URL")
+_allowed: set[str] = set()
 
 
 def public_addresses(host: str, port: int) -> list[str]:
     """The addresses of a host, all of them public, unless the user has allowed private ones.
 
-    Allowed are the servers that ``ATDATA_PDS_URL`` and ``ATDATA_PLC_URL`` name, and with
-    ``ATDATA_ALLOW_PRIVATE=1`` all.
+    Allowed are the servers that ``ATDATA_PDS_URL``, ``ATDATA_PLC_URL`` and ``ATDATA_APPVIEW_URL``
+    name, an AppView that was named otherwise, and with ``ATDATA_ALLOW_PRIVATE=1`` all.
 
     Raises:
         AddressRefused: One of the addresses is private.
@@ -101,8 +103,18 @@ def is_allowed(host: str, port: int) -> bool:
     """Whether the user has allowed this server, whatever its address is."""
     if os.environ.get("ATDATA_ALLOW_PRIVATE") == "1":
         return True
-    named = (os.environ.get(name, "") for name in ("ATDATA_PDS_URL", "ATDATA_PLC_URL"))
+    named = {os.environ.get(name, "") for name in _NAMED} | _allowed
     return (host.lower(), port) in {_server(url) for url in named if url}
+
+
+def allow_server(url: str) -> None:
+    """From now on, let data from the network lead to this server: the user named it."""
+    _allowed.add(url)
+
+
+def allowed_servers() -> list[str]:
+    """Return the URLs that were allowed in this process, for others that it starts."""
+    return sorted(_allowed)
 
 
 def _server(url: str) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
 from atdata.sources.buckets import known_buckets, remember_buckets
 from atdata.sources.cached import cached_path
 from atdata.sources.plugins import open_plugin, plugins
+from atdata.sources.reach import allow_server, allowed_servers
 from atdata.sources.registry import check_scheme, local_path, open_url, remote_for
 from atdata.sources.schemes import redacted, scheme_of
 from atdata.sources.streams import ShardStreams
@@ -161,10 +162,13 @@ class URLSource:
         return self._by_name[shard_id]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_buckets": known_buckets(self._names)}
+        brought = {"_buckets": known_buckets(self._names), "_servers": allowed_servers()}
+        return self.__dict__ | brought
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         remember_buckets(state.pop("_buckets"))
+        for server in state.pop("_servers"):
+            allow_server(server)
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
