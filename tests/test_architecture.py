@@ -22,6 +22,7 @@ FLOORS = (
         "_protocols",
         "_extras",
         "_folders",
+        "_arguments",
         "_installed",
         "_labels",
         "_metadata",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from atdata._arguments import check_index
 from atdata._protocols import DatasetOpener
 from atdata.dataset import Dataset
 from atdata.errors import EntryNotFound, NetworkError, StorageError, XrpcError
@@ -144,6 +145,7 @@ def load_dataset(
 
     Raises:
         EntryNotFound: There is no such dataset or split.
+        EntryError: ``index`` is not an index.
         StorageError: There are no such files.
         UrlError: A scheme is unknown; or a record names something that is refused.
         RecordError, SchemaConflict: A published record is not what it should be.
@@ -165,6 +167,7 @@ def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | Non
 
         found = _from_appview(ref, sample_type) if os.environ.get("ATDATA_APPVIEW_URL") else None
         return found or DatasetLoader(AtmosphereClient()).to_dataset(ref, sample_type)
+    check_index(index, "get_dataset", "decode_schema")
     if isinstance(index, DatasetOpener):
         return index.open_dataset(ref, sample_type)
     entry = index.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from atdata._arguments import check_client, check_entry, check_index
 from atdata.atmosphere.keys import schema_uri
 from atdata.atmosphere.placing import Placed, check_store, copy_to, is_public, place_urls, upload
 from atdata.atmosphere.plan import Plan
@@ -83,7 +84,7 @@ def promote_to_atmosphere(
 
     Raises:
         SchemaNotFound: The entry's schema is not in the index (a ``KeyError``).
-        EntryError: The entry has no data URLs (a ``ValueError``).
+        EntryError: The entry has no data URLs, or is not an entry (a ``ValueError``).
         EntryConflict: The name stands for other data already.
         SchemaConflict: The schema's version is published with other content.
         RecordError: A description, tag, … is refused by the lexicon; or what is read back is
@@ -100,7 +101,10 @@ def promote_to_atmosphere(
         data_store=data_store,
         name=name,
         details=Details(
-            description=description, tags=tags, license=license, metadata=local_entry.metadata
+            description=description,
+            tags=tags,
+            license=license,
+            metadata=getattr(local_entry, "metadata", None),
         ),
         replace=replace,
         progress=progress,
@@ -133,6 +137,9 @@ class Promotion:
         replace: bool = False,
         progress: Progress | None = None,
     ) -> None:
+        check_entry(entry)
+        check_index(index, "get_schema", "decode_schema")
+        check_client(client)
         if not entry.data_urls:
             raise EntryError(f"dataset {entry.name!r} has no data URLs")
         if data_store is not None:

@@ -14,7 +14,7 @@ from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import validated
 from atdata.atmosphere.repositories import Repositories
 from atdata.atmosphere.saved_session import SavedSession
-from atdata.atmosphere.session import Session
+from atdata.atmosphere.session import LOGIN_HINT, Session
 from atdata.errors import AuthError, NetworkError, UrlError
 from atdata_records import formats
 from atdata_records.ac.foundation.dataset.record import Record
@@ -64,6 +64,8 @@ class AtmosphereClient(Repositories):
             NetworkError: The server could not be reached.
         """
         self._may_use_saved = False
+        if not all(isinstance(text, str) and text for text in (handle, app_password)):
+            raise AuthError("the handle or the app password is empty", hint=LOGIN_HINT)
         handle = handle.removeprefix("@")
         session = Session.create(self._home_of(handle), handle, app_password)
         self._enter(session, is_chosen=session.pds == self._base_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from atdata._arguments import check_dataset
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.placing import Placed, place, place_urls, upload
 from atdata.atmosphere.publication import Details, Placing, Publication
@@ -80,6 +81,7 @@ class DatasetPublisher:
             StorageError: The shards can't be stored.
             AuthError, NetworkError: The server refuses, or can't be reached.
         """
+        check_dataset(dataset)
         if schema_uri is None:
             publisher = SchemaPublisher(self._client)
             schema_uri = publisher.publish(dataset.sample_type, version=schema_version)

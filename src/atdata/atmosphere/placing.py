@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from atdata._arguments import check_store as check_is_store
 from atdata._protocols import AbstractDataStore, DataSource
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
@@ -148,7 +149,9 @@ def check_store(store: AbstractDataStore) -> None:
 
     Raises:
         UrlError: It is a folder of this machine.
+        StorageError: It is not a store.
     """
+    check_is_store(store)
     if isinstance(store, LocalDiskStore):
         raise UrlError(
             "shards in a folder of this machine are not where others can reach them",

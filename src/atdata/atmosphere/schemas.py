@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from atdata._arguments import check_class
 from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now, readable, settle
@@ -56,6 +57,7 @@ class SchemaPublisher:
             SchemaError: The class has no schema that can be published.
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
+        check_class(sample_type)
         record = to_record(
             sample_type,
             version or "1.0.0",

@@ -23,9 +23,7 @@ from atdata.sources.remote import refuse_offline
 
 # Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
 _MARGIN = 16 * 60.0
-_LOGIN_HINT = (
-    "Check the handle, and make an app password in the account's settings (App Passwords)."
-)
+LOGIN_HINT = "Check the handle, and make an app password in the account's settings (App Passwords)."
 # Codes by which servers say that credentials or tokens are no longer good.
 _AUTH_CODES = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
 
@@ -55,8 +53,6 @@ class Session:
             AuthError: The server refused the credentials.
             NetworkError: It could not be reached, or refused for another reason.
         """
-        if not identifier or not password:
-            raise AuthError("the handle or the app password is empty", hint=_LOGIN_HINT)
         session = cls(pds)
         session._sdk.is_held = True
         try:
@@ -64,7 +60,7 @@ class Session:
                 # The profile would need an AppView, which a self-hosted server may not have.
                 session._sdk.login(identifier, password, fetch_bsky_profile=False)
         except AuthError as error:
-            error.hint = _LOGIN_HINT
+            error.hint = LOGIN_HINT
             raise
         return session
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from atdata._arguments import check_class, check_dataset, check_store
 from atdata._metadata import metadata_text
 from atdata._protocols import AbstractDataStore
 from atdata.dataset import Dataset
@@ -49,7 +50,8 @@ class LocalIndex:
 
     Raises:
         TypeError: Both a Redis server and a file are named.
-        StorageError: Also of every method, when the database can't be used.
+        StorageError: ``data_store`` is not a store. Also of every method, when the database can't
+            be used.
         RecordError: Also of every method that reads, when what is stored is damaged.
     """
 
@@ -67,6 +69,8 @@ class LocalIndex:
         self._schemas = SchemaTable(self.backend)
         self._entries = EntryTable(self.backend, self._schemas)
         self._stubs = StubFolder(stub_dir) if auto_stubs else None
+        if data_store is not None:
+            check_store(data_store)
         self.data_store = data_store
         self.types = SampleTypes()
 
@@ -131,6 +135,7 @@ class LocalIndex:
             ShardError: A local shard is damaged.
             UrlError: The prefix can't be used.
         """
+        check_dataset(ds)
         metadata = ds.metadata if metadata is None else metadata
         self._check(ds.sample_type, name, schema_ref, metadata)
         if self.data_store is None:
@@ -157,6 +162,7 @@ class LocalIndex:
 
         Arguments, result and errors are those of ``insert_dataset``.
         """
+        check_dataset(ds)
         metadata = ds.metadata if metadata is None else metadata
         self._check(ds.sample_type, name, schema_ref, metadata)
         return self._put(ds, name, schema_ref, placed(ds), metadata, replace)
@@ -241,6 +247,7 @@ class LocalIndex:
             SchemaError: The class has no schema, or name or version can't be used.
             SchemaConflict: The version is published with other content.
         """
+        check_class(sample_type)
         return self._schemas.publish(sample_type, version, **fields).ref
 
     def get_schema(self, ref: str) -> LocalSchema:

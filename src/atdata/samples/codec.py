@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from atdata.errors import SampleError, SchemaError
+from atdata.samples.casts import advice
 from atdata.samples.columns import ColumnReader
 from atdata.samples.compiler import compile_functions, constructor
 from atdata.samples.fields import Field, fields_of
@@ -120,9 +121,12 @@ class Codec:
         place = f"{self.name}.{error.path}" if error.path else self.name
         return SampleError(f"{place}: {error.message}", hint=error.hint, path=error.path)
 
-    def fail_encode(self, index: int, error: Exception) -> NoReturn:
-        """Raise the error of a field whose value could not be written."""
-        raise self.named(_located(self.fields[index], error)) from None
+    def fail_encode(self, index: int, sample: Any, error: Exception) -> NoReturn:
+        """Raise the error of a field whose value could not be written, with the cast that helps."""
+        field = self.fields[index]
+        located = self.named(_located(field, error))
+        located.hint = located.hint or advice(field.kind, getattr(sample, field.name, None))
+        raise located from None
 
     def fail_build(self, index: int, data: Mapping[str, Any], error: Exception) -> NoReturn:
         """Raise the error of a field that could not be read."""

@@ -7,13 +7,13 @@ For ``features: NDArray`` and ``label: int`` the source is::
             v0 = sample.features
             h0, b0 = parts0(v0)
         except Exception as error:
-            codec.fail_encode(0, error)
+            codec.fail_encode(0, sample, error)
         try:
             v1 = sample.label
             if type(v1) is not type1: v1 = encode1(v1)
             b1 = pack(v1)
         except Exception as error:
-            codec.fail_encode(1, error)
+            codec.fail_encode(1, sample, error)
         return join((key0, h0, b0, key1, b1,))
 
     def build(data):
@@ -71,7 +71,7 @@ class Host(Protocol):
         """Return the error with the class's name in it."""
         ...
 
-    def fail_encode(self, index: int, error: Exception) -> NoReturn:
+    def fail_encode(self, index: int, sample: Any, error: Exception) -> NoReturn:
         """Raise the error of a field that can't be written."""
         ...
 
@@ -155,7 +155,7 @@ def _encode_lines(codec: Host) -> Iterator[str]:
             yield f"        b{i} = pack(v{i})"
             parts += [f"key{i}", f"b{i}"]
         yield "    except Exception as error:"
-        yield f"        codec.fail_encode({i}, error)"
+        yield f"        codec.fail_encode({i}, sample, error)"
     joined = f"join(({', '.join(parts)},))"
     if codec.unknown == "keep":
         joined = f"codec.with_kept(sample, {joined})"

@@ -82,6 +82,11 @@ def build_root(
 
 def _typed(samples: Iterable[Any]) -> tuple[type[Any], Iterator[Any]]:
     """The type of the first sample, and the samples, which are held to it."""
+    if not isinstance(samples, Iterable):
+        raise SampleError(
+            f"expected samples, got one {type(samples).__name__}",
+            hint="Give a list or a generator of samples, such as [sample].",
+        )
     rest = iter(samples)
     first = next(rest, None)
     if first is None:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol, cast
+from typing import IO, Any, Protocol, cast
 
 from atdata.base.disk import sync_folder
-from atdata.errors import ShardError, StorageError
+from atdata.errors import SampleError, ShardError, StorageError
 from atdata.shards.manifest import ShardInfo
 from atdata.shards.sink import Sink
 from atdata.shards.tar import (
@@ -174,6 +174,7 @@ def cut_shards(
         maxsize: Most bytes in a shard, headers and end included; None for no limit.
 
     Raises:
+        SampleError: A sample can't be written; the error says which one, from 0.
         ShardError: A single sample does not fit into ``maxsize``.
         StorageError: The disk refuses.
     """
@@ -183,7 +184,10 @@ def cut_shards(
     try:
         count = shard = 0
         for number, sample in enumerate(samples):
-            payload = sample.packed
+            try:
+                payload = sample.packed
+            except Exception as error:
+                raise _unwritable(number, sample, error) from None
             room = member_size(len(payload))
             if writer and (count == maxcount or _over(writer.size + room, maxsize)):
                 writer.close()
@@ -201,6 +205,19 @@ def cut_shards(
     finally:
         if writer:
             writer.discard()
+
+
+def _unwritable(number: int, sample: Any, error: Exception) -> Exception:
+    """The error of one sample of many: which one it is, and what it lacks."""
+    if isinstance(error, AttributeError) and not hasattr(type(sample), "packed"):
+        return SampleError(
+            f"sample {number} is a {type(sample).__name__}, which is not a sample type",
+            hint="Decorate its class with @atdata.packable.",
+        )
+    if isinstance(error, SampleError):
+        message = f"sample {number}: {error.message}"
+        return SampleError(message, hint=error.hint, path=error.path)
+    return error
 
 
 def _over(size: int, maxsize: int | None) -> bool:
