@@ -24,7 +24,7 @@ def test_the_compiled_source_shows_in_a_traceback() -> None:
     with pytest.raises(SampleError) as caught:
         codec_of(Sample).encode(Sample(np.zeros(1), "one"))  # type: ignore[arg-type]
     text = "".join(traceback.format_exception(caught.value))
-    assert "codec.fail_encode(1, error)" in text
+    assert "codec.fail_encode(1, sample, error)" in text
     assert "atdata codec" in text
 
 
