@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import atdata
 from atdata.atmosphere import AtmosphereClient, SchemaLoader, SchemaPublisher
@@ -67,7 +69,14 @@ def test_a_version_is_immutable(client: AtmosphereClient, publisher: SchemaPubli
 
 def test_versions_that_are_not_given(publisher: SchemaPublisher) -> None:
     assert publisher.publish(Reading).rkey == "Reading:1.0.0"
-    assert publisher.publish(other_reading()).rkey == "Reading:1.0.1"
+    with pytest.raises(SchemaConflict, match="other fields"):
+        publisher.publish(other_reading())
+    for values, version in ((NDArray[np.float32], "1.1.0"), (NDArray[np.float64], "2.0.0")):
+        fields = [("values", values), ("label", int)]
+        extra = [("note", str | None, None), ("more", int, 0)]
+        changed = dataclasses.make_dataclass("Reading", [*fields, *extra])
+        assert publisher.publish(atdata.packable(changed)).rkey == f"Reading:{version}"
+    assert publisher.publish(other_reading(), version="3.0.0").rkey == "Reading:3.0.0"
     assert publisher.publish(Reading).rkey == "Reading:1.0.0"
     assert publisher.publish(Reading, version="2.0.0-rc.1+b").rkey == "Reading:2.0.0-rc.1~2Bb"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -371,7 +372,7 @@ class TestSchemas:
         assert index.insert_dataset(ds, name="a").schema_ref.endswith("@1.10.0")
         assert len(index.list_schemas()) == 3
 
-    def test_insertion_publishes_another_document_as_the_next_version(
+    def test_insertion_publishes_a_breaking_change_as_a_major_version(
         self, index: LocalIndex, make_shards: MakeShards
     ) -> None:
         @atdata.packable
@@ -380,7 +381,39 @@ class TestSchemas:
 
         index.publish_schema(globals()["Other"])
         ds = atdata.Dataset[Other](str(make_shards([Other(number=0.5)])[0]))
-        assert index.insert_dataset(ds, name="a").schema_ref.endswith("Other@1.0.1")
+        assert index.insert_dataset(ds, name="a").schema_ref.endswith("Other@2.0.0")
+
+    def test_the_version_follows_from_the_change(self, index: LocalIndex) -> None:
+        def publish(*fields: Any, doc: str = "One.") -> str:
+            made = dataclasses.make_dataclass("Thing", fields, namespace={"__doc__": doc})
+            return index.publish_schema(atdata.packable(made)).rpartition("@")[2]
+
+        note = ("note", str | None, dataclasses.field(default=None))
+        assert publish(("a", int), ("b", int)) == "1.0.0"
+        assert publish(("a", int), ("b", int), doc="Two.") == "1.0.1"
+        assert publish(("a", int), ("b", int), note) == "1.1.0"
+        assert publish(("a", int), ("b", str), note) == "2.0.0"
+
+    def test_an_unrelated_class_of_the_same_name_is_a_conflict(
+        self, stored_index: LocalIndex, make_shards: MakeShards, tmp_path: Path
+    ) -> None:
+        @atdata.packable
+        class Other:
+            text: str
+
+        stored_index.publish_schema(globals()["Other"])
+        shards = make_shards([Other("a")])
+        ds = atdata.Dataset[Other](str(shards[0]))
+        for publish in (
+            lambda: stored_index.publish_schema(Other),
+            lambda: stored_index.insert_dataset(ds, name="a"),
+        ):
+            with pytest.raises(SchemaConflict, match="other fields") as caught:
+                publish()
+            assert 'version="2.0.0"' in (caught.value.hint or "")
+        assert not (tmp_path / "store").exists()
+        ref = stored_index.publish_schema(Other, version="2.0.0")
+        assert stored_index.insert_dataset(ds, name="a", schema_ref=ref).schema_ref == ref
 
     def test_a_schema_is_a_read_only_mapping(self, index: LocalIndex) -> None:
         ref = index.publish_schema(Reading, description="d", tags=["t"], license="MIT")

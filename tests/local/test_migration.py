@@ -176,4 +176,4 @@ def test_the_migrated_type_and_a_new_one_can_live_together(old: redis.Redis) -> 
     migrate(old)
     index = LocalIndex(redis=old)
     entry = index.insert_dataset(atdata.Dataset[Reading]("s3://b/new.tar"), name="new")
-    assert entry.schema_ref.endswith("Reading@1.0.1")
+    assert entry.schema_ref.endswith("Reading@2.0.0")

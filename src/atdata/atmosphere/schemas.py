@@ -12,6 +12,7 @@ from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now, readable, settle
 from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
 from atdata.samples import DictSample
+from atdata.samples.evolution import following_version
 from atdata.samples.schema import (
     canonical_text,
     record_cid,
@@ -19,7 +20,7 @@ from atdata.samples.schema import (
     schema_document,
     to_record,
 )
-from atdata.samples.versions import difference, next_version
+from atdata.samples.versions import difference, newest_first
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
@@ -47,13 +48,15 @@ class SchemaPublisher:
         Args:
             sample_type: The packable class.
             version: Semantic version. When None: the version that has this very schema already,
-                or else the patch after the latest (1.0.0 for a new name).
+                or else the one that follows the latest by the rules of
+                :mod:`atdata.samples.evolution` (1.0.0 for a new name).
             description: What a sample is, for people; the class's docstring when None.
             license: License of the schema: an SPDX identifier or a URL.
             tags: Words to find it by.
 
         Raises:
-            SchemaConflict: This version is published with other content.
+            SchemaConflict: This version is published with other content; or none is given, and
+                another class of this name is published.
             SchemaError: The class has no schema that can be published.
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
@@ -105,14 +108,19 @@ class SchemaPublisher:
         first = self._client.find_record(schema_uri(self._client.did, record.name, record.version))
         if first is not None and _text(first.read(SampleSchema)) == _text(record):
             return first.uri, record.version
-        versions = []
+        versions: dict[str, SampleSchema] = {}
         for found, published in readable(self._client, SampleSchema, None):
             if published.name != record.name:
                 continue
             if _text(published) == _text(record):
                 return found.uri, published.version
-            versions.append(published.version)
-        return None, next_version(versions)
+            versions[published.version] = published
+        if not versions:
+            return None, record.version
+        latest = newest_first(versions)[0]
+        return None, following_version(
+            latest, record_document(versions[latest]), record_document(record)
+        )
 
 
 class SchemaLoader:

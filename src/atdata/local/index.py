@@ -22,7 +22,7 @@ from atdata.local.sample_types import SampleTypes
 from atdata.local.schema import LocalSchema
 from atdata.local.schema_table import SchemaTable
 from atdata.local.stubs import StubFolder
-from atdata.samples.schema import from_record, schema_document
+from atdata.samples.schema import from_record
 from atdata.sources import URLSource, VerifiedSource
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.transfer import transfer
@@ -131,7 +131,8 @@ class LocalIndex:
             EntryError: The name or metadata can't be used, or a shard has no URL.
             EntryConflict: The name stands for other data.
             SchemaNotFound: ``schema_ref`` is not in the index.
-            SchemaConflict: ``schema_ref`` describes other samples.
+            SchemaConflict: ``schema_ref`` describes other samples; or without it, another class
+                of this name is published.
             ShardError: A local shard is damaged.
             UrlError: The prefix can't be used.
         """
@@ -236,8 +237,10 @@ class LocalIndex:
 
         Args:
             sample_type: A packable class.
-            version: Its semantic version; by default the patch that follows the latest
-                published one, and ``1.0.0`` when there is none.
+            version: Its semantic version. By default the one that follows the latest published
+                one, ``1.0.0`` when there is none: a patch when only descriptions differ, or
+                nothing; a minor version when fields with defaults are added; a major one when
+                data or readers break. :mod:`atdata.samples.evolution` has the rules.
             fields: ``description``, ``license`` and ``tags`` of the record.
 
         Returns:
@@ -245,7 +248,8 @@ class LocalIndex:
 
         Raises:
             SchemaError: The class has no schema, or name or version can't be used.
-            SchemaConflict: The version is published with other content.
+            SchemaConflict: The version is published with other content; or none is given, and
+                another class of this name is published.
         """
         check_class(sample_type)
         return self._schemas.publish(sample_type, version, **fields).ref
@@ -324,7 +328,7 @@ class LocalIndex:
         if metadata is not None:
             metadata_text(metadata)
         if schema_ref is None:
-            schema_document(sample_type)
+            self._schemas.look_up(sample_type)
         else:
             self._resolved(sample_type, schema_ref)
 

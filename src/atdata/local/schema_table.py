@@ -16,8 +16,9 @@ from atdata.local.schema import (
     schema_ref,
 )
 from atdata.samples import DictSample
-from atdata.samples.schema import canonical_text, schema_document, to_record
-from atdata.samples.versions import difference, newest_first, next_version
+from atdata.samples.evolution import following_version
+from atdata.samples.schema import canonical_text, record_document, schema_document, to_record
+from atdata.samples.versions import difference, newest_first
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _PAGE = 100
@@ -50,11 +51,12 @@ class SchemaTable:
             after = page[-1].key
 
     def publish(self, sample_type: type[Any], version: str | None, **fields: Any) -> LocalSchema:
-        """Publish a sample type under a version, or under the patch that follows the latest."""
+        """Publish a sample type under a version, or under the one that follows from its change."""
         if version is not None:
             return self.add(to_record(sample_type, version, created_at=now(), **fields))
         while True:
-            following = next_version(self._backend.versions(sample_type.__name__))
+            newest = newest_first(self._backend.versions(sample_type.__name__))
+            following = self._following(sample_type, newest)
             record = to_record(sample_type, following, created_at=now(), **fields)
             if self._write(record):
                 return LocalSchema(record)
@@ -100,20 +102,37 @@ class SchemaTable:
     def ensure(self, sample_type: type[Any]) -> LocalSchema:
         """The latest published schema that has this sample type's very document.
 
-        If there is none, the type is published under the patch that follows the latest.
+        If there is none, the type is published under the version that follows from its change.
+
+        Raises:
+            SchemaConflict: The name is that of another class.
         """
-        document = canonical_text(schema_document(sample_type))
         while True:
-            # Listed once: a version that comes up meanwhile takes the next number, so that the
-            # write below fails and it is looked at.
-            versions = self._backend.versions(sample_type.__name__)
-            for version in newest_first(versions):
-                published = self.find(sample_type.__name__, version)
-                if published and published.document_text == document:
-                    return published
-            record = to_record(sample_type, next_version(versions), created_at=now())
+            # Versions are listed once: one that comes up meanwhile takes the next number, so that
+            # the write below fails and it is looked at.
+            published, following = self.look_up(sample_type)
+            if published is not None:
+                return published
+            record = to_record(sample_type, following, created_at=now())
             if self._write(record):
                 return LocalSchema(record)
+
+    def look_up(self, sample_type: type[Any]) -> tuple[LocalSchema | None, str]:
+        """What ``ensure`` finds, and the version that it would publish otherwise."""
+        name, document = sample_type.__name__, canonical_text(schema_document(sample_type))
+        newest = newest_first(self._backend.versions(name))
+        for version in newest:
+            published = self.find(name, version)
+            if published and published.document_text == document:
+                return published, version
+        return None, self._following(sample_type, newest)
+
+    def _following(self, sample_type: type[Any], newest: list[str]) -> str:
+        latest = self.find(sample_type.__name__, newest[0]) if newest else None
+        if latest is None:
+            return "1.0.0"
+        document = schema_document(sample_type)
+        return following_version(latest.version, record_document(latest.record), document)
 
     def _write(self, record: SampleSchema) -> bool:
         key = schema_key(record.name, record.version)

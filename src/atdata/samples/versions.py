@@ -43,15 +43,6 @@ def newest_first(versions: Iterable[str]) -> list[str]:
     return sorted(versions, key=version_order, reverse=True)
 
 
-def next_version(versions: Iterable[str]) -> str:
-    """The patch after the latest of the versions; ``1.0.0`` when there are none."""
-    latest = next(iter(newest_first(versions)), None)
-    if latest is None:
-        return "1.0.0"
-    major, minor, patch = version_order(latest)[:3]
-    return f"{major}.{minor}.{patch + 1}"
-
-
 def difference(published: str, offered: str) -> str:
     """Lines that differ between two schema documents (JSON text), as a unified diff."""
     sides = (
