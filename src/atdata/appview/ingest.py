@@ -13,6 +13,7 @@ from atdata.appview.events import Event, Unreadable
 from atdata.appview.frames import StreamEnded
 from atdata.appview.ledger import Ledger
 from atdata.appview.network import Network
+from atdata.appview.slow_servers import SlowServers
 from atdata.appview.sources import Source
 from atdata.appview.workers import Workers
 from atdata.base.text import one_line
@@ -49,6 +50,7 @@ class Ingest:
         self._sources = list(sources)
         self._listings: dict[str, threading.Event] = {}
         self._busy: set[str] = set()
+        self._slow = SlowServers()
         self._choosing = threading.Lock()
 
     def start(self) -> None:
@@ -56,7 +58,9 @@ class Ingest:
         for source in self._sources:
             self.workers.start(_follower(source), partial(self._follow, source))
         for number in range(_READERS):
-            self.workers.start(f"read {number}", self._read_next)
+            # One reader for those that failed before: they must not hold up the others.
+            again = number == _READERS - 1
+            self.workers.start(f"read {number}", partial(self._read_next, again=again))
 
     def stop(self) -> None:
         """Stop following; returns when nothing is being written any more."""
@@ -138,19 +142,20 @@ class Ingest:
 
     # -- repositories
 
-    def _read_next(self) -> bool:
+    def _read_next(self, *, again: bool) -> bool:
         """Read a repository that is to be read, or wait a little for one."""
         self.ledger.work.clear()
         with self._choosing:
-            repo = self.ledger.to_read(but=self._busy)
+            repo = self.ledger.to_read(but=self._busy, again=again)
             if repo is not None:
                 self._busy.add(repo["did"])
         if repo is None:
             self.ledger.work.wait(_GLANCE)
             return True
         did = repo["did"]
+        self._network.visits.begin()
         try:
-            self._read(did, history=bool(repo["needs_history"]))
+            self._read(did, history=bool(repo["needs_history"]), again=again)
         except StorageError:
             raise
         except Exception as error:  # one repository must not keep the others from being read
@@ -158,14 +163,19 @@ class Ingest:
             _log.warning("%s: %s", did, one_line(str(error)), exc_info=unexpected)
             self.ledger.try_later(did)
         finally:
+            self._network.visits.finish()
             self._busy.discard(did)
         return True
 
-    def _read(self, did: str, *, history: bool) -> None:
+    def _read(self, did: str, *, history: bool, again: bool) -> None:
         who = self._network.refresh(did)
         self.ledger.identify(did, who.pds, who.handle)
         if not history:
             return
+        with self._slow.kept_apart(who.pds, again=again):
+            self._read_history(did)
+
+    def _read_history(self, did: str) -> None:
         status, rev = self._network.state(did)
         if status != "active":
             self.ledger.set_status(did, status)

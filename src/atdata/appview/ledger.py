@@ -39,8 +39,9 @@ from atdata.errors import StorageError
 _log = logging.getLogger("atdata.appview")
 
 _LONGEST_PAUSE = 3600.0  # seconds between attempts to read a repository
-# Values of ``needs_history``; the last also while it is being read.
-_READ, _READ_TWICE = 1, 2
+# A value of ``needs_history``: to be read, and once more after that.
+_READ_TWICE = 2
+_EVER = 2**31 - 1  # more tries than any repository gets
 
 
 class Ledger:
@@ -188,22 +189,35 @@ class Ledger:
 
     # -- repositories
 
-    def to_read(self, but: Iterable[str] = ()) -> Row | None:
-        """A repository that is to be read now, other than these."""
+    def to_read(self, but: Iterable[str] = (), *, again: bool = True) -> Row | None:
+        """A repository that is to be read now, other than these.
+
+        Args:
+            but: DIDs of repositories that are being read.
+            again: Whether also one that could not be read before; such a one comes first.
+        """
         but = list(but)
         marks = ", ".join("?" * len(but)) or "''"
         rows = self._database.read(
             "SELECT * FROM repos WHERE needs_history + needs_identity > 0 AND status = 'active'"
-            f" AND due <= ? AND did NOT IN ({marks}) ORDER BY due LIMIT 1",
-            (time.time(), *but),
+            f" AND due <= ? AND tries <= ? AND did NOT IN ({marks})"
+            " ORDER BY CASE WHEN tries > 0 THEN 0 ELSE 1 END, due LIMIT 1",
+            (time.time(), _EVER if again else 0, *but),
         )
         return rows[0] if rows else None
 
     def identify(self, did: str, pds: str, handle: str | None) -> None:
         """A repository's server and handle are these."""
         with self._lock, self._database.write() as tx:
+            # A handle stands for one account: who had it before, has it no longer.
             tx.run(
-                "UPDATE repos SET pds = ?, handle = ?, needs_identity = 0 WHERE did = ?",
+                "UPDATE repos SET handle = NULL, needs_identity = 1, due = 0"
+                " WHERE handle = ? AND did <> ?",
+                (handle, did),
+            )
+            tx.run(
+                "UPDATE repos SET pds = ?, handle = ?, needs_identity = 0,"
+                " tries = CASE WHEN needs_history = 0 THEN 0 ELSE tries END WHERE did = ?",
                 (pds, handle, did),
             )
 

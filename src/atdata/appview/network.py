@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from atdata.appview.events import COLLECTIONS, Commit, Write
 from atdata.appview.sources import Source
+from atdata.appview.visits import Visits
+from atdata.appview.writing import MOST_RECORDS
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.repositories import Repositories
 from atdata.errors import NetworkError, XrpcError
@@ -26,7 +29,9 @@ class Network(Repositories):
 
     def __init__(self, chosen: Iterable[str] = ()) -> None:
         servers = list(chosen)
-        super().__init__(servers[0] if servers else None)
+        self.visits = Visits()
+        """Bounds what each repository takes."""
+        super().__init__(servers[0] if servers else None, self.visits)
         self._chosen.update(servers)
 
     def refresh(self, did: str) -> Identity:
@@ -58,14 +63,14 @@ class Network(Repositories):
         return "active", rev
 
     def history(self, did: str, rev: str) -> Iterator[Commit]:
-        """The records of a repository that are kept, in pieces, as of a revision.
+        """The records of a repository that are kept, in pieces, as of a revision; the newest ones.
 
         Raises:
             UrlError, NetworkError: They can't be read.
         """
         for collection in COLLECTIONS:
             writes: list[Write] = []
-            for found in self.records(collection, did):
+            for found in islice(self.records(collection, did), MOST_RECORDS):
                 # Only the key is news: a server could name any repository here.
                 rkey = found.uri.rkey
                 if found.uri.collection == collection:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from atdata.appview.database import Text, Transaction
@@ -22,6 +23,9 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from atdata_records.errors import only
 
 _LONGEST = 2000  # bytes of an indexed value: PostgreSQL takes 2,704, with what is beside it
+MOST_RECORDS = 1000
+"""Records of one type that one repository may bring; refused ones count apart."""
+_MOST_TAGS = 32  # of a dataset, by which it is found
 _UNREADABLE = 1000  # messages that are kept for inspection
 _SHOWN = 16 * 2**10  # bytes of each that are kept
 _TABLES = {Record.NSID: "datasets", SampleSchema.NSID: "schemas"}
@@ -46,6 +50,8 @@ def put_records(tx: Transaction, did: str, rev: str, writes: Iterable[Write]) ->
             _drop(tx, write.collection, "did = ? AND rkey = ?", (did, write.rkey))
             issues = [issue.to_dict() for issue in error.issues]
             _refuse(tx, did, rev, write, issues)
+            continue
+        if _is_full(tx, _TABLES[write.collection], did, write.rkey):
             continue
         is_visible = not hidden & {did, f"at://{did}/{write.collection}/{write.rkey}"}
         common = (did, write.rkey, rev, str(write.cid), now, int(is_visible))
@@ -154,9 +160,21 @@ def _read(write: Write) -> Record | SampleSchema:
     return record
 
 
+def _is_full(tx: Transaction, table: str, did: str, rkey: str) -> bool:
+    """Whether a repository may bring no more records; those that it has it may change."""
+    (row,) = tx.run(
+        "SELECT count(*) AS known, coalesce(sum(CASE WHEN rkey = ? THEN 1 ELSE 0 END), 0) AS same"
+        f" FROM {table} WHERE did = ?",
+        (rkey, did),
+    )
+    return row["known"] >= MOST_RECORDS and not row["same"]
+
+
 def _refuse(
     tx: Transaction, did: str, rev: str, write: Write, issues: list[dict[str, str]]
 ) -> None:
+    if _is_full(tx, "refused", did, write.rkey):
+        return
     tx.run(
         "INSERT INTO refused (did, collection, rkey, rev, cid, value, issues, indexed_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -206,7 +224,8 @@ def _put_dataset(tx: Transaction, record: Record, common: tuple[Any, ...]) -> No
         " value = excluded.value RETURNING id",
         row,
     )
-    tags = dict.fromkeys(str(_plain(tag)).lower() for tag in record.tags or ())
+    found_by = islice(record.tags or (), _MOST_TAGS)
+    tags = dict.fromkeys(str(_plain(tag)).lower() for tag in found_by)
     tx.run("DELETE FROM tags WHERE dataset = ?", (found["id"],))
     for tag in tags:
         tx.run("INSERT INTO tags (tag, dataset) VALUES (?, ?)", (tag, found["id"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from atdata.atmosphere.identity import Identity, Resolver
@@ -16,6 +16,9 @@ from atdata.sources.pace import Patience
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+if TYPE_CHECKING:
+    from atdata.sources.guard import Watch
 
 _PAGE = 100  # the most that listRecords gives at once
 _BLOB_PAGE = 1000  # and listBlobs
@@ -30,11 +33,13 @@ class Repositories:
     Args:
         chosen: Base URL of a server that the user chose: it may be on a private address, and
             it is asked about handles of its own. All other servers are named by the network.
+        watch: Bounds the time of every step on the network, beside the least rate.
     """
 
-    def __init__(self, chosen: str | None) -> None:
+    def __init__(self, chosen: str | None, watch: Watch | None = None) -> None:
         self._chosen = {chosen} if chosen else set[str]()
-        self._trusted, self._untrusted = Reader(untrusted=False), Reader(untrusted=True)
+        self._trusted = Reader(untrusted=False, watch=watch)
+        self._untrusted = Reader(untrusted=True, watch=watch)
         self._resolver = Resolver(self._untrusted, self._trusted, chosen)
         self._own: Identity | None = None
 

@@ -19,6 +19,8 @@ from atdata.sources.remote import refuse_offline
 if TYPE_CHECKING:
     import httpx
 
+    from atdata.sources.guard import Watch
+
 _MAX_JSON = 16 * 2**20  # bytes: a page of 100 records of the largest size is far below it
 _SECONDS = 300.0  # for one whole answer of that size, with its redirects
 _RATE = 64 * 2**10  # bytes a second that larger ones have to come at
@@ -29,10 +31,12 @@ class Reader:
 
     Args:
         untrusted: The addresses come from the network: private ones are refused.
+        watch: Bounds the time of every step, beside the least rate.
     """
 
-    def __init__(self, *, untrusted: bool) -> None:
+    def __init__(self, *, untrusted: bool, watch: Watch | None = None) -> None:
         self._is_untrusted = untrusted
+        self._watch = watch
         self.forget()
         forget_after_fork(self)
 
@@ -78,7 +82,7 @@ class Reader:
     def _connected(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                self._client = http_client(untrusted=self._is_untrusted)
+                self._client = http_client(untrusted=self._is_untrusted, watch=self._watch)
                 weakref.finalize(self, self._client.close)
             return self._client
 

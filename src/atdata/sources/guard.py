@@ -37,8 +37,8 @@ class GuardedTransport(httpx.BaseTransport):
 
     Args:
         context: For https.
-        watch: Bounds the time of everything that this transport does; when None, each answer is
-            held to the least rate of :mod:`atdata.sources.pace`.
+        watch: Bounds the time of everything that this transport does, beside the least rate of
+            :mod:`atdata.sources.pace`, to which each answer is held.
         untrusted: Connect to public addresses only.
     """
 
@@ -143,18 +143,24 @@ class _Watched(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream, watch: Watch | None) -> None:
         self._stream = stream
-        self._given = watch
-        self._watch: Watch = watch or Pace()
+        self._watch = watch
+        self._pace = Pace()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data = self._stream.read(max_bytes, self._watch.seconds(timeout))
-        self._watch.received(len(data))
+        data = self._stream.read(max_bytes, self._seconds(timeout))
+        self._pace.received(len(data))
+        if self._watch:
+            self._watch.received(len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # What is written begins another request, whose answer is measured by itself.
-        self._watch = self._given or Pace()
-        self._stream.write(buffer, self._watch.seconds(timeout))
+        self._pace = Pace()
+        self._stream.write(buffer, self._seconds(timeout))
+
+    def _seconds(self, timeout: float | None) -> float | None:
+        timeout = self._pace.seconds(timeout)
+        return self._watch.seconds(timeout) if self._watch else timeout
 
     def close(self) -> None:
         self._stream.close()
@@ -165,8 +171,8 @@ class _Watched(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        seconds = self._watch.seconds(timeout)
-        return _Watched(self._stream.start_tls(ssl_context, server_hostname, seconds), self._given)
+        seconds = self._seconds(timeout)
+        return _Watched(self._stream.start_tls(ssl_context, server_hostname, seconds), self._watch)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

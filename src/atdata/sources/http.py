@@ -54,7 +54,7 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
     Args:
         untrusted: URLs come from the network: connections go to public addresses only, else
             :class:`~atdata.errors.AddressRefused`; redirects are held to the same.
-        watch: Bounds the time of everything that an untrusted client does, in place of that.
+        watch: Bounds the time of everything that the client does, beside that.
 
     Raises:
         MissingExtra: httpx is not installed.
@@ -70,7 +70,9 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
         # One server's cookies are not for another, and none of these needs any.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         verify=_ssl_context(),
-        transport=_guarded(watch, untrusted=untrusted) if untrusted or not getproxies() else None,
+        transport=_guarded(watch, untrusted=untrusted)
+        if untrusted or watch or not getproxies()
+        else None,
     )
     return client
 

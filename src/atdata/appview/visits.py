@@ -1,0 +1,57 @@
+"""How long, and how much, the reading of one repository may take."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from atdata.errors import NetworkError
+
+_SECONDS = 20.0  # of a visit, before bytes count
+_RATE = 16 * 2**10  # bytes a second that a server must send, on average of the visit
+_MOST = 128 * 2**20  # bytes of a visit
+
+
+class VisitTooLong(NetworkError):
+    """A repository's servers took longer than a visit may, or sent more."""
+
+
+class Visits(threading.local):
+    """Watches connections: those of a thread that visits a repository end with its visit."""
+
+    def __init__(self) -> None:
+        self._end = 0.0
+        self._left = 0
+
+    def begin(self) -> None:
+        """From now on, this thread visits a repository."""
+        self._end, self._left = time.monotonic() + _SECONDS, _MOST
+
+    def finish(self) -> None:
+        """This thread visits no repository any more."""
+        self._end = 0.0
+
+    def seconds(self, timeout: float | None) -> float | None:
+        """Return how long the next step on the network may take.
+
+        Raises:
+            VisitTooLong: The time of the visit is over.
+        """
+        if not self._end:
+            return timeout
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise VisitTooLong("the servers of this repository are too slow")
+        return left if timeout is None else min(left, timeout)
+
+    def received(self, count: int) -> None:
+        """Allow the time that this many bytes take at the least rate.
+
+        Raises:
+            VisitTooLong: It sends more than a repository may bring.
+        """
+        if self._end:
+            self._end += count / _RATE
+            self._left -= count
+            if self._left < 0:
+                raise VisitTooLong(f"a repository of more than {_MOST:,} bytes")
