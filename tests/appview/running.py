@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from atdata.appview.connections import uvicorn_settings
 from atdata.appview.database import Database, open_database
 from atdata.appview.service import Settings, create_app
 from atdata.appview.writing import put_records
@@ -59,7 +60,9 @@ def in_thread(data: Path, **settings: Any) -> Iterator[AppView]:
     """The service in a thread, following nobody."""
     (port,) = free_ports(1)
     app = create_app(Settings(data=data, **{"rate": 0, **settings}))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="critical", **uvicorn_settings())
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -11,8 +11,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from atdata.errors import StorageError
+
 Row: TypeAlias = Mapping[str, Any]
 Parameters: TypeAlias = Sequence[Any]
+
+
+class QueryTooLong(StorageError):
+    """A question that takes longer than it may."""
 
 
 class Text(NamedTuple):
@@ -62,8 +68,14 @@ class Database(Protocol):
     An error of the driver is one about the values that it was given.
     """
 
-    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of one SELECT."""
+    def read(
+        self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
+    ) -> list[Row]:
+        """The rows of one SELECT.
+
+        Raises:
+            QueryTooLong: It takes longer than ``seconds``.
+        """
         ...
 
     def write(self) -> AbstractContextManager[Transaction]:

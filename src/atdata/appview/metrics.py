@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from atdata.appview.clients import client_of
+
+T = TypeVar("T")
+
 _MOST_CLIENTS = 10_000
-_FREE = ("/health", "/metrics")
+_WATCHED = ("/health", "/metrics")
 
 
 class Requests:
@@ -17,7 +24,7 @@ class Requests:
 
     Args:
         app: What answers.
-        rate: Requests a minute of one client address; 0 for no limit. A client that was quiet
+        rate: Requests a minute of one client; 0 for no limit. A client that was quiet
             may make as many at once.
     """
 
@@ -25,14 +32,15 @@ class Requests:
         self._app = app
         self._rate = rate
         self._counts = counts
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._left: OrderedDict[tuple[str, bool], tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        kind = scope["path"].split("/")[1][:20]
+        # CONNECT asks for no path, but for a host.
+        kind = scope["path"].removeprefix("/").partition("/")[0]
         kind = kind if kind in ("xrpc", "wds", "static", "preview") else "page"
 
         async def counted(message: Message) -> None:
@@ -40,7 +48,7 @@ class Requests:
                 self._counts[kind, message["status"]] += 1
             await send(message)
 
-        pause = 0.0 if scope["path"] in _FREE else self._pause(scope)
+        pause = self._pause(scope)
         if pause:
             body = {"error": "RateLimited", "message": "too many requests"}
             refused = JSONResponse(body, 429, {"retry-after": str(int(pause) + 1)})
@@ -52,7 +60,8 @@ class Requests:
         """Seconds that the client has to wait; 0 when it may go on."""
         if not self._rate:
             return 0.0
-        client, now = (scope.get("client") or ("", 0))[0], time.monotonic()
+        # What watches the service is counted by itself, so that it does not go unanswered.
+        client, now = (client_of(scope), scope["path"] in _WATCHED), time.monotonic()
         left, since = self._left.pop(client, (float(self._rate), now))
         left = min(self._rate, left + (now - since) * self._rate / 60)
         may = left >= 1
@@ -60,6 +69,30 @@ class Requests:
         while len(self._left) > _MOST_CLIENTS:
             self._left.popitem(last=False)
         return 0.0 if may else (1 - left) * 60 / self._rate
+
+
+class Remembered(Generic[T]):
+    """A value that is worked out again only every few seconds, by one thread at a time.
+
+    Args:
+        work: Works it out.
+        seconds: For how long it holds.
+    """
+
+    def __init__(self, work: Callable[[], T], seconds: float = 5.0) -> None:
+        self._work = work
+        self._seconds = seconds
+        self._until = 0.0
+        self._value: T
+        self._working = threading.Lock()
+
+    def __call__(self) -> T:
+        """Return the value."""
+        with self._working:
+            if self._until < time.monotonic():
+                self._value = self._work()
+                self._until = time.monotonic() + self._seconds
+            return self._value
 
 
 def exposition(

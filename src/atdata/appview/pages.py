@@ -29,7 +29,7 @@ from atdata.appview.describing import (
 )
 from atdata.appview.preview import Shown
 from atdata.appview.previews import PreviewError, Previews
-from atdata.appview.reading import CursorError, Reading, Search
+from atdata.appview.reading import Reading, Search, SearchError
 from atdata.appview.shards import Places, Shards
 from atdata.appview.upstream import UpstreamError
 from atdata.appview.views import (
@@ -40,6 +40,7 @@ from atdata.appview.views import (
     shard_url,
     wds_url,
 )
+from atdata.errors import StorageError
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -270,8 +271,10 @@ class Pages:
                     return await handler(request)  # type: ignore[no-any-return]
                 # Reading and drawing take a while, and others are to be answered meanwhile.
                 return await asyncio.to_thread(handler, request)  # type: ignore[arg-type]
-            except CursorError:
+            except SearchError:
                 return self._page("missing.html", 400, title="Not found", what="page of results")
+            except StorageError as error:
+                return self._page("busy.html", 503, title="Not now", problem=error.message)
 
         return answer
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from atdata._extras import require
-from atdata.appview.database import TABLES, Match, Parameters, Row, Text, statements
+from atdata.appview.database import TABLES, Match, Parameters, QueryTooLong, Row, Text, statements
 from atdata.errors import StorageError
 
 _NUMBER = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
@@ -56,10 +56,19 @@ class PostgresDatabase:
                 f"can't open the PostgreSQL database ({type(error).__name__})"
             ) from None
 
-    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+    def read(
+        self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
+    ) -> list[Row]:
         """The rows of one SELECT."""
-        with self._failing(), self._borrowed() as connection:
-            rows: list[Row] = connection.execute(_dialect(sql), parameters).fetchall()
+        # PostgreSQL takes no NUL, and there is none in its tables.
+        asked = [one.replace("\0", "\ufffd") if isinstance(one, str) else one for one in parameters]
+        with self._failing(), self._borrowed() as connection, connection.transaction():
+            if seconds is not None:
+                connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            try:
+                rows: list[Row] = connection.execute(_dialect(sql), asked).fetchall()
+            except self._driver.errors.QueryCanceled:
+                raise QueryTooLong("the search takes too long") from None
             return rows
 
     @contextmanager
@@ -74,7 +83,7 @@ class PostgresDatabase:
             join="JOIN words ON words.dataset = d.id",
             where="words.found @@ to_tsquery('simple', ?)",
             rank="(-ts_rank(words.found, to_tsquery('simple', ?)))::float8",
-            words=" & ".join(f"{word}:*" for word in words),
+            words=" & ".join(map(_beginning, words)),
         )
 
     def close(self) -> None:
@@ -140,6 +149,11 @@ class _Transaction:
 
     def drop_text(self, dataset: int) -> None:
         self.run("DELETE FROM words WHERE dataset = ?", (dataset,))
+
+
+def _beginning(word: str) -> str:
+    # As for SQLite: one letter begins too many words.
+    return word if len(word) == 1 and word.isascii() else f"{word}:*"
 
 
 def _dialect(sql: str) -> str:

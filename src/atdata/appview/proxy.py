@@ -42,6 +42,7 @@ from atdata.appview.fetching import PIECE, Fetcher, Wanted
 from atdata.appview.reading import Reading
 from atdata.appview.shards import Place, Shards
 from atdata.appview.upstream import UpstreamError, told
+from atdata.errors import StorageError
 
 _NAME = re.compile(r"(\d{6,9})\.tar")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -84,7 +85,10 @@ class Proxy:
 
     async def _place(self, path: dict[str, str], client: str) -> Place:
         name = _NAME.fullmatch(path["name"])
-        row = await asyncio.to_thread(self._row, path["actor"], path["rkey"])
+        try:
+            row = await asyncio.to_thread(self._row, path["actor"], path["rkey"])
+        except StorageError as error:
+            raise UpstreamError(503, "Busy", error.message, 5) from error
         if name is None or row is None:
             raise UpstreamError(404, "NotFound", "no such dataset is shown here")
         places = await self._shards.of(row, client)

@@ -10,19 +10,27 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from atdata.appview.database import Database, Row
+from atdata.appview.metrics import Remembered
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import SchemaError, UrlError
 from atdata.samples.versions import version_order
 from atdata_records import formats
 
 _WORD = re.compile(r"\w+")
-_MOST_WORDS = 16
+_MOST_WORDS, _MOST_TAGS = 16, 16
+_LONGEST_CURSOR, _LONGEST_TEXT = 200, 2000
+_SECONDS = 1.0  # that one search may take
 
 
-class CursorError(UrlError):
+class SearchError(UrlError):
+    """A search that is not answered."""
+
+
+class CursorError(SearchError):
     """A cursor that no earlier answer gave."""
 
 
@@ -62,6 +70,16 @@ class Reading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.counts = Remembered(self._counts)
+        """How many datasets, schemas and repositories are shown or followed; refused records."""
+
+    def check(self) -> None:
+        """Read something.
+
+        Raises:
+            StorageError: That is not possible.
+        """
+        self._database.read("SELECT 1 FROM sources LIMIT 1")
 
     def did_of(self, actor: str) -> str | None:
         """The DID of a handle or DID; None for a handle that is not known."""
@@ -86,9 +104,11 @@ class Reading:
 
         Raises:
             CursorError: The cursor is none of an earlier answer to this search.
+            SearchError: More tags than a search may have.
+            QueryTooLong: The search takes too long.
         """
         where, parameters = _conditions(search)
-        words = _WORD.findall(search.words.lower())[:_MOST_WORDS]
+        words = _words(search.words)
         if words:
             return self._ranked(words, where, parameters, limit, cursor)
         if cursor:
@@ -98,6 +118,7 @@ class Reading:
             f"SELECT d.*, r.handle, r.pds FROM datasets d LEFT JOIN repos r ON r.did = d.did"
             f" WHERE {' AND '.join(where)} ORDER BY d.id DESC LIMIT ?",
             (*parameters, limit + 1),
+            seconds=_SECONDS,
         )
         return _page(rows, limit, "id")
 
@@ -125,6 +146,7 @@ class Reading:
             " ORDER BY m.rank, -m.id LIMIT ?) f JOIN datasets d ON d.id = f.id"
             " LEFT JOIN repos r ON r.did = d.did ORDER BY f.rank, -f.id",
             (*asked, limit + 1),
+            seconds=_SECONDS,
         )
         return _page(rows, limit, "rank", "id")
 
@@ -194,8 +216,7 @@ class Reading:
 
     # -- totals
 
-    def counts(self) -> dict[str, int]:
-        """How many datasets, schemas and repositories are shown or followed; refused records."""
+    def _counts(self) -> dict[str, int]:
         (row,) = self._database.read(
             "SELECT (SELECT count(*) FROM datasets WHERE visible = 1) AS datasets,"
             " (SELECT count(*) FROM schemas WHERE visible = 1) AS schemas,"
@@ -204,6 +225,12 @@ class Reading:
             " (SELECT count(*) FROM refused) AS refused"
         )
         return {name: int(row[name]) for name in row.keys()}  # noqa: SIM118 - sqlite3.Row
+
+
+def _words(text: str) -> list[str]:
+    """The words of a search; of those that begin alike, the longest asks for the others, too."""
+    words = sorted(dict.fromkeys(_WORD.findall(text[:_LONGEST_TEXT].lower())[:_MOST_WORDS]))
+    return [word for word, after in pairwise([*words, ""]) if not after.startswith(word)]
 
 
 def _conditions(search: Search) -> tuple[list[str], list[Any]]:
@@ -218,9 +245,12 @@ def _conditions(search: Search) -> tuple[list[str], list[Any]]:
         column = "schema_ref" if search.schema.startswith("at://") else "schema_cid"
         where.append(f"d.{column} = ?")
         parameters.append(search.schema)
-    for tag in search.tags:
+    tags = dict.fromkeys(tag.lower() for tag in search.tags)
+    if len(tags) > _MOST_TAGS:
+        raise SearchError(f"a search for more than {_MOST_TAGS} tags")
+    for tag in tags:
         where.append("d.id IN (SELECT dataset FROM tags WHERE tag = ?)")
-        parameters.append(tag.lower())
+        parameters.append(tag)
     return where, parameters
 
 
@@ -242,6 +272,8 @@ def _page(rows: list[Row], limit: int, *keys: str) -> Page:
 
 
 def _key(cursor: str, kind: type) -> Any:
+    if len(cursor) > _LONGEST_CURSOR:
+        raise CursorError("not a cursor of this service")
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError as error:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from atdata.appview.database import open_database
 from atdata.appview.fetching import Fetcher
 from atdata.appview.ingest import Ingest
-from atdata.appview.metrics import Requests, exposition
+from atdata.appview.metrics import Remembered, Requests, exposition
 from atdata.appview.network import Network
 from atdata.appview.pages import Pages
 from atdata.appview.previews import Previews
@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> Starlette:
     queries = Queries(reading, shards, base, [source.url for source in settings.sources])
     pages = Pages(reading, shards, Previews(fetcher), queries.base)
     counts: Counter[tuple[str, int]] = Counter()
+    cache_bytes = Remembered(lambda: cache.size)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -94,7 +95,7 @@ def create_app(settings: Settings) -> Starlette:
         }
         broken = ingest.workers.is_broken
         try:
-            await asyncio.to_thread(reading.counts)
+            await asyncio.to_thread(reading.check)
         except StorageError as error:
             failing["database"], broken = type(error).__name__, True
         status = {"status": "failing" if failing else "ok", "failing": failing}
@@ -102,6 +103,7 @@ def create_app(settings: Settings) -> Starlette:
 
     async def metrics(_: Request) -> Response:
         known = await asyncio.to_thread(reading.counts)
+        cached = await asyncio.to_thread(cache_bytes)
         return PlainTextResponse(
             exposition(
                 counts,
@@ -120,7 +122,7 @@ def create_app(settings: Settings) -> Starlette:
                         {f'worker="{name}"': n for name, n in ingest.workers.failures.items()},
                     ),
                     "workers_failing": ("gauge", {"": len(ingest.workers.failing)}),
-                    "cache_bytes": ("gauge", {"": cache.size}),
+                    "cache_bytes": ("gauge", {"": cached}),
                     "fetches_total": ("counter", {"": fetcher.started}),
                     "sent_bytes_total": ("counter", {"": proxy.sent}),
                 },

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from atdata.appview.database import TABLES, Match, Parameters, Row, Text, statements
+from atdata.appview.database import TABLES, Match, Parameters, QueryTooLong, Row, Text, statements
 from atdata.errors import StorageError
 
 _NUMBER = "INTEGER PRIMARY KEY AUTOINCREMENT"
@@ -27,6 +28,7 @@ _PRAGMAS = (
 )
 # What SQLite says of the values that a statement was given, not of itself.
 _VALUE_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
+_GLANCE = 10_000  # steps of SQLite's machine between two looks at the time
 _PATIENCE = 30.0  # seconds that a writer waits for another process
 
 
@@ -51,13 +53,26 @@ class SqliteDatabase:
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"can't open the database: {error}", uri=str(path)) from error
 
-    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """The rows of one SELECT."""
+    def read(
+        self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
+    ) -> list[Row]:
+        """The rows of one SELECT, which may take so many seconds of CPU time."""
         with self._failing():
             connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
             if connection is None:
                 connection = self._here.connection = self._connect()
-            return connection.execute(sql, parameters).fetchall()
+            if seconds is None:
+                return connection.execute(sql, parameters).fetchall()
+            end = time.thread_time() + seconds
+            connection.set_progress_handler(lambda: time.thread_time() > end, _GLANCE)
+            try:
+                return connection.execute(sql, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                    raise QueryTooLong("the search takes too long") from None
+                raise
+            finally:
+                connection.set_progress_handler(None, 0)
 
     @contextmanager
     def write(self) -> Iterator[_Transaction]:
@@ -79,7 +94,7 @@ class SqliteDatabase:
             join="JOIN words ON words.rowid = d.id",
             where="words MATCH ?",
             rank="bm25(words, 8, 4, 1)",
-            words=" ".join(f'"{word}"*' for word in words),
+            words=" ".join(map(_beginning, words)),
         )
 
     def close(self) -> None:
@@ -107,6 +122,11 @@ class SqliteDatabase:
         for pragma in _PRAGMAS:
             connection.execute(pragma)
         return connection
+
+
+def _beginning(word: str) -> str:
+    # One letter begins too many words, and there is no index of those.
+    return f'"{word}"' if len(word) == 1 and word.isascii() else f'"{word}"*'
 
 
 class _Transaction:

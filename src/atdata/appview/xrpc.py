@@ -26,7 +26,7 @@ from atdata.appview.views import (
     wds_url,
 )
 from atdata.atmosphere.keys import AtUri
-from atdata.errors import UrlError
+from atdata.errors import StorageError, UrlError
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.describe_service import (
     DESCRIBE_SERVICE,
@@ -278,6 +278,8 @@ def _answering(handler: Callable[[Request], Any]) -> Handler:
             return refusal(400, "InvalidRequest", str(error))
         except CursorError as error:
             return refusal(400, "BadCursor", error.message)
+        except StorageError as error:
+            return refusal(503, "Busy", error.message)
         except UrlError as error:
             return refusal(400, "InvalidRequest", error.message)
         except QueryError as error:

@@ -74,6 +74,7 @@ def serve(
     """
     for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld"):
         require(module, extra="appview")
+    from atdata.appview.connections import allow_files, uvicorn_settings
     from atdata.appview.service import Settings, create_app
     from atdata.appview.sources import Source
 
@@ -100,8 +101,10 @@ def serve(
     )
     url = base_url or f"http://{host}:{port}"
     _say({"url": url, "data": str(folder)}, f"serving {url}", as_json=as_json)
+    allow_files()
     require("uvicorn", extra="appview").run(
         app,
+        **uvicorn_settings(trust_proxy),
         host=host,
         port=port,
         log_level="warning",
@@ -115,18 +118,27 @@ def serve(
 @appview.command()
 @click.argument("subject")
 @click.option("--reason", required=True, help="Why; kept with it.")
+@click.option("--ahead", is_flag=True, help="Also what is not known here: hide it when it appears.")
 @_data
 @_database
 @json_option
 def takedown(
-    subject: str, reason: str, data: Path | None, database: str | None, as_json: bool
+    subject: str,
+    reason: str,
+    ahead: bool,
+    data: Path | None,
+    database: str | None,
+    as_json: bool,
 ) -> None:
-    """Stop showing SUBJECT: a DID, or the at:// URI of a record."""
+    """Stop showing SUBJECT: a DID or handle, or the at:// URI of a record."""
+    from atdata.appview.takedowns import find_subject
     from atdata.appview.writing import take_down
 
-    with _opened(data, database).write() as tx:
-        take_down(tx, subject, reason)
-    _say({"subject": subject, "shown": False}, f"{subject} is not shown", as_json=as_json)
+    opened = _opened(data, database)
+    found = find_subject(opened, subject, ahead=ahead)
+    with opened.write() as tx:
+        take_down(tx, found, reason)
+    _say({"subject": found, "shown": False}, f"{found} is not shown", as_json=as_json)
 
 
 @appview.command()
@@ -135,12 +147,15 @@ def takedown(
 @_database
 @json_option
 def restore(subject: str, data: Path | None, database: str | None, as_json: bool) -> None:
-    """Show SUBJECT again."""
+    """Show SUBJECT again, which was taken down."""
     from atdata.appview import writing
+    from atdata.appview.takedowns import find_takedown
 
-    with _opened(data, database).write() as tx:
-        writing.restore(tx, subject)
-    _say({"subject": subject, "shown": True}, f"{subject} is shown again", as_json=as_json)
+    opened = _opened(data, database)
+    found = find_takedown(opened, subject)
+    with opened.write() as tx:
+        writing.restore(tx, found)
+    _say({"subject": found, "shown": True}, f"{found} is shown again", as_json=as_json)
 
 
 @appview.command()
