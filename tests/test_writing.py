@@ -39,7 +39,7 @@ def test_samples_are_taken_one_at_a_time(tmp_path: Path) -> None:
     def producer() -> Iterator[Thing]:
         for thing in things(5):
             taken.append(thing.number)
-            written.append(len(list(tmp_path.glob(".a.*.tmp/*.tar"))))
+            written.append(len(list(tmp_path.glob(".atdata-write-*/*/*.tar"))))
             yield thing
 
     atdata.write_shards(producer(), tmp_path / "a", maxcount=2)

@@ -22,13 +22,18 @@ def write_shards(
     maxcount: int = 10_000,
     maxsize: int | None = None,
     source: str | None = None,
+    overwrite: bool = False,
 ) -> Dataset[T]:
     """Write samples as a build root: a folder that can be read, verified and published.
 
     It holds the shards (``000000.tar``, …), the offset index of each (``000000.idx``), the JSON
     Schema of the samples (``schema.json``), and ``dataset.json``, which says what there is, by
-    digest. The same samples give the same bytes. The folder appears when it is complete; an
-    earlier dataset in it is replaced, anything else is left alone.
+    digest. The same samples give the same bytes, so the same call can be made again.
+
+    The folder appears when it is complete. An earlier dataset in it stays until then, and is
+    replaced in one step where the system can (Linux and macOS). Elsewhere it is away for a
+    moment; if the process is killed just then, the next call for this folder's parent brings it
+    back. Readers that are under way read the new shards from then on.
 
     Args:
         samples: Samples of one type, at least one; they are taken one at a time.
@@ -39,6 +44,7 @@ def write_shards(
         maxcount: Most samples in a shard.
         maxsize: Most bytes in a shard; None for no limit.
         source: Where the samples come from, in your words.
+        overwrite: Replace an earlier dataset of other data.
 
     Returns:
         The dataset, to be read from there.
@@ -47,7 +53,8 @@ def write_shards(
         SampleError: There are no samples, or they are of several types.
         SchemaError: Their type has no schema.
         ManifestError: A name or version that can't be used.
-        EntryConflict: The folder holds something else.
+        EntryConflict: The folder holds something else, or other data without ``overwrite``:
+            known when the first shard that differs is complete.
         ShardError: A single sample does not fit into ``maxsize``.
         StorageError: The disk refuses.
     """
@@ -60,6 +67,7 @@ def write_shards(
         maxcount=maxcount,
         maxsize=maxsize,
         source=source,
+        overwrite=overwrite,
     )
     typed: Any = Dataset[sample_type]  # type: ignore[valid-type]
     return cast("Dataset[T]", typed([str(path) for path in paths]))

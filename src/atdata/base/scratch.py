@@ -12,23 +12,27 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from atdata.base.locks import locked
 
 _LOCK = ".lock"
+Salvage = Callable[[Path], None]
 
 
 @contextmanager
-def scratch_folder(parent: Path, prefix: str = ".scratch-") -> Iterator[Path]:
+def scratch_folder(
+    parent: Path, prefix: str = ".scratch-", *, salvage: Salvage | None = None
+) -> Iterator[Path]:
     """Make a folder for the length of a block, after removing those of processes that died.
 
     Args:
         parent: An existing folder; on the file system of the final files, so that they are
             finished by a rename.
         prefix: Start of its name, which no other files there have.
+        salvage: As for :func:`sweep`.
 
     Yields:
         The folder. What is left in it is removed with it.
@@ -37,7 +41,7 @@ def scratch_folder(parent: Path, prefix: str = ".scratch-") -> Iterator[Path]:
         OSError: The disk refuses.
     """
     parent.stat()  # FileLock would make it
-    sweep(parent, prefix)
+    sweep(parent, prefix, salvage=salvage)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
     lock = _lock_of(folder)
     with locked(lock):
@@ -59,8 +63,13 @@ def temporary_folder() -> Iterator[Path]:
         yield folder
 
 
-def sweep(parent: Path, prefix: str = ".scratch-") -> list[Path]:
+def sweep(parent: Path, prefix: str = ".scratch-", *, salvage: Salvage | None = None) -> list[Path]:
     """Remove the scratch folders of processes that died.
+
+    Args:
+        parent: Where they are.
+        prefix: Start of their names.
+        salvage: Called with each before it is removed, to take out what must not be lost.
 
     Returns:
         The folders that were removed.
@@ -70,6 +79,8 @@ def sweep(parent: Path, prefix: str = ".scratch-") -> list[Path]:
         folder = lock.with_name(lock.name.removesuffix(_LOCK))
         try:
             with locked(lock, timeout=0):
+                if salvage is not None:
+                    salvage(folder)
                 _remove(folder)
         except OSError:  # it has an owner, or was never one of ours, such as a link
             continue

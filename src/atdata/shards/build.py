@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import re
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from atdata import __version__
 from atdata.base.disk import sync_folder, write_file
+from atdata.base.exchange import replace_folder, restore
+from atdata.base.scratch import scratch_folder
 from atdata.errors import EntryConflict, SampleError, StorageError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
 from atdata.shards.dataset_manifest import (
@@ -19,12 +21,16 @@ from atdata.shards.dataset_manifest import (
     SCHEMA_NAME,
     Manifest,
     check_name,
+    read_manifest,
     schema_ref,
 )
+from atdata.shards.manifest import ShardInfo
 from atdata.shards.offsets import index_path, offset_index
 from atdata.shards.writer import cut_shards
 
 _TOOL = f"atdata {__version__}"
+_SCRATCH = ".atdata-write-"
+_ASIDE = "old"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -38,6 +44,7 @@ def build_root(
     maxcount: int = 10_000,
     maxsize: int | None = None,
     source: str | None = None,
+    overwrite: bool = False,
 ) -> tuple[type[Any], list[Path]]:
     """Write samples as a build root; see :func:`atdata.writing.write_shards`.
 
@@ -45,17 +52,19 @@ def build_root(
         The sample type, and the paths of the shards in order.
     """
     target = Path(folder).absolute()
+    target = target.resolve() if target.is_symlink() else target
     name = name or _NOT_IN_NAMES.sub("-", target.name).strip("-.") or "dataset"
     check_name(name, version)
-    _check_target(target)
+    earlier = _Earlier(target, overwrite)
     sample_type, samples = _typed(samples)
     document = schema_document(sample_type)
     class_name = sample_type.__name__
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _Workspace(target) as work:
+        with _workspace(target) as work:
             paths, infos = zip(
-                *cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize), strict=True
+                *earlier.compared(cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize)),
+                strict=True,
             )
             for path in paths:
                 write_file(work / index_path(path.name), offset_index(path))
@@ -71,6 +80,7 @@ def build_root(
                 tool=_TOOL,
             )
             write_file(work / MANIFEST_NAME, manifest.to_json())
+            _put(work, target, manifest, overwrite)
     except OSError as error:
         if isinstance(error, StorageError):
             raise
@@ -108,43 +118,102 @@ def _of_type(sample_type: type[Any], samples: Iterable[Any]) -> Iterator[Any]:
         yield sample
 
 
-def _check_target(target: Path) -> None:
-    """An earlier build is replaced; anything else is left alone."""
-    taken = target.exists() and not (target.is_dir() and _is_replaceable(target))
-    if taken:
-        raise EntryConflict(
-            "the place is taken by something that is no dataset of ours",
-            uri=str(target),
-            hint="choose another folder, or empty it",
-        )
+class _Earlier:
+    """What is at the target already: nothing, an empty folder, or a dataset.
 
+    Args:
+        target: The place.
+        overwrite: Whether a dataset there may be replaced by other data.
 
-def _is_replaceable(target: Path) -> bool:
-    return (target / MANIFEST_NAME).is_file() or not any(target.iterdir())
+    Raises:
+        EntryConflict: Something else is there.
+    """
 
-
-class _Workspace:
-    """A folder beside the target, which takes its place when all is there."""
-
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, overwrite: bool) -> None:
         self._target = target
-        self._folder = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-
-    def __enter__(self) -> Path:
-        self._folder.mkdir()
-        return self._folder
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._swap()
+        self._manifest: Manifest | None = None
+        self._is_open = overwrite or not target.exists()
+        if not target.exists():
+            return
+        if not target.is_dir() or not (_has_manifest(target) or _is_empty(target)):
+            raise EntryConflict(
+                "the place is taken by something that is no dataset of ours",
+                uri=str(target),
+                hint="Choose another folder, or empty it.",
+            )
+        if _has_manifest(target):
+            self._manifest, _ = read_manifest((target / MANIFEST_NAME).read_bytes())
         else:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._is_open = True
 
-    def _swap(self) -> None:
-        old = self._folder.with_suffix(".old")
-        if self._target.exists():
-            self._target.rename(old)
-        self._folder.rename(self._target)
-        sync_folder(self._target)
-        sync_folder(self._target.parent)
-        shutil.rmtree(old, ignore_errors=True)
+    def compared(
+        self, shards: Iterable[tuple[Path, ShardInfo]]
+    ) -> Iterator[tuple[Path, ShardInfo]]:
+        """The shards as they come, as long as they may take the place of what is there.
+
+        Raises:
+            EntryConflict: One differs from that of the dataset there: known at the first one.
+        """
+        for number, (path, info) in enumerate(shards):
+            if not self._is_open and info not in self._shards()[number : number + 1]:
+                raise _conflict(self._target)
+            yield path, info
+
+    def check(self, manifest: Manifest) -> None:
+        """Refuse other data than what is there.
+
+        Raises:
+            EntryConflict: It is.
+        """
+        content = None if self._manifest is None else self._manifest.content_cid
+        if not self._is_open and content != manifest.content_cid:
+            raise _conflict(self._target)
+
+    def _shards(self) -> tuple[ShardInfo, ...]:
+        return () if self._manifest is None else self._manifest.shards
+
+
+def _put(work: Path, target: Path, manifest: Manifest, overwrite: bool) -> None:
+    """Have the finished folder at its place, whatever other processes have put there meanwhile."""
+    sync_folder(work)
+    try:
+        if not _has_manifest(target):
+            with suppress(FileNotFoundError):
+                target.rmdir()  # an empty folder gives way
+            work.rename(target)
+            sync_folder(target.parent)
+            return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    _Earlier(target, overwrite).check(manifest)
+    replace_folder(work, target, work.with_name(_ASIDE))
+
+
+def _has_manifest(target: Path) -> bool:
+    return (target / MANIFEST_NAME).is_file()
+
+
+def _is_empty(target: Path) -> bool:
+    return not any(target.iterdir())
+
+
+def _conflict(target: Path) -> EntryConflict:
+    return EntryConflict(
+        "the folder holds a dataset with other data",
+        uri=str(target),
+        hint="Pass overwrite=True to replace it, or choose another folder.",
+    )
+
+
+@contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
+    """A folder beside the target, on whose file system it is; the rest of it is cleaned up."""
+
+    def salvage(dead: Path) -> None:
+        restore(dead / _ASIDE, target.parent)
+
+    with scratch_folder(target.parent, _SCRATCH, salvage=salvage) as scratch:
+        work = scratch / "new"
+        work.mkdir()
+        yield work
