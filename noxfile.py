@@ -2,6 +2,7 @@
 
     python3 noxfile.py -s demo      set all up and run the main job on real data
     python3 noxfile.py -s tests     all tests, with real servers
+    python3 noxfile.py -s fuzz      the long fuzz campaign, which is not part of the tests
     python3 noxfile.py -l           the other sessions
 
 Nothing but Python needs to be there: without nox this file installs it into a private
@@ -88,6 +89,15 @@ def tests(session: nox.Session) -> None:
     _use_test_servers(session)
     _use_browser(session)
     session.run("pytest", *(session.posargs or ["-n", "auto", "--dist", "loadgroup"]))
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Nightly: hostile inputs at every boundary, 500,000 of them unless ATDATA_FUZZ says else."""
+    session.install(".[all]", *_group("test"))
+    session.env["ATDATA_FUZZ"] = os.environ.get("ATDATA_FUZZ", "500000")
+    session.env["PYTHONPATH"] = str(ROOT / "tests")
+    session.run("pytest", "tests/fuzz", *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session
