@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from atdata.sources.schemes import redacted, scheme_of
+from atdata.sources.schemes import redacted, scheme_of, unsigned
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,27 @@ def test_schemes(url: str, scheme: str) -> None:
 )
 def test_what_may_be_secret_is_not_shown(url: str, shown: str) -> None:
     assert redacted(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "rest"),
+    [
+        ("https://h/a?file=b", "https://h/a?file=b"),
+        ("https://h/a?file=b&sig=", "https://h/a?file=b"),
+        ("https://h/a?file=b&sig=x&part=2", "https://h/a?file=b&part=2"),
+        ("https://h/a?Expires=5&file=b", "https://h/a?Expires=5&file=b"),
+        ("https://h/a?file=b&X-Amz-Date=1&X-Amz-Signature=x", "https://h/a?file=b"),
+        (
+            "https://h/a?AWSAccessKeyId=k&Expires=5&Signature=x&id=3",
+            "https://h/a?id=3",
+        ),
+        ("https://h/a?X-Goog-Algorithm=a&X-Goog-Signature=x#part", "https://h/a"),
+        ("https://h/a?sv=1&sp=r&sig=x&snapshot=7", "https://h/a?snapshot=7"),
+        ("https://h/a?sp=r&sig=x", "https://h/a?sp=r"),
+        ("https://h/a?Policy=p&Signature=x&Key-Pair-Id=k&file=b", "https://h/a?file=b"),
+        ("https://h/a?%73ig=x&file=b", "https://h/a?file=b"),
+        ("s3://b/a?file=b&sig=x", "s3://b/a?file=b&sig=x"),
+    ],
+)
+def test_only_what_signs_is_taken_off(url: str, rest: str) -> None:
+    assert unsigned(url) == rest

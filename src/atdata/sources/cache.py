@@ -4,6 +4,10 @@ Any number of processes may use one folder at once: files appear in it by renami
 the disk; what is being written is in a scratch folder of its own; and the operating system opens
 the locks of a process that was killed. A file that is dropped while somebody reads it stays
 readable for them.
+
+A shard's bytes are hashed before it is kept. When it is used again, its size, inode and times of
+change are compared with those that it was kept with; where they differ, it is hashed anew, and
+dropped when it holds other bytes. A change that leaves all of these as they were is not noticed.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ from pathlib import Path
 from typing import IO
 
 from atdata.base.disk import move_file, remove_unused
-from atdata.base.locks import locked
+from atdata.base.locks import Busy, locked
 from atdata.base.scratch import scratch_folder, sweep
 from atdata.errors import StorageError
 from atdata_records import cid as cids
 
-_NEW, _NAMES, _LOCKS, _TURN = ".new", ".names", ".locks", ".turn"
+_NEW, _NAMES, _LOCKS, _SEEN, _TURN = ".new", ".names", ".locks", ".seen", ".turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class ShardCache:
             StorageError: It can't be made.
         """
         with _told(self.folder):
-            for place in (self.folder, *(self.folder / name for name in (_NEW, _NAMES, _LOCKS))):
+            own = (self.folder / name for name in (_NEW, _NAMES, _LOCKS, _SEEN))
+            for place in (self.folder, *own):
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
@@ -106,7 +111,7 @@ class ShardCache:
             for entry in entries:
                 if cids.is_cid(entry.name):
                     with contextlib.suppress(FileNotFoundError):
-                        found.append(_looked_at(entry, now))
+                        found.append(self._looked_at(entry, now))
         return sorted(found, key=lambda shard: (shard.used, shard.cid))
 
     def find(self, cid: str, size: int | None = None) -> Path | None:
@@ -118,10 +123,11 @@ class ShardCache:
         """
         path = self.folder / cid
         try:
-            if size is not None and path.stat().st_size != size:
+            is_sound = size in (None, path.stat().st_size) and self._is_sound(path, cid)
+            if not is_sound:
                 path.unlink(missing_ok=True)
                 return None
-            _use(path)
+            _use(self._seen(cid))
         except OSError:
             return None
         return path
@@ -160,12 +166,21 @@ class ShardCache:
         Raises:
             OSError: The disk is full, or broken.
         """
-        _use(path)
         target = self.folder / cid
         with self._turn():
             move_file(path, target)
+            self._see(target, cid)
             self._drop(self.limit, spared=cid)
         return target
+
+    def make_room(self) -> None:
+        """Drop the least recently used shards until those being written fit beside the rest.
+
+        Raises:
+            OSError: The disk is broken.
+        """
+        with self._turn():
+            self._drop(self.limit - self._unfinished())
 
     def prune(self, limit: int) -> list[CachedShard]:
         """Drop the least recently used shards until the rest has no more than ``limit`` bytes."""
@@ -176,6 +191,10 @@ class ShardCache:
             for path, known in self._names():
                 if known is None or known.cid not in there:
                     path.unlink(missing_ok=True)
+            for path in (self.folder / _SEEN).iterdir():
+                if path.name not in there:
+                    path.unlink(missing_ok=True)
+        self._remove_locks()
         return dropped
 
     def known(self, name: str) -> Known | None:
@@ -195,13 +214,57 @@ class ShardCache:
 
     @contextlib.contextmanager
     def filling(self, key: str) -> Iterator[None]:
-        """A block that one thread of one process at a time is in, for this shard."""
-        # A bounded number of locks: files for them that were deleted could be locked twice.
-        number = hashlib.sha256(key.encode()).hexdigest()[:2]
+        """Hold the lock of one shard, and of no other one, for the length of a block."""
+        path = self.folder / _LOCKS / hashlib.sha256(key.encode()).hexdigest()
         with contextlib.ExitStack() as held:
             with _told(self.folder):
-                held.enter_context(locked(self.folder / _LOCKS / number))
-            yield
+                held.enter_context(locked(path))
+            try:
+                yield
+            finally:
+                # Who waited for it may hold it beside the next one, and then finds the shard here.
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    def _remove_locks(self) -> None:
+        """Remove the locks of processes that were killed."""
+        for path in (self.folder / _LOCKS).iterdir():
+            with contextlib.suppress(Busy, OSError), locked(path, timeout=0):
+                path.unlink(missing_ok=True)
+
+    def _unfinished(self) -> int:
+        """Bytes of the files that are being written."""
+        total = 0
+        for folder, _, names in os.walk(self.folder / _NEW):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total
+
+    def _seen(self, cid: str) -> Path:
+        return self.folder / _SEEN / cid
+
+    def _see(self, path: Path, cid: str) -> None:
+        """Write down what a file looks like whose bytes were verified; a use of it, too."""
+        with self.new_file() as file:
+            file.write(_looks(path))
+            file.close()
+            Path(file.name).replace(self._seen(cid))
+        _use(self._seen(cid))
+
+    def _is_sound(self, path: Path, cid: str) -> bool:
+        """Whether a file looks as it did when its bytes were verified, or they are verified now."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._seen(cid).read_bytes() == _looks(path):
+                return True
+        looks = _looks(path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if digest != cids.digest(cid):
+            return False
+        if looks == _looks(path):
+            self._see(path, cid)
+        return True
 
     def _turn(self) -> contextlib.AbstractContextManager[None]:
         return locked(self.folder / _TURN)
@@ -214,9 +277,22 @@ class ShardCache:
             if total <= limit:
                 break
             if shard.cid != spared and remove_unused(self.folder / shard.cid):
+                self._seen(shard.cid).unlink(missing_ok=True)
                 dropped.append(shard)
                 total -= shard.size
         return dropped
+
+    def _looked_at(self, entry: os.DirEntry[str], now: int) -> CachedShard:
+        size, seen = entry.stat().st_size, self._seen(entry.name)
+        try:
+            used = seen.stat().st_mtime_ns
+        except FileNotFoundError:  # of an earlier version; hashed when it is used
+            return CachedShard(entry.name, size, min(entry.stat().st_mtime_ns, now) / 1e9)
+        if used > now:
+            # A clock was wrong. From here on it ages like the others, and does not stay for ever.
+            used = now
+            os.utime(seen, ns=(used, used))
+        return CachedShard(entry.name, size, used / 1e9)
 
     def _name(self, name: str) -> Path:
         return self.folder / _NAMES / hashlib.sha256(name.encode()).hexdigest()
@@ -226,14 +302,10 @@ class ShardCache:
             yield path, _read_name(path)
 
 
-def _looked_at(entry: os.DirEntry[str], now: int) -> CachedShard:
-    state = entry.stat()
-    used = state.st_mtime_ns
-    if used > now:
-        # A clock was wrong. From here on it ages like the others, and does not stay for ever.
-        used = now
-        os.utime(entry.path, ns=(used, used))
-    return CachedShard(entry.name, state.st_size, used / 1e9)
+def _looks(path: Path) -> bytes:
+    state = path.stat()
+    looks = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    return " ".join(map(str, looks)).encode()
 
 
 def _use(path: Path) -> None:

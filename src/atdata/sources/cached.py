@@ -21,7 +21,7 @@ from atdata._folders import cache_folder
 from atdata.errors import AtdataError, StorageError
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.cache import Known, ShardCache, cache_error
-from atdata.sources.download import Download
+from atdata.sources.download import Download, TooLarge
 from atdata.sources.remote import Opened, Remote, is_offline, refuse_offline
 from atdata.sources.schemes import redacted, scheme_of, unsigned
 from atdata.sources.verified import Promise
@@ -105,7 +105,8 @@ def cached_path(
 
 def _promised(cache: ShardCache, download: Download, promised: ShardInfo | Promise) -> Path | None:
     refuse_offline(download.url)
-    with cache.filling(promised.cid):
+    # Another record may name the same bytes elsewhere, where they never come.
+    with cache.filling(f"{promised.cid} {unsigned(download.url)}"):
         found = cache.find(promised.cid, promised.size)
         return found or _filled(cache, download, download.begin())
 
@@ -133,14 +134,14 @@ def _filled(
     """Fetch a shard into the cache, and remember the name that it was found by."""
     try:
         with first.stream, cache.new_file() as file:
-            cid, size = download.write(first, file)
+            cid, size = download.write(first, file, limit=cache.limit, make_room=cache.make_room)
             file.close()
-            if size > cache.limit:
-                return None
             kept = cache.keep(Path(file.name), cid)
             if name is not None and first.tag is not None:
                 cache.remember(name, Known(redacted(name), first.tag, cid, size))
             return kept
+    except TooLarge:
+        return None
     except AtdataError:
         raise
     except OSError as error:

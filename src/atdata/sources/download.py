@@ -29,6 +29,10 @@ class Cancelled(Exception):
     """Nobody wants it any more."""
 
 
+class TooLarge(Exception):
+    """There are more bytes than there is room for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Download:
     """A file to be fetched.
@@ -61,12 +65,21 @@ class Download:
         opened.stream.close()
         return opened.tag
 
-    def write(self, first: Opened, file: IO[bytes]) -> tuple[str, int]:
+    def write(
+        self,
+        first: Opened,
+        file: IO[bytes],
+        *,
+        limit: int = LARGEST,
+        make_room: Callable[[], None] = lambda: None,
+    ) -> tuple[str, int]:
         """Fetch the rest, and write all of it.
 
         Args:
             first: What :meth:`begin` gave.
             file: Where to.
+            limit: Of a file whose size was not promised: bytes that there is room for.
+            make_room: Called while it is written, again after every 8 MiB or 1/16 of the limit.
 
         Returns:
             The CID of the bytes, and how many there are.
@@ -74,17 +87,23 @@ class Download:
         Raises:
             DigestMismatch: They are not those that are promised.
             Cancelled: It was given up.
+            TooLarge: It has more than ``limit`` bytes.
             OSError: The file can't be written.
             AtdataError: What ``remote`` raises, after the last attempt.
         """
         sha256 = hashlib.sha256()
-        size = 0
+        size = next_room = 0
         for piece in self._written(first, file):
             if self.is_cancelled():
                 raise Cancelled
             size += len(piece)
             if size > self._most():
                 break
+            if size > limit:
+                raise TooLarge
+            if size >= next_room:
+                make_room()
+                next_room = size + min(CHUNK, limit // 16)
             sha256.update(piece)
         found = cids.from_digest(sha256.digest())
         if self.promised:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from atdata.base.redact import SIGNATURE
 from atdata.base.redact import redacted as redacted
@@ -11,6 +11,18 @@ from atdata.errors import UrlError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(pipe|file):")
 _SIGNATURE = re.compile(rf"(?i){SIGNATURE}")
+# What goes with a signature, where these parameters are all there: S3 and GCS (versions 4 and 2),
+# Azure (shared access signatures), CloudFront.
+_V4 = "algorithm credential date expires security-token signature signedheaders"
+_AZURE = "se ses sig si sip ske skoid sks skt sktid skv sp spr sr st sv"
+_SIGNING = [
+    ({"x-amz-signature"}, {f"x-amz-{name}" for name in _V4.split()}),
+    ({"x-goog-signature"}, {f"x-goog-{name}" for name in _V4.split()}),
+    ({"signature", "awsaccesskeyid"}, {"signature", "awsaccesskeyid", "expires"}),
+    ({"signature", "googleaccessid"}, {"signature", "googleaccessid", "expires"}),
+    ({"signature", "key-pair-id"}, {"signature", "key-pair-id", "expires", "policy"}),
+    ({"sig", "sv"}, set(_AZURE.split())),
+]
 
 
 def scheme_of(url: str) -> str:
@@ -34,7 +46,22 @@ def split_url(url: str) -> SplitResult:
 
 
 def unsigned(url: str) -> str:
-    """A URL as it may be written down: without the query, if that signs."""
-    query = split_url(url).query
-    signs = any(_SIGNATURE.fullmatch(name) for name, _ in parse_qsl(query))
-    return url.partition("?")[0] if signs else url
+    """Return a URL as it may be written down: without the parameters that sign it.
+
+    The others stay as they are: they may say which file is meant. A fragment goes with a
+    signature. The keys of buckets may hold ``?``, and have no query.
+
+    Raises:
+        UrlError: It is not a URL.
+    """
+    parts = split_url(url).query.split("&")
+    base = url.partition("?")[0]
+    names = {unquote_plus(part.partition("=")[0]).lower() for part in parts}
+    signing = {name for name in names if _SIGNATURE.fullmatch(name)}
+    if not signing or scheme_of(url) in ("gs", "s3"):
+        return url
+    for marks, others in _SIGNING:
+        if marks <= names:
+            signing |= others
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]).lower() not in signing]
+    return f"{base}?{'&'.join(kept)}" if kept else base
