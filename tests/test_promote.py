@@ -54,7 +54,7 @@ pytestmark = pytest.mark.xdist_group("pds")
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> LocalIndex:
     """An index without a data store."""
     if request.param == "redis":
-        return LocalIndex(redis=request.getfixturevalue("redis_client"))
+        return LocalIndex(redis=request.getfixturevalue("redis_client"), check_places=False)
     return LocalIndex(path=tmp_path / "index.db")
 
 

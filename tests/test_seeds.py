@@ -282,7 +282,7 @@ def test_a_custom_source_of_the_reference_is_read(
 def test_complete_example_of_the_reference(
     run: Run, namespace: dict[str, Any], account: Account, folder: Path
 ) -> None:
-    index = LocalIndex()
+    index = LocalIndex(check_places=False)
     index.insert_dataset(
         made_of(my_samples(20), LocalDiskStore(folder / "data")), name="my-features"
     )
@@ -299,7 +299,7 @@ def test_backup_runs_in_both_directions(
     run: Run, namespace: dict[str, Any], account: Account, folder: Path
 ) -> None:
     run("backup")
-    index = LocalIndex()
+    index = LocalIndex(check_places=False)
     for name in ("first", "second"):
         index.insert_dataset(made_of(my_samples(7), LocalDiskStore(folder / name)), name=name)
     published = AtmosphereIndex(login(account))

@@ -124,7 +124,9 @@ def test_nobody_is_logged_in(pds_env: object, ds: atdata.Dataset[Reading]) -> No
 def local(request: pytest.FixtureRequest, tmp_path: Path) -> LocalIndex:
     store = LocalDiskStore(tmp_path / "store")
     if request.param == "redis":
-        return LocalIndex(redis=request.getfixturevalue("redis_client"), data_store=store)
+        return LocalIndex(
+            redis=request.getfixturevalue("redis_client"), data_store=store, check_places=False
+        )
     return LocalIndex(path=tmp_path / "index.db", data_store=store)
 
 

@@ -42,7 +42,7 @@ def main(sizes: list[int]) -> None:
         for size in sizes:
             with LocalIndex(path=Path(folder) / f"{size}.db") as index:
                 show(size, "SQLite", measure(index, size))
-            with redis_client(url) as client, LocalIndex(redis=client) as index:
+            with redis_client(url) as client, LocalIndex(redis=client, check_places=False) as index:
                 client.flushall()
                 show(size, "Redis", measure(index, size))
 

@@ -60,7 +60,7 @@ def backend(backends: Callable[[], Backend]) -> Backend:
 def open_index(place: str, **options: Any) -> LocalIndex:
     """An index on a database; also for child processes."""
     if place.startswith("redis://"):
-        return LocalIndex(redis=place, **options)
+        return LocalIndex(redis=place, check_places=False, **options)
     return LocalIndex(path=place, **options)
 
 

@@ -37,7 +37,9 @@ def main(place: str, shard: str, fatal: str, where: str) -> None:
     on_disk = Path(where).is_absolute()
     store = LocalDiskStore(where) if on_disk else S3DataStore(bucket=where)
     by_url = place.startswith("redis://")
-    index = LocalIndex(place if by_url else None, store, path=None if by_url else place)
+    index = LocalIndex(
+        place if by_url else None, store, path=None if by_url else place, check_places=False
+    )
     backend = type(index.backend)
     for owner, name in (
         (os, "fsync"),

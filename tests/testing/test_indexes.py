@@ -30,7 +30,7 @@ class OnSqlite:
 class OnRedis:
     @pytest.fixture
     def index(self, redis_client: Any) -> Any:
-        with LocalIndex(redis_client) as index:
+        with LocalIndex(redis_client, check_places=False) as index:
             yield index
 
 

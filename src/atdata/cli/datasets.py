@@ -48,6 +48,25 @@ def show(reference: str, as_json: bool) -> None:
         print_fields((name.replace("_", " "), value) for name, value in facts.items())
 
 
+@dataset.command()
+@click.argument("old", required=False, default="")
+@click.argument("new", required=False, default="")
+@json_option
+def relocate(old: str, new: str, as_json: bool) -> None:
+    """Tell the local index that shards moved from OLD to NEW (folders, or starts of URLs).
+
+    Without them: keep the paths of earlier versions relative, so that the home can be moved.
+    """
+    from atdata.local import LocalIndex
+
+    with LocalIndex() as index:
+        names = index.relocate(old, new)
+    if as_json:
+        print_json({"changed": names})
+    else:
+        print_table(((name,) for name in names), empty="nothing changed")
+
+
 def _entries(repository: str | None) -> list[IndexEntry]:
     if repository is None:
         return list(index_of("").list_datasets())

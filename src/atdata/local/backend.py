@@ -7,6 +7,7 @@ processes, and writes nothing when it raises.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
@@ -27,6 +28,11 @@ class SchemaRow(NamedTuple):
 
 class Backend(Protocol):
     """A database of entries and schemas. Keys are ordered by their UTF-8 bytes."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the database; None when it is on a server, which machines may share."""
+        ...
 
     def entry(self, name: str) -> EntryRow | None:
         """The entry of this name, in constant time."""

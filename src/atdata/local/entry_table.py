@@ -9,6 +9,7 @@ from dataclasses import replace as changed
 from atdata.errors import EntryConflict, EntryNotFound, RecordError, StorageError
 from atdata.local.backend import Backend, EntryRow
 from atdata.local.entry import LocalDatasetEntry, name_of
+from atdata.local.paths import Anchor, check_there
 from atdata.local.schema_table import SchemaTable
 from atdata.shards.manifest import ShardInfo
 
@@ -23,6 +24,7 @@ class EntryTable:
     def __init__(self, backend: Backend, schemas: SchemaTable) -> None:
         self._backend = backend
         self._schemas = schemas
+        self._anchor = Anchor(backend.folder)
 
     def get(self, ref: str) -> LocalDatasetEntry:
         """The entry of this name or URI; ``EntryNotFound`` when there is none."""
@@ -30,7 +32,7 @@ class EntryTable:
         row = self._backend.entry(name)
         if row is None:
             raise EntryNotFound(f"no dataset {name!r} in the index", hint=self._near(name))
-        return LocalDatasetEntry.from_text(row.name, row.text)
+        return self._read(row)
 
     def check_free(self, name: str, shards: Callable[[], Sequence[ShardInfo]]) -> None:
         """Refuse a name that stands for other shards, before these are stored anywhere.
@@ -43,7 +45,7 @@ class EntryTable:
             EntryConflict: The name stands for others.
         """
         row = self._backend.entry(name)
-        known = None if row is None else LocalDatasetEntry.from_text(row.name, row.text)
+        known = None if row is None else self._read(row)
         if known is None or known.shards is None:
             return
         if known.shards != tuple(shards()):
@@ -54,13 +56,13 @@ class EntryTable:
         row = self._backend.entry_of(cid)
         if row is None:
             raise EntryNotFound(f"no dataset in the index has the CID {cid}")
-        return LocalDatasetEntry.from_text(row.name, row.text)
+        return self._read(row)
 
     def __iter__(self) -> Iterator[LocalDatasetEntry]:
         after = ""
         while page := self._backend.entries(after, _PAGE):
             for row in page:
-                yield LocalDatasetEntry.from_text(row.name, row.text)
+                yield self._read(row)
             after = page[-1].name
 
     def put(
@@ -85,7 +87,7 @@ class EntryTable:
             final = entry
             if present is not None:
                 final = self._merged(present, entry, replace=replace, keep_schema=keep_schema)
-            row = EntryRow(final.name, final.cid, final.to_text())
+            row = EntryRow(final.name, final.cid, self._anchor.to_kept(final).to_text())
             if row == present or self._backend.put_entry(row, before=present):
                 return final
         raise StorageError(
@@ -93,11 +95,41 @@ class EntryTable:
             hint="Others write the same name all the time, or what is stored there is damaged.",
         )
 
+    def relocate(self, move: Callable[[str], str]) -> list[str]:
+        """Give the shards of all entries other paths and URLs, and keep them as relative as can be.
+
+        Args:
+            move: Returns where a shard is now.
+
+        Returns:
+            Names of the entries that changed.
+
+        Raises:
+            StorageError: A path that is new has no file. Nothing is changed then.
+        """
+        changes = []
+        for old in list(self):
+            new = changed(old, data_urls=[move(url) for url in old.data_urls])
+            if new != old:
+                check_there(new)
+            changes.append((old, new))
+        return [new.name for old, new in changes if self._move(old, new)]
+
+    def _move(self, old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
+        present = self._backend.entry(old.name)
+        if present is None or self._read(present) != old:
+            return False  # written meanwhile, and so by a process that knows the place
+        row = EntryRow(new.name, new.cid, self._anchor.to_kept(new).to_text())
+        return row != present and self._backend.put_entry(row, before=present)
+
+    def _read(self, row: EntryRow) -> LocalDatasetEntry:
+        return self._anchor.to_used(LocalDatasetEntry.from_text(row.name, row.text))
+
     def _merged(
         self, row: EntryRow, entry: LocalDatasetEntry, *, replace: bool, keep_schema: bool
     ) -> LocalDatasetEntry:
         try:
-            old = LocalDatasetEntry.from_text(row.name, row.text)
+            old = self._read(row)
         except RecordError:
             if replace:
                 return entry

@@ -13,11 +13,12 @@ from atdata._arguments import check_class, check_dataset, check_store
 from atdata._metadata import metadata_text
 from atdata._protocols import AbstractDataStore
 from atdata.dataset import Dataset
-from atdata.errors import StorageError
+from atdata.errors import StorageError, UrlError
 from atdata.local.choice import open_backend
 from atdata.local.entry import LocalDatasetEntry, check_name
 from atdata.local.entry_table import EntryTable
-from atdata.local.placement import Place, placed, stored
+from atdata.local.paths import folder_or_url, moved
+from atdata.local.placement import Place, check_shared, check_there, placed, stored
 from atdata.local.sample_types import SampleTypes
 from atdata.local.schema import LocalSchema
 from atdata.local.schema_table import SchemaTable
@@ -25,6 +26,7 @@ from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record
 from atdata.sources import URLSource, VerifiedSource
 from atdata.stores.base import ShardStore, prefix_for
+from atdata.stores.disk import LocalDiskStore
 from atdata.stores.transfer import transfer
 
 if TYPE_CHECKING:
@@ -45,7 +47,10 @@ class LocalIndex:
         data_store: Where ``insert_dataset`` writes shards; None to index them where they are.
         auto_stubs: Write a stub file for editors whenever a schema is decoded.
         stub_dir: Folder of the stub files; by default ``atdata/stubs`` in the XDG data folder.
-        path: The SQLite file to use. It is made when it is missing.
+        path: The SQLite file to use. It is made when it is missing. Paths of shards are kept
+            relative to its folder, or to the user's home, where they are below it.
+        check_places: On a Redis server, which several machines share: refuse paths of this
+            machine, and shards that can't be opened. False where all have the same file system.
         redis_kwargs: Options of a Redis client, such as ``host=`` and ``port=``.
 
     Raises:
@@ -63,9 +68,11 @@ class LocalIndex:
         stub_dir: str | os.PathLike[str] | None = None,
         *,
         path: str | os.PathLike[str] | None = None,
+        check_places: bool = True,
         **redis_kwargs: Any,
     ) -> None:
         self.backend = open_backend(redis, path, redis_kwargs)
+        self._is_checked = check_places and self.backend.folder is None
         self._schemas = SchemaTable(self.backend)
         self._entries = EntryTable(self.backend, self._schemas)
         self._stubs = StubFolder(stub_dir) if auto_stubs else None
@@ -128,7 +135,8 @@ class LocalIndex:
             metadata up to date and is no conflict.
 
         Raises:
-            EntryError: The name or metadata can't be used, or a shard has no URL.
+            EntryError: The name or metadata can't be used, or a shard has no URL; or the index is
+                shared, and others can't read a shard.
             EntryConflict: The name stands for other data.
             SchemaNotFound: ``schema_ref`` is not in the index.
             SchemaConflict: ``schema_ref`` describes other samples; or without it, another class
@@ -142,8 +150,10 @@ class LocalIndex:
         if self.data_store is None:
             if store_options:
                 raise TypeError(f"no data_store takes the options {', '.join(store_options)}")
-            place = placed(ds)
+            place = self._placed(ds)
         else:
+            if self._is_checked and isinstance(self.data_store, LocalDiskStore):
+                check_shared([str(self.data_store.root)])
             store_options["prefix"] = prefix_for(name) if prefix is None else prefix
             if not replace:
                 self._check_free(ds, name, store_options)
@@ -166,7 +176,7 @@ class LocalIndex:
         check_dataset(ds)
         metadata = ds.metadata if metadata is None else metadata
         self._check(ds.sample_type, name, schema_ref, metadata)
-        return self._put(ds, name, schema_ref, placed(ds), metadata, replace)
+        return self._put(ds, name, schema_ref, self._placed(ds), metadata, replace)
 
     def get_dataset(self, ref: str) -> LocalDatasetEntry:
         """The entry of a name, or of an ``atdata://local/dataset/{name}`` URI.
@@ -227,6 +237,33 @@ class LocalIndex:
     def list_entries(self) -> list[LocalDatasetEntry]:
         """As ``list_datasets``."""
         return list(self._entries)
+
+    def relocate(
+        self, old: str | os.PathLike[str] = "", new: str | os.PathLike[str] = ""
+    ) -> list[str]:
+        """Say where shards have moved to; nothing of them is read or copied.
+
+        Paths below the index's folder, or in the home of its user, are kept relative and need
+        none of this. Without arguments, entries of earlier versions are brought to that form.
+
+        Args:
+            old: The folder, or the start of the URLs, where shards were.
+            new: Where they are now.
+
+        Returns:
+            Names of the entries that changed.
+
+        Raises:
+            StorageError: A file is not at its new place. Nothing is changed then.
+        """
+        if bool(old) != bool(new):
+            raise UrlError(
+                "only one place is named", hint="Name where the shards were, and where they are."
+            )
+        if not old:
+            return self._entries.relocate(lambda url: url)
+        before, after = folder_or_url(old), folder_or_url(new)
+        return self._entries.relocate(lambda url: moved(url, before, after))
 
     # Schemas
 
@@ -331,6 +368,12 @@ class LocalIndex:
             self._schemas.look_up(sample_type)
         else:
             self._resolved(sample_type, schema_ref)
+
+    def _placed(self, ds: Dataset[Any]) -> Place:
+        if self._is_checked:
+            check_shared(ds.list_shards())
+            check_there(ds)
+        return placed(ds)
 
     def _check_free(self, ds: Dataset[Any], name: str, store_options: Mapping[str, Any]) -> None:
         """Refuse a name that is taken before the store is filled."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from atdata.errors import EntryError
+from atdata.errors import EntryError, NetworkError, ShardNotFound, StorageError
 from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import local_path
 from atdata.sources.schemes import scheme_of
 from atdata.sources.url import URLSource
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
+
+
+_AT_ONCE = 16  # requests
 
 
 class Place(NamedTuple):
@@ -57,6 +63,46 @@ def placed(ds: Dataset[Any]) -> Place:
                 hint="Give the index a data_store=, which then holds a copy.",
             )
     return Place(_absolute(_as_written(ds, names)), None)
+
+
+def check_shared(urls: Iterable[str]) -> None:
+    """Refuse paths of this machine, for an index that other machines read.
+
+    Raises:
+        EntryError: There is one.
+    """
+    for url in urls:
+        if local_path(url) is not None:
+            raise EntryError(
+                "the index is shared, and the shard is a path of this machine",
+                uri=url,
+                hint="Give the index a data_store= that all can reach, such as S3DataStore(...); "
+                "for a file system that all share, LocalIndex(..., check_places=False).",
+            )
+
+
+def check_there(ds: Dataset[Any]) -> None:
+    """Refuse shards that can't be opened, for an index that other machines read.
+
+    Raises:
+        EntryError: There is one.
+    """
+    source = AdaptedSource(ds.source)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(lambda name: _open(source, name), ds.list_shards()):
+            pass
+
+
+def _open(source: AdaptedSource, name: str) -> None:
+    try:
+        with source.open_shard(name) as stream:
+            stream.read(1)
+    except (StorageError, NetworkError, ShardNotFound) as error:
+        raise EntryError(
+            f"the index is shared, and a shard can't be opened: {error.message}",
+            shard=name,
+            hint="Check the URL; to index it all the same, LocalIndex(..., check_places=False).",
+        ) from error
 
 
 def _path(source: Any, name: str) -> Path | None:

@@ -65,6 +65,11 @@ class RedisBackend:
         server = place.get("path") or f"{place.get('host')}:{place.get('port')}"
         return f"RedisBackend({server!r})"
 
+    @property
+    def folder(self) -> None:
+        """None: the database is on a server."""
+        return None
+
     def entry(self, name: str) -> EntryRow | None:
         """One ``HGET``."""
         with self._connected() as client:

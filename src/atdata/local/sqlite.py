@@ -46,6 +46,11 @@ class SqliteBackend:
     def __del__(self) -> None:
         self.close()
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the file."""
+        return self._path.parent
+
     def entry(self, name: str) -> EntryRow | None:
         """One look-up in the index of names."""
         rows = self._rows("SELECT name, cid, body FROM entries WHERE name = ?", name)
