@@ -94,8 +94,10 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _checked_package(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not all(part.isidentifier() for part in value.split(".")):
+def _checked_package(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    if value is not None and not all(part.isidentifier() for part in value.split(".")):
         raise click.BadParameter("is not a name that can be imported")
     return value
 
@@ -177,9 +179,16 @@ def diff(lexicons: Path, third_party: bool, against: str, style: str) -> None:
 
 @main.command()
 @_options
+@click.option(
+    "--package",
+    callback=_checked_package,
+    help="Import name of the generated package; names the module in the page.",
+)
 @click.argument("nsid")
 @click.pass_context
-def describe(ctx: click.Context, lexicons: Path, third_party: bool, nsid: str) -> None:
+def describe(
+    ctx: click.Context, lexicons: Path, third_party: bool, package: str | None, nsid: str
+) -> None:
     """Print the reference page of a lexicon."""
     catalog = load(lexicons, third_party=third_party).sound_catalog()
     found = [lexicon for lexicon in catalog.lexicons if lexicon.nsid == nsid]
@@ -188,7 +197,7 @@ def describe(ctx: click.Context, lexicons: Path, third_party: bool, nsid: str) -
         click.echo(f"lexgen: no lexicon {nsid} in {lexicons}; there are:\n  {known}", err=True)
         ctx.exit(ERROR)
     template = templates().get_template("reference.md.j2")
-    click.echo(template.render(page_context("atdata_records", found[0])), nl=False)
+    click.echo(template.render(page_context(package, found[0])), nl=False)
 
 
 @main.command()

@@ -166,6 +166,12 @@ def test_breaking_against_folder_lock_and_git(lexicons: Path, tmp_path: Path) ->
 def test_describe(lexicons: Path) -> None:
     result = lexgen("describe", "org.example.note", "--lexicons", lexicons)
     assert "| text | `text` | string | yes | at most 20 bytes |" in result.output
+    assert "atdata_records" not in result.output
+    assert "Python:" not in result.output
+    named = lexgen(
+        "describe", "org.example.note", "--lexicons", lexicons, "--package", "example.records"
+    )
+    assert "Python: `example.records.org.example.note` · sha256" in named.output
     missing = lexgen("describe", "org.example.other", "--lexicons", lexicons)
     assert missing.exit_code == 1
     assert "org.example.note" in missing.output

@@ -12,9 +12,9 @@ _PLAIN = re.compile(r"[a-zA-Z0-9_.#:-]+").fullmatch
 _SPECIAL = re.compile(r"([\\*_\[\]<>#|~&!])")
 
 
-def page_context(package: str, lexicon: ir.Lexicon) -> dict[str, Any]:
-    """All that the page template lays out."""
-    module = ".".join((package, *module_parts(lexicon.nsid)))
+def page_context(package: str | None, lexicon: ir.Lexicon) -> dict[str, Any]:
+    """All that the page template lays out; without a package no module is named."""
+    module = package and ".".join((package, *module_parts(lexicon.nsid)))
     return {
         "nsid": lexicon.nsid,
         "sha256": lexicon.sha256,
