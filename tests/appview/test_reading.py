@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atdata.appview.database import Database
+from atdata.appview.database import ADDED, Database, open_database
 from atdata.appview.events import Write
 from atdata.appview.reading import CursorError, Reading, Search
 from atdata.appview.writing import (
@@ -137,8 +140,10 @@ def test_a_record_with_another_cid_than_told_is_refused(database: Database) -> N
 def test_text_that_databases_dislike_is_kept(database: Database) -> None:
     odd = "nul \0 quote ' percent % question ? \U0001f600"
     put(database, ("a", dataset(odd, tags=["a\0b", "%s"], description=odd)))
-    (row,) = Reading(database).datasets(Search(words="percent"), 5).rows
-    assert json.loads(row["value"])["name"] == odd
+    (found,) = Reading(database).datasets(Search(words="percent"), 5).rows
+    row = Reading(database).dataset(found["did"], found["rkey"])
+    assert row
+    assert json.loads(row["value"])["name"] == json.loads(row["summary"])["name"] == odd
 
 
 def test_hidden_repositories_and_records_come_back_when_they_may(database: Database) -> None:
@@ -201,3 +206,15 @@ def test_handles_are_found_when_one_account_has_them(database: Database) -> None
     assert reading.did_of("@Lab.test") == DID
     assert reading.did_of(OTHER) == OTHER
     assert reading.did_of("nobody.test") is None
+
+
+def test_tables_of_an_earlier_release_get_the_columns_that_they_lack(tmp_path: Path) -> None:
+    path = tmp_path / "appview.db"
+    open_database(path).close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for table, column in ADDED:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    database = open_database(path)
+    put(database, ("a", dataset("one")))
+    assert names(database) == ["one"]
+    database.close()

@@ -295,3 +295,46 @@ def test_a_list_of_shards_that_is_none_is_refused(
     (answer,) = ask(appview, f"/wds/{DID}/evil/000000.tar")
     assert answer.status_code in (501, 502)
     assert answer.json()["error"] in ("BadManifest", "TooLarge", "BadRecord")
+
+
+# -- lists of records
+
+
+def test_long_records_of_others_do_not_make_a_list_costly_or_fail(appview: Any) -> None:
+    long = {
+        "description": "\N{SNOWMAN}" * 3000,
+        "tags": [f"{n}" + "\N{SNOWMAN}" * 60 for n in range(64)],
+    }
+    metadata = json.dumps({"padding": "x" * 190_000})
+    for number in range(100):
+        appview.put(DID, f"long{number}", dataset(f"l{number}", metadata=metadata, **long))
+        text = json.dumps({"type": "object", "properties": {}, "padding": "x" * 400_000})
+        appview.put(DID, f"Long:1.0.{number}", schema("Long", f"1.0.{number}", text=text))
+    for name in ("listDatasets", "listSchemas"):
+        seen, cursor = 0, ""
+        while True:
+            asked = f"/xrpc/ac.foundation.dataset.{name}?limit=100&cursor={cursor}"
+            (answer,) = ask(appview, asked)
+            assert answer.status_code == 200
+            seen += len(answer.json()[name.removeprefix("list").lower()])
+            cursor = answer.json().get("cursor", "")
+            if not cursor:
+                break
+        assert seen > 100
+    latest = f"/xrpc/ac.foundation.dataset.getLatestSchema?author={DID}&name=Long"
+    answers = ask(appview, latest, at_once=4, cpu=0.5)
+    assert {one.json()["schema"]["version"] for one in answers} == {"1.0.99"}
+    (page,) = ask(appview, f"/schema/{DID}/Long:1.0.3")
+    assert page.text.count('<time class="quiet"') == 100
+
+
+def test_rows_of_earlier_releases_are_shown_as_well(appview: Any) -> None:
+    appview.put(DID, "early", dataset("early", description="from before"))
+    appview.put(DID, "Early:1.0.0", schema("Early", "1.0.0"))
+    new = appview.query("searchDatasets", q="early").content
+    with appview.database.write() as tx:
+        tx.run("UPDATE datasets SET summary = NULL WHERE rkey = 'early'")
+        tx.run("UPDATE schemas SET summary = NULL WHERE rkey = 'Early:1.0.0'")
+    assert appview.query("searchDatasets", q="early").content == new
+    listed = appview.query("listSchemas", name="Early").json()["schemas"]
+    assert [one["version"] for one in listed] == ["1.0.0"]

@@ -123,6 +123,7 @@ CREATE TABLE IF NOT EXISTS datasets (
     schema_ref TEXT NOT NULL,
     schema_cid TEXT,
     value TEXT NOT NULL,
+    summary TEXT,
     indexed_at TEXT NOT NULL,
     visible INTEGER NOT NULL,
     UNIQUE (did, rkey)
@@ -149,6 +150,7 @@ CREATE TABLE IF NOT EXISTS schemas (
     version TEXT NOT NULL,
     schema_cid TEXT NOT NULL,
     value TEXT NOT NULL,
+    summary TEXT,
     indexed_at TEXT NOT NULL,
     visible INTEGER NOT NULL,
     UNIQUE (did, rkey)
@@ -180,6 +182,10 @@ CREATE TABLE IF NOT EXISTS unreadable (
 
 CREATE TABLE IF NOT EXISTS takedowns (subject TEXT PRIMARY KEY, reason TEXT NOT NULL);
 """
+
+
+# Columns that earlier releases did not have, by table.
+ADDED = (("datasets", "summary"), ("schemas", "summary"))
 
 
 def statements(script: str) -> Iterator[str]:

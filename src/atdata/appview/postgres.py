@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from atdata._extras import require
-from atdata.appview.database import TABLES, Match, Parameters, QueryTooLong, Row, Text, statements
+from atdata.appview.database import (
+    ADDED,
+    TABLES,
+    Match,
+    Parameters,
+    QueryTooLong,
+    Row,
+    Text,
+    statements,
+)
 from atdata.errors import StorageError
 
 _NUMBER = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
@@ -50,6 +59,10 @@ class PostgresDatabase:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                 for statement in statements(TABLES.format(number=_NUMBER) + _WORDS):
                     connection.execute(statement)
+                for table, column in ADDED:
+                    connection.execute(
+                        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} TEXT"
+                    )
         except self._driver.Error as error:
             # The driver's own text may hold the URL with its password.
             raise StorageError(

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from atdata.appview.database import Database, Row
@@ -24,6 +24,20 @@ _WORD = re.compile(r"\w+")
 _MOST_WORDS, _MOST_TAGS = 16, 16
 _LONGEST_CURSOR, _LONGEST_TEXT = 200, 2000
 _SECONDS = 1.0  # that one search may take
+
+
+_MOST_BYTES = 2**20  # of a page's rows
+_MOST_VERSIONS = 10_000  # that are put in order
+
+
+def _listed(table: str, *columns: str) -> str:
+    """Columns of a row in a list, whose record is not read when there is a summary of it."""
+    names = ("id", "did", "rkey", "cid", "name", "indexed_at", "summary", *columns)
+    record = f"CASE WHEN {table}.summary IS NULL THEN {table}.value END AS value"
+    return ", ".join([*(f"{table}.{name}" for name in names), record, "r.handle", "r.pds"])
+
+
+_DATASETS, _SCHEMAS = _listed("d"), _listed("s", "version", "schema_cid")
 
 
 class SearchError(UrlError):
@@ -115,7 +129,7 @@ class Reading:
             where.append("d.id < ?")
             parameters.append(_key(cursor, int))
         rows = self._database.read(
-            f"SELECT d.*, r.handle, r.pds FROM datasets d LEFT JOIN repos r ON r.did = d.did"
+            f"SELECT {_DATASETS} FROM datasets d LEFT JOIN repos r ON r.did = d.did"
             f" WHERE {' AND '.join(where)} ORDER BY d.id DESC LIMIT ?",
             (*parameters, limit + 1),
             seconds=_SECONDS,
@@ -142,7 +156,7 @@ class Reading:
             after = "WHERE (m.rank, -m.id) > (?, ?)"
             asked += [float(rank), -int(number)]
         rows = self._database.read(
-            f"SELECT d.*, r.handle, r.pds, f.rank FROM (SELECT * FROM ({inner}) m {after}"
+            f"SELECT {_DATASETS}, f.rank FROM (SELECT * FROM ({inner}) m {after}"
             " ORDER BY m.rank, -m.id LIMIT ?) f JOIN datasets d ON d.id = f.id"
             " LEFT JOIN repos r ON r.did = d.did ORDER BY f.rank, -f.id",
             (*asked, limit + 1),
@@ -178,7 +192,7 @@ class Reading:
             where.append("s.id < ?")
             parameters.append(_key(cursor, int))
         rows = self._database.read(
-            "SELECT s.*, r.handle, r.pds FROM schemas s LEFT JOIN repos r ON r.did = s.did"
+            f"SELECT {_SCHEMAS} FROM schemas s LEFT JOIN repos r ON r.did = s.did"
             f" WHERE {' AND '.join(where)} ORDER BY s.id DESC LIMIT ?",
             (*parameters, limit + 1),
         )
@@ -197,14 +211,21 @@ class Reading:
         did = self.did_of(at.authority)
         return self.schema(did, at.rkey) if did else None
 
-    def versions(self, did: str, name: str) -> list[Row]:
+    def versions(self, did: str, name: str, limit: int = 100) -> list[Row]:
         """The versions of a schema: by precedence, the highest first, pre-releases last."""
-        rows = self._database.read(
-            "SELECT s.*, r.handle, r.pds FROM schemas s LEFT JOIN repos r ON r.did = s.did"
-            " WHERE s.did = ? AND s.name = ? AND s.visible = 1",
-            (did, name),
+        found = self._database.read(
+            "SELECT id, version FROM schemas WHERE did = ? AND name = ? AND visible = 1"
+            " ORDER BY id DESC LIMIT ?",
+            (did, name, _MOST_VERSIONS),
         )
-        return sorted(rows, key=_precedence, reverse=True)
+        numbers = [row["id"] for row in sorted(found, key=_precedence, reverse=True)[:limit]]
+        marks = ", ".join("?" * len(numbers)) or "NULL"
+        rows = self._database.read(
+            f"SELECT {_SCHEMAS} FROM schemas s LEFT JOIN repos r ON r.did = s.did"
+            f" WHERE s.id IN ({marks})",
+            numbers,
+        )
+        return sorted(rows, key=lambda row: numbers.index(row["id"]))
 
     def _one(self, table: str, did: str, rkey: str) -> Row | None:
         rows = self._database.read(
@@ -263,12 +284,19 @@ def _precedence(row: Row) -> tuple[Any, ...]:
 
 
 def _page(rows: list[Row], limit: int, *keys: str) -> Page:
+    limit = min(limit, _fitting(rows))
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]
     key = [last[key] for key in keys]
     text = json.dumps(key if len(key) > 1 else key[0])
     return Page(rows[:limit], base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
+
+
+def _fitting(rows: list[Row]) -> int:
+    """How many rows a page may have for their lengths: one in any case."""
+    lengths = accumulate(len(row["summary"] or row["value"]) for row in rows)
+    return max(1, sum(length <= _MOST_BYTES for length in lengths))
 
 
 def _key(cursor: str, kind: type) -> Any:

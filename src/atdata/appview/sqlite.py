@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from atdata.appview.database import TABLES, Match, Parameters, QueryTooLong, Row, Text, statements
+from atdata.appview.database import (
+    ADDED,
+    TABLES,
+    Match,
+    Parameters,
+    QueryTooLong,
+    Row,
+    Text,
+    statements,
+)
 from atdata.errors import StorageError
 
 _NUMBER = "INTEGER PRIMARY KEY AUTOINCREMENT"
@@ -50,6 +59,10 @@ class SqliteDatabase:
             for statement in statements(TABLES.format(number=_NUMBER)):
                 self._writer.execute(statement)
             self._writer.execute(_WORDS)
+            for table, column in ADDED:
+                there = self._writer.execute(f"SELECT name FROM pragma_table_info('{table}')")
+                if column not in {row["name"] for row in there}:
+                    self._writer.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"can't open the database: {error}", uri=str(path)) from error
 

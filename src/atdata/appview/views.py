@@ -30,6 +30,38 @@ def schema_of(row: Row) -> SampleSchema:
     return SampleSchema.from_json(row["value"])
 
 
+def dataset_summary(record: Record) -> str:
+    """What lists show of a dataset, as JSON: a record may be a hundred times as long."""
+    return json.dumps(
+        {
+            "name": record.name,
+            "description": record.description,
+            "license": record.license,
+            "tags": record.tags,
+            "schema_ref": record.schema_ref,
+            "schema_cid": record.schema_cid,
+            "content_cid": record.content_cid,
+            "storage": storage_kind(record),
+            "shard_count": shard_count(record),
+            "size": record.size,
+            "samples": record.samples,
+            "created_at": record.created_at,
+        }
+    )
+
+
+def schema_summary(record: SampleSchema) -> str:
+    """What lists show of a schema, as JSON."""
+    return json.dumps(
+        {
+            "name": record.name,
+            "version": record.version,
+            "description": record.description,
+            "created_at": record.created_at,
+        }
+    )
+
+
 def dataset_view(row: Row, base: str) -> Dataset:
     """A dataset as queries show it.
 
@@ -37,44 +69,31 @@ def dataset_view(row: Row, base: str) -> Dataset:
         row: From ``datasets``, with the ``handle`` of its repository.
         base: Base URL of this service.
     """
-    record = record_of(row)
-    count = shard_count(record)
+    # Rows of earlier releases have no summary.
+    summary = json.loads(row["summary"] or dataset_summary(record_of(row)))
+    count = summary["shard_count"]
     return Dataset(
         uri=uri_of(row, Record.NSID),
         cid=row["cid"],
         did=row["did"],
         handle=row["handle"],
-        name=record.name,
-        description=record.description,
-        license=record.license,
-        tags=record.tags,
-        schema_ref=record.schema_ref,
-        schema_cid=record.schema_cid,
-        content_cid=record.content_cid,
-        storage=storage_kind(record),
-        shard_count=count,
-        size=record.size,
-        samples=record.samples,
         wds=wds_url(base, row["did"], row["rkey"], count) if count else None,
-        created_at=record.created_at,
         indexed_at=row["indexed_at"],
+        **summary,
     )
 
 
 def schema_view(row: Row) -> Schema:
     """A schema as queries show it; the row has the ``handle`` of its repository."""
-    record = schema_of(row)
+    summary = json.loads(row["summary"] or schema_summary(schema_of(row)))
     return Schema(
         uri=uri_of(row, SampleSchema.NSID),
         cid=row["cid"],
         did=row["did"],
         handle=row["handle"],
-        name=record.name,
-        version=record.version,
         schema_cid=row["schema_cid"],
-        description=record.description,
-        created_at=record.created_at,
         indexed_at=row["indexed_at"],
+        **summary,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from atdata.appview.database import Text, Transaction
 from atdata.appview.events import Unreadable, Write
+from atdata.appview.views import dataset_summary, schema_summary
 from atdata.base.text import one_line
 from atdata.errors import SchemaError
 from atdata.samples.schema import record_cid
@@ -213,15 +214,16 @@ def _put_dataset(tx: Transaction, record: Record, common: tuple[Any, ...]) -> No
         _plain(record.schema_ref),
         record.schema_cid,
         record.to_json().decode(),
+        dataset_summary(record),
     )
     (found,) = tx.run(
         "INSERT INTO datasets (did, rkey, rev, cid, indexed_at, visible,"
-        " name, license, schema_ref, schema_cid, value)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " name, license, schema_ref, schema_cid, value, summary)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (did, rkey) DO UPDATE SET rev = excluded.rev, cid = excluded.cid,"
         " visible = excluded.visible, name = excluded.name, license = excluded.license,"
         " schema_ref = excluded.schema_ref, schema_cid = excluded.schema_cid,"
-        " value = excluded.value RETURNING id",
+        " value = excluded.value, summary = excluded.summary RETURNING id",
         row,
     )
     found_by = islice(record.tags or (), _MOST_TAGS)
@@ -241,16 +243,19 @@ def _put_schema(tx: Transaction, record: SampleSchema, common: tuple[Any, ...]) 
         schema_cid = common[3]
     tx.run(
         "INSERT INTO schemas (did, rkey, rev, cid, indexed_at, visible,"
-        " name, version, schema_cid, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " name, version, schema_cid, value, summary)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (did, rkey) DO UPDATE SET rev = excluded.rev, cid = excluded.cid,"
         " visible = excluded.visible, name = excluded.name, version = excluded.version,"
-        " schema_cid = excluded.schema_cid, value = excluded.value",
+        " schema_cid = excluded.schema_cid, value = excluded.value,"
+        " summary = excluded.summary",
         (
             *common,
             _plain(record.name),
             _plain(record.version),
             schema_cid,
             record.to_json().decode(),
+            schema_summary(record),
         ),
     )
 

@@ -170,8 +170,9 @@ class Queries:
         """``getLatestSchema``."""
         asked = _params(request, GetLatestSchemaParams)
         author = self._author(asked.author) or ""
-        rows = self._reading.versions(author, asked.name)
-        return _schema(rows[0] if rows else None, GetLatestSchemaOutput)
+        rows = self._reading.versions(author, asked.name, 1)
+        row = self._reading.schema(author, rows[0]["rkey"]) if rows else None
+        return _schema(row, GetLatestSchemaOutput)
 
     async def resolve_shards(self, request: Request) -> Any:
         """``resolveShards``."""
