@@ -43,7 +43,7 @@ class Ingest:
     def __init__(self, database: Database, network: Network, sources: Iterable[Source]) -> None:
         self.ledger = Ledger(database)
         self.heard: dict[str, int] = {}
-        """Events heard, by URL of the source."""
+        """Events heard, by name of the source."""
         self.workers = Workers()
         """Threads that follow sources and read repositories."""
         self._network = network
@@ -79,7 +79,7 @@ class Ingest:
             with client.connect(
                 source.stream_url(position), max_size=_LARGEST, max_queue=_QUEUED
             ) as stream:
-                _log.info("%s: following from %s", source.url, position or "now")
+                _log.info("%s: following from %s", source.name, position or "now")
                 if not is_listed:
                     # Only now, so that nothing can happen between the listing and the stream.
                     self._begin_listing(source)
@@ -94,7 +94,7 @@ class Ingest:
             if error.sent and error.sent.code == _TOO_LARGE:
                 # There is no telling where the stream goes on after it: it is begun anew.
                 self.ledger.forget(source)
-                self.ledger.unreadable[source.url] += 1
+                self.ledger.unreadable[source.name] += 1
             raise NetworkError.passing(f"the stream ended: {error}") from error
         except exceptions.WebSocketException as error:
             raise NetworkError.passing(f"no stream: {error}") from error
@@ -120,13 +120,13 @@ class Ingest:
         finally:
             # Also when the stream breaks: what arrived before it counts.
             self.ledger.hear(source, heard)
-            self.heard[source.url] = self.heard.get(source.url, 0) + len(heard)
+            self.heard[source.name] = self.heard.get(source.name, 0) + len(heard)
 
     def _begin_listing(self, source: Source) -> None:
-        if earlier := self._listings.get(source.url):
+        if earlier := self._listings.get(source.name):
             earlier.set()
-        obsolete = self._listings[source.url] = threading.Event()
-        self.workers.start(f"list {source.url}", partial(self._list, source, obsolete))
+        obsolete = self._listings[source.name] = threading.Event()
+        self.workers.start(f"list {source.name}", partial(self._list, source, obsolete))
 
     def _list(self, source: Source, obsolete: threading.Event) -> bool:
         """Hear of all repositories of a source."""
@@ -188,4 +188,4 @@ class Ingest:
 
 
 def _follower(source: Source) -> str:
-    return f"follow {source.url}"
+    return f"follow {source.name}"

@@ -65,7 +65,7 @@ class Ledger:
     def position(self, source: Source) -> tuple[int, bool]:
         """Where to go on with a stream (0: from now), and whether its past is known."""
         rows = self._database.read(
-            "SELECT position, listed FROM sources WHERE url = ?", (source.url,)
+            "SELECT position, listed FROM sources WHERE url = ?", (source.name,)
         )
         if not rows or not rows[0]["position"]:
             return 0, False
@@ -74,7 +74,7 @@ class Ledger:
     def forget(self, source: Source) -> None:
         """The stream can't go on where it was left."""
         with self._lock, self._database.write() as tx:
-            tx.run("DELETE FROM sources WHERE url = ?", (source.url,))
+            tx.run("DELETE FROM sources WHERE url = ?", (source.name,))
 
     def is_listed(self, source: Source) -> None:
         """All repositories of a source are known now."""
@@ -82,7 +82,7 @@ class Ledger:
             tx.run(
                 "INSERT INTO sources (url, position, listed) VALUES (?, 0, 1)"
                 " ON CONFLICT (url) DO UPDATE SET listed = 1",
-                (source.url,),
+                (source.name,),
             )
 
     def expect(self, dids: Iterable[str]) -> None:
@@ -124,24 +124,24 @@ class Ledger:
                 if isinstance(event, Event) and event.what is not None:
                     self._take(tx, event.what, source, event.size)
             unreadable = [one for one in heard if isinstance(one, Unreadable)]
-            keep_unreadable(tx, source.url, unreadable)
+            keep_unreadable(tx, source.name, unreadable)
             positions = [one.position for one in heard if one.position is not None]
             if positions:
                 tx.run(
                     "INSERT INTO sources (url, position, listed) VALUES (?, ?, 0)"
                     " ON CONFLICT (url) DO UPDATE SET position = excluded.position",
-                    (source.url, positions[-1]),
+                    (source.name, positions[-1]),
                 )
         self._report(source, unreadable)
 
     def _report(self, source: Source, unreadable: Sequence[Unreadable]) -> None:
-        self.unreadable[source.url] += len(unreadable)
+        self.unreadable[source.name] += len(unreadable)
         # One line for all of them: a source must not fill the disk with our log.
         for last in unreadable[-1:]:
             place = "unknown" if last.position is None else last.position
             _log.warning(
                 "%s: stepped over %d unreadable messages; the last at position %s: %s",
-                source.url,
+                source.name,
                 len(unreadable),
                 place,
                 one_line(last.reason),
@@ -257,7 +257,7 @@ class Ledger:
         except Exception as error:  # as in ``hear``
             unreadable = [_unreadable(Event(0, commit), error)]
             with self._database.write() as tx:
-                keep_unreadable(tx, source.url, unreadable)
+                keep_unreadable(tx, source.name, unreadable)
             self._report(source, unreadable)
 
     def try_later(self, did: str) -> None:

@@ -12,6 +12,7 @@ from atdata.appview.visits import Visits
 from atdata.appview.writing import MOST_RECORDS
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.repositories import Repositories
+from atdata.base.redact import redacted
 from atdata.errors import NetworkError, XrpcError
 from atdata_records import formats
 
@@ -32,7 +33,8 @@ class Network(Repositories):
         self.visits = Visits()
         """Bounds what each repository takes."""
         super().__init__(servers[0] if servers else None, self.visits)
-        self._chosen.update(servers)
+        # Identities name servers without the password that an operator may have given.
+        self._chosen.update(servers, map(redacted, servers))
 
     def refresh(self, did: str) -> Identity:
         """An account as its DID's document has it now.

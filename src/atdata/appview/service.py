@@ -50,7 +50,7 @@ class Settings:
     """
 
     data: Path
-    database: str | None = None
+    database: str | None = field(default=None, repr=False)
     sources: tuple[Source, ...] = ()
     base_url: str | None = None
     cache_bytes: int = 10 * 2**30
@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> Starlette:
     shards = Shards(fetcher)
     proxy = Proxy(reading, shards, fetcher)
     base = settings.base_url.rstrip("/") if settings.base_url else None
-    queries = Queries(reading, shards, base, [source.url for source in settings.sources])
+    queries = Queries(reading, shards, base, [source.name for source in settings.sources])
     pages = Pages(reading, shards, Previews(fetcher), queries.base)
     counts: Counter[tuple[str, int]] = Counter()
     cache_bytes = Remembered(lambda: cache.size)

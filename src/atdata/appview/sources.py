@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlencode
 
 from atdata.appview.events import COLLECTIONS, Event, Unreadable
 from atdata.appview.frames import FrameError, StreamEnded, read_frame
 from atdata.appview.jetstream import read_message
+from atdata.base.redact import redacted
 from atdata.errors import UrlError
 from atdata.sources.schemes import split_url
 
@@ -21,11 +22,13 @@ class Source:
         kind: A personal data server speaks for the repositories that it holds, and no others. A
             relay is believed about all. Jetstream is a relay that speaks JSON; it has no
             listing, so only repositories that write something are heard of.
-        url: Its base URL, ``https://host``.
+        url: Its base URL, ``https://host``, with a password if it wants one.
+        name: The same without the password, which may be shown.
     """
 
     kind: Literal["pds", "relay", "jetstream"]
-    url: str
+    url: str = field(repr=False)
+    name: str = field(init=False)
 
     def __post_init__(self) -> None:
         parts = split_url(self.url)
@@ -34,11 +37,12 @@ class Source:
                 "not the base URL of a server", uri=self.url, hint="Such as https://host"
             )
         object.__setattr__(self, "url", self.url.rstrip("/"))
+        object.__setattr__(self, "name", redacted(self.url))
 
     @property
     def speaks_for(self) -> str | None:
         """The server whose repositories alone it speaks for; None when that is all of them."""
-        return self.url if self.kind == "pds" else None
+        return self.name if self.kind == "pds" else None
 
     def stream_url(self, position: int) -> str:
         """Where its stream is, from a position on; from now on when that is 0."""

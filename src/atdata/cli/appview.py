@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -75,13 +74,13 @@ def serve(
     for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld"):
         require(module, extra="appview")
     from atdata.appview.connections import allow_files, uvicorn_settings
+    from atdata.appview.logs import set_up_logging
     from atdata.appview.service import Settings, create_app
     from atdata.appview.sources import Source
 
     if pds:
         os.environ.setdefault("ATDATA_PDS_URL", pds[0])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    set_up_logging()
     folder = data or data_folder() / "appview"
     app = create_app(
         Settings(
@@ -107,6 +106,7 @@ def serve(
         **uvicorn_settings(trust_proxy),
         host=host,
         port=port,
+        log_config=None,  # its messages go where ours go
         log_level="warning",
         server_header=False,
         proxy_headers=trust_proxy is not None,
