@@ -110,7 +110,7 @@ class TestOpening:
         assert proxy.seen < 2 * len(CONTENT)
 
     def test_urls_open_by_the_environment(self, url: str) -> None:
-        with open_url(url, untrusted=True) as stream:
+        with open_url(url) as stream:
             assert stream.read() == CONTENT
 
     def test_an_emulator_may_be_named_without_a_scheme(

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atdata._extras import require
 from atdata.errors import AtdataError, NetworkError, StorageError, UrlError
+from atdata.sources.buckets import check_endpoint, is_named
 from atdata.sources.http import retry_after
 from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
@@ -92,6 +93,23 @@ def access_for(bucket: str) -> GCSAccess:
     return remembered(bucket) or GCSAccess.from_environment()
 
 
+def access_from_data(bucket: str, url: str) -> GCSAccess:
+    """How a bucket that data from the network names is reached: without credentials.
+
+    One that the user has named is reached as if the user had named the object: in
+    ``ATDATA_BUCKETS``, or by a store of it that this process has made.
+
+    Raises:
+        AddressRefused: The server that the environment names is private.
+        NetworkError: Its name can't be resolved.
+    """
+    if remembered(bucket) or is_named(bucket):
+        return access_for(bucket)
+    access = GCSAccess.from_environment()
+    check_endpoint(access.endpoint, url)
+    return replace(access, credentials="anon")
+
+
 def split_url(url: str) -> tuple[str, str]:
     """Bucket and key of a ``gs://`` URL.
 
@@ -120,21 +138,23 @@ def open_range(
         start: Offset of the first byte.
         stop: Offset after the last byte; to the end when None.
         tag: The object must still be of this generation.
-        untrusted: Makes no difference: the server and the account are the user's own
-            configuration, never a part of the URL.
+        untrusted: The URL comes from the network: without credentials, and not from a private
+            server, unless the user has named the bucket (``ATDATA_BUCKETS``).
         access: How to reach it; None for what is known of the bucket.
 
     Raises:
-        UrlError: Not such a URL.
+        UrlError: Not such a URL (``AddressRefused``: it is untrusted, and the server private).
         StorageError: There is no such object, it may not be read, or it has changed.
         NetworkError: The server can't be reached, or is in trouble; also from the stream.
         MissingExtra: gcsfs is not installed.
     """
     bucket, key = split_url(url)
+    if access is None:
+        access = access_from_data(bucket, url) if untrusted else access_for(bucket)
     asked = {}
     if start or stop is not None:
         asked["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
-    files = (access or access_for(bucket)).filesystem()
+    files = access.filesystem()
     place = files.url(f"{bucket}/{key}", generation=tag)
     with gs_errors(url):
         answer = ask(files, place, asked)

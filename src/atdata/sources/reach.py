@@ -52,7 +52,7 @@ _SPECIAL = tuple(
 _GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")  # all that was ever given out
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _TEREDO = ipaddress.IPv6Network("2001::/32")
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 _NAMED = ("ATDATA_APPVIEW_URL", "ATDATA_PDS_URL", "ATDATA_PLC_URL")
 _allowed: set[str] = set()
 
@@ -119,4 +119,4 @@ def allowed_servers() -> list[str]:
 
 def _server(url: str) -> tuple[str, int]:
     parts = split_url(url)
-    return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+    return (parts.hostname or "").lower(), parts.port or PORTS.get(parts.scheme, 0)

@@ -15,7 +15,13 @@ from atdata.sources.braces import Names
 from atdata.sources.cached import cached_path
 from atdata.sources.remote import Opened
 from atdata.sources.resume import open_resuming
-from atdata.sources.s3_access import S3Access, access_for, s3_errors, status_of
+from atdata.sources.s3_access import (
+    S3Access,
+    access_for,
+    access_from_data,
+    s3_errors,
+    status_of,
+)
 from atdata.sources.streams import ShardStreams, from_pieces
 from atdata.sources.verified import Promise
 
@@ -51,23 +57,25 @@ def open_range(
         start: Offset of the first byte.
         stop: Offset after the last byte; to the end when None.
         tag: The object must still have this ETag.
-        untrusted: Makes no difference: the server is the user's own configuration, never a part
-            of the URL, so an untrusted one is no more than the name of a bucket and key there.
+        untrusted: The URL comes from the network: without credentials, and not from a private
+            server, unless the user has named the bucket (``ATDATA_BUCKETS``).
         access: How to reach it; None for what is known of the bucket.
 
     Raises:
-        UrlError: Not such a URL.
+        UrlError: Not such a URL (``AddressRefused``: it is untrusted, and the server private).
         StorageError: There is no such object, it may not be read, or it has changed.
         NetworkError: The server can't be reached, or is in trouble; also from the stream.
     """
     bucket, key = split_url(url)
+    if access is None:
+        access = access_from_data(bucket, url) if untrusted else access_for(bucket)
     wanted: dict[str, Any] = {"Bucket": bucket, "Key": key}
     if start or stop is not None:
         wanted["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     if tag is not None:
         wanted["IfMatch"] = tag
     with s3_errors(url):
-        answer = _asked((access or access_for(bucket)).client(), wanted)
+        answer = _asked(access.client(), wanted)
     body = answer["Body"]
     first, size = _extent(answer)
     return Opened(

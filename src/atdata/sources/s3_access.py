@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from typing import Any
 
 from atdata._extras import require
 from atdata.errors import AtdataError, NetworkError, StorageError, UrlError
+from atdata.sources.buckets import check_endpoint, is_named
 from atdata.sources.http import retry_after
 from atdata.sources.schemes import redacted
 
@@ -60,6 +61,7 @@ class S3Access:
         region: Region name.
         session_token: What goes with keys that are lent for a while. None of the three is ever
             shown.
+        anonymous: Sign nothing, whatever credentials there are.
     """
 
     endpoint: str | None = None
@@ -67,6 +69,7 @@ class S3Access:
     secret_key: str | None = None
     region: str | None = None
     session_token: str | None = None
+    anonymous: bool = False
 
     def __repr__(self) -> str:
         endpoint = redacted(self.endpoint) if self.endpoint else None
@@ -82,8 +85,13 @@ class S3Access:
     @classmethod
     def from_credentials(cls, credentials: Mapping[str, str]) -> S3Access:
         """By the names that an environment has for them, ``AWS_ENDPOINT`` among them."""
-        names = ("ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION", "SESSION_TOKEN")
-        return cls(*(credentials.get(f"AWS_{name}") for name in names))
+        return cls(
+            endpoint=credentials.get("AWS_ENDPOINT"),
+            access_key=credentials.get("AWS_ACCESS_KEY_ID"),
+            secret_key=credentials.get("AWS_SECRET_ACCESS_KEY"),
+            region=credentials.get("AWS_REGION"),
+            session_token=credentials.get("AWS_SESSION_TOKEN"),
+        )
 
     def client(self) -> Any:
         """The boto3 client, one a process. It asks three times before it gives up.
@@ -105,7 +113,9 @@ class S3Access:
 @lru_cache(maxsize=32)
 def _client(access: S3Access, pid: int) -> Any:
     # By process, because a client's connections must not be shared across a fork.
+    unsigned = require("botocore", extra="s3").UNSIGNED if access.anonymous else None
     config = require("botocore.config", extra="s3").Config(
+        signature_version=unsigned,
         connect_timeout=10,
         read_timeout=60,
         max_pool_connections=32,
@@ -146,6 +156,23 @@ def remembered(bucket: str) -> S3Access | None:
 def access_for(bucket: str) -> S3Access:
     """How a bucket was reached before in this process, else what the environment says."""
     return remembered(bucket) or S3Access.from_environment()
+
+
+def access_from_data(bucket: str, url: str) -> S3Access:
+    """How a bucket that data from the network names is reached: without credentials.
+
+    One that the user has named is reached as if the user had named the object: in
+    ``ATDATA_BUCKETS``, or by a store or source of it that this process has made.
+
+    Raises:
+        AddressRefused: The server that the environment names is private.
+        NetworkError: Its name can't be resolved.
+    """
+    if remembered(bucket) or is_named(bucket):
+        return access_for(bucket)
+    access = S3Access.from_environment()
+    check_endpoint(access.endpoint, url)
+    return replace(access, anonymous=True)
 
 
 @contextmanager
