@@ -294,6 +294,15 @@ def test_ranks_read_their_shares(dataset: Dataset[Row], tmp_path: Path) -> None:
     assert len(set(dropped[0] + dropped[1])) == 40
 
 
+@pytest.mark.parametrize("uneven", ["pad", "drop"])
+def test_ranks_get_equally_many_samples_of_shards_that_differ(
+    dataset: Dataset[Row], tmp_path: Path, uneven: str
+) -> None:
+    built = atdata.write_shards(dataset, tmp_path / "built", maxcount=11)
+    found = ranks(2, built.list_shards(), uneven, tmp_path)
+    assert len(found[0]) == len(found[1]) >= 27
+
+
 def test_a_rank_that_would_read_nothing_is_an_error(dataset: Dataset[Row], tmp_path: Path) -> None:
     with_shard, without = ranks(2, dataset.list_shards()[:1], "exact", tmp_path)
     assert sorted(with_shard) == list(range(10))

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -162,6 +162,34 @@ def test_a_sample_that_is_none_is_skipped_alone(tmp_path: Path) -> None:
     view = dataset.ordered(batch_size=4, on_error="skip")
     assert [n for batch in view for n in batch.label] == [n for n in range(30) if n != 20]
     assert view.skipped == 1
+
+
+@pytest.mark.parametrize("uneven", ["pad", "drop"])
+def test_shares_that_must_be_even_have_equally_many_samples(
+    tmp_path: Path, uneven: Literal["pad", "drop"]
+) -> None:
+    """Also when shards are not: 100 samples in shards of 12, the last one with 4."""
+    dataset = atdata.write_shards(map(row, range(100)), tmp_path / "a", maxcount=12)
+    ranks = [dataset.split(rank, 2, uneven=uneven) for rank in range(2)]
+    assert len(dataset.list_shards()) == 9
+    for read in (
+        lambda one: labels(one.ordered()),
+        lambda one: labels(one.shuffled(seed=3)),
+        lambda one: labels(one.shuffled(buffer_samples=0, seed=3)),
+        lambda one: [n for batch in one.ordered(batch_size=7) for n in batch.label],
+        lambda one: [n for batch in one.shuffled(batch_size=7, seed=4) for n in batch.label],
+        lambda one: [one[number].label for number in range(len(one))],
+    ):
+        found = [read(one) for one in ranks]
+        assert len(found[0]) == len(found[1]) > 0
+        everything = found[0] + found[1]
+        if uneven == "pad":
+            assert set(everything) == set(range(100))
+        else:
+            assert len(set(everything)) == len(everything) >= 80
+    assert {len(one) for one in ranks} == {len(labels(ranks[0].ordered()))}
+    workers = [[len(one.split_worker(n, 3)) for n in range(3)] for one in ranks]
+    assert workers[0] == workers[1]
 
 
 def test_every_share_is_read_once_and_none_is_empty(tmp_path: Path) -> None:

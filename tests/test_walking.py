@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from atdata.errors import StorageError
@@ -49,9 +49,9 @@ def test_shares_are_disjoint_and_all_of_it_in_every_order(
     shares = [walk(count).split(part, parts, "exact") for part in range(parts)]
     everything = sorted(walk(count).names())
     assert sorted(name for one in shares for name in one.names()) == everything
-    mixed = [one.mixed_names(buffer, order(seed, epoch)) for one in shares]
+    mixed = [one.mixed(buffer, order(seed, epoch)).names for one in shares]
     assert sorted(name for names in mixed for name in names) == everything
-    assert mixed == [one.mixed_names(buffer, order(seed, epoch)) for one in shares]
+    assert mixed == [one.mixed(buffer, order(seed, epoch)).names for one in shares]
 
 
 @given(COUNTS, st.integers())
@@ -62,7 +62,7 @@ def test_padded_shares_are_equally_long_and_leave_nothing_out(
     shares = [walk(count).split(part, parts, "pad") for part in range(parts)]
     for names in (
         [one.names() for one in shares],
-        [one.mixed_names(9, order(seed)) for one in shares],
+        [one.mixed(9, order(seed)).names for one in shares],
     ):
         assert {len(one) for one in names} == {-(-count // parts)}
         assert {name for one in names for name in one} == set(walk(count).names())
@@ -74,7 +74,7 @@ def test_dropping_makes_shares_equal_and_repeats_nothing(
 ) -> None:
     parts, count = counts
     shares = [walk(count).split(part, parts, "drop") for part in range(parts)]
-    names = [one.mixed_names(9, order(seed)) for one in shares]
+    names = [one.mixed(9, order(seed)).names for one in shares]
     assert {len(one) for one in names} == {count // parts}
     assert len({name for one in names for name in one}) == count // parts * parts
 
@@ -116,9 +116,51 @@ def test_the_same_share_is_taken_of_another_source() -> None:
 
 
 def test_an_epoch_has_an_order_of_its_own() -> None:
-    orders = [tuple(walk(30).mixed_names(100, order(1, epoch))) for epoch in range(4)]
+    orders = [tuple(walk(30).mixed(100, order(1, epoch)).names) for epoch in range(4)]
     assert len(set(orders)) == 4
-    assert walk(30).mixed_names(0, order(1)) == walk(30).names()
+    assert walk(30).mixed(0, order(1)).names == walk(30).names()
+
+
+class Counted(Names):
+    """The same, with known numbers of samples."""
+
+    def __init__(self, counts: list[int]) -> None:
+        super().__init__(len(counts))
+        self._counts = dict(zip(self.shard_list, counts, strict=True))
+
+    def promised_samples(self, shard_id: str) -> int:
+        return self._counts[shard_id]
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=12),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.sampled_from(["pad", "drop"]),
+    st.integers(),
+)
+def test_ranks_and_their_workers_read_equally_many_samples(
+    counts: list[int], ranks: int, workers: int, uneven: Uneven, seed: int
+) -> None:
+    whole = ShardWalk(AdaptedSource(Counted(counts)))
+    shares = -(-len(counts) // ranks) if uneven == "pad" else len(counts) // ranks
+    assume(shares >= workers)
+    for worker in range(workers):
+        walks = [
+            whole.split(rank, ranks, uneven).split(worker, workers, "exact")
+            for rank in range(ranks)
+        ]
+        for found in (
+            [one.ordered() for one in walks],
+            [one.mixed(5, order(seed)) for one in walks],
+        ):
+            there = [sum(counts[int(name[:-4])] for name in one.names) for one in found]
+            limit = max(there) if uneven == "pad" else min(there)
+            assert {one.samples for one in found} == {limit}
+
+
+def test_an_exact_share_reads_each_sample_once() -> None:
+    assert ShardWalk(AdaptedSource(Counted([3, 4]))).split(0, 2, "exact").ordered().samples is None
 
 
 PEAK = """

@@ -242,8 +242,11 @@ class Dataset(Generic[T]):
         Args:
             rank: Which process, from 0.
             world_size: How many there are.
-            uneven: Where the shards don't come out even: ``"exact"`` reads each once, ``"pad"``
-                repeats some so that every process has equally many, ``"drop"`` leaves some out.
+            uneven: Where shards or samples don't come out even: ``"exact"`` reads each once,
+                ``"pad"`` repeats some so that every process has equally many, ``"drop"`` leaves
+                some out. Equally many samples, where ``len()`` of the dataset is known, also for
+                each worker of each process; otherwise only equally many shards. Samples that
+                ``on_error`` skips are not made up for.
 
         Raises:
             ValueError: There is no such share, or it would be empty.
@@ -384,7 +387,7 @@ class Dataset(Generic[T]):
 
     def _seek(self) -> Seeker:
         if self._seeker is None:
-            self._seeker = Seeker(self._walk.source, self.list_shards())
+            self._seeker = Seeker(self._walk.source, *self._walk.ordered())
         return self._seeker
 
     def _passes(self, batch_size: int | None, drop_last: bool) -> Passes:

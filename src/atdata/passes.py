@@ -42,7 +42,7 @@ class Passes:
 
         def items() -> Iterator[Any]:
             reader = self._reader(order)
-            packed = self._walk.packed(self._walk.names(), order, runs=reader.columnar)
+            packed = self._walk.packed(self._walk.ordered(), order, runs=reader.columnar)
             if self._batch_size is None:
                 return reader.samples(packed)
             # Batches are cut from columns: no sample of theirs is made unless it is asked for.

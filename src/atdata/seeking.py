@@ -51,12 +51,14 @@ class Seeker:
     Args:
         source: Where the shards are.
         names: Which ones, in order.
+        length: How many samples are to be counted, the first again after the last if need be;
+            None for all.
     """
 
-    def __init__(self, source: AdaptedSource, names: list[str]) -> None:
+    def __init__(self, source: AdaptedSource, names: list[str], length: int | None = None) -> None:
         self._source = source
         self._names = names
-        self._length: int | None = None
+        self._length = self._limit = length
         self._ends: list[int] | None = None
         self._open: OrderedDict[int, _Shard] = OrderedDict()
         self._offsets: dict[int, _Offsets] = {}
@@ -82,10 +84,12 @@ class Seeker:
         """
         if self._ends is None:
             self._ends = list(accumulate(map(self._count, range(len(self._names)))))
-        total = self._ends[-1] if self._ends else 0
+        there = self._ends[-1] if self._ends else 0
+        total = there if self._limit is None else self._limit
         wanted = index + total if index < 0 else index
-        if not 0 <= wanted < total:
+        if not there or not 0 <= wanted < total:
             raise IndexError(f"sample {index} of {total}")
+        wanted %= there
         number = bisect_right(self._ends, wanted)
         first = self._ends[number - 1] if number else 0
         shard = self._shard(number)

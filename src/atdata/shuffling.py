@@ -32,11 +32,11 @@ def shuffled_samples(
         buffer_shards: Names of shards that are held to shuffle their order.
         buffer_samples: Samples that are held to shuffle theirs.
     """
-    names = walk.mixed_names(buffer_shards, order)
+    share = walk.mixed(buffer_shards, order)
     random = random_of(order.seed, order.epoch, 1, *walk.parts)
-    many = len(names) > _MAX_OPEN_SHARDS
+    many = len(share.names) > _MAX_OPEN_SHARDS
     in_columns = reader.columnar and not many and buffer_samples > 1
-    packed = walk.packed(names, order, runs=in_columns)
+    packed = walk.packed(share, order, runs=in_columns)
     if in_columns:
         rows = _Rows(reader.pieces(packed), reader.make)
         for numbers in mixed(rows.take, buffer_samples, random):
