@@ -69,6 +69,10 @@ def test_promote_then_show_and_load_by_handle(
     assert shown["uri"] == published["uri"]
     assert shown["content_cid"] == spectra.content_cid
     assert shown["metadata"] == {"lab": 302}
+    assert (shown["license"], shown["tags"], shown["description"]) == ("MIT", ["a"], None)
+    text = command("dataset", "show", published["address"]).stdout
+    assert "MIT" in text
+    assert "values: float32 array" in text
 
     (listed,) = json.loads(command("dataset", "list", f"@{account.handle}", "--json").stdout)
     assert listed == shown

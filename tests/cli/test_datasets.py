@@ -28,6 +28,7 @@ def test_show(command: Command, spectra: LocalDatasetEntry) -> None:
     shown = command("dataset", "show", "spectra").stdout
     assert spectra.content_cid in shown
     assert all(url in shown for url in spectra.data_urls)
+    assert "values: float32 array" in shown
 
 
 def test_show_of_a_missing_dataset(command: Command, spectra: LocalDatasetEntry) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
-from atdata._protocols import IndexEntry
+from atdata._protocols import AbstractIndex, IndexEntry
 from atdata.cli.find import index_of
 from atdata.cli.lifecycle import COMMANDS
 from atdata.cli.output import json_option, print_fields, print_json, print_table
+from atdata.cli.schemas import described_fields
+from atdata.errors import AtdataError
+from atdata.samples.canonical import parse_document
 from atdata.shards.manifest import ShardInfo
 
 
@@ -41,10 +44,13 @@ def list_(repository: str | None, as_json: bool) -> None:
 @json_option
 def show(reference: str, as_json: bool) -> None:
     """Show one dataset: a name of the local index, @handle/name, or an at:// URI."""
-    facts = _facts(index_of(reference).get_dataset(reference))
+    index = index_of(reference)
+    entry = index.get_dataset(reference)
+    facts = _facts(entry)
     if as_json:
         print_json(facts)
     else:
+        facts["fields"] = _fields(index, entry)
         print_fields((name.replace("_", " "), value) for name, value in facts.items())
 
 
@@ -76,6 +82,14 @@ def _entries(repository: str | None) -> list[IndexEntry]:
     return list(index.list_datasets(repo=repository.removeprefix("@")))
 
 
+def _fields(index: AbstractIndex, entry: IndexEntry) -> list[str] | None:
+    try:
+        schema = index.get_schema(entry.schema_ref)
+        return described_fields(parse_document(schema["schema"].get("text", "")))
+    except AtdataError:
+        return None  # the dataset is shown all the same
+
+
 def _count(entry: IndexEntry) -> str:
     shards = getattr(entry, "shards", None)
     if shards is None:
@@ -85,9 +99,12 @@ def _count(entry: IndexEntry) -> str:
 
 def _facts(entry: IndexEntry) -> dict[str, Any]:
     shards: Sequence[ShardInfo] | None = getattr(entry, "shards", None)
+    record = getattr(entry, "record", None)
+    words = ("description", "tags", "license")
     return {
         "name": entry.name,
         "uri": getattr(entry, "uri", None),
+        **{word: getattr(record, word) for word in words if record is not None},
         "schema_ref": entry.schema_ref,
         "schema_cid": getattr(entry, "schema_cid", None),
         "content_cid": getattr(entry, "content_cid", None),

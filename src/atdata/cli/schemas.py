@@ -46,12 +46,13 @@ def show(reference: str, as_json: bool) -> None:
             ("name", record["name"]),
             ("version", record["version"]),
             ("description", record.get("description") or document.get("description")),
-            ("fields", _fields(document)),
+            ("fields", described_fields(document)),
         ]
     )
 
 
-def _fields(document: Mapping[str, Any]) -> list[str]:
+def described_fields(document: Mapping[str, Any]) -> list[str]:
+    """The fields in a schema document, each with its kind in words."""
     required = set(document.get("required", ()))
     properties = document.get("properties", {})
     names = document.get("x-atdata-order") or list(properties)
