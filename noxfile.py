@@ -101,6 +101,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Jobs killed at 1,000 random moments; the suite kills 60. `-- SEED` chooses others."""
+    session.install(".[all,demo]", *_group("test"))
+    _use_test_servers(session)
+    seed = session.posargs[0] if session.posargs else "1"
+    chosen = {"ATDATA_KILLS": "1000", "ATDATA_SEED": seed}
+    session.run("pytest", "-q", "tests/kills", env=chosen)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Formatting, lint, types, and generated code that is what the lexicons say."""
     session.install("-e", ".[all]", *_group("test"), *_group("lint"))

@@ -102,3 +102,17 @@ def test_a_folder_that_does_not_exist_is_not_made(build_root: BuildRoot, tmp_pat
     with pytest.raises(StorageError, match="pack"):
         pack(build_root(), tmp_path / "nowhere" / "pack.tar")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_is_left_of_a_run_killed_after_its_last_step_is_removed(
+    build_root: BuildRoot, tmp_path: Path
+) -> None:
+    root, target = build_root(), tmp_path / "packs" / "pack.tar"
+    target.parent.mkdir()
+    assert pack(root, target).outcome == "packed"
+    left = target.parent / ".atdata-pack-0"
+    left.mkdir()
+    (left / "pack.tar").hardlink_to(target)
+    left.with_name(".atdata-pack-0.lock").touch()
+    assert [finding.code for finding in pack(root, target).findings] == ["PACK_EXISTS"]
+    assert list(target.parent.iterdir()) == [target]

@@ -138,8 +138,9 @@ class BucketFiles:
             raise storage_error(error, "the temporary folder can't be used") from error
 
     def sweep(self) -> list[str]:
-        """Nothing: workspaces are not in the bucket, and the next one removes what is left."""
-        return []
+        """See :class:`~atdata.lifecycle.files.StoreFiles`; they are in the temporary folder."""
+        with self.workspace():  # which sweeps
+            return []
 
     @contextlib.contextmanager
     def lock(self, *, exclusive: bool) -> Iterator[None]:

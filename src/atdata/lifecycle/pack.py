@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata.base.disk import link_file, sync_file
-from atdata.base.scratch import scratch_folder
+from atdata.base.scratch import scratch_folder, sweep
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
 from atdata.lifecycle.examination import NOT_LOOKED_AT
@@ -73,6 +73,8 @@ def pack(
     manifest = examination.manifest
     assert manifest is not None  # noqa: S101 - its head was read
     target = Path(output or f"{manifest.name}-{manifest.version}.tar").absolute()
+    if not dry_run:
+        sweep(target.parent, _SCRATCH)  # of a run that was killed after its last step, too
     if not _can_pack(examination, manifest, target):
         return examination.report(trust="unverified", skipped_checks=_OF_SHARDS)
     examination.run_shards(check_shard, engine, progress)

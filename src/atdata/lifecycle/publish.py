@@ -87,6 +87,8 @@ def publish(
     if not examination.read_head(name, version) or not publication.look():
         return examination.report()
     if publication.is_published(engine, progress):
+        if not dry_run:
+            publication.clean_up()
         return examination.report(
             outcome="already_published",
             result=publication.result(),
@@ -176,9 +178,12 @@ class _Publication:
         if stored.read_head(None, None):
             stored.run_shards(check_shard, engine, progress)
         self._damaged = bool(stored.findings.items)
-        if not self._damaged:
-            store.files.delete(self._sign)  # of a run that was killed after its last step
         return not self._damaged
+
+    def clean_up(self) -> None:
+        """Remove what a run left that was killed after its last step."""
+        self._store.files.sweep()
+        self._store.files.delete(self._sign)
 
     def run(self, engine: Engine | None, progress: Progress | None) -> Report:
         examination, store = self._examination, self._store
