@@ -19,6 +19,8 @@ import zstandard
 
 from appview.content import DID, dataset, schema, shard, with_urls
 from appview.running import AppView, as_process
+from atdata.appview.pictures import file_pixels
+from atdata.appview.preview import preview
 from atdata_records import cid
 
 from .measure import MEBIBYTE, MEMORY
@@ -248,13 +250,49 @@ def test_a_preview_of_a_bomb_costs_little_and_is_made_once(
 def test_previews_of_pictures_are_bounded_together(appview: Any, hostile: HostileServer) -> None:
     import msgpack
 
-    picture = b"\xff\xd8\xff" + bytes(400_000)
+    picture = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x10\x00\x10" + bytes(400_000)
     payload = msgpack.packb({f"f{n}": picture for n in range(16)})
     data = tar_of(*[payload] * 6)
     hostile.serve({"/evil.tar": Reply(data)})
     appview.put(DID, "evil", with_urls("evil", [hostile.url("/evil.tar")], [data]))
     answer = appview.get(f"/preview/{DID}/evil")
-    assert len(answer.content) < 5 * MEBIBYTE
+    assert 3 * MEBIBYTE < len(answer.content) < 5 * MEBIBYTE
+
+
+def png(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(
+    ("data", "pixels"),
+    [
+        (png(40_000, 50_000), 2_000_000_000),
+        (png(0, 5), None),
+        (b"GIF89a" + bytes([16, 0, 1, 1]), 16 * 257),
+        (b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc2\x00\x0b\x08\x01\x00\x00\x02", 512),
+        (b"\xff\xd8\xff\xe0\x00", None),
+        (b"\xff\xd8\xff" + b"\xe0\x00\x02\xff" * 9, None),
+        (b"RIFF....WEBPVP8X........" + bytes([255, 0, 0, 1, 0, 0]), 512),
+        (b"RIFF....WEBPVP8L....." + (255 | 1 << 14).to_bytes(4, "little"), 512),
+        (b"RIFF....WEBPVP8 .........." + bytes([0, 1, 2, 64]), 512),
+        (b"RIFF....WEBPVP9 ", None),
+        (b"", None),
+    ],
+)
+def test_image_files_are_measured_by_their_headers(data: bytes, pixels: int | None) -> None:
+    assert file_pixels(data) == pixels
+
+
+def test_image_files_that_unfold_too_far_are_not_shown(tmp_path: Path) -> None:
+    import msgpack
+
+    path = tmp_path / "shard.tar"
+    files = {"bomb": png(40_000, 50_000), "junk": b"\xff\xd8\xff junk"}
+    files |= {f"good{n}": png(3000, 3000) for n in range(5)}
+    path.write_bytes(tar_of(msgpack.packb(files)))
+    with path.open("rb") as file:
+        (fields,) = preview(file, None)
+    assert [field.name for field in fields if field.picture] == ["good0", "good1", "good2"]
 
 
 def test_a_sound_shard_is_previewed(appview: Any, hostile: HostileServer) -> None:

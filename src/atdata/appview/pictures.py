@@ -14,6 +14,8 @@ _SMALLEST_SIDE = 4
 _MOST_NUMBERS = 100_000  # of an array, for its histogram
 _BARS, _WIDTH, _HEIGHT = 24, 120, 32
 _COLOR_TYPES = {1: 0, 3: 2, 4: 6}  # PNG specification, 11.2.2: grey, RGB, RGBA
+# Markers that begin a frame, with its size; the three left out are tables and extensions.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -41,6 +43,52 @@ def file_url(data: bytes, most: int) -> str | None:
         if data.startswith(magic) and len(data) <= most:
             return _data_url(data, media_type)
     return None
+
+
+def file_pixels(data: bytes) -> int | None:
+    """How many pixels an image file says that it has; None when its header can't be read."""
+    try:
+        width, height = _size(data)
+    except (struct.error, IndexError):
+        return None
+    return width * height or None
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    if data.startswith(b"\x89PNG") and data[12:16] == b"IHDR":
+        return struct.unpack_from(">II", data, 16)
+    if data.startswith(b"GIF8"):
+        return struct.unpack_from("<HH", data, 6)
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg_size(data)
+    if data[8:12] == b"WEBP":
+        return _webp_size(data)
+    return 0, 0
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    at = 2
+    while data[at] == 0xFF:
+        marker, length = struct.unpack_from(">xBH", data, at)
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 2 + length
+    return 0, 0
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    kind = data[12:16]
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8X":
+        sizes = struct.unpack_from("<HBHB", data, 24)
+        return (sizes[0] | sizes[1] << 16) + 1, (sizes[2] | sizes[3] << 16) + 1
+    return 0, 0
 
 
 def histogram(array: np.ndarray[Any, Any]) -> str | None:

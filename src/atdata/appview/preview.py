@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from atdata.appview.pictures import file_url, histogram, image_url, summary
+from atdata.appview.pictures import file_pixels, file_url, histogram, image_url, summary
 from atdata.errors import AtdataError, SampleError
 from atdata.samples import DictSample
 from atdata.samples.schema import from_record
@@ -32,7 +32,6 @@ _LARGEST_PICTURE = 512 * 2**10
 _MOST_FIELDS = 32
 _MOST_ITEMS = 8
 _LONGEST_TEXT, _LONGEST_NAME = 400, 200
-_MOST_DRAWN = 4 * 2**20  # characters of all pictures of a preview
 _MEMORY = 128 * 2**20
 _CPU_SECONDS = 2
 
@@ -54,6 +53,31 @@ class Shown:
     histogram: str | None = None
 
 
+@dataclass
+class _Budget:
+    """What all pictures of a preview may take: of the page, and of a browser's memory.
+
+    Attributes:
+        characters: Of their ``data:`` URLs.
+        pixels: Of image files, which unfold in the browser.
+    """
+
+    characters: int = 4 * 2**20
+    pixels: int = 32 * 2**20
+
+    def take(self, field: Shown, value: Any) -> Shown:
+        """Return the field, without its pictures when they are too much."""
+        characters = len(field.picture or "") + len(field.histogram or "")
+        pixels = 0
+        if field.picture and isinstance(value, bytes):
+            pixels = file_pixels(value) or self.pixels + 1
+        if characters > self.characters or pixels > self.pixels:
+            return replace(field, picture=None, histogram=None)
+        self.characters -= characters
+        self.pixels -= pixels
+        return field
+
+
 def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[Shown]]:
     """The first samples of a shard, field by field.
 
@@ -65,19 +89,15 @@ def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[Shown]]:
         ShardError, SampleError: It is not sound.
     """
     sample_type: Any = _type(schema)
-    shown, left = [], _MOST_DRAWN
+    shown, budget = [], _Budget()
     for _, _, _, payload in islice(read_samples(open_file(file, "the first shard")), SAMPLES):
         if len(payload) > _LARGEST_SAMPLE:
             raise SampleError(f"a sample has {len(payload):,} bytes, which is too many to show")
         sample = sample_type.from_bytes(bytes(payload))
-        row = []
-        for name, value in islice(_items(sample), _MOST_FIELDS):
-            field = _shown(str(name)[:_LONGEST_NAME], value)
-            if (drawn := len(field.picture or "") + len(field.histogram or "")) > left:
-                field, drawn = replace(field, picture=None, histogram=None), 0
-            left -= drawn
-            row.append(field)
-        shown.append(row)
+        items = islice(_items(sample), _MOST_FIELDS)
+        shown.append(
+            [budget.take(_shown(str(name)[:_LONGEST_NAME], value), value) for name, value in items]
+        )
     return shown
 
 
