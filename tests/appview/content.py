@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from typing import Any
 
 import msgpack
@@ -27,6 +28,13 @@ def rev(number: int) -> str:
         number, digit = divmod(number, 32)
         text = digits[digit] + text
     return "3" + text
+
+
+def rev_in(seconds: float) -> str:
+    """The revision of a commit that is made in so many seconds."""
+    digits = "234567abcdefghijklmnopqrstuvwxyz"
+    ticks = int((time.time() + seconds) * 1e6) << 10
+    return "".join(digits[ticks >> 5 * place & 31] for place in reversed(range(13)))
 
 
 def shard(samples: int = 3, padding: int = 0) -> bytes:

@@ -27,10 +27,9 @@ from atdata.atmosphere import AtmosphereClient
 from atdata_records.ac.foundation.dataset.record import Record
 from servers.atproto_pds import Account, Pds
 
-from .content import dataset
+from .content import dataset, rev_in
 from .running import wait_until
 
-LAST = "3zzzzzzzzzzzz"
 FOLLOW = """
 import sys
 from pathlib import Path
@@ -275,7 +274,7 @@ def test_jetstream(pds_env: Pds, lab: AtmosphereClient, database: Database) -> N
 
     def send(stream: ServerConnection) -> None:
         commit = {
-            "rev": LAST,
+            "rev": rev_in(60),
             "operation": "create",
             "collection": Record.NSID,
             "rkey": "new",

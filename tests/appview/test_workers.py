@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from atdata.appview.database import Database, open_database
-from atdata.appview.events import Commit
+from atdata.appview.events import Commit, Unreadable
 from atdata.appview.ingest import Ingest
+from atdata.appview.ledger import Ledger
 from atdata.appview.network import Network
 from atdata.appview.sources import Source
 from atdata.appview.workers import Workers
@@ -135,6 +136,19 @@ def test_values_that_can_not_be_stored_are_no_failure_of_the_database(
     with pytest.raises(kinds):
         _put_twice(database, value)
     assert database.read("SELECT * FROM takedowns") == []
+
+
+def test_what_is_kept_is_bounded_in_each_database(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atdata.appview.writing._UNREADABLE", 3)
+    monkeypatch.setattr("atdata.appview.writing.MOST_RECORDS", 2)
+    ledger, relay = Ledger(database), Source("relay", "https://relay.example")
+    for number in range(6):
+        ledger.hear(relay, [Unreadable(number, "a\0b", b"\0"), Unreadable(None, "", b"")])
+    assert len(database.read("SELECT * FROM unreadable")) == 3
+    ledger.put_page(Commit(DID, rev(1), tuple(write(key, dataset(key)) for key in "abc")))
+    assert len(database.read("SELECT * FROM datasets")) == 2
 
 
 def test_postgresql_that_is_restarted_stops_nobody(tmp_path: Path) -> None:

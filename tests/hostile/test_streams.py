@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection, serve
 
-from appview.content import DID, dataset, rev, write
+from appview.content import DID, dataset, rev, rev_in, write
 from appview.running import wait_until
 from appview.test_frames import CID, DATA, car, commit, frame, op
 from atdata.appview.database import Database, open_database
@@ -30,6 +30,8 @@ from atdata.atmosphere import AtmosphereClient
 from atdata.cli import main
 from atdata_records.ac.foundation.dataset.record import Record
 from servers.atproto_pds import Pds
+
+from .measure import cost
 
 DEEP = 1100  # levels; the reference PDS takes such a record
 
@@ -80,15 +82,15 @@ JUNK: dict[str, dict[str, str | bytes]] = {
 SPOKEN = [(kind, name) for kind in JUNK for name in JUNK[kind]]
 
 
-def good(kind: str, position: int, did: str, value: dict[str, Any]) -> str | bytes:
-    record = Record.from_dict(value)
+def good(
+    kind: str, position: int, did: str, value: dict[str, Any], at: str | None = None
+) -> str | bytes:
+    record, at = Record.from_dict(value), at or rev_in(60)
     if kind == "jetstream":
-        return jetstream(
-            position, json.dumps(value), did, rkey="good", rev="3zzzzzzzzzzzz", cid=record.cid()
-        )
+        return jetstream(position, json.dumps(value), did, rkey="good", rev=at, cid=record.cid())
     ops = [op(key="good", name=record.cid())]
     blocks = car((record.cid(), record.to_cbor()))
-    return commit(ops, blocks, seq=position, repo=did, rev="3zzzzzzzzzzzz")
+    return commit(ops, blocks, seq=position, repo=did, rev=at)
 
 
 @contextlib.contextmanager
@@ -155,6 +157,14 @@ def test_messages_after_unreadable_ones_are_taken_in(
     assert [row["size"] for row in rows] == [len(_bytes(message)) for message in junk]
     assert all(row["source"] == url and row["reason"].isprintable() for row in rows)
     assert bytes.fromhex(rows[-1]["message"]) == _bytes(junk[-1])[: 16 * 2**10]
+
+
+@pytest.mark.parametrize("kind", JUNK)
+def test_a_revision_of_the_future_freezes_no_account(kind: Any) -> None:
+    source = Source(kind, "https://x.example")
+    for ahead, is_sound in ((-(10**9), True), (60, True), (3600, False), (10**8, False)):
+        message = good(kind, 5, DID, dataset("x"), rev_in(ahead))
+        assert isinstance(source.read(message), Event if is_sound else Unreadable)
 
 
 @pytest.mark.parametrize("kind", JUNK)
@@ -293,3 +303,43 @@ def test_unreadable_messages_are_listed_by_a_command(tmp_path: Path, database: D
     assert "7  4  forged\\x0aline \\x1b[2J\n" in listed()
     (row,) = json.loads(listed("--json"))
     assert bytes.fromhex(row["message"]) == junk[0].message
+
+
+LARGE = """
+import json
+from pathlib import Path
+from atdata.appview.database import open_database
+from atdata.appview.ledger import Ledger
+from atdata.appview.sources import Source
+from appview.content import DID, dataset, rev
+from atdata_records import cid
+ledger = Ledger(open_database(Path(arguments["path"])))
+ledger.expect([DID])
+ledger.identify(DID, "https://pds.example", None)
+ledger.has_history(DID, rev(1))
+source = Source("jetstream", "https://jetstream.example")
+record = dataset("x")
+kind = arguments["kind"]
+if kind == "tags":
+    record["tags"] = ["a"] * 200_000
+elif kind == "lists":
+    record["storage"]["urls"] = [[]] * 240_000
+elif kind == "keys":
+    record |= {str(number): 0 for number in range(70_000)}
+elif kind == "shards":
+    record["shards"] = [{}] * 240_000
+body = {"rev": rev(9), "operation": "create", "collection": record["$type"], "rkey": "a"}
+body |= {"cid": cid.of_cbor(b""), "record": record}
+message = json.dumps({"did": DID, "time_us": 5, "kind": "commit", "commit": body})
+"""
+
+
+@pytest.mark.parametrize("kind", ["tags", "lists", "keys", "shards", "honest"])
+def test_a_message_of_a_megabyte_costs_little(tmp_path: Path, kind: str) -> None:
+    taken = cost(
+        "ledger.hear(source, [source.read(message)])\nresult(ledger.position(source)[0])",
+        setup=LARGE,
+        arguments={"path": str(tmp_path / "a.db"), "kind": kind},
+    )
+    taken.assert_bounded()
+    assert taken.answer == 5

@@ -5,11 +5,17 @@ Every way of hearing of it (firehose, Jetstream, listings) gives these.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from atdata_records import formats
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+_DIGITS = "234567abcdefghijklmnopqrstuvwxyz"  # of a revision: the time in base 32, sortable
+_CLOCK_BITS = 10  # after the microseconds, the number of a clock
+_AHEAD = 600.0  # seconds that the clock of a server may be ahead of ours
 
 COLLECTIONS: Final = (Record.NSID, SampleSchema.NSID)
 """The record types that are kept."""
@@ -106,6 +112,22 @@ class Unreadable:
     def size(self) -> int:
         """Bytes that it takes in memory, about."""
         return len(self.message)
+
+
+def checked_rev(value: object) -> str:
+    """Return a revision of a repository.
+
+    Raises:
+        ValueError: It is not one, or one of the future: later ones would not count after it.
+    """
+    if not (isinstance(value, str) and formats.is_tid(value)):
+        raise ValueError(f"{value!r:.80} is not a revision")
+    ticks = 0
+    for digit in value:
+        ticks = ticks << 5 | _DIGITS.index(digit)
+    if (ticks >> _CLOCK_BITS) / 1e6 > time.time() + _AHEAD:
+        raise ValueError(f"the revision {value} is of the future")
+    return value
 
 
 def checked_position(value: object) -> int:

@@ -21,6 +21,7 @@ from atdata.appview.events import (
     IdentityChange,
     Write,
     checked_position,
+    checked_rev,
 )
 from atdata.errors import NetworkError
 from atdata_records import cid, formats
@@ -91,7 +92,7 @@ def _happening(kind: str, body: dict[str, Any]) -> Happening | None:
     if kind == "#account":
         status = "active" if body["active"] is True else body.get("status") or "inactive"
         return AccountChange(did, _typed(status, str)[:100])
-    return IdentityChange(did) if kind == "#identity" else Gap(did, _rev(body["rev"]))
+    return IdentityChange(did) if kind == "#identity" else Gap(did, checked_rev(body["rev"]))
 
 
 def _commit(body: dict[str, Any]) -> Commit | Gap | None:
@@ -101,7 +102,7 @@ def _commit(body: dict[str, Any]) -> Commit | Gap | None:
         if collection in COLLECTIONS and formats.is_record_key(rkey):
             kept.append((collection, rkey, op))
     if body.get("tooBig") is True:
-        return Gap(_did(body["repo"]), _rev(body["rev"]))
+        return Gap(_did(body["repo"]), checked_rev(body["rev"]))
     if not kept:
         return None
     blocks = dict(_blocks(body["blocks"]))
@@ -113,8 +114,8 @@ def _commit(body: dict[str, Any]) -> Commit | Gap | None:
             name = cid.from_bytes(op["cid"])
             writes.append(Write(collection, rkey, name, blocks[op["cid"]]))
         else:
-            return Gap(_did(body["repo"]), _rev(body["rev"]))
-    return Commit(_did(body["repo"]), _rev(body["rev"]), tuple(writes))
+            return Gap(_did(body["repo"]), checked_rev(body["rev"]))
+    return Commit(_did(body["repo"]), checked_rev(body["rev"]), tuple(writes))
 
 
 def _blocks(car: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -152,10 +153,4 @@ def _typed(value: Any, kind: type) -> Any:
 def _did(value: Any) -> str:
     if not (isinstance(value, str) and formats.is_did(value)):
         raise ValueError(f"{value!r:.80} is no DID")
-    return value
-
-
-def _rev(value: Any) -> str:
-    if not (isinstance(value, str) and formats.is_tid(value)):
-        raise ValueError(f"{value!r:.80} is no revision")
     return value

@@ -23,7 +23,7 @@ _log = logging.getLogger("atdata.appview")
 
 _READERS = 4  # repositories that are read at the same time
 _BATCH = 1000  # messages of one transaction
-_BATCH_BYTES = 16 * 2**20  # and what they may take in memory
+_BATCH_BYTES = 64 * 2**20  # and what they may take in memory
 _LARGEST = 8 * 2**20  # bytes of a message; a commit has two million at most
 _QUEUED = 2  # messages that are received ahead
 _TOO_LARGE = 1009  # the WebSocket status by which we close a stream with a larger one
@@ -164,7 +164,8 @@ class Ingest:
             self.ledger.try_later(did)
         finally:
             self._network.visits.finish()
-            self._busy.discard(did)
+            with self._choosing:
+                self._busy.discard(did)
         return True
 
     def _read(self, did: str, *, history: bool, again: bool) -> None:

@@ -14,6 +14,7 @@ from atdata.appview.events import (
     IdentityChange,
     Write,
     checked_position,
+    checked_rev,
 )
 from atdata.appview.frames import FrameError
 from atdata_records import formats
@@ -51,11 +52,10 @@ def _happening(did: str, message: dict[str, Any]) -> Happening | None:
     if kind != "commit":
         return None
     commit = message["commit"]
-    collection, rkey, rev = commit["collection"], commit["rkey"], commit["rev"]
+    collection, rkey = commit["collection"], commit["rkey"]
     if collection not in COLLECTIONS or not formats.is_record_key(rkey):
         return None
-    if not formats.is_tid(rev):
-        raise ValueError(f"{rev!r:.80} is no revision")
+    rev = checked_rev(commit["rev"])
     if commit["operation"] == "delete":
         return Commit(did, rev, (Write(collection, rkey),))
     return Commit(did, rev, (Write(collection, rkey, commit["cid"], commit["record"]),))
