@@ -15,6 +15,8 @@ from atdata._protocols import DatasetOpener
 from atdata.dataset import Dataset
 from atdata.errors import EntryNotFound, NetworkError, StorageError, XrpcError
 from atdata.samples import DictSample
+from atdata.shards.dataset_manifest import MARKER
+from atdata.shards.root_schema import folder_type
 from atdata.sources.braces import Names
 from atdata.sources.schemes import redacted, scheme_of
 
@@ -131,9 +133,11 @@ def load_dataset(
     Args:
         path: ``@{handle or did}/{name}`` or ``at://…`` for a published dataset; a file, URL,
             brace pattern, glob pattern, or a folder of ``.tar`` files otherwise. With
-            ``index``, the name of a dataset in it.
+            ``index``, the name of a dataset in it. A release of a serving store is opened by
+            :meth:`atdata.lifecycle.Catalog.open_dataset`.
         sample_type: Class of the samples. When None: as the schema says, where there is one,
-            and ``DictSample`` otherwise.
+            also the ``schema.json`` of a folder that ``write_shards`` made, and ``DictSample``
+            otherwise.
         split: Name of the split to return. Shards belong to the split that their names tell
             (train, test, val, dev, … as a word of its own), and to ``"train"`` otherwise.
         data_files: Files or patterns inside of ``path``; or a dict of them by split.
@@ -155,8 +159,10 @@ def load_dataset(
     if index is not None or text.startswith(("@", "at://")):
         splits = {_DEFAULT_SPLIT: _indexed(text, sample_type, index)}
     else:
-        kind: Any = Dataset[sample_type or DictSample]  # type: ignore[misc]
-        splits = {name: kind(urls) for name, urls in _by_split(text, data_files).items()}
+        splits = {}
+        for name, urls in _by_split(text, data_files).items():
+            chosen: Any = sample_type or _type_of(text, urls) or DictSample
+            splits[name] = Dataset[chosen](urls)
     found = DatasetDict(splits, streaming=streaming)
     return found if split is None else found[split]
 
@@ -204,6 +210,14 @@ def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict
     return splits if len(splits) > 1 else dict.fromkeys(splits, urls)
 
 
+def _type_of(path: str, urls: list[str]) -> type[Any] | None:
+    """The sample type of build roots; None unless the shards' folders all have the same."""
+    if not os.path.isdir(path):
+        return None
+    types = {folder_type(folder) for folder in {Path(url).parent for url in urls}}
+    return types.pop() if len(types) == 1 else None
+
+
 def _urls(files: Files, base: str) -> Iterator[str]:
     """Files, given one by one or as patterns, inside of a folder or URL."""
     for file in [files] if isinstance(files, (str, os.PathLike)) else files:
@@ -221,7 +235,7 @@ def _found(path: str) -> list[str]:
     if scheme_of(path):
         return [path]
     if os.path.isdir(path):
-        found = sorted(map(str, Path(path).rglob("*.tar")))
+        found = sorted(map(str, _shards_below(Path(path))))
     elif os.path.exists(path) or "{" in path:
         return [path]
     else:
@@ -229,6 +243,23 @@ def _found(path: str) -> list[str]:
     if not found:
         raise StorageError("no shards there", uri=redacted(path))
     return found
+
+
+def _shards_below(folder: Path) -> Iterator[Path]:
+    """The shards in a folder and its subfolders; hidden ones are unfinished.
+
+    Raises:
+        StorageError: It is a serving store, which holds many releases.
+    """
+    if (folder / MARKER).is_file():
+        raise StorageError(
+            "this is a serving store, which holds many releases",
+            uri=str(folder),
+            hint="Open one: atdata.lifecycle.Catalog(folder).open_dataset(name, version).",
+        )
+    for path in folder.rglob("*.tar"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
 
 
 def _split_of(name: str, base: str | None) -> str:

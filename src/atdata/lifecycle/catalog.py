@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from atdata.dataset import Dataset
 from atdata.engines import Engine
-from atdata.errors import AtdataError
+from atdata.errors import AtdataError, EntryNotFound
 from atdata.lifecycle.codes import CODES
 from atdata.lifecycle.examination import NOT_LOOKED_AT
 from atdata.lifecycle.generations import (
@@ -21,9 +22,11 @@ from atdata.lifecycle.generations import (
 from atdata.lifecycle.report import Finding, Report
 from atdata.lifecycle.roots import SERVING_STORE, Release
 from atdata.lifecycle.shard_check import check_shard
-from atdata.lifecycle.store import Store, open_store
+from atdata.lifecycle.store import Store, open_store, shard_key
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
+from atdata.shards.root_schema import manifest_type
+from atdata.sources import URLSource, VerifiedSource
 
 _SKIPPED = NOT_LOOKED_AT | {"manifest"}
 
@@ -31,9 +34,10 @@ _SKIPPED = NOT_LOOKED_AT | {"manifest"}
 class Catalog:
     """The catalog of a serving store.
 
-    Every method returns a report and raises StorageError or NetworkError only when the store can't
-    be used. Changes are compare-and-swap: they are written as the generation that follows the one
-    that was read, and of two at once one is refused (``CATALOG_MOVED``).
+    Every method but ``open_dataset`` returns a report, and raises StorageError or NetworkError
+    only when the store can't be used. Changes are compare-and-swap: they are written as the
+    generation that follows the one that was read, and of two at once one is refused
+    (``CATALOG_MOVED``).
 
     Args:
         store_root: The store: a folder or ``s3://bucket/prefix``.
@@ -70,6 +74,36 @@ class Catalog:
             return {"generations": [generation.to_dict() for generation in generations]}
 
         return self._told("catalog history", look, name)
+
+    def open_dataset(
+        self, name: str, version: str | None = None, sample_type: type[Any] | None = None
+    ) -> Dataset[Any]:
+        """A release, its shards checked against the manifest's digests while they are read.
+
+        Args:
+            name: The dataset.
+            version: The release, or an alias of it; the current one when None.
+            sample_type: Read the samples as this class; as the release's schema says when None.
+
+        Raises:
+            EntryNotFound: There is no such release, or no current one.
+            ManifestError, SchemaError: The release is damaged.
+        """
+        self.store.require()
+        latest = self._latest(name, None)
+        chosen = latest.current if version is None else latest.aliases.get(version, version)
+        if chosen is None:
+            raise EntryNotFound(
+                f"{self.store.files.location} has no current release of {name}",
+                hint="Name a version, or make one current: atdata catalog promote.",
+            )
+        manifest = self.store.release(name, chosen)
+        if sample_type is None:
+            schema = self.store.schema_bytes(manifest.schema_cid) or b""
+            sample_type = manifest_type(manifest, schema, self.store.files.location)
+        urls = [self.store.files.url(shard_key(info)) for info in manifest.shards]
+        source = VerifiedSource(URLSource(urls), manifest.shards)
+        return Dataset[sample_type](source)  # type: ignore[valid-type]
 
     def promote(
         self,

@@ -24,12 +24,11 @@ from atdata.lifecycle.bucket_files import BucketFiles
 from atdata.lifecycle.files import StoreFiles
 from atdata.lifecycle.folder_files import FolderFiles
 from atdata.shards.canonical import canonical_json
-from atdata.shards.dataset_manifest import MAX_BYTES, Manifest, check_name
+from atdata.shards.dataset_manifest import MARKER, MAX_BYTES, Manifest, check_name
 from atdata.shards.manifest import ShardInfo
 from atdata.sources.s3_access import access_for
 from atdata_records import cid
 
-MARKER = "store.json"
 STAGING = "staging/"
 _MARKER_BYTES = canonical_json({"format_version": 1, "kind": "atdata serving store"})
 _MAX_SCHEMA = 1 << 20

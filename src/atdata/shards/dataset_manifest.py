@@ -20,6 +20,7 @@ from atdata_records import cid
 FORMAT_VERSION = 1
 MANIFEST_NAME = "dataset.json"
 SCHEMA_NAME = "schema.json"
+MARKER = "store.json"  # of a serving store
 MAX_BYTES = 16 << 20  # some fifty thousand shards
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -117,13 +117,19 @@ def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
 
 def _no_sample(shard: str, key: str, offset: int, extensions: dict[str, None]) -> ShardError:
     fields = ", ".join(sorted(extensions)[:8])
+    hint = f"atdata reads shards whose samples are members called <key>.{SAMPLE}"
+    if (key, offset, fields) == ("dataset", 0, "json"):
+        hint = (
+            "This looks like a pack. Check it with `atdata dataset verify-pack`, unpack it into a "
+            "folder with `tar -xf`, and pass that folder to atdata.load_dataset."
+        )
     return _unsound(
         f"the group {key!r} holds {fields} but no {SAMPLE}: a shard of other data",
         shard,
         key,
         next(iter(extensions)),
         offset,
-        f"atdata reads shards whose samples are members called <key>.{SAMPLE}",
+        hint,
     )
 
 
