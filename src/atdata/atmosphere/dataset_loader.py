@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atdata._protocols import DataSource
 from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
 from atdata.atmosphere.foreign_schemas import read_schema
+from atdata.atmosphere.kept import keep_record
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.shard_list import shards_of
@@ -54,7 +55,10 @@ class DatasetLoader:
         else:
             repo, _, name = ref[1:].partition("/") if ref.startswith("@") else ("", "", ref)
             did = self._client.resolve(repo or None).did
-            found = self._client.find_record(dataset_uri(did, name)) or self._listed(did, name)
+            uri = dataset_uri(did, name)
+            found = self._client.find_record(uri) or self._listed(did, name)
+            if found is not None and found.uri != uri:
+                keep_record(uri, found)
         if found is None:
             raise EntryNotFound(
                 "no such dataset is published",

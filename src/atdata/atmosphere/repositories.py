@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from atdata.atmosphere.identity import Identity, Resolver
+from atdata.atmosphere.kept import (
+    keep_blob,
+    keep_identity,
+    keep_record,
+    kept_blob,
+    kept_identity,
+    kept_record,
+)
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.xrpc import Reader
 from atdata.errors import AuthError, DigestMismatch, EntryNotFound, NetworkError, XrpcError
 from atdata.sources.pace import Patience
+from atdata.sources.remote import is_offline, refuse_offline
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -55,7 +64,13 @@ class Repositories:
             return self._own
         if actor is None:
             return self._own_identity()
-        return self._resolver.resolve(actor)
+        if is_offline():
+            if kept := kept_identity(actor):
+                return kept
+            refuse_offline(actor)
+        identity = self._resolver.resolve(actor)
+        keep_identity(actor, identity)
+        return identity
 
     def _own_identity(self) -> Identity:
         raise AuthError("not logged in", hint="Name a repo, or use an AtmosphereClient.")
@@ -67,7 +82,9 @@ class Repositories:
     # -- records
 
     def find_record(self, uri: str | AtUri) -> StoredRecord | None:
-        """A record as its repository has it, or None when there is no such record.
+        """Return a record as its repository has it, or None when there is no such record.
+
+        Offline, it is the record as it was last read, within thirty days.
 
         Raises:
             UrlError: The URI is none.
@@ -75,6 +92,9 @@ class Repositories:
         """
         at = AtUri.parse(uri) if isinstance(uri, str) else uri
         home = self.resolve(at.authority)
+        uri = AtUri(home.did, at.collection, at.rkey)
+        if is_offline() and (kept := kept_record(uri)):
+            return kept
         place = {"repo": home.did, "collection": at.collection, "rkey": at.rkey}
         try:
             answer = self._query(home.pds, "com.atproto.repo.getRecord", place)
@@ -82,7 +102,9 @@ class Repositories:
             if error.code == "RecordNotFound":
                 return None
             raise
-        return StoredRecord.from_answer(answer, AtUri(home.did, at.collection, at.rkey))
+        found = StoredRecord.from_answer(answer, uri)
+        keep_record(uri, found)
+        return found
 
     def get_record(self, uri: str | AtUri) -> dict[str, Any]:
         """The value of a record, in its JSON shape.
@@ -201,16 +223,19 @@ class Repositories:
     # -- blobs
 
     def get_blob(self, did: str, cid: str, *, max_bytes: int = _MAX_BLOB) -> bytes:
-        """The bytes of a blob, checked against its CID.
+        """Return the bytes of a blob, checked against its CID.
 
         Raises:
             DigestMismatch: The server sent other bytes.
             NetworkError: It could not be reached, refused, or sent more than ``max_bytes``.
         """
         url = self.get_blob_url(did, cid)
-        data = self._reader(self.resolve(did).pds).get(url, max_bytes=max_bytes)
+        kept = kept_blob(cid) if is_offline() else None
+        data = kept or self._reader(self.resolve(did).pds).get(url, max_bytes=max_bytes)
         if cids.of_bytes(data) != cid:
             raise DigestMismatch("the server sent other bytes than the CID promises", uri=url)
+        if kept is None:
+            keep_blob(cid, data)
         return data
 
     def list_blobs(self, repo: str | None = None) -> Iterator[str]:
