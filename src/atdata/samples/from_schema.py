@@ -41,6 +41,8 @@ from atdata.samples.packable import PackableSample
 from atdata.samples.to_schema import DOCUMENT, Fresh, can_be_default, reference
 
 _MAX_FIELDS = 1_000  # of one class
+_MAX_ALL_FIELDS = 2_000  # of all classes of a document
+_MAX_VALUES = 32_768  # of all enums of a document
 _MAX_CLASSES = 100  # below $defs
 _MAX_DEPTH = 32  # of one field's lists, maps and unions
 _MAX_TYPES = 128  # that are remembered
@@ -120,13 +122,15 @@ class _Reader:
         defs = _expect(dict, document.get("$defs", {}), "$defs")
         if len(defs) > _MAX_CLASSES:
             raise SchemaError(f"more than {_MAX_CLASSES} classes in one schema document")
+        _check_fields([document, *defs.values()])
+        self._values_left = _MAX_VALUES
         self._origin = (text, name)
         self._types: dict[str, type] = {}
         self.root = self._class("#", document, name)
         inner = {reference(key): _expect(dict, value, "$defs", key) for key, value in defs.items()}
         for ref, definition in inner.items():
             self._types[ref] = (
-                _enum(definition, (*self._origin, ref))
+                self._counted(_enum(definition, (*self._origin, ref)))
                 if "enum" in definition
                 else self._class(ref, definition)
             )
@@ -138,6 +142,13 @@ class _Reader:
         for sample_type in self._types.values():
             if not issubclass(sample_type, Enum):
                 codec_of(sample_type)
+
+    def _counted(self, values: Any) -> Any:
+        """The same values of an enum, if the document has not too many with them."""
+        self._values_left -= len(values)
+        if self._values_left < 0:
+            raise SchemaError(f"more than {_MAX_VALUES} values of enums in one schema document")
+        return values
 
     def _class(self, ref: str, document: dict[str, Any], name: str | None = None) -> Any:
         title = _expect(str, document.get("title"), "title") if name is None else name
@@ -196,7 +207,7 @@ class _Reader:
         if "anyOf" in document:
             return self._nullable(document["anyOf"], path, depth)
         if "enum" in document:
-            return Choice(tuple(_values(document, path, (str, int, bool))))
+            return Choice(tuple(self._counted(_values(document, path, (str, int, bool)))))
         own, json_type = (document.get(key) for key in ("x-atdata-type", "type"))
         for word in (own, json_type):
             if word is not None:
@@ -237,6 +248,15 @@ class _Reader:
         if not places:
             raise SchemaError("prefixItems is empty", path=path)
         return Row(tuple(self._kind(place, path, depth + 1) for place in places))
+
+
+def _check_fields(classes: list[Any]) -> None:
+    count = 0
+    for document in classes:
+        properties = document.get("properties") if isinstance(document, dict) else None
+        count += len(properties) if isinstance(properties, dict) else 0
+    if count > _MAX_ALL_FIELDS:
+        raise SchemaError(f"more than {_MAX_ALL_FIELDS} fields in one schema document")
 
 
 def _array(document: dict[str, Any], path: str) -> ArrayOf:
@@ -284,6 +304,11 @@ def _values(document: dict[str, Any], path: str, types: tuple[type, ...]) -> lis
     values: list[Any] = _expect(list, document["enum"], path)
     if not values or any(type(value) not in types for value in values):
         raise SchemaError("an enum holds text, numbers or bools", path=path)
+    # Larger ones can't be in samples, and can be chosen to have one hash.
+    if any(type(value) is int and not -(2**63) <= value < 2**64 for value in values):
+        raise SchemaError("an enum holds integers of at most 64 bits", path=path)
+    if len(values) > _MAX_VALUES:
+        raise SchemaError(f"more than {_MAX_VALUES} values of enums in one schema document")
     return values
 
 

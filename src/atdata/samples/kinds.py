@@ -30,8 +30,9 @@ from __future__ import annotations
 import enum
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -182,11 +183,15 @@ class Choice(Kind):
     """``Literal[...]``: one of a few texts, integers or bools."""
 
     values: tuple[str | int | bool, ...]
+    _known: frozenset[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # 1 == True in Python, but not on the wire.
+        object.__setattr__(self, "_known", frozenset((type(one), one) for one in self.values))
 
     def encode(self, value: Any) -> Any:
         value = plain.unwrap(value)
-        # 1 == True in Python, but not on the wire.
-        if any(value == one and type(value) is type(one) for one in self.values):
+        if type(value) in (str, int, bool) and (type(value), value) in self._known:
             return value
         raise SampleError(f"expected {self}, got {reprlib.repr(value)}")
 
@@ -210,9 +215,9 @@ class Member(Kind):
         if isinstance(data, self.type):
             return data
         data = plain.unwrap(data)
-        for member in self.type:
-            raw = plain.unwrap(member.value)
-            if raw == data and type(raw) is type(data):
+        if isinstance(data, str | int | float):
+            member = _members(self.type).get((type(data), data))
+            if member is not None:
                 return member
         raise SampleError(f"expected {self}, got {reprlib.repr(data)}")
 
@@ -327,6 +332,13 @@ def holds_samples(kind: Kind) -> bool:
         case Row(items):
             return any(map(holds_samples, items))
     return False
+
+
+@lru_cache(maxsize=256)
+def _members(enum_type: type[enum.Enum]) -> dict[tuple[type, Any], enum.Enum]:
+    """The members by type and value: 1 == True in Python, but not on the wire."""
+    raw = ((plain.unwrap(member.value), member) for member in enum_type)
+    return {(type(value), value): member for value, member in raw}
 
 
 def _sequence(kind: Kind, value: Any) -> list[Any] | tuple[Any, ...]:
