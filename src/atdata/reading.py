@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
+from operator import index
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from atdata.base.leaving import closed_at_exit
@@ -39,9 +40,17 @@ class Pass:
         seed: Of this pass; a new one for each where none was given.
         epoch: Number of the pass, from 0; changes the order of shuffled ones.
         skipped: Shards and samples that were passed over in this pass, because of damage.
+
+    Raises:
+        ValueError: The seed is not an integer, or ``on_error`` is not one of its values.
     """
 
     def __init__(self, seed: int | None, on_error: OnError) -> None:
+        if not (on_error in ("raise", "skip") or callable(on_error)):
+            raise ValueError(f"on_error is 'raise', 'skip' or a function, not {on_error!r}")
+        if not (seed is None or hasattr(seed, "__index__")):
+            raise ValueError(f"a seed is an integer, not {seed!r}")
+        seed = None if seed is None else index(seed)
         self._given = seed
         self._keep = False
         self._on_error = on_error
