@@ -193,7 +193,7 @@ def _indexes(folder: Path) -> list[bytes]:
     return [offset_index(path), b"v1.1 1\nmsgpack 512 30\n"]
 
 
-@boundary("offset index", _indexes)
+@boundary("offset index", _indexes, 4)
 def _index(folder: Path) -> Iterator[Attempt]:
     path = folder / "fuzz.tar"
     path.write_bytes(shard(12))

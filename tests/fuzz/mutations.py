@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -127,4 +128,4 @@ def _other(value: Any, chance: Random) -> Any:
                 deep = [deep]
             return deep
         case _:
-            return chance.choice(_VALUES)
+            return deepcopy(chance.choice(_VALUES))

@@ -60,6 +60,6 @@ def test_only_our_errors_leave_within_bounded_time_and_memory(name: str, tmp_pat
             except allowed:
                 pass
             except Exception as error:
-                pytest.fail(f"{type(error).__name__}: {error}, of {data!r:.3000}")
+                pytest.fail(f"{type(error).__name__}: {error}, of {repr(data)[:3000]}")
             assert time.process_time() - before < CPU, repr(data)[:3000]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - monitored < MEMORY
