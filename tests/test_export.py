@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,23 @@ def run(code: str, *arguments: str) -> str:
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
     return answer.stdout
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(
+    ds: atdata.Dataset[Row], tmp_path: Path
+) -> None:
+    left = tmp_path / ".atdata-export-0"
+    left.mkdir()
+    (left / "out.parquet").write_bytes(b"half")
+    left.with_name(".atdata-export-0.lock").touch()
+    ds.to_parquet(tmp_path / "out.parquet")
+    assert not list(tmp_path.glob(".atdata*"))
+
+
+def test_one_file_can_be_exported_by_two_threads_at_once(
+    ds: atdata.Dataset[Row], tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(ds.to_parquet, tmp_path / "o.parquet") for _ in range(12)]:
+            assert done.result() == [tmp_path / "o.parquet"]
+    assert pyarrow.parquet.read_metadata(tmp_path / "o.parquet").num_rows == 10

@@ -36,6 +36,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atdata._extras import require
 from atdata.arrow_columns import Column, column_of, vars_of
+from atdata.base.disk import move_file
+from atdata.base.scratch import scratch_folder
 from atdata.errors import AtdataError, SampleError, StorageError
 from atdata.order import Uneven
 from atdata.samples import DictSample
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BATCH = 1024
+_SCRATCH = ".atdata-export-"
 SampleMap = Callable[[Any], Mapping[str, Any]]
 
 
@@ -81,22 +84,22 @@ def to_parquet(
     written: list[Path] = []
     batches = record_batches(dataset, sample_map, min(_BATCH, maxcount or _BATCH))
     rest: Any = next(batches)
-    while rest is not None:
-        number = f"-{len(written):06d}" if maxcount else ""
-        place = target.with_name(f"{target.stem}{number}{target.suffix or '.parquet'}")
-        written.append(place if maxcount else target)
-        hidden = written[-1].with_name(f".{written[-1].name}.{os.getpid()}.tmp")
-        try:
-            with parquet.ParquetWriter(str(hidden), rest.schema) as writer:
-                rest = _write(writer, rest, batches, maxcount)
-            hidden.replace(written[-1])
-        except OSError as error:
-            if isinstance(error, AtdataError):
-                raise
-            message = f"the file can't be written: {error.strerror or error}"
-            raise StorageError(message, uri=str(written[-1])) from error
-        finally:
-            hidden.unlink(missing_ok=True)
+    try:
+        # Beside the files, so that a rename finishes them.
+        with scratch_folder(target.parent, _SCRATCH) as work:
+            while rest is not None:
+                number = f"-{len(written):06d}" if maxcount else ""
+                place = target.with_name(f"{target.stem}{number}{target.suffix or '.parquet'}")
+                written.append(place if maxcount else target)
+                unfinished = work / written[-1].name
+                with parquet.ParquetWriter(str(unfinished), rest.schema) as writer:
+                    rest = _write(writer, rest, batches, maxcount)
+                move_file(unfinished, written[-1])
+    except OSError as error:
+        if isinstance(error, AtdataError):
+            raise
+        message = f"the file can't be written: {error.strerror or error}"
+        raise StorageError(message, uri=str(written[-1] if written else target)) from error
     return written
 
 
