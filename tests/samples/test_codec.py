@@ -82,7 +82,7 @@ def test_near_relatives_become_plain_values(name: str, value: Any, plain: Any) -
         ("data", "a", "bytes", "str"),
         ("number", True, "int", "bool"),
         ("number", 1.0, "int", "float"),
-        ("number", np.timedelta64(1), "int", "timedelta64"),
+        ("number", np.timedelta64(1, "s"), "int", "timedelta64"),
         ("real", "1", "float", "str"),
         ("real", True, "float", "bool"),
         ("real", 10**400, "float", "too large"),
