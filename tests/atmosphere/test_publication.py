@@ -96,7 +96,7 @@ def test_other_data_is_a_conflict(
         assert loader.get_record(uri) == first
     publisher.publish_with_urls(["s3://other/a.tar"], schema, name="x", replace=True)
     replaced = loader.get_record(uri)
-    assert (replaced.content_cid, replaced.description) == (None, None)
+    assert (replaced.content_cid, replaced.description) == (None, "d")
     assert replaced.created_at == first.created_at
 
 
