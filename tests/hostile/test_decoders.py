@@ -94,3 +94,20 @@ def test_honest_compressed_shards_are_read(pack: Callable[[bytes], bytes], tmp_p
     path = tmp_path / "honest.tar"
     path.write_bytes(pack(data + END))
     assert sum(1 for _ in atdata.Dataset(path)) == 64
+
+
+@pytest.mark.parametrize("pack", [gzipped, zstandarded])
+def test_a_sample_of_many_values_costs_little(
+    pack: Callable[[list[tuple[bytes, int]]], bytes], tmp_path: Path, warm: str
+) -> None:
+    size = 16 * MEBIBYTE
+    head = b"\x81\xa1v\xdd" + (size - 8).to_bytes(4, "big")
+    path = tmp_path / "bomb.tar"
+    body = [(b"\x80" * MEBIBYTE, 15), (b"\x80" * (MEBIBYTE - 8), 1)]
+    path.write_bytes(pack([(build_header("a", size) + head, 1), *body, (END, 1)]))
+    assert path.stat().st_size < MEBIBYTE
+    taken = cost(_READ, setup=_SETUP, arguments={"path": str(path), "warm": warm})
+    taken.assert_bounded()
+    assert taken.error
+    assert taken.error[0] == "SampleError"
+    assert "values in lists and maps" in taken.answer

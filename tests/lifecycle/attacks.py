@@ -334,6 +334,9 @@ payload(
     sample_bytes().replace(b"\x82\xa1a\x01\xa1b\x02", b"\x82\xa1a\x01\xa1a\x02"),
 )
 payload("SAMPLE_EXTENSION", "an_extension_type", sample_bytes(label=msgpack.ExtType(5, b"x")))
+payload(
+    "SAMPLE_VALUES", "a_bomb_of_values", b"\x81\xa1v\xdd\x00\x10\x00\x01" + b"\xc0" * (2**20 + 1)
+)
 payload("SAMPLE_DEPTH", "a_depth_bomb", b"\x91" * 100_000 + b"\xc0")
 payload("SAMPLE_MSGPACK", "a_length_bomb", b"\xdd\xff\xff\xff\xff")
 payload("SAMPLE_MSGPACK", "a_text_bomb", b"\xdb\xff\xff\xff\xff")

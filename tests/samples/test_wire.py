@@ -6,8 +6,9 @@ import pickle
 import msgpack
 import pytest
 
+import atdata
 from atdata.errors import SampleError
-from atdata.samples.wire import bytes_head, map_head, pack, unpack_map
+from atdata.samples.wire import MAX_VALUES, bytes_head, map_head, pack, unpack_map
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 15, 16, 65_535, 65_536])
@@ -78,8 +79,6 @@ def test_what_is_no_bytes_is_refused() -> None:
 
 
 def test_timestamps_of_msgpack_are_no_plain_data() -> None:
-    import atdata
-
     moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     with pytest.raises(SampleError):
         atdata.DictSample.from_bytes(msgpack.packb({"a": moment}, datetime=True))
@@ -113,3 +112,43 @@ def test_a_timestamp_at_any_depth_is_refused(value: bytes) -> None:
 def test_one_key_in_several_maps_is_read() -> None:
     data = {"a": {"a": [{"a": 1}, {"a": 2}, []]}, "b": {"a": {}}}
     assert unpack_map(pack(data), "Thing") == data
+
+
+MANY = b"\x91\x80" * (MAX_VALUES // 2)  # as many values as are allowed, but for the list of them
+
+
+def in_a_list(items: bytes, count: int) -> bytes:
+    return b"\x81\xa1u\xdd" + count.to_bytes(4, "big") + items
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        in_a_list(b"\xc0" * (MAX_VALUES + 1), MAX_VALUES + 1),
+        in_a_list(MANY, MAX_VALUES // 2),
+        in_a_list((b"\x81\xa1k\x80") * (MAX_VALUES // 2), MAX_VALUES // 2),
+        b"\x81\xa1u\xdf\xff\xff\xff\xff" + bytes(MAX_VALUES),
+    ],
+    ids=["a list", "lists in a list", "maps in a list", "a map that claims more"],
+)
+def test_more_values_than_readers_take_are_refused(data: bytes) -> None:
+    with pytest.raises(SampleError, match="more than 1048576 values") as caught:
+        unpack_map(data, "Thing")
+    assert "NDArray" in str(caught.value.hint)
+
+
+def test_values_within_the_limit_and_large_payloads_are_read() -> None:
+    data = {"numbers": [1000] * (MAX_VALUES - 20), "text": "x" * MAX_VALUES, "more": [{"a": []}]}
+    assert unpack_map(pack(data), "Thing") == data
+
+
+def test_what_could_not_be_read_is_not_written() -> None:
+    @atdata.packable
+    class Numbers:
+        values: list[int]
+
+    with pytest.raises(SampleError, match="values in lists and maps"):
+        _ = Numbers([1] * (MAX_VALUES + 1)).packed  # type: ignore[attr-defined]
+    with pytest.raises(SampleError, match="values in lists and maps"):
+        _ = atdata.DictSample(values=[1] * (MAX_VALUES + 1)).packed
+    assert len(Numbers([1] * (MAX_VALUES - 1)).packed) > MAX_VALUES  # type: ignore[attr-defined]

@@ -95,6 +95,7 @@ CODES: dict[str, Code] = {
     "SAMPLE_KEY_TWICE": Code("samples", "content", "a key twice in a map"),
     "SAMPLE_EXTENSION": Code("samples", "content", "a msgpack extension type"),
     "SAMPLE_DEPTH": Code("samples", "content", "nested too deeply"),
+    "SAMPLE_VALUES": Code("samples", "content", "too many values in lists and maps"),
     "SAMPLE_NOT_MAP": Code("samples", "content", "not a map of fields"),
     "SAMPLE_TOO_LARGE": Code("samples", "content", "larger than the limit that was set"),
     "FIELD_MISSING": Code("fields", "content", "a field that the schema requires"),

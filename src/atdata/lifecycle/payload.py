@@ -15,6 +15,7 @@ import msgpack  # type: ignore[import-untyped]
 from atdata.errors import SampleError
 from atdata.samples.arrays import MAGIC
 from atdata.samples.codec import codec_of
+from atdata.samples.wire import check_values
 
 # An array of objects, as its header says it; they are kept as pickles.
 _OBJECTS = re.compile(rb"""['"][|<>=]?O\d*['"]""")
@@ -60,6 +61,7 @@ class PayloadCheck:
 
 def _unpack(payload: bytes) -> dict[str, Any]:
     try:
+        _check_values(payload)
         fields = msgpack.unpackb(payload, object_pairs_hook=_unique, ext_hook=_refuse_extension)
     except msgpack.ExtraData:
         raise SampleError("bytes behind the sample", code="SAMPLE_TRAILING") from None
@@ -73,6 +75,13 @@ def _unpack(payload: bytes) -> dict[str, Any]:
         message = f"expected a map of fields, got {type(fields).__name__}"
         raise SampleError(message, code="SAMPLE_NOT_MAP")
     return fields
+
+
+def _check_values(payload: bytes) -> None:
+    try:
+        check_values(payload, "the sample")
+    except SampleError as error:
+        raise SampleError(error.message, hint=error.hint, code="SAMPLE_VALUES") from None
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

@@ -14,6 +14,7 @@ the class says ``unknown_fields="keep"`` (see :func:`kept_fields`); or refused, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from atdata.errors import SampleError, SchemaError
@@ -21,9 +22,9 @@ from atdata.samples.casts import advice
 from atdata.samples.columns import ColumnReader
 from atdata.samples.compiler import compile_functions, constructor
 from atdata.samples.fields import Field, fields_of
-from atdata.samples.kinds import Codecs
+from atdata.samples.kinds import Codecs, holds_many
 from atdata.samples.plain import convert_at, from_wire, to_wire, within
-from atdata.samples.wire import map_head, pack, unpack_map
+from atdata.samples.wire import check_values, map_head, pack, unpack_map
 
 _SLOT = "__atdata_codec__"
 _UNKNOWN = "__atdata_unknown__"
@@ -65,6 +66,8 @@ class Codec:
         self.fields = fields_of(sample_type)
         self.unknown = getattr(sample_type, _UNKNOWN, "drop")
         self.encode, self.decode, self.build = compile_functions(self)
+        if any(holds_many(field.kind) for field in self.fields):
+            self.encode = partial(_encode_checked, self.encode, self.name)
         self.make = constructor(self)
         self.columns = ColumnReader(self)
 
@@ -146,6 +149,12 @@ class Codec:
             f"the data holds {unknown[0]!r}, which is no field of {self.name}",
             hint='declare the field, or drop unknown_fields="refuse"',
         )
+
+
+def _encode_checked(encode: Callable[[Any], bytes], name: str, sample: Any) -> bytes:
+    packed = encode(sample)
+    check_values(packed, name)
+    return packed
 
 
 def _located(field: Field, error: Exception) -> SampleError:

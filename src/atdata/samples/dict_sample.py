@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from atdata.errors import SampleError
 from atdata.samples.plain import convert_at, from_wire, same, to_wire
-from atdata.samples.wire import pack, unpack_map
+from atdata.samples.wire import check_values, pack, unpack_map
 
 
 class DictSample:
@@ -55,10 +55,13 @@ class DictSample:
             SampleError: A value is neither plain data nor an array.
         """
         plain = _converted(type(self).__name__, to_wire, self._data)
+        name = type(self).__name__
         try:
-            return pack(plain)
+            packed = pack(plain)
         except (ValueError, OverflowError) as error:
-            raise SampleError(f"{type(self).__name__}: {error}") from None
+            raise SampleError(f"{name}: {error}") from None
+        check_values(packed, name)
+        return packed
 
     @property
     def as_wds(self) -> dict[str, Any]:

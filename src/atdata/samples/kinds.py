@@ -322,6 +322,16 @@ class Anything(Kind):
         return "plain data"
 
 
+def holds_many(kind: Kind) -> bool:
+    """Whether values of this kind may hold any number of other values, arrays apart."""
+    match kind:
+        case Nullable(inner):
+            return holds_many(inner)
+        case Row(items):
+            return any(map(holds_many, items))
+    return isinstance(kind, Nested | Sequence | Table | Anything)
+
+
 def holds_samples(kind: Kind) -> bool:
     """Whether values of this kind are, or contain, other samples."""
     match kind:

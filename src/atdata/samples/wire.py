@@ -9,6 +9,10 @@ from msgpack import Timestamp, packb, unpackb  # type: ignore[import-untyped]
 
 from atdata.errors import SampleError
 
+# Most values in the lists and maps of a sample, those nested in others included. Each becomes an
+# object: of one byte in the data, 64 in memory.
+MAX_VALUES = 1 << 20
+
 # What has to be looked into; all else that msgpack gives is plain.
 _is_flat = frozenset({list, dict, Timestamp}).isdisjoint
 
@@ -52,7 +56,9 @@ def unpack_map(data: bytes, name: str) -> dict[str, Any]:
             field twice.
     """
     try:
-        fields = unpackb(data, ext_hook=_refuse_extension)
+        fields = _unpack(data, name)
+    except SampleError:
+        raise
     # Lists that claim more than there is cost address space; where that is bounded, MemoryError.
     except (ValueError, TypeError, MemoryError) as error:
         # 0x80 is an empty map to msgpack, and how every pickle starts.
@@ -68,6 +74,52 @@ def unpack_map(data: bytes, name: str) -> dict[str, Any]:
     if not _is_flat(map(type, fields.values())):
         _check_nested(data, name, fields)
     return fields
+
+
+def check_values(data: bytes, name: str) -> None:
+    """Refuse to write a sample whose lists and maps hold more values than readers take.
+
+    Args:
+        data: Its msgpack bytes.
+        name: The sample type, for messages.
+
+    Raises:
+        SampleError: It holds more than ``MAX_VALUES``.
+    """
+    if len(data) > MAX_VALUES:  # fewer bytes can't hold more values
+        _unpack(data, name)
+
+
+def _unpack(data: bytes, name: str) -> Any:
+    if len(data) <= MAX_VALUES:
+        return unpackb(data, ext_hook=_refuse_extension)
+    left = MAX_VALUES
+
+    def count(values: Any) -> Any:
+        nonlocal left
+        left -= len(values)
+        if left < 0:
+            raise _too_many(name)
+        return values
+
+    try:
+        return unpackb(
+            data,
+            ext_hook=_refuse_extension,
+            list_hook=count,
+            object_hook=count,
+            max_array_len=MAX_VALUES,
+            max_map_len=MAX_VALUES,
+        )
+    except ValueError as error:
+        raise _too_many(name) if "exceeds max_" in str(error) else error from None
+
+
+def _too_many(name: str) -> SampleError:
+    return SampleError(
+        f"{name}: a sample holds more than {MAX_VALUES} values in lists and maps",
+        hint="Write many values as an array (NDArray), or as several samples.",
+    )
 
 
 def _check_nested(data: bytes, name: str, fields: dict[str, Any]) -> None:
