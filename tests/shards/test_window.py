@@ -4,13 +4,18 @@ import gzip
 import io
 import mmap
 import random
+import tarfile
 from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atdata.errors import NetworkError, ShardError, StorageError
-from atdata.shards.window import CHUNK, Window, open_file, open_stream
+from atdata.shards.reader import read_stream
+from atdata.shards.tar import END, build_header
+from atdata.shards.window import CHUNK, Window, _Gzip, open_file, open_stream
 
 
 class Failing(io.BytesIO):
@@ -101,3 +106,29 @@ def test_a_window_needs_no_stream() -> None:
     window = Window(b"abc", "s")
     assert window.refill(1, 100) == 1
     assert window.state()[2:] == (3, 0)
+
+
+def two_members() -> bytes:
+    sample = build_header("a", 1) + b"\x80".ljust(512, b"\0")
+    return gzip.compress(sample) + gzip.compress(sample + END)
+
+
+def test_a_second_gzip_member_is_refused_because_stock_readers_stop_before_it() -> None:
+    with tarfile.open(fileobj=io.BytesIO(two_members()), mode="r|*") as stock:
+        assert stock.getnames() == ["a.msgpack"]
+    with pytest.raises(ShardError, match="bytes follow its end"):
+        list(read_stream(io.BytesIO(two_members()), "a.tar.gz"))
+
+
+@pytest.mark.parametrize("padding", [0, 512, 1 << 20])
+def test_zeros_after_the_end_of_gzip_are_padding(padding: int) -> None:
+    content = build_header("a", 1) + b"\x80".ljust(512, b"\0") + END
+    packed = gzip.compress(content) + bytes(padding)
+    assert len(list(read_stream(io.BytesIO(packed), "a.tar.gz"))) == 1
+
+
+@given(st.binary(max_size=5000), st.integers(1, 3000))
+def test_gzip_is_undone_alike_in_pieces_of_any_size(content: bytes, size: int) -> None:
+    reader = _Gzip(io.BytesIO(gzip.compress(content * 50)))
+    pieces = iter(lambda: reader.read(size), b"")
+    assert b"".join(pieces) == content * 50

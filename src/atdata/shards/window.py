@@ -5,10 +5,9 @@ Both look the same to the tar walk, so there is one walk.
 
 from __future__ import annotations
 
-import gzip
 import mmap
 import zlib
-from typing import IO, Protocol, cast
+from typing import IO, Protocol
 
 from atdata._extras import require
 from atdata.errors import AtdataError, ShardError, StorageError
@@ -108,7 +107,7 @@ class Window:
             part = self._stream.read(size)
         except AtdataError:
             raise
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error) as error:
             raise ShardError(
                 f"the compressed shard is damaged: {error}",
                 shard=self.shard,
@@ -168,8 +167,39 @@ def open_stream(stream: Readable, shard: str) -> Window:
         return Window(b"", shard, _Zstd(packed), packed)
     if head[:2] != _GZIP:
         return window
-    unpacked = gzip.GzipFile(fileobj=cast("IO[bytes]", packed), mode="rb")
-    return Window(b"", shard, unpacked, packed)
+    return Window(b"", shard, _Gzip(packed), packed)
+
+
+class _Gzip:
+    """What a stream holds that gzip has compressed.
+
+    A gzip file may have several members. GNU tar reads all of them; tarfile's and webdataset's
+    streams stop after the first without a word, so that a second one is refused.
+    """
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._unpacker = zlib.decompressobj(wbits=31)
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            if part := self._unpacker.decompress(self._unpacker.unconsumed_tail, size):
+                return part
+            if self._unpacker.eof:
+                self._check_end()
+                return b""
+            data = self._stream.read(CHUNK)
+            if not data:
+                raise EOFError("it ends before its end-of-stream marker")
+            if part := self._unpacker.decompress(data, size):
+                return part
+
+    def _check_end(self) -> None:
+        rest = self._unpacker.unused_data
+        while len(rest) <= CHUNK and (more := self._stream.read(CHUNK)):
+            rest += more
+        if len(rest) > CHUNK or rest.strip(b"\0"):
+            raise zlib.error("bytes follow its end, where some readers stop and others go on")
 
 
 class _Zstd:
