@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.windows import Windows
 
 from atdata import _folders
 
@@ -46,3 +49,32 @@ def test_without_an_absolute_name_they_are_below_home(
     if named is not None:
         monkeypatch.setenv(variable, named)
     assert folder() == tmp_path / below_home / "atdata"
+
+
+@FOLDERS
+def test_macos_has_them_in_the_library_unless_named(
+    folder: Callable[[], Path],
+    variable: str,
+    below_home: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_folders, "PlatformDirs", MacOS)
+    assert folder() == Path(os.environ[variable], "atdata")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(variable)
+    kind = "Caches" if variable == "XDG_CACHE_HOME" else "Application Support"
+    assert folder() == tmp_path / "Library" / kind / "atdata"
+
+
+@FOLDERS
+def test_windows_has_them_in_the_data_of_applications(
+    folder: Callable[[], Path],
+    variable: str,
+    below_home: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_folders, "PlatformDirs", Windows)
+    monkeypatch.setenv("WIN_PD_OVERRIDE_LOCAL_APPDATA", "C:\\Users\\lab\\AppData\\Local")
+    cache = ["Cache"] if variable == "XDG_CACHE_HOME" else []
+    assert folder() == Path("C:\\Users\\lab\\AppData\\Local", "atdata", *cache)

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-# Windows flushes only what was opened for writing.
-_SYNCABLE = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+# Windows opens no folders, flushes only what was opened for writing, and removes no open file.
+_POSIX = hasattr(os, "O_DIRECTORY")
+_SYNCABLE = os.O_RDONLY if _POSIX else os.O_RDWR
 _seeking = threading.Lock()
 
 
@@ -38,7 +39,7 @@ def sync_folder(folder: Path | str) -> None:
     Raises:
         OSError: The disk refuses.
     """
-    if os.name != "nt":
+    if _POSIX:
         _sync(folder, os.O_RDONLY)
 
 
@@ -118,7 +119,7 @@ def remove_unused(path: Path) -> bool:
     try:
         path.unlink(missing_ok=True)
     except PermissionError:
-        if os.name != "nt":
+        if _POSIX:
             raise
         return False
     return True

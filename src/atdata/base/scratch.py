@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from atdata.base.disk import remove_unused
 from atdata.base.locks import locked
 
 _LOCK = ".lock"
@@ -44,12 +45,11 @@ def scratch_folder(
     sweep(parent, prefix, salvage=salvage)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
     lock = _lock_of(folder)
-    with locked(lock):
-        try:
-            folder.mkdir(mode=0o700)
+    try:
+        with locked(lock), _made(folder):
             yield folder
-        finally:
-            _remove(folder)
+    finally:
+        _remove_lock(folder)
 
 
 @contextmanager
@@ -81,7 +81,8 @@ def sweep(parent: Path, prefix: str = ".scratch-", *, salvage: Salvage | None = 
             with locked(lock, timeout=0):
                 if salvage is not None:
                     salvage(folder)
-                _remove(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+            _remove_lock(folder)
         except OSError:  # it has an owner, or was never one of ours, such as a link
             continue
         swept.append(folder)
@@ -109,8 +110,16 @@ def _lock_of(folder: Path) -> Path:
     return folder.with_name(folder.name + _LOCK)
 
 
-def _remove(folder: Path) -> None:
-    """The folder first: while the lock's file is there, a sweep finds what is left."""
-    shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(mode=0o700)
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_lock(folder: Path) -> None:
+    """After the folder, for while it is there a sweep finds what is left; after its release."""
     if not folder.exists():
-        _lock_of(folder).unlink(missing_ok=True)
+        remove_unused(_lock_of(folder))
