@@ -15,7 +15,7 @@ from atdata.base.locks import locked
 from processes import alive, descendants, wait_until_ended
 
 MAP = """
-import sys, threading, time
+import multiprocessing, sys, threading, time
 from pathlib import Path
 from atdata.base.locks import locked
 from atdata.engines.local import LocalEngine
@@ -28,12 +28,14 @@ if __name__ == "__main__":
     folder, method = Path(sys.argv[1]), sys.argv[2]
     if method == "forkserver":  # it is chosen when there are threads
         threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    if method == "spawn":  # all that Windows has
+        multiprocessing.get_all_start_methods = lambda: [method]
     with locked(folder / "lock"):
         list(LocalEngine(2).map(work, [folder / "0", folder / "1"]))
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_workers_of_a_killed_process_end_and_hold_no_lock(tmp_path: Path, method: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(MAP)

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import atdata
+from atdata.errors import SchemaError, StorageError
 from atdata.local.stub_text import stub_text
 from atdata.local.stubs import StubFolder
 
@@ -28,3 +31,26 @@ def test_a_folder_of_stubs(tmp_path: Path) -> None:
 
 def test_by_default_it_is_in_the_data_folder(isolated_home: Path) -> None:
     assert StubFolder().root == isolated_home / "data" / "atdata" / "stubs"
+
+
+def test_schemas_of_the_same_letters_share_no_file_where_case_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubs = StubFolder(tmp_path)
+    path = stubs.write(Point, "Point", "1.0.0")
+    earlier = path.read_bytes()
+    # As a file system does that ignores case: both names are there, and one is listed.
+    exists = Path.exists
+    monkeypatch.setattr(
+        Path, "exists", lambda one: exists(one) or one.name.lower() == path.name.lower()
+    )
+    with pytest.raises(SchemaError, match="same letters"):
+        stubs.write(Point, "POINT", "1.0.0")
+    assert path.read_bytes() == earlier
+    assert stubs.write(Point, "Point", "1.0.0") == path
+
+
+def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="can't be written"):
+        StubFolder(tmp_path / "file").write(Point, "Point", "1.0.0")

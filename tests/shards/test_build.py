@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import itertools
 import json
@@ -274,7 +275,7 @@ def test_a_build_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
 
 def test_names_are_checked_before_samples_are_taken(tmp_path: Path) -> None:
     samples = iter(things(1))
-    for name, version in (("a/b", "1.0.0"), ("a", "1")):
+    for name, version in (("a/b", "1.0.0"), ("a", "1"), ("nul", "1.0.0"), ("a.", "1.0.0")):
         with pytest.raises(ManifestError):
             build_root(samples, tmp_path / "a", name=name, version=version)
     assert next(samples).number == 0
@@ -285,3 +286,19 @@ def test_a_place_that_can_not_be_written_is_a_typed_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="can't write the dataset"):
         build_root(things(1), tmp_path / "file" / "a")
+
+
+@pytest.mark.parametrize(("folder", "name"), [("Aux.v1", "Aux-.v1"), ("auxiliary", "auxiliary")])
+def test_a_name_that_windows_can_not_hold_is_not_taken_from_the_folder(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    build_root(things(3), tmp_path / folder)
+    assert Manifest.from_json((tmp_path / folder / "dataset.json").read_bytes()).name == name
+
+
+@pytest.mark.parametrize("name", ["nul", "Com1.v2", "end."])
+def test_datasets_of_such_names_that_are_there_are_read(tmp_path: Path, name: str) -> None:
+    build_root(things(3), tmp_path / "a")
+    manifest = Manifest.from_json((tmp_path / "a" / "dataset.json").read_bytes())
+    written = dataclasses.replace(manifest, name=name).to_json()
+    assert Manifest.from_json(written).name == name

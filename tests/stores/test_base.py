@@ -233,14 +233,17 @@ def test_progress(store: LocalDiskStore, make_dataset: MakeDataset) -> None:
 
 
 class TestPrefixes:
-    @pytest.mark.parametrize("prefix", ["a", "datasets/mnist/v1", "a/", "Datensätze", "x=1"])
+    @pytest.mark.parametrize(
+        "prefix", ["a", "datasets/mnist/v1", "a/", "Datensätze", "x=1", "auxiliary"]
+    )
     def test_relative_ones_are_fine(self, prefix: str) -> None:
         check_prefix(prefix)
 
     @pytest.mark.parametrize(
         "prefix",
         ["", "/", "/etc", "..", "../x", "a/../../x", "a/..", "./a", "a//b", "a\\b", "a\0b", "a\nb",
-         "C:/x", "a{0..9}", "a?b", "a#b", "a%2e%2e", "a*", ".incoming/x", "a/.b"],
+         "C:/x", "a{0..9}", "a?b", "a#b", "a%2e%2e", "a*", ".incoming/x", "a/.b",
+         "aux", "data/Nul.v1", "v1./x", "a./"],
     )  # fmt: skip
     def test_those_that_could_lead_elsewhere_are_refused(
         self, store: LocalDiskStore, make_dataset: MakeDataset, prefix: str
@@ -253,7 +256,7 @@ class TestPrefixes:
         assert not store.root.exists()
 
     @pytest.mark.parametrize(
-        "name", ["mnist", "team/mnist", "a{0..9}", "50%", "what?", "a:b", "...", "a/.b"]
+        "name", ["mnist", "team/mnist", "a{0..9}", "50%", "what?", "a:b", "...", "a/.b", "aux/v1."]
     )
     def test_a_name_has_one(self, name: str) -> None:
         check_prefix(prefix_for(name))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from atdata._folders import data_folder
+from atdata.base.disk import write_file
+from atdata.errors import SchemaError, StorageError
 from atdata.local.stub_text import stub_text
 
 _PACKAGE = "local"
@@ -26,12 +28,28 @@ class StubFolder:
         self.root = data_folder() / "stubs" if root is None else Path(root).expanduser()
 
     def write(self, sample_type: type[Any], name: str, version: str) -> Path:
-        """Write the stub of a decoded type and return its path."""
+        """Write the stub of a decoded type and return its path.
+
+        Raises:
+            SchemaError: The folder's file system ignores case, and has the stub of a schema there
+                whose name differs in case only.
+            StorageError: The disk refuses.
+        """
         path = self.root / _PACKAGE / (_module(name, version) + _SUFFIX)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(stub_text(sample_type, name), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.name not in os.listdir(path.parent):
+                raise SchemaError(
+                    f"the stub of {name!r} would replace that of a schema of the same letters",
+                    hint="Rename one of the classes, or give this index a stub_dir of its own.",
+                )
+            write_file(path, stub_text(sample_type, name).encode())
+        except OSError as error:
+            raise StorageError(
+                f"the stub of {name!r} can't be written: {error.strerror}",
+                uri=str(path),
+                hint="Check the folder, or name another one: LocalIndex(stub_dir=...).",
+            ) from error
         return path
 
     def import_path(self, name: str, version: str) -> str:

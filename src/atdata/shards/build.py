@@ -13,6 +13,7 @@ from typing import Any
 from atdata import __version__
 from atdata.base.disk import sync_folder, write_file
 from atdata.base.exchange import replace_folder, restore
+from atdata.base.names import portable
 from atdata.base.scratch import scratch_folder
 from atdata.errors import EntryConflict, SampleError, StorageError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
@@ -20,7 +21,7 @@ from atdata.shards.dataset_manifest import (
     MANIFEST_NAME,
     SCHEMA_NAME,
     Manifest,
-    check_name,
+    check_new_name,
     read_manifest,
     schema_ref,
 )
@@ -53,8 +54,8 @@ def build_root(
     """
     target = Path(folder).absolute()
     target = target.resolve() if target.is_symlink() else target
-    name = name or _NOT_IN_NAMES.sub("-", target.name).strip("-.") or "dataset"
-    check_name(name, version)
+    name = name or portable(_NOT_IN_NAMES.sub("-", target.name).strip("-.")) or "dataset"
+    check_new_name(name, version)
     earlier = _Earlier(target, overwrite)
     sample_type, samples = _typed(samples)
     document = schema_document(sample_type)

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from atdata.base.names import is_portable, portable
 from atdata.errors import ManifestError
 from atdata.shards.canonical import canonical_json, parse_json
 from atdata.shards.manifest import ShardInfo, content_cid
@@ -136,6 +137,21 @@ def check_name(name: str, version: str) -> None:
         raise ManifestError(
             f"{version!r} can't be a version",
             hint="write MAJOR.MINOR.PATCH, such as 1.0.0",
+            code="MANIFEST_NAME",
+        )
+
+
+def check_new_name(name: str, version: str) -> None:
+    """Refuse a name for a new dataset that is not one, or that Windows has no folder for.
+
+    Raises:
+        ManifestError: With the code ``MANIFEST_NAME``.
+    """
+    check_name(name, version)
+    if not is_portable(name):
+        raise ManifestError(
+            f"{name!r} can't be the name of a dataset: Windows can't hold a folder of that name",
+            hint=f"Call it {portable(name)!r}, for example.",
             code="MANIFEST_NAME",
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
+from atdata.base.names import is_portable, portable
 from atdata.base.scratch import temporary_folder
 from atdata.errors import AtdataError, StorageError, UrlError
 from atdata.progress import Progress, Silence
@@ -216,7 +217,7 @@ def shard_key(prefix: str, index: int, info: ShardInfo) -> str:
 
 def prefix_for(name: str) -> str:
     """A prefix for a dataset of this name. Two names may share one: keys tell shards apart."""
-    return _HIDDEN.sub("-", _REFUSED.sub("-", name))
+    return "/".join(map(portable, _HIDDEN.sub("-", _REFUSED.sub("-", name)).split("/")))
 
 
 def check_prefix(prefix: str) -> None:
@@ -224,10 +225,12 @@ def check_prefix(prefix: str) -> None:
 
     Raises:
         UrlError: The prefix is empty or absolute, has a segment that is empty or starts with a
-            dot, or a character that URLs, patterns or file systems treat as special.
+            dot, a character that URLs, patterns or file systems treat as special, or a segment
+            that Windows could not hold, such as ``aux`` or ``v1.``.
     """
     segments = prefix.removesuffix("/").split("/")
-    if "" in segments or _HIDDEN.search(prefix) or _REFUSED.search(prefix):
+    plain = "" not in segments and all(map(is_portable, segments))
+    if not plain or _HIDDEN.search(prefix) or _REFUSED.search(prefix):
         raise UrlError(
             f"{prefix!r} can't be a prefix", hint="Use a relative one, such as 'datasets/mnist'."
         )
