@@ -44,12 +44,12 @@ def scratch_folder(
     parent.stat()  # FileLock would make it
     sweep(parent, prefix, salvage=salvage)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
-    lock = _lock_of(folder)
-    try:
-        with locked(lock), _made(folder):
+    with _held(folder):
+        try:
+            folder.mkdir(mode=0o700)
             yield folder
-    finally:
-        _remove_lock(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -78,11 +78,10 @@ def sweep(parent: Path, prefix: str = ".scratch-", *, salvage: Salvage | None = 
     for lock in sorted(parent.glob(f"{prefix}*{_LOCK}")):
         folder = lock.with_name(lock.name.removesuffix(_LOCK))
         try:
-            with locked(lock, timeout=0):
+            with _held(folder, timeout=0):
                 if salvage is not None:
                     salvage(folder)
                 shutil.rmtree(folder, ignore_errors=True)
-            _remove_lock(folder)
         except OSError:  # it has an owner, or was never one of ours, such as a link
             continue
         swept.append(folder)
@@ -111,15 +110,19 @@ def _lock_of(folder: Path) -> Path:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
+def _held(folder: Path, *, timeout: float = -1) -> Iterator[None]:
+    """Hold a folder's lock, and remove its file at the end if the folder is gone.
+
+    While the file is there, a sweep finds what is left.
+    """
+    lock, is_left = _lock_of(folder), False
     try:
-        folder.mkdir(mode=0o700)
-        yield
+        with locked(lock, timeout=timeout):
+            try:
+                yield
+            finally:
+                # Before its release, or it could be another's by then.
+                is_left = not folder.exists() and not remove_unused(lock)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_lock(folder: Path) -> None:
-    """After the folder, for while it is there a sweep finds what is left; after its release."""
-    if not folder.exists():
-        remove_unused(_lock_of(folder))
+        if is_left:  # Windows removes no file that is open
+            remove_unused(lock)
