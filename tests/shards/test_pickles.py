@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from webdataset.autodecode import (
     Decoder,
-    DecodingError,
     decoders,
     default_post_handlers,
     default_pre_handlers,
@@ -47,7 +46,8 @@ def runs(extension: str, folder: Path) -> bool:
     _, field = base_plus_ext(f"key.{extension}")
     # Its decoder of all samples undoes gzip twice.
     for handlers in ([], [*default_pre_handlers, *default_post_handlers]):
-        with suppress(DecodingError):
+        # What it raises differs among its versions; only what it ran by then matters.
+        with suppress(Exception):
             Decoder(handlers).decode({"__key__": "key", field.lower(): data})
     ran = sprung.exists()
     sprung.unlink(missing_ok=True)
