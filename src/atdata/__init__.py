@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atdata._installed import refuse_other_project
+from atdata._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore as AbstractDataStore
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from atdata.sources import S3Source as S3Source
     from atdata.sources import URLSource as URLSource
     from atdata.writing import write_shards as write_shards
-
-__version__ = "0.1.0"
 
 refuse_other_project()
 

@@ -1,12 +1,14 @@
-"""The four interfaces of seed 001: entries, indexes, stores and sources.
+"""The interfaces of entries, indexes, stores and sources.
 
 All are runtime-checkable. Nothing needs to inherit from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from atdata.sources.protocols import DataSource as DataSource
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
@@ -101,26 +103,4 @@ class AbstractDataStore(Protocol):
 
     def supports_streaming(self) -> bool:
         """Whether shards can be read from the store without downloading them first."""
-        ...
-
-
-@runtime_checkable
-class DataSource(Protocol):
-    """A place that shards are read from.
-
-    Sources of existing users differ in two ways, and all of them are accepted: ``shards`` may
-    be a method or a property, and ``list_shards()`` may stand in for ``shard_list``.
-    """
-
-    @property
-    def shard_list(self) -> list[str]:
-        """Names of the shards, in order."""
-        ...
-
-    def shards(self) -> Iterator[tuple[str, IO[bytes]]]:
-        """Each shard's name and an open binary stream of its bytes."""
-        ...
-
-    def open_shard(self, shard_id: str) -> IO[bytes]:
-        """One shard's stream; ``KeyError`` when the source has no such shard."""
         ...

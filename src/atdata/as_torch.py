@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from atdata._extras import require
 from atdata.errors import AtdataError
+from atdata.export_source import Exportable
 from atdata.order import Uneven, checked_epoch
 from atdata.reading import View
 from atdata.samples import DictSample, PackableSample
 from atdata.samples.fields import fields_of
-
-if TYPE_CHECKING:
-    from atdata.dataset import Dataset
 
 torch = require("torch", extra="torch")
 
@@ -42,7 +40,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
 
     def __init__(
         self,
-        dataset: Dataset[Any],
+        dataset: Exportable[Any],
         *,
         shuffle: bool,
         seed: int,
@@ -118,7 +116,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
                 hint="Use torchdata's StatefulDataLoader, and its load_state_dict().",
             )
 
-    def _share(self) -> Dataset[Any] | None:
+    def _share(self) -> Exportable[Any] | None:
         """What this process reads; None for a worker that no shard is left for."""
         dataset = self._dataset
         distributed = torch.distributed
@@ -133,10 +131,10 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
             return None
         return dataset.split_worker(worker.id, worker.num_workers)
 
-    def _make_view(self, dataset: Dataset[Any]) -> View[Any]:
+    def _make_view(self, dataset: Exportable[Any]) -> View[Any]:
         if self._shuffle:
-            return dataset.shuffled(seed=self._seed, **self._batching)  # type: ignore[call-overload, no-any-return]
-        return dataset.ordered(**self._batching)  # type: ignore[call-overload, no-any-return]
+            return dataset.shuffled(seed=self._seed, **self._batching)  # type: ignore[no-any-return]
+        return dataset.ordered(**self._batching)  # type: ignore[no-any-return]
 
     def _to_dict(self) -> Callable[[Any], dict[str, Any]]:
         sample_type = self._dataset.sample_type

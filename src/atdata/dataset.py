@@ -28,7 +28,7 @@ from atdata.walking import ShardWalk
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
 
-    from atdata._protocols import DataSource
+    from atdata.sources.protocols import DataSource
 
     # Type checkers bring typing_extensions along; it is not needed to run.
     T = DefaultTypeVar("T", default=DictSample)
@@ -380,7 +380,7 @@ class Dataset(Generic[T]):
     to_torch = export.to_torch
 
     def _repr_html_(self) -> str:
-        return dataset_table(self)
+        return dataset_table(self._sample_type, self.source, self.list_shards())
 
     def __repr__(self) -> str:
         return f"Dataset[{self._sample_type.__name__}]({self.source!r})"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from atdata.display import html_table
 from atdata.errors import StorageError
 from atdata.samples import DictSample
 from atdata.sources.registry import open_url
 from atdata.sources.schemes import redacted
-
-if TYPE_CHECKING:
-    from atdata.dataset import Dataset
 
 _MAX_METADATA = 16 << 20
 
@@ -31,10 +29,16 @@ def fetch_metadata(url: str) -> dict[str, Any]:
     return metadata
 
 
-def dataset_table(dataset: Dataset[Any]) -> str:
-    """The dataset as HTML. Its source is asked for the names of shards; none is opened."""
-    shards = [redacted(name) for name in dataset.list_shards()]
+def dataset_table(sample_type: type, source: object, names: Sequence[str]) -> str:
+    """Return a dataset as HTML.
+
+    Args:
+        sample_type: Type of its samples.
+        source: Where its shards are.
+        names: Names of the shards; none is opened.
+    """
+    shards = [redacted(name) for name in names]
     return html_table(
-        f"Dataset[{dataset.sample_type.__name__}]",
-        [("source", repr(dataset.source)), ("number of shards", len(shards)), ("shards", shards)],
+        f"Dataset[{sample_type.__name__}]",
+        [("source", repr(source)), ("number of shards", len(shards)), ("shards", shards)],
     )

@@ -39,6 +39,7 @@ from atdata.arrow_columns import Column, column_of, vars_of
 from atdata.base.disk import move_file
 from atdata.base.scratch import scratch_folder
 from atdata.errors import AtdataError, SampleError, StorageError
+from atdata.export_source import Exportable
 from atdata.order import Uneven
 from atdata.samples import DictSample
 from atdata.samples.codec import codec_of
@@ -46,7 +47,6 @@ from atdata.samples.kinds import Kind
 
 if TYPE_CHECKING:
     from atdata.as_torch import TorchDataset
-    from atdata.dataset import Dataset
 
 T = TypeVar("T")
 _BATCH = 1024
@@ -55,7 +55,7 @@ SampleMap = Callable[[Any], Mapping[str, Any]]
 
 
 def to_parquet(
-    dataset: Dataset[T],
+    dataset: Exportable[T],
     path: str | os.PathLike[str],
     sample_map: Callable[[T], Mapping[str, Any]] | None = None,
     maxcount: int | None = None,
@@ -118,13 +118,13 @@ def _write(writer: Any, rest: Any, batches: Iterator[Any], room: int | None) -> 
     return rest
 
 
-def to_arrow(dataset: Dataset[Any]) -> Any:
+def to_arrow(dataset: Exportable[Any]) -> Any:
     """All samples as a ``pyarrow.Table``; raises as :func:`to_parquet`."""
     arrow = require("pyarrow", extra="arrow")
     return arrow.Table.from_batches(record_batches(dataset))
 
 
-def to_pandas(dataset: Dataset[Any]) -> Any:
+def to_pandas(dataset: Exportable[Any]) -> Any:
     """All samples as a ``pandas.DataFrame``; arrays are arrays, of their own shape.
 
     Raises: As :func:`to_parquet`; MissingExtra names pandas where it is not installed.
@@ -141,7 +141,7 @@ def to_pandas(dataset: Dataset[Any]) -> Any:
     return pandas.DataFrame(frame)
 
 
-def to_polars(dataset: Dataset[Any]) -> Any:
+def to_polars(dataset: Exportable[Any]) -> Any:
     """All samples as a ``polars.DataFrame``; arrays of one shape are columns of ``pl.Array``.
 
     Raises: As :func:`to_parquet`; MissingExtra names polars where it is not installed.
@@ -162,7 +162,7 @@ def to_polars(dataset: Dataset[Any]) -> Any:
 
 
 def to_torch(
-    dataset: Dataset[Any],
+    dataset: Exportable[Any],
     *,
     shuffle: bool = False,
     seed: int = 0,
@@ -196,7 +196,7 @@ def to_torch(
 
 
 def record_batches(
-    dataset: Dataset[Any], sample_map: SampleMap | None = None, size: int = _BATCH
+    dataset: Exportable[Any], sample_map: SampleMap | None = None, size: int = _BATCH
 ) -> Iterator[Any]:
     """The samples as record batches of one schema, at least one.
 

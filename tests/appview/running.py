@@ -15,7 +15,8 @@ import httpx
 import uvicorn
 
 from atdata.appview.connections import uvicorn_settings
-from atdata.appview.database import Database, open_database
+from atdata.appview.database import Database
+from atdata.appview.opening import open_database
 from atdata.appview.service import Settings, create_app
 from atdata.appview.writing import put_records
 from servers.process import free_ports, running

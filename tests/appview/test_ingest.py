@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from atdata.appview.database import Database, open_database
+from atdata.appview.database import Database
 from atdata.appview.ingest import Ingest
 from atdata.appview.network import Network
+from atdata.appview.opening import open_database
 from atdata.appview.reading import Reading, Search
 from atdata.appview.sources import Source
 from atdata.atmosphere import AtmosphereClient
@@ -33,7 +34,7 @@ from .running import wait_until
 FOLLOW = """
 import sys
 from pathlib import Path
-from atdata.appview.database import open_database
+from atdata.appview.opening import open_database
 from atdata.appview.ingest import Ingest
 from atdata.appview.network import Network
 from atdata.appview.sources import Source

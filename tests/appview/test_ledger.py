@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from atdata.appview.database import open_database
 from atdata.appview.events import AccountChange, Commit, Event, Gap, IdentityChange
 from atdata.appview.ledger import Ledger
+from atdata.appview.opening import open_database
 from atdata.appview.reading import Reading, Search
 from atdata.appview.sources import Source
 from atdata.errors import UrlError

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from atdata.appview.database import ADDED, Database, open_database
+from atdata.appview.database import ADDED, Database
 from atdata.appview.events import Write
+from atdata.appview.opening import open_database
 from atdata.appview.reading import CursorError, Reading, Search
 from atdata.appview.writing import (
     drop_all,

@@ -10,11 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from atdata.appview.database import Database, open_database
+from atdata.appview.database import Database
 from atdata.appview.events import Commit, Unreadable
 from atdata.appview.ingest import Ingest
 from atdata.appview.ledger import Ledger
 from atdata.appview.network import Network
+from atdata.appview.opening import open_database
 from atdata.appview.sources import Source
 from atdata.appview.workers import Workers
 from atdata.atmosphere.identity import Identity

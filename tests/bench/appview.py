@@ -25,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from appview.content import dataset, rev, with_blobs
 from appview.running import as_process
 from appview.test_frames import car, commit
-from atdata.appview.database import Database, open_database
+from atdata.appview.database import Database
 from atdata.appview.events import Event
 from atdata.appview.frames import read_frame
 from atdata.appview.ledger import Ledger
+from atdata.appview.opening import open_database
 from atdata.appview.reading import Reading, Search
 from atdata.appview.sources import Source
 from atdata_records import Link, cid

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 import atdata
 from appview.content import DID, dataset, rev, schema, shard, with_blobs
 from appview.test_frames import CID, DATA, car, commit, frame, op
-from atdata.appview.database import open_database
 from atdata.appview.describing import fields_of
 from atdata.appview.events import Write
 from atdata.appview.frames import read_frame
 from atdata.appview.jetstream import read_message
+from atdata.appview.opening import open_database
 from atdata.appview.writing import put_records
 from atdata.atmosphere.foreign import read_dataset
 from atdata.atmosphere.identity import Resolver

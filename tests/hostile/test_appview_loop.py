@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from appview.content import DID, dataset, rev, schema, with_urls, write
-from atdata.appview.database import open_database
+from atdata.appview.opening import open_database
 from atdata.appview.service import Settings, create_app
 from atdata.appview.writing import put_records
 

@@ -12,11 +12,12 @@ import pytest
 
 from appview.content import DID, OTHER, dataset, rev, write
 from appview.running import wait_until
-from atdata.appview.database import Database, open_database
+from atdata.appview.database import Database
 from atdata.appview.events import AccountChange, Commit, Event, Gap, IdentityChange
 from atdata.appview.ingest import Ingest
 from atdata.appview.ledger import Ledger
 from atdata.appview.network import Network
+from atdata.appview.opening import open_database
 from atdata.appview.reading import Reading
 from atdata.appview.sources import Source
 from atdata.appview.visits import Visits, VisitTooLong
@@ -116,7 +117,7 @@ def test_an_account_that_lost_its_handle_has_it_no_longer(
 
 WAITING = """
 from pathlib import Path
-from atdata.appview.database import open_database
+from atdata.appview.opening import open_database
 from atdata.appview.events import Commit, Event, Write
 from atdata.appview.ledger import Ledger
 from atdata.appview.sources import Source

@@ -19,11 +19,12 @@ from websockets.sync.server import ServerConnection, serve
 from appview.content import DID, dataset, rev, rev_in, write
 from appview.running import wait_until
 from appview.test_frames import CID, DATA, car, commit, frame, op
-from atdata.appview.database import Database, open_database
+from atdata.appview.database import Database
 from atdata.appview.events import AccountChange, Event, Gap, Unreadable, Write
 from atdata.appview.frames import StreamEnded
 from atdata.appview.ingest import Ingest
 from atdata.appview.network import Network
+from atdata.appview.opening import open_database
 from atdata.appview.sources import Source
 from atdata.appview.writing import put_records
 from atdata.atmosphere import AtmosphereClient
@@ -308,7 +309,7 @@ def test_unreadable_messages_are_listed_by_a_command(tmp_path: Path, database: D
 LARGE = """
 import json
 from pathlib import Path
-from atdata.appview.database import open_database
+from atdata.appview.opening import open_database
 from atdata.appview.ledger import Ledger
 from atdata.appview.sources import Source
 from appview.content import DID, dataset, rev

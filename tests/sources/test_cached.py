@@ -19,9 +19,9 @@ import torch.utils.data
 from atdata import BlobSource, Dataset, S3Source, URLSource
 from atdata.errors import DigestMismatch, NetworkError, StorageError
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources import VerifiedSource
 from atdata.sources.cached import cache_path, parse_size, user_cache
-from atdata.sources.verified import Promise
 from atdata.testing.samples import Thing, shard_bytes, things
 from atdata_records import cid
 from servers.s3 import S3Server
@@ -220,7 +220,8 @@ def test_a_full_disk(web: Web, full_disk: Path) -> None:
 READ = """
 import sys
 from atdata import Dataset, URLSource
-from atdata.sources.verified import Promise, VerifiedSource
+from atdata.shards.promise import Promise
+from atdata.sources.verified import VerifiedSource
 from atdata.testing.samples import Thing
 url, cid = sys.argv[1:]
 print("began", flush=True)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata.errors import DigestMismatch, NetworkError
+from atdata.shards.promise import Promise
 from atdata.sources import download as module
 from atdata.sources.download import Cancelled, Download
 from atdata.sources.http import open_range
-from atdata.sources.verified import Promise
 from atdata_records import cid
 from sources.web import Answer, Web, web_server
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atdata.base.streams import from_pieces
 from atdata.errors import NetworkError
-from atdata.sources.streams import ShardStreams, from_pieces
+from atdata.sources.streams import ShardStreams
 
 
 @given(st.lists(st.binary(max_size=1000)), st.integers(1, 3000))

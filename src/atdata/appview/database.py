@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from atdata.errors import StorageError
@@ -191,22 +190,3 @@ ADDED = (("datasets", "summary"), ("schemas", "summary"))
 def statements(script: str) -> Iterator[str]:
     """The statements of a script that holds no ``;`` elsewhere."""
     return (part for part in script.split(";") if part.strip())
-
-
-def open_database(where: str | Path) -> Database:
-    """Open a database, and make its tables when they are missing.
-
-    Args:
-        where: Path of an SQLite file, or a ``postgresql://`` URL.
-
-    Raises:
-        MissingExtra: PostgreSQL, and its driver is not installed.
-        StorageError: It can't be opened.
-    """
-    if str(where).startswith(("postgresql://", "postgres://")):
-        from atdata.appview.postgres import PostgresDatabase
-
-        return PostgresDatabase(str(where))
-    from atdata.appview.sqlite import SqliteDatabase
-
-    return SqliteDatabase(Path(where))

@@ -27,8 +27,8 @@ from atdata.appview.upstream import (
     open_upstream,
     told,
 )
+from atdata.shards.promise import verified
 from atdata.sources.cache import ShardCache
-from atdata.sources.verified import verified
 from atdata_records import cid as cids
 
 PIECE = 2**20  # bytes read and sent at once

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from atdata.appview.database import open_database
 from atdata.appview.fetching import Fetcher
 from atdata.appview.ingest import Ingest
 from atdata.appview.metrics import Remembered, Requests, exposition
 from atdata.appview.network import Network
+from atdata.appview.opening import open_database
 from atdata.appview.pages import Pages
 from atdata.appview.previews import Previews
 from atdata.appview.proxy import Proxy

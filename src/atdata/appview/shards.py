@@ -15,8 +15,8 @@ from atdata.appview.fetching import Fetcher, Wanted
 from atdata.appview.upstream import UpstreamError, told
 from atdata.appview.views import known_shards, record_of
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
-from atdata.sources.verified import Promise
 from atdata_records import Blob, ValidationError, cid
 from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage

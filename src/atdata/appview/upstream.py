@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from atdata.appview.clients import network_of
+from atdata.base.streams import from_pieces
 from atdata.errors import AddressRefused, DigestMismatch, NetworkError, UrlError
 from atdata.sources.http import http_client
 from atdata.sources.registry import open_url
-from atdata.sources.streams import from_pieces
 
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 15.0
 _GRACE_SECONDS = 30.0

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from atdata import __version__
+from atdata._version import __version__
 from atdata.appview.clients import client_of
 from atdata.appview.database import Row
 from atdata.appview.reading import CursorError, Reading, Search

@@ -23,9 +23,9 @@ from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch, NetworkError, UrlError
 from atdata.samples.schema import from_record
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources import URLSource, VerifiedSource
 from atdata.sources.reach import allow_server
-from atdata.sources.verified import Promise
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.resolve_shards import ResolveShardsOutput
 from atdata_records.ac.foundation.dataset.search_datasets import SearchDatasetsOutput

@@ -23,8 +23,8 @@ from atdata.errors import (
 )
 from atdata.samples.schema import from_record, record_cid
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources import BlobSource, URLSource, VerifiedSource
-from atdata.sources.verified import Promise
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 

@@ -32,8 +32,8 @@ from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import Repositories, listing_patience
 from atdata.errors import RecordError
+from atdata.shards.promise import Promise
 from atdata.sources.schemes import redacted
-from atdata.sources.verified import Promise
 from atdata_records import ValidationError
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record

@@ -10,7 +10,7 @@ from atdata._protocols import AbstractDataStore
 from atdata.atmosphere.dataset_loader import DatasetLoader, metadata_of, shard_urls
 from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
-from atdata.atmosphere.records import readable
+from atdata.atmosphere.repositories import readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
 from atdata.display import first_few, html_table
 from atdata.samples.schema import from_record

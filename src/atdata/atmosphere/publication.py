@@ -17,7 +17,8 @@ from atdata._labels import checked_license, checked_tags
 from atdata._metadata import metadata_text
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.placing import Placed
-from atdata.atmosphere.records import StoredRecord, now, settle
+from atdata.atmosphere.records import StoredRecord, now
+from atdata.atmosphere.settling import settle
 from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest, shards_of
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.manifest import ShardInfo, content_cid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,16 @@ from atdata.atmosphere.kept import (
     kept_record,
 )
 from atdata.atmosphere.keys import AtUri
-from atdata.atmosphere.records import StoredRecord
+from atdata.atmosphere.records import K, StoredRecord
 from atdata.atmosphere.xrpc import Reader
-from atdata.errors import AuthError, DigestMismatch, EntryNotFound, NetworkError, XrpcError
+from atdata.errors import (
+    AuthError,
+    DigestMismatch,
+    EntryNotFound,
+    NetworkError,
+    RecordError,
+    XrpcError,
+)
 from atdata.sources.pace import Patience
 from atdata.sources.remote import is_offline, refuse_offline
 from atdata_records import cid as cids
@@ -273,3 +281,32 @@ class Repositories:
 def listing_patience() -> Patience:
     """Return what bounds the waiting for one listing."""
     return Patience(_LISTING_SECONDS)
+
+
+def readable(
+    repositories: Repositories, kind: type[K], repo: str | None, limit: int | None = None
+) -> Iterator[tuple[StoredRecord, K]]:
+    """Yield the records of a repository that keep to their lexicon.
+
+    The others are left out, each with a warning: one bad record must not hide the good ones,
+    nor go unnoticed.
+
+    Args:
+        repositories: Reads them.
+        kind: Their generated class.
+        repo: Handle or DID; the own account when None.
+        limit: How many, at most.
+    """
+    return islice(_readable(repositories, kind, repo), limit)
+
+
+def _readable(
+    repositories: Repositories, kind: type[K], repo: str | None
+) -> Iterator[tuple[StoredRecord, K]]:
+    for found in repositories.records(kind.NSID, repo):
+        try:
+            record = found.read(kind)
+        except RecordError as error:
+            warnings.warn(f"left out of the listing: {error}", stacklevel=2)
+            continue
+        yield found, record

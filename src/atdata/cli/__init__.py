@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from atdata import __version__
+from atdata._version import __version__
 from atdata.cli.exits import MEANINGS
 from atdata.cli.output import fail, plain_warnings, wants_json
 from atdata.errors import AtdataError

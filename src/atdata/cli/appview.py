@@ -194,6 +194,6 @@ def _say(facts: dict[str, Any], sentence: str, *, as_json: bool) -> None:
 
 
 def _opened(data: Path | None, database: str | None) -> Any:
-    from atdata.appview.database import open_database
+    from atdata.appview.opening import open_database
 
     return open_database(database or (data or data_folder() / "appview") / "appview.db")

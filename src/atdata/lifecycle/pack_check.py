@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
+from atdata.base.streams import from_pieces
 from atdata.errors import ShardError
 from atdata.lifecycle.examination import Examination
 from atdata.lifecycle.pack import pack_header
@@ -17,7 +18,6 @@ from atdata.shards.hashed import HashedStream
 from atdata.shards.tar import BLOCK, PADS, parse_header
 from atdata.shards.window import CHUNK, Readable
 from atdata.sources.registry import open_url
-from atdata.sources.streams import from_pieces
 
 _MAX_SCHEMA = 1 << 20
 _ZEROS = bytes(BLOCK)

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from atdata import __version__
+from atdata._version import __version__
 from atdata.base.disk import sync_folder, write_file
 from atdata.base.exchange import replace_folder, restore
 from atdata.base.names import portable

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from atdata.errors import NetworkError, ShardNotFound, UrlError
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise, verified
 from atdata.sources.cached import cached_path
 from atdata.sources.http import open_range
 from atdata.sources.remote import Opened
 from atdata.sources.resume import open_resuming
 from atdata.sources.streams import ShardStreams
-from atdata.sources.verified import Promise, verified
 from atdata_records import cid, formats
 
 BlobRef = Mapping[str, Any]

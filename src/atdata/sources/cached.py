@@ -20,11 +20,11 @@ from pathlib import Path
 from atdata._folders import cache_folder
 from atdata.errors import AtdataError, StorageError
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources.cache import Known, ShardCache, cache_error
 from atdata.sources.download import Download, TooLarge
 from atdata.sources.remote import Opened, Remote, is_offline, refuse_offline
 from atdata.sources.schemes import redacted, scheme_of, unsigned
-from atdata.sources.verified import Promise
 
 _DEFAULT_SIZE = "20GB"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)

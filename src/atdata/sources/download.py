@@ -12,10 +12,10 @@ from typing import IO
 
 from atdata.base.disk import sync_data, write_at
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise, mismatch
 from atdata.sources.remote import Opened, Remote
 from atdata.sources.resume import Resuming, open_patiently
 from atdata.sources.schemes import redacted
-from atdata.sources.verified import Promise, mismatch
 from atdata_records import cid as cids
 
 LARGEST = 1 << 40

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atdata._extras import require
+from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, NetworkError, StorageError, UrlError
 from atdata.sources.buckets import check_endpoint, is_named
 from atdata.sources.http import retry_after
 from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
-from atdata.sources.streams import from_pieces
 
 _PIECE = 1 << 20
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 from atdata._extras import require
+from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, NetworkError
 from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
 from atdata.sources.secure import Security
-from atdata.sources.streams import from_pieces
 
 if TYPE_CHECKING:
     import httpx

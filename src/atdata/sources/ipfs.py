@@ -20,12 +20,12 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, cast
 from urllib.parse import unquote
 
+from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, ShardError, StorageError, UrlError
 from atdata.sources.cids import RAW, Cid
 from atdata.sources.gateway import mismatch, open_block, read_block
 from atdata.sources.remote import Opened
 from atdata.sources.schemes import redacted
-from atdata.sources.streams import from_pieces
 from atdata.sources.unixfs import LARGEST_BLOCK, Link, Node, read_node
 
 _AHEAD = 4  # blocks that are asked for at once

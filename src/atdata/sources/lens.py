@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any
 
+from atdata.base.streams import from_pieces
 from atdata.errors import SampleError
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.lens import Lens, LensNetwork
@@ -12,7 +13,7 @@ from atdata.shards.reader import Packed, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.schemes import redacted
-from atdata.sources.streams import ShardStreams, from_pieces
+from atdata.sources.streams import ShardStreams
 
 
 class LensSource:

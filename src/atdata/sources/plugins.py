@@ -15,8 +15,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from atdata._protocols import DataSource
 from atdata.errors import StorageError
+from atdata.sources.protocols import DataSource
 
 _GROUP = "atdata.sources"
 

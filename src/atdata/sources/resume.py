@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
+from atdata.base.streams import from_pieces
 from atdata.errors import NetworkError
 from atdata.sources import pace
 from atdata.sources.remote import Opened, Remote, refuse_offline
 from atdata.sources.retry import ATTEMPTS, attempts
 from atdata.sources.schemes import redacted
-from atdata.sources.streams import from_pieces
 
 _PIECE = 1 << 20
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata._extras import require
+from atdata.base.streams import from_pieces
 from atdata.errors import ShardNotFound, UrlError
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources.braces import Names
 from atdata.sources.cached import cached_path
 from atdata.sources.remote import Opened
@@ -22,8 +24,7 @@ from atdata.sources.s3_access import (
     s3_errors,
     status_of,
 )
-from atdata.sources.streams import ShardStreams, from_pieces
-from atdata.sources.verified import Promise
+from atdata.sources.streams import ShardStreams
 
 _PIECE = 1 << 20
 _EXTENT = re.compile(r"bytes (\d+)-\d+/(\d+)")

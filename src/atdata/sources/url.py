@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
 from atdata.sources.buckets import known_buckets, remember_buckets
@@ -19,7 +20,6 @@ from atdata.sources.reach import allow_server, allowed_servers
 from atdata.sources.registry import check_scheme, local_path, open_url, remote_for
 from atdata.sources.schemes import redacted, scheme_of
 from atdata.sources.streams import ShardStreams
-from atdata.sources.verified import Promise
 
 _LOCAL = ("", "file")
 

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import DigestMismatch, ShardNotFound
 from atdata.shards.manifest import ShardInfo
+from atdata.shards.promise import Promise, verified, verified_pieces
 from atdata.shards.reader import open_local
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.streams import ShardStreams, from_pieces
+from atdata.sources.streams import ShardStreams
 from atdata_records import cid
-
-_PIECE = 1 << 18
-_HINT = "do not use the data; fetch it again, or tell whoever published it"
-
 
 # A file may change again within one tick of the file system's clock, which none of its times
 # would show: what was written a moment ago is checked each time.
 _SETTLED = 2_000_000_000
 # State of each local file when it was checked, by device and inode.
 _checked: dict[tuple[int, int], tuple[str, int, int, int]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What is known of a shard whose samples nobody has counted.
-
-    Attributes:
-        cid: CIDv1 (raw, sha2-256) of its bytes.
-        size: How many there are; None when that is not known either.
-    """
-
-    cid: str
-    size: int | None = None
 
 
 class VerifiedSource:
@@ -159,43 +141,7 @@ def _check_file(file: IO[bytes], shard: str, info: ShardInfo | Promise) -> None:
     found = (info.cid, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if _checked.get(which) == found:
         return
-    for _ in _pieces(file, shard, cid.digest(info.cid), info.size):
+    for _ in verified_pieces(file, shard, cid.digest(info.cid), info.size):
         pass
     if time.time_ns() - state.st_ctime_ns > _SETTLED:
         _checked[which] = found
-
-
-def verified(stream: IO[bytes], shard: str, digest: bytes, size: int | None = None) -> IO[bytes]:
-    """A stream that passes on another one's bytes while they match.
-
-    Args:
-        stream: Where the bytes come from; closed with the new stream.
-        shard: Name of the shard, for errors.
-        digest: The sha256 that they must have.
-        size: How many there must be; None when that was not promised.
-    """
-    return from_pieces(_pieces(stream, shard, digest, size), stream.close)
-
-
-def _pieces(stream: IO[bytes], shard: str, digest: bytes, size: int | None) -> Iterator[bytes]:
-    sha256 = hashlib.sha256()
-    seen = 0
-    while piece := stream.read(_PIECE):
-        seen += len(piece)
-        if size is not None and seen > size:
-            raise mismatch(f"the shard is longer than the {size} bytes promised", shard)
-        sha256.update(piece)
-        yield piece
-    if size is not None and seen < size:
-        raise mismatch(f"the shard ends after {seen} of {size} bytes", shard)
-    if sha256.digest() != digest:
-        raise mismatch(
-            f"the shard's bytes are not those promised: sha256 {sha256.hexdigest()}, "
-            f"not {digest.hex()}",
-            shard,
-        )
-
-
-def mismatch(message: str, shard: str) -> DigestMismatch:
-    """The error for bytes that are not the promised ones."""
-    return DigestMismatch(message, shard=shard, hint=_HINT)
