@@ -51,13 +51,11 @@ GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 VERSIONS = ["3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t"]
 # What needs no server: run on every interpreter, and with the lowest dependencies.
 CORE = [
-    *("base", "samples", "shards", "records"),
+    *("base", "samples", "shards", "reading", "records"),
     *(f"local/test_{name}.py" for name in ("index", "entry", "schema", "sqlite", "stubs")),
     *(f"lexgen/test_{name}.py" for name in ("cli", "vectors", "breaking", "readme")),
     *(f"lifecycle/test_{name}.py" for name in ("catalog", "codes", "readme")),
-    *(f"test_{name}.py" for name in ("dataset", "reading", "writing", "walking", "seeking")),
-    *(f"test_{name}.py" for name in ("order", "shuffling", "typed", "describing", "display")),
-    *(f"test_{name}.py" for name in ("extras", "installed", "folders", "errors", "readme_local")),
+    *(f"test_{name}.py" for name in ("dataset", "writing", "errors", "readme_local")),
 ]
 # Minutes of it, which say no more of an interpreter than the rest.
 LONG = ["samples/test_thousand_classes.py", "samples/test_codec.py::test_deep_data_is_refused"]

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import stamina
 from hypothesis import HealthCheck, settings
 
+from atdata.storage import reach
+from atdata.storage.retry import ATTEMPTS
 from servers.atproto_pds import Account, Pds, pds_server
 from servers.gcs import GcsServer
 from servers.gcs import gcs_server as run_gcs_server
@@ -18,6 +21,7 @@ from servers.ipfs import ipfs_gateway as run_ipfs_gateway
 from servers.s3 import S3Server
 from servers.s3 import s3_server as run_s3_server
 from servers.valkey import valkey_server
+from servers.web import Web, web_server
 
 if TYPE_CHECKING:
     import redis
@@ -39,6 +43,7 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, and no setting of the machine's."""
     home = tmp_path / "home"
     home.mkdir()
+    monkeypatch.setattr(reach, "_allowed", set())  # servers that other tests have named
     for name in list(os.environ):
         if name.startswith(_SETTINGS) and name != "ATDATA_INTEROP_DIR":
             monkeypatch.delenv(name)
@@ -142,3 +147,17 @@ def client(account: Account) -> AtmosphereClient:
     client = AtmosphereClient()
     client.login(account.handle, account.app_password)
     return client
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server on loopback whose answers the test decides."""
+    with web_server() as server:
+        yield server
+
+
+@pytest.fixture
+def no_waits() -> Iterator[None]:
+    """Nothing is waited for between two attempts; there are as many as ever."""
+    with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
+        yield

@@ -22,7 +22,7 @@ from atdata import Dataset, DictSample, PackableSample, SampleBatch, URLSource
 from atdata.errors import AtdataError, SampleError, SchemaError, ShardError, StorageError, UrlError
 from atdata.shards import ShardWriter, cut_shards, inspect_shard
 from atdata.sources import VerifiedSource
-from sources.web import web_server
+from servers.web import web_server
 
 
 @atdata.packable

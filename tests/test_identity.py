@@ -13,7 +13,7 @@ from atdata.atmosphere import AtmosphereClient, DatasetLoader
 from atdata.lifecycle import pack, publish
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.promote import promote_to_atmosphere
-from atdata.shards.dataset_manifest import Manifest
+from atdata.shards.manifest import Manifest
 from readings import readings
 
 pytestmark = pytest.mark.xdist_group("pds")

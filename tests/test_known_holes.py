@@ -37,13 +37,13 @@ from atdata.errors import (
 )
 from atdata.local import LocalIndex
 from atdata.samples.schema import schema_document, type_from_document
-from atdata.shards.manifest import inspect_shard
+from atdata.shards.info import inspect_shard
 from atdata.shards.writer import ShardWriter, cut_shards
 from atdata.sources import S3Source, URLSource, braces
 from atdata.sources.s3 import S3Access
 from atdata.stores import GCSDataStore, IPFSStore, LocalDiskStore, S3DataStore
 from readings import Reading, labels, readings, write_readings
-from sources.web import Web, web_server
+from servers.web import Web, web_server
 
 RECORD = "ac.foundation.dataset.record"
 

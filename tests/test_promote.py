@@ -38,7 +38,7 @@ from atdata.errors import (
 from atdata.local import LocalDatasetEntry, LocalDiskStore, LocalIndex, S3DataStore
 from atdata.promote import Promotion, _find_existing_schema, promote_to_atmosphere
 from atdata.samples.schema import record_cid, to_record
-from atdata.shards.manifest import ShardInfo, content_cid, inspect_shard
+from atdata.shards.info import ShardInfo, content_cid, inspect_shard
 from atdata.shards.writer import ShardWriter
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Derivation
@@ -770,7 +770,7 @@ from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.session import Session
 from atdata.local import LocalIndex, S3DataStore
 from atdata.promote import promote_to_atmosphere
-from atdata.stores.uploads import Uploads
+from atdata.atmosphere.uploads import Uploads
 
 path, name, session, last, credentials, bucket = sys.argv[1:]
 left = [int(last)]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from atdata._installed import refuse_other_project
 from atdata._version import __version__ as __version__
+from atdata.base.installed import refuse_other_project
 
 if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore as AbstractDataStore

@@ -9,21 +9,21 @@ from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
-from atdata import export
-from atdata.describing import dataset_table, fetch_metadata
 from atdata.errors import RandomAccessError, SampleError, UrlError
-from atdata.order import Uneven
-from atdata.passes import Passes
-from atdata.reading import OnError, Pass, View
+from atdata.export import formats as export
+from atdata.reading.decode import OnError, Pass, View
+from atdata.reading.describe import dataset_table, fetch_metadata
+from atdata.reading.order import Uneven
+from atdata.reading.passes import Passes
+from atdata.reading.seek import Seeker
+from atdata.reading.typed import TypedDataset, checked_type
+from atdata.reading.walk import ShardWalk
 from atdata.samples import DictSample, SampleBatch
 from atdata.samples.packable import is_projection, projection
-from atdata.seeking import Seeker
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import seen_as
 from atdata.sources.streams import ShardStreams
 from atdata.sources.url import URLSource
-from atdata.typed import TypedDataset, checked_type
-from atdata.walking import ShardWalk
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -155,11 +155,11 @@ class Dataset(Generic[T]):
         Args:
             batch_size: Samples in a batch; the last batch may be smaller. None for no batches.
             drop_last: Leave out a last batch that is smaller.
-            on_error: See :data:`atdata.reading.OnError`; ``view.skipped`` counts.
+            on_error: See :data:`atdata.reading.decode.OnError`; ``view.skipped`` counts.
 
         Returns:
             An iterable that starts anew each time it is iterated over; see
-            :class:`~atdata.reading.View` for what else it can do.
+            :class:`~atdata.reading.decode.View` for what else it can do.
 
         Raises:
             ShardError, SampleError: From iterating: a shard or sample is not sound; the error
@@ -213,8 +213,8 @@ class Dataset(Generic[T]):
     ) -> View[T] | View[SampleBatch[T]]:
         """The samples in random order, each once.
 
-        The order depends on the seed, the epoch (see :meth:`~atdata.reading.View.set_epoch`) and
-        the share (see :meth:`split`) alone, and is the same on every machine.
+        The order depends on the seed, the epoch (see :meth:`View.set_epoch`) and the
+        share (see :meth:`split`) alone, and is the same on every machine.
 
         Args:
             buffer_shards: The order of shards is shuffled through a buffer of so many names.
@@ -335,7 +335,7 @@ class Dataset(Generic[T]):
     def __getitems__(self, indices: list[int]) -> list[T]:
         """Samples by number, which is what a ``DataLoader`` asks for."""
         if "torch" in sys.modules:
-            import_module("atdata.as_torch")  # has PyTorch say what to do about samples
+            import_module("atdata.export.torch")  # has PyTorch say what to do about samples
         return [self[index] for index in indices]
 
     def __iter__(self) -> Iterator[T]:

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from atdata._arguments import check_index
 from atdata._protocols import DatasetOpener
+from atdata.base.arguments import check_index
 from atdata.dataset import Dataset
 from atdata.errors import EntryNotFound, NetworkError, StorageError, XrpcError
 from atdata.samples import DictSample
-from atdata.shards.dataset_manifest import MARKER
+from atdata.shards.manifest import MARKER
 from atdata.shards.root_schema import folder_type
 from atdata.sources.braces import Names
-from atdata.sources.schemes import redacted, scheme_of
+from atdata.storage.urls import redacted, scheme_of
 
 if TYPE_CHECKING:
     from atdata._protocols import AbstractIndex

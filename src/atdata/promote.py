@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from atdata._arguments import check_client, check_entry, check_index
 from atdata.atmosphere.keys import schema_uri
 from atdata.atmosphere.placing import Placed, check_store, copy_to, is_public, place_urls, upload
 from atdata.atmosphere.plan import Plan
@@ -20,6 +19,7 @@ from atdata.atmosphere.publication import Details, Draft, Publication
 from atdata.atmosphere.read_back import read_back
 from atdata.atmosphere.records import now
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, find_version
+from atdata.base.arguments import check_client, check_entry, check_index
 from atdata.dataset import Dataset
 from atdata.errors import EntryError
 from atdata.samples.schema import from_record, record_cid, to_record

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from atdata.appview.database import Database
-from atdata.appview.opening import open_database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.tables import Database
 
 from .postgres import new_database, postgres_server
 from .running import AppView, in_thread

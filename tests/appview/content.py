@@ -10,7 +10,7 @@ from typing import Any
 import msgpack
 
 from atdata.appview.events import Write
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.shards.info import ShardInfo, content_cid
 from atdata_records import cid
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema

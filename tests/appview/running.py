@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import uvicorn
 
-from atdata.appview.connections import uvicorn_settings
-from atdata.appview.database import Database
-from atdata.appview.opening import open_database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.tables import Database
+from atdata.appview.database.writing import put_records
 from atdata.appview.service import Settings, create_app
-from atdata.appview.writing import put_records
+from atdata.appview.web.connections import uvicorn_settings
 from servers.process import free_ports, running
 
 from .content import rev, write

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from atdata.appview.database import Database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.tables import Database
 from atdata.appview.events import Commit, Unreadable
-from atdata.appview.ingest import Ingest
-from atdata.appview.ledger import Ledger
-from atdata.appview.network import Network
-from atdata.appview.opening import open_database
-from atdata.appview.sources import Source
+from atdata.appview.ingest.follow import Ingest
+from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.network import Network
+from atdata.appview.ingest.sources import Source
 from atdata.appview.workers import Workers
 from atdata.atmosphere.identity import Identity
 from atdata.errors import NetworkError, StorageError
@@ -142,8 +142,8 @@ def test_values_that_can_not_be_stored_are_no_failure_of_the_database(
 def test_what_is_kept_is_bounded_in_each_database(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.writing._UNREADABLE", 3)
-    monkeypatch.setattr("atdata.appview.writing.MOST_RECORDS", 2)
+    monkeypatch.setattr("atdata.appview.database.writing._UNREADABLE", 3)
+    monkeypatch.setattr("atdata.appview.database.writing.MOST_RECORDS", 2)
     ledger, relay = Ledger(database), Source("relay", "https://relay.example")
     for number in range(6):
         ledger.hear(relay, [Unreadable(number, "a\0b", b"\0"), Unreadable(None, "", b"")])
@@ -181,7 +181,7 @@ def _end_sessions(url: str) -> None:
 def test_health_and_metrics_show_workers_that_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.ingest.Ledger.to_read", failing)
+    monkeypatch.setattr("atdata.appview.ingest.follow.Ledger.to_read", failing)
     with in_thread(tmp_path / "broken") as appview:
         wait_until(lambda: appview.get("/health").status_code == 503)
         assert appview.get("/health").json()["failing"]["read 0"] == "StorageError"

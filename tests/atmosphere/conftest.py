@@ -13,7 +13,7 @@ from atdata.atmosphere import (
     DatasetPublisher,
     SchemaPublisher,
 )
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata_records import cid as cids
 from readings import Reading
 from servers.atproto_pds import Pds

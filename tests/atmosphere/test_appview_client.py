@@ -22,9 +22,9 @@ from atdata.errors import (
     UrlError,
 )
 from atdata.samples.schema import record_cid, to_record
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.shards.info import ShardInfo, content_cid
 from atdata.shards.writer import cut_shards
-from atdata.sources import reach
+from atdata.storage import reach
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 

@@ -10,7 +10,7 @@ from atdata import Dataset
 from atdata.atmosphere import AtmosphereClient, AtUri, DatasetPublisher
 from atdata.atmosphere.at_source import open_at
 from atdata.errors import AddressRefused, DigestMismatch, EntryNotFound, UrlError
-from atdata.shards.manifest import inspect_shard
+from atdata.shards.info import inspect_shard
 from atdata.sources import BlobSource, URLSource
 from atdata_records import cid
 from readings import Reading, labels, write_readings

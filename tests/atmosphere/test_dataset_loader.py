@@ -25,7 +25,7 @@ from atdata.errors import (
     UrlError,
 )
 from atdata.samples.schema import schema_cid, schema_document, to_record
-from atdata.shards.manifest import content_cid, inspect_shard
+from atdata.shards.info import content_cid, inspect_shard
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from readings import Reading, labels, write_readings

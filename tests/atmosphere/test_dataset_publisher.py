@@ -22,7 +22,7 @@ from atdata.errors import (
 )
 from atdata.local import S3DataStore
 from atdata.samples.schema import schema_cid, schema_document
-from atdata.shards.manifest import content_cid, inspect_shard
+from atdata.shards.info import content_cid, inspect_shard
 from atdata.stores import advice
 from atdata.stores.advice import SizeWarning
 from atdata_records import cid as cids

@@ -14,7 +14,7 @@ import atdata
 from atdata.atmosphere.kept import LIFETIME
 from atdata.errors import DigestMismatch, NetworkError, RecordError
 from atdata.samples.schema import record_cid, to_record
-from atdata.shards.manifest import content_cid
+from atdata.shards.info import content_cid
 from atdata.shards.writer import cut_shards
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record

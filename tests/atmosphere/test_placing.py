@@ -16,7 +16,7 @@ from atdata.atmosphere import (
 from atdata.atmosphere.placing import place
 from atdata.errors import EntryError, UrlError
 from atdata.local import LocalDiskStore, S3DataStore
-from atdata.shards.manifest import inspect_shard
+from atdata.shards.info import inspect_shard
 from atdata_records.ac.foundation.dataset.record import BlobStorage
 from readings import Reading, labels, write_readings
 from servers.atproto_pds import Pds

@@ -8,8 +8,8 @@ from atdata.atmosphere import AtUri
 from atdata.atmosphere.placing import Placed, place_urls
 from atdata.atmosphere.plan import Plan
 from atdata.atmosphere.publication import Draft
+from atdata.atmosphere.uploads import reference
 from atdata.samples.schema import to_record
-from atdata.stores.uploads import reference
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record
 from readings import Reading
 

@@ -24,7 +24,7 @@ from atdata.errors import (
 )
 from atdata.local import S3DataStore
 from atdata.samples.schema import record_cid
-from atdata.shards.manifest import ShardInfo, content_cid, inspect_shard
+from atdata.shards.info import ShardInfo, content_cid, inspect_shard
 from atdata_records.ac.foundation.dataset.record import Derivation
 from readings import Reading, labels, write_readings
 from servers.atproto_pds import Pds

@@ -18,7 +18,7 @@ from atdata.errors import (
     SchemaNotFound,
     ShardError,
 )
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from readings import Reading, write_readings
 from servers.atproto_pds import Pds
 

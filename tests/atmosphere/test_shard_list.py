@@ -13,7 +13,7 @@ from atdata.atmosphere import (
 from atdata.errors import (
     EntryError,
 )
-from atdata.shards.manifest import content_cid
+from atdata.shards.info import content_cid
 
 from .conftest import infos
 

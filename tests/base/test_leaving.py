@@ -10,7 +10,7 @@ import pytest
 
 import atdata
 from atdata.testing.samples import write_things
-from sources.web import web_server
+from servers.web import web_server
 
 _KINDS = {
     "samples": "dataset",

@@ -23,15 +23,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from appview.content import dataset, rev, with_blobs
+from appview.ingest.test_frames import car, commit
 from appview.running import as_process
-from appview.test_frames import car, commit
-from atdata.appview.database import Database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.reading import Reading, Search
+from atdata.appview.database.tables import Database
 from atdata.appview.events import Event
-from atdata.appview.frames import read_frame
-from atdata.appview.ledger import Ledger
-from atdata.appview.opening import open_database
-from atdata.appview.reading import Reading, Search
-from atdata.appview.sources import Source
+from atdata.appview.ingest.frames import read_frame
+from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.sources import Source
 from atdata_records import Link, cid
 from atdata_records.ac.foundation.dataset.record import Record
 from servers.process import free_ports, running

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import atdata
 from atdata.local import S3DataStore
-from atdata.shards.manifest import ShardUrls
+from atdata.shards.info import ShardUrls
 from atdata.sources import URLSource, VerifiedSource
 from servers.s3 import S3Server, s3_server
 

@@ -10,7 +10,7 @@ from atdata import Dataset
 from atdata.testing.samples import Thing, shard_bytes
 from atdata_records import cid
 from cli.conftest import Command
-from sources.web import Web, web_server
+from servers.web import Web, web_server
 
 SHARDS = [shard_bytes(2, start=2 * number) for number in range(3)]
 SIZE = len(SHARDS[0])

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from atdata.base.locks import locked
+from atdata.engines.local import LocalEngine
 from processes import alive, descendants, wait_until_ended
 
 MAP = """
 import multiprocessing, sys, threading, time
 from pathlib import Path
 from atdata.base.locks import locked
+from atdata.engines.local import LocalEngine
 from atdata.engines.local import LocalEngine
 
 def work(path):
@@ -52,3 +54,17 @@ def test_workers_of_a_killed_process_end_and_hold_no_lock(tmp_path: Path, method
     with locked(tmp_path / "lock", timeout=60):
         pass
     assert wait_until_ended(workers) == set()
+
+
+def test_workers_have_the_environment_of_their_parent_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)  # so that a fork server starts the workers
+    thread.start()
+    try:
+        engine = LocalEngine(2)
+        assert list(engine.map(os.getenv, ["ATDATA_NEW"] * 2)) == [None, None]
+        monkeypatch.setenv("ATDATA_NEW", "set later")
+        assert list(engine.map(os.getenv, ["ATDATA_NEW"] * 2)) == ["set later"] * 2
+    finally:
+        over.set()
+        thread.join()

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 import atdata
 from appview.content import DID, dataset, rev, schema, shard, with_blobs
-from appview.test_frames import CID, DATA, car, commit, frame, op
-from atdata.appview.describing import fields_of
+from appview.ingest.test_frames import CID, DATA, car, commit, frame, op
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.writing import put_records
 from atdata.appview.events import Write
-from atdata.appview.frames import read_frame
-from atdata.appview.jetstream import read_message
-from atdata.appview.opening import open_database
-from atdata.appview.writing import put_records
+from atdata.appview.ingest.frames import read_frame
+from atdata.appview.ingest.jetstream import read_message
+from atdata.appview.web.describing import fields_of
 from atdata.atmosphere.foreign import read_dataset
 from atdata.atmosphere.identity import Resolver
 from atdata.atmosphere.keys import AtUri
@@ -40,16 +40,16 @@ from atdata.samples.arrays import from_npy, to_npy
 from atdata.samples.canonical import parse_document
 from atdata.samples.from_schema import type_from_document
 from atdata.samples.schema import from_record, schema_document
-from atdata.shards.dataset_manifest import read_manifest
+from atdata.shards.manifest import read_manifest
 from atdata.shards.offsets import offset_index, read_index
 from atdata.shards.reader import read_samples
 from atdata.shards.window import Window, open_stream
 from atdata.sources.braces import Names
-from atdata.sources.cids import Cid
-from atdata.sources.http import open_range
-from atdata.sources.schemes import redacted
-from atdata.sources.unixfs import read_node
 from atdata.sources.url import URLSource
+from atdata.storage.http import open_range
+from atdata.storage.ipfs.cids import Cid
+from atdata.storage.ipfs.unixfs import read_node
+from atdata.storage.urls import redacted
 from atdata_records import cid
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -57,7 +57,7 @@ from hostile.server import Reply, hostile_server
 from lexgen.catalog import CatalogError, load_files
 from lexgen.document import DocumentError
 from lifecycle.forge import genuine
-from sources import dag
+from storage.ipfs import dag
 
 from .mutations import mutated, mutated_document
 

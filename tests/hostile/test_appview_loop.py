@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from appview.content import DID, dataset, rev, schema, with_urls, write
-from atdata.appview.opening import open_database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.writing import put_records
 from atdata.appview.service import Settings, create_app
-from atdata.appview.writing import put_records
 
 from .server import HostileServer, Reply
 

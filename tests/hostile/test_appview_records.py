@@ -19,8 +19,8 @@ import zstandard
 
 from appview.content import DID, dataset, schema, shard, with_urls
 from appview.running import AppView, as_process
-from atdata.appview.pictures import file_pixels
-from atdata.appview.preview import preview
+from atdata.appview.web.pictures import file_pixels
+from atdata.appview.web.preview import preview
 from atdata_records import cid
 
 from .measure import MEBIBYTE, MEMORY

@@ -19,10 +19,10 @@ from click.testing import CliRunner
 from appview.conftest import database, postgres_url
 from appview.content import DID, OTHER, dataset, rev, schema, write
 from appview.running import AppView, as_process, in_thread, wait_until
-from atdata.appview.database import Database, Parameters, QueryTooLong, Row
+from atdata.appview.database.reading import Reading, Search, SearchError
+from atdata.appview.database.tables import Database, Parameters, QueryTooLong, Row
+from atdata.appview.database.writing import put_records
 from atdata.appview.metrics import Requests
-from atdata.appview.reading import Reading, Search, SearchError
-from atdata.appview.writing import put_records
 from atdata.cli import main
 
 __all__ = ["database", "postgres_url"]  # fixtures
@@ -126,7 +126,7 @@ def test_a_search_that_takes_too_long_is_refused(
     def read(*_: object, **__: object) -> None:
         raise QueryTooLong("the search takes too long")
 
-    monkeypatch.setattr("atdata.appview.sqlite.SqliteDatabase.read", read)
+    monkeypatch.setattr("atdata.appview.database.sqlite.SqliteDatabase.read", read)
     answer = appview.query("searchDatasets", q="words")
     assert (answer.status_code, answer.json()["error"]) == (503, "Busy")
     assert appview.get("/?q=words").status_code == 503
@@ -239,7 +239,7 @@ def is_closed(connection: socket.socket) -> bool:
 def test_a_request_that_does_not_arrive_is_given_up(
     appview: AppView, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr("atdata.appview.connections._REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr("atdata.appview.web.connections._REQUEST_SECONDS", 1.0)
     with connected(appview) as connection:
         connection.sendall(begun)
         connection.settimeout(0.2)
@@ -258,7 +258,7 @@ def test_a_request_that_does_not_arrive_is_given_up(
 def test_a_client_that_takes_nothing_is_given_up(
     appview: AppView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.connections._STALLED_SECONDS", 0.5)
+    monkeypatch.setattr("atdata.appview.web.connections._STALLED_SECONDS", 0.5)
     for number in range(60):
         appview.put(DID, f"r{number}", dataset(f"r{number}", description="x" * 2900))
     path = "/xrpc/ac.foundation.dataset.listDatasets?limit=50"
@@ -279,7 +279,7 @@ def is_broken(connection: socket.socket) -> bool:
 def test_a_patient_client_keeps_its_connection(
     appview: AppView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.connections._MOST_OF_CLIENT", 3)
+    monkeypatch.setattr("atdata.appview.web.connections._MOST_OF_CLIENT", 3)
     with contextlib.ExitStack() as held, httpx.Client(base_url=appview.url) as client:
         for _ in range(5):
             held.enter_context(connected(appview))

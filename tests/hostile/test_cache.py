@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from atdata.cache.download import Cancelled
+from atdata.cache.fetch import cached_path
+from atdata.cache.shard_cache import ShardCache
 from atdata.errors import NetworkError
-from atdata.shards.manifest import ShardInfo
-from atdata.sources.cache import ShardCache
-from atdata.sources.cached import cached_path
-from atdata.sources.download import Cancelled
-from atdata.sources.http import open_range
+from atdata.shards.info import ShardInfo
+from atdata.storage.http import open_range
 from atdata_records import cid
 
 from .server import HostileServer, Reply

@@ -12,8 +12,8 @@ import atdata
 from atdata.atmosphere import AtmosphereClient, repositories, xrpc
 from atdata.errors import NetworkError
 from atdata.shards.tar import END, build_header
-from atdata.sources import pace
 from atdata.sources.registry import open_url
+from atdata.storage import pace
 
 from .server import HostileServer, Reply, drip, endless
 

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atdata.appview.sources import Source
+from atdata.appview.ingest.sources import Source
 from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.identity import Resolver, _document_url
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.xrpc import Reader
 from atdata.errors import AddressRefused, AtdataError, NetworkError, UrlError
-from atdata.sources.http import open_range, retry_after
-from atdata.sources.reach import is_public
+from atdata.storage.http import open_range, retry_after
+from atdata.storage.reach import is_public
 
 from .server import HostileServer, Reply, hostile_server
 

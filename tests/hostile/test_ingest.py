@@ -12,16 +12,16 @@ import pytest
 
 from appview.content import DID, OTHER, dataset, rev, write
 from appview.running import wait_until
-from atdata.appview.database import Database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.reading import Reading
+from atdata.appview.database.tables import Database
+from atdata.appview.database.writing import put_records
 from atdata.appview.events import AccountChange, Commit, Event, Gap, IdentityChange
-from atdata.appview.ingest import Ingest
-from atdata.appview.ledger import Ledger
-from atdata.appview.network import Network
-from atdata.appview.opening import open_database
-from atdata.appview.reading import Reading
-from atdata.appview.sources import Source
-from atdata.appview.visits import Visits, VisitTooLong
-from atdata.appview.writing import put_records
+from atdata.appview.ingest.follow import Ingest
+from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.network import Network
+from atdata.appview.ingest.sources import Source
+from atdata.appview.ingest.visits import Visits, VisitTooLong
 from atdata_records.ac.foundation.dataset.record import Record
 
 from .measure import MEBIBYTE, cost
@@ -117,10 +117,10 @@ def test_an_account_that_lost_its_handle_has_it_no_longer(
 
 WAITING = """
 from pathlib import Path
-from atdata.appview.opening import open_database
+from atdata.appview.database.opening import open_database
 from atdata.appview.events import Commit, Event, Write
-from atdata.appview.ledger import Ledger
-from atdata.appview.sources import Source
+from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.sources import Source
 from appview.content import rev
 ledger = Ledger(open_database(Path(arguments["path"])))
 source = Source("pds", "https://liar.example")
@@ -147,7 +147,7 @@ def test_events_that_wait_are_bounded_by_bytes(tmp_path: Path, many: bool) -> No
 def test_one_sources_events_take_no_room_of_anothers(
     ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.waiting._ROOM", 10_000)
+    monkeypatch.setattr("atdata.appview.ingest.waiting._ROOM", 10_000)
     hear(ledger, LIAR, made(1, "a lie", OTHER), size=20_000)
     for number in range(20):
         hear(ledger, LIAR, made(number + 2, "a lie", OTHER), size=900)
@@ -161,7 +161,7 @@ def test_one_sources_events_take_no_room_of_anothers(
 def test_events_that_find_no_room_make_the_history_be_read_again(
     ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.waiting._ROOM", 2500)
+    monkeypatch.setattr("atdata.appview.ingest.waiting._ROOM", 2500)
     hear(ledger, PDS, *(made(n, f"name {n}") for n in range(2, 8)))
     ledger.identify(DID, PDS.url, "lab.test")
     ledger.has_history(DID, rev(1))
@@ -178,7 +178,7 @@ def test_events_that_find_no_room_make_the_history_be_read_again(
 def test_a_repository_brings_a_bounded_number_of_records_and_tags(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.writing.MOST_RECORDS", 20)
+    monkeypatch.setattr("atdata.appview.database.writing.MOST_RECORDS", 20)
     tags = [f"tag {number}" for number in range(50)]
     for start in range(0, 60, 10):
         writes = [write(f"k{n}", dataset(f"name {n}", tags=tags)) for n in range(start, start + 10)]
@@ -193,7 +193,7 @@ def test_a_repository_brings_a_bounded_number_of_records_and_tags(
 def test_a_full_repository_can_change_what_it_has_and_takes_nothing_from_others(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.writing.MOST_RECORDS", 1)
+    monkeypatch.setattr("atdata.appview.database.writing.MOST_RECORDS", 1)
     with database.write() as tx:
         put_records(tx, DID, rev(1), [write("a", dataset("one")), write("b", dataset("two"))])
         put_records(tx, DID, rev(2), [write("a", dataset("newer"))])
@@ -251,7 +251,7 @@ def test_dripping_repositories_do_not_keep_others_from_being_read(
     database: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
-    monkeypatch.setattr("atdata.appview.visits._SECONDS", 1.0)
+    monkeypatch.setattr("atdata.appview.ingest.visits._SECONDS", 1.0)
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(hostile_server()) for _ in range(7)]
         drips = [Dripping(server, path) for server in servers[:6]]
@@ -282,7 +282,7 @@ def test_a_slow_server_is_asked_by_one_reader_only(
 
 
 def test_a_visit_brings_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atdata.appview.visits._MOST", 1000)
+    monkeypatch.setattr("atdata.appview.ingest.visits._MOST", 1000)
     visits = Visits()
     visits.received(5000)
     visits.begin()
@@ -294,7 +294,7 @@ def test_a_visit_brings_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_visit_that_brings_bytes_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atdata.appview.visits._SECONDS", 1.0)
+    monkeypatch.setattr("atdata.appview.ingest.visits._SECONDS", 1.0)
     visits = Visits()
     visits.begin()
     visits.received(2**20)

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appview.running import as_process, in_thread, wait_until
+from atdata.appview.database.opening import open_database
 from atdata.appview.events import Commit, Event
-from atdata.appview.ledger import Ledger
+from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.network import Network
+from atdata.appview.ingest.sources import Source
 from atdata.appview.logs import SafeFormatter
-from atdata.appview.network import Network
-from atdata.appview.opening import open_database
 from atdata.appview.service import Settings
-from atdata.appview.sources import Source
 
 from .server import HostileServer, Reply
 

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection, serve
 
 from appview.content import DID, dataset, rev, rev_in, write
+from appview.ingest.test_frames import CID, DATA, car, commit, frame, op
 from appview.running import wait_until
-from appview.test_frames import CID, DATA, car, commit, frame, op
-from atdata.appview.database import Database
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.tables import Database
+from atdata.appview.database.writing import put_records
 from atdata.appview.events import AccountChange, Event, Gap, Unreadable, Write
-from atdata.appview.frames import StreamEnded
-from atdata.appview.ingest import Ingest
-from atdata.appview.network import Network
-from atdata.appview.opening import open_database
-from atdata.appview.sources import Source
-from atdata.appview.writing import put_records
+from atdata.appview.ingest.follow import Ingest
+from atdata.appview.ingest.frames import StreamEnded
+from atdata.appview.ingest.network import Network
+from atdata.appview.ingest.sources import Source
 from atdata.atmosphere import AtmosphereClient
 from atdata.cli import main
 from atdata_records.ac.foundation.dataset.record import Record
@@ -217,7 +217,7 @@ def test_damaged_messages_never_move_the_position_elsewhere_than_a_number(
 def test_a_message_that_is_too_large_does_not_stop_the_stream(
     lab: AtmosphereClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.ingest._LARGEST", 100_000)
+    monkeypatch.setattr("atdata.appview.ingest.follow._LARGEST", 100_000)
     messages = [good("jetstream", 5, lab.did, dataset("good", did=lab.did)), "x" * 200_000]
     with stream_of(messages) as url, following(database, Source("jetstream", url)) as ingest:
         wait_until(lambda: ingest.ledger.unreadable[url] > 0)
@@ -227,7 +227,7 @@ def test_a_message_that_is_too_large_does_not_stop_the_stream(
 def test_only_the_last_unreadable_messages_are_kept(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.writing._UNREADABLE", 10)
+    monkeypatch.setattr("atdata.appview.database.writing._UNREADABLE", 10)
     ingest = Ingest(database, Network(), [])
     source = Source("relay", "https://relay.example")
     for start in range(0, 60, 20):
@@ -309,9 +309,9 @@ def test_unreadable_messages_are_listed_by_a_command(tmp_path: Path, database: D
 LARGE = """
 import json
 from pathlib import Path
-from atdata.appview.opening import open_database
-from atdata.appview.ledger import Ledger
-from atdata.appview.sources import Source
+from atdata.appview.database.opening import open_database
+from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.sources import Source
 from appview.content import DID, dataset, rev
 from atdata_records import cid
 ledger = Ledger(open_database(Path(arguments["path"])))

@@ -23,7 +23,7 @@ import atdata
 from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
 from atdata.errors import EntryNotFound
 from atdata.lifecycle import Catalog, verify, verify_pack
-from atdata.lifecycle.store import open_store
+from atdata.lifecycle.serving.store import open_store
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.shards.writer import cut_shards
 from processes import descendants, wait_until_ended

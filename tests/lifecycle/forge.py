@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import atdata
 from atdata.lifecycle.pack import pack_header
 from atdata.shards.canonical import canonical_json
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.shards.info import ShardInfo, content_cid
 from atdata_records import cid
 
 BLOCK = 512

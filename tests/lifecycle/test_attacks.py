@@ -12,7 +12,7 @@ from atdata.cli.exits import report_exit
 from atdata.lifecycle import Report, pack, verify, verify_pack
 from atdata.lifecycle.anchor import ALL
 from atdata.lifecycle.codes import CODES
-from atdata.shards.dataset_manifest import Manifest
+from atdata.shards.manifest import Manifest
 
 from .attacks import ATTACKS, Attack
 from .forge import Forgery, genuine

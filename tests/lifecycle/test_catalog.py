@@ -6,8 +6,8 @@ import pytest
 
 from atdata.cli.exits import report_exit
 from atdata.lifecycle import Catalog, Report, collect_garbage, publish
-from atdata.lifecycle.bucket_files import BucketFiles
-from atdata.lifecycle.store import open_store, release_key
+from atdata.lifecycle.serving.bucket_files import BucketFiles
+from atdata.lifecycle.serving.store import open_store, release_key
 
 from .conftest import BuildRoot
 

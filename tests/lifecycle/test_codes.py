@@ -12,9 +12,9 @@ import pytest
 import atdata
 from atdata.cli.exits import report_exit
 from atdata.errors import AtdataError
+from atdata.lifecycle.checks.shard import MAX_SAMPLE
 from atdata.lifecycle.codes import CLASSES, CODES
 from atdata.lifecycle.report import Finding, Report
-from atdata.lifecycle.shard_check import MAX_SAMPLE
 from atdata.shards.tar import MAX_PAYLOAD
 
 ROOMS = ("lifecycle", "shards")

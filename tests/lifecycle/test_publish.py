@@ -14,12 +14,12 @@ import pytest
 from atdata.cli.exits import report_exit
 from atdata.errors import StorageError, UrlError
 from atdata.lifecycle import Catalog, publish, verify
-from atdata.lifecycle.bucket_files import BucketFiles
-from atdata.lifecycle.folder_files import FolderFiles
-from atdata.lifecycle.roots import BuildRoot
-from atdata.lifecycle.store import open_store
-from atdata.shards.dataset_manifest import Manifest
-from atdata.shards.manifest import ShardInfo
+from atdata.lifecycle.checks.roots import BuildRoot
+from atdata.lifecycle.serving.bucket_files import BucketFiles
+from atdata.lifecycle.serving.folder_files import FolderFiles
+from atdata.lifecycle.serving.store import open_store
+from atdata.shards.info import ShardInfo
+from atdata.shards.manifest import Manifest
 
 from . import conftest
 

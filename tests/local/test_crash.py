@@ -13,7 +13,7 @@ import pytest
 
 import atdata
 from atdata.local import LocalIndex, S3DataStore
-from atdata.shards.manifest import inspect_shard
+from atdata.shards.info import inspect_shard
 from atdata.shards.writer import cut_shards
 from servers.s3 import S3Server
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from atdata._protocols import IndexEntry
 from atdata.errors import EntryError, RecordError
 from atdata.local.entry import LocalDatasetEntry, check_name, name_of
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata_records import cid
 from atdata_records.ac.foundation.dataset.local_entry import LocalEntry
 

@@ -22,7 +22,7 @@ from atdata.errors import (
     UrlError,
 )
 from atdata.local import Index, LocalDiskStore, LocalIndex
-from atdata.shards.manifest import content_cid, inspect_shard
+from atdata.shards.info import content_cid, inspect_shard
 
 from .conftest import open_index
 from .samples import Other, Reading, readings

@@ -16,7 +16,7 @@ from atdata._protocols import DatasetOpener
 from atdata.errors import DigestMismatch, EntryNotFound
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.sources import verified
-from atdata.sources.s3_access import access_for
+from atdata.storage.s3_access import access_for
 from readings import Reading, labels, readings, write_readings
 
 

@@ -18,7 +18,7 @@ from atdata.errors import EntryConflict, ManifestError, SampleError, ShardError,
 from atdata.samples.schema import schema_cid, schema_document
 from atdata.shards import inspect_shard
 from atdata.shards.build import build_root
-from atdata.shards.dataset_manifest import Manifest
+from atdata.shards.manifest import Manifest
 from atdata.shards.offsets import offset_index
 from atdata.testing.samples import Thing, things
 

@@ -1,74 +1,125 @@
+"""The form of ``dataset.json``; ways to break one are in ``lifecycle/attacks.py``."""
+
 from __future__ import annotations
 
-import hashlib
-import io
-from pathlib import Path
+import json
+import random
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from atdata.errors import ShardError, StorageError
-from atdata.shards import ShardInfo, ShardUrls, ShardWriter, content_cid, inspect_shard
-from atdata_records import cid, dag_cbor
-from shards.shard_bytes import samples
+from atdata.errors import ManifestError
+from atdata.shards.canonical import canonical_json
+from atdata.shards.info import ShardInfo
+from atdata.shards.manifest import Manifest, check_name, read_manifest, schema_ref
+from atdata_records import cid
 
-A = ShardInfo(cid.of_bytes(b"a"), 1024, 3)
-B = ShardInfo(cid.of_bytes(b"b"), 2048, 4)
-SCHEMA = cid.of_cbor(b"schema")
+INFOS = st.builds(
+    ShardInfo,
+    st.binary(max_size=4).map(cid.of_bytes),
+    st.integers(1024, 2**53 - 1),
+    st.integers(1, 2**53 - 1),
+)
+LINES = st.text("abc äß日'\"\\{}<>", max_size=20)
 
 
-def test_the_content_cid_is_that_of_the_documented_document() -> None:
-    document = {"schema": SCHEMA, "shards": [{"cid": A.cid, "samples": 3, "size": 1024}]}
-    assert content_cid(SCHEMA, [A]) == cid.of_cbor(dag_cbor.encode(document))
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    infos = draw(st.lists(INFOS, min_size=1, max_size=4))
+    return Manifest(
+        name=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,10}", fullmatch=True)),
+        version=draw(st.sampled_from(["0.0.1", "1.0.0", "12.3.4-rc.1"])),
+        schema_ref=schema_ref("Größe", "1.0.0"),
+        schema_cid=cid.of_cbor(draw(st.binary(max_size=4))),
+        paths=tuple(f"{number:06d}.tar" for number in range(len(infos))),
+        shards=tuple(infos),
+        source=draw(st.none() | LINES),
+        tool=draw(LINES),
+    )
 
 
-def test_the_content_cid_depends_on_each_part_and_the_order() -> None:
-    other = cid.of_cbor(b"other")
-    longer = ShardInfo(A.cid, 1025, 3)
-    several = [
-        content_cid(SCHEMA, shards) for shards in ([], [A], [B], [A, B], [B, A], [A, A], [longer])
+def manifest() -> Manifest:
+    info = ShardInfo(cid.of_bytes(b"a"), 2048, 3)
+    reference = schema_ref("Sample", "1.0.0")
+    schema = cid.of_cbor(b"schema")
+    return Manifest("a", "1.0.0", reference, schema, ("0.tar", "1.tar"), (info, info))
+
+
+@given(manifests())
+def test_what_is_written_is_read(one: Manifest) -> None:
+    assert Manifest.from_json(one.to_json()) == one
+    assert read_manifest(one.to_json()) == (one, [])
+
+
+@given(manifests(), st.randoms(use_true_random=False))
+def test_a_changed_byte_is_never_the_same_manifest(one: Manifest, chance: random.Random) -> None:
+    data = bytearray(one.to_json())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    found, problems = read_manifest(bytes(data))
+    assert found != one
+    assert (found is None) == bool(problems)
+    assert all(problem.code for problem in problems)
+
+
+def test_sums_and_identity() -> None:
+    one = manifest()
+    assert (one.samples, one.size) == (6, 4096)
+    document = json.loads(one.to_json())
+    assert document["totals"] == {"shards": 2, "samples": 6, "bytes": 4096}
+    assert document["content_cid"] == one.content_cid
+    assert one.schema_name == ("Sample", "1.0.0")
+    assert document["shards"][1]["index"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"format_version": 2}, "format_version"),
+        ({"extra": 1}, "extra"),
+        ({"schema": []}, "schema"),
+        ({"shards": [1]}, "shards[0]"),
+        ({"shards": []}, "shards"),
+        ({"source": "two\nlines"}, "source"),
+        ({"name": 3}, "name"),
+        ({"build": {"tool": "x", "time": 1}}, "build.time"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(change: dict[str, Any], place: str) -> None:
+    data = canonical_json(json.loads(manifest().to_json()) | change)
+    found, problems = read_manifest(data)
+    assert found is None
+    assert place in {problem.path for problem in problems}
+    with pytest.raises(ManifestError):
+        Manifest.from_json(data)
+
+
+def test_all_that_is_wrong_is_told() -> None:
+    document = json.loads(manifest().to_json())
+    document["shards"][0]["samples"] = 0
+    document["shards"][1]["path"] = "../1.tar"
+    _, problems = read_manifest(canonical_json(document | {"extra": 1}))
+    assert [problem.code for problem in problems] == [
+        "MANIFEST_UNKNOWN_FIELD",
+        "MANIFEST_FORM",
+        "MANIFEST_PATH",
     ]
-    assert len({*several, content_cid(other, [A])}) == 8
 
 
-def test_inspecting_gives_digest_size_and_count(tmp_path: Path) -> None:
-    data = samples(3)
-    path = tmp_path / "s.tar"
-    path.write_bytes(data)
-    expected = ShardInfo(cid.from_digest(hashlib.sha256(data).digest()), len(data), 3)
-    assert inspect_shard(path) == inspect_shard(str(path)) == expected
-    assert inspect_shard(io.BytesIO(data), "s.tar") == expected
+def test_another_spelling_is_told() -> None:
+    data = json.dumps(json.loads(manifest().to_json())).encode()
+    (problem,) = read_manifest(data)[1]
+    assert problem.code == "MANIFEST_NOT_CANONICAL"
 
 
-def test_the_digest_is_that_of_the_bytes_as_stored_also_when_compressed(tmp_path: Path) -> None:
-    import gzip
-
-    data = gzip.compress(samples(3))
-    info = inspect_shard(io.BytesIO(data), "s.tar.gz")
-    assert info == ShardInfo(cid.of_bytes(data), len(data), 3)
-
-
-def test_padding_behind_the_end_is_part_of_the_digest() -> None:
-    data = samples(3) + bytes(8192)
-    assert inspect_shard(io.BytesIO(data)) == ShardInfo(cid.of_bytes(data), len(data), 3)
-
-
-def test_inspecting_damage_or_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ShardError, match="truncated") as caught:
-        inspect_shard(io.BytesIO(samples(3)[:-100]), "s.tar")
-    assert caught.value.shard == "s.tar"
-    with pytest.raises(StorageError):
-        inspect_shard(tmp_path / "none.tar")
-
-
-def test_writer_and_inspection_agree(tmp_path: Path) -> None:
-    with ShardWriter(tmp_path / "s.tar") as writer:
-        writer.write("a", b"x" * 3000)
-    assert writer.info == inspect_shard(tmp_path / "s.tar")
-
-
-def test_urls_carry_what_is_known_of_their_shards() -> None:
-    urls = ShardUrls(["s3://b/0.tar", "s3://b/1.tar"], [A, B])
-    assert urls == ["s3://b/0.tar", "s3://b/1.tar"]
-    assert urls.shards == (A, B)
-    with pytest.raises(ValueError, match="1 urls"):
-        ShardUrls(["s3://b/0.tar"], [A, B])
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("", "1.0.0"), ("a/b", "1.0.0"), ("..", "1.0.0"), ("a..b", "1.0.0"), (".a", "1.0.0"),
+     ("a" * 129, "1.0.0"), ("a", "1.0"), ("a", "01.0.0"), ("a", "1.0.0\n"), ("a", "v1.0.0")],
+)  # fmt: skip
+def test_names_and_versions_are_checked(name: str, version: str) -> None:
+    check_name("a", "1.0.0-rc.1")
+    with pytest.raises(ManifestError) as caught:
+        check_name(name, version)
+    assert caught.value.code == "MANIFEST_NAME"

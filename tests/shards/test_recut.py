@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata.errors import SampleTooLarge, ShardError
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.reader import read_file
 from atdata.shards.recut import cannot_fit, check_fits, recut
 from atdata.shards.writer import ShardWriter

@@ -6,8 +6,8 @@ from atdata._protocols import DataSource
 from atdata.errors import AddressRefused, DigestMismatch, NetworkError, ShardNotFound, UrlError
 from atdata.sources import BlobSource
 from atdata_records import cid
+from servers.web import Web
 from shards.shard_bytes import samples
-from sources.web import Web
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 SOUND = samples(3)

@@ -8,7 +8,7 @@ import pytest
 from atdata.errors import AddressRefused, MissingExtra, NetworkError, StorageError, UrlError
 from atdata.sources import open_url
 from atdata.sources.registry import local_path
-from sources.web import Web
+from servers.web import Web
 
 
 def test_paths_and_file_urls_are_opened(tmp_path: Path) -> None:

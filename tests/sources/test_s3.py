@@ -11,7 +11,7 @@ from atdata.shards.promise import Promise
 from atdata.sources import S3Source, open_url
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.s3 import open_range, open_s3, split_url
-from atdata.sources.s3_access import S3Access, remember_bucket
+from atdata.storage.s3_access import S3Access, remember_bucket
 from atdata_records import cid
 from servers.proxy import Proxy, proxy_to
 from servers.s3 import S3Server

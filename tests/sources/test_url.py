@@ -7,7 +7,7 @@ import pytest
 from atdata._protocols import DataSource
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
 from atdata.sources import URLSource
-from sources.web import Web
+from servers.web import Web
 
 
 @pytest.fixture

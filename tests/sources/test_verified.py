@@ -11,8 +11,8 @@ from atdata._protocols import DataSource
 from atdata.errors import DigestMismatch, ShardError, ShardNotFound, StorageError
 from atdata.shards import ShardInfo, inspect_shard
 from atdata.sources import URLSource, VerifiedSource
+from servers.web import Web
 from shards.shard_bytes import samples
-from sources.web import Web
 
 SOUND = samples(3)
 INFO = inspect_shard(io.BytesIO(SOUND))

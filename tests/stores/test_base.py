@@ -14,7 +14,7 @@ import pytest
 import atdata
 from atdata._protocols import AbstractDataStore
 from atdata.errors import DigestMismatch, ShardError, StorageError, UrlError
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.sources import URLSource
 from atdata.stores import LocalDiskStore, ShardStore
 from atdata.stores.base import check_prefix, prefix_for

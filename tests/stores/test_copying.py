@@ -9,7 +9,7 @@ import pytest
 
 import atdata
 from atdata.errors import DigestMismatch, SampleTooLarge, ShardError
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.sources import URLSource
 from atdata.stores.copying import Copies
 from atdata_records import cid as cids

@@ -20,7 +20,7 @@ from atdata.atmosphere import AtmosphereClient
 from atdata.errors import NetworkError, StorageError
 from atdata.local import LocalIndex
 from atdata.promote import promote_to_atmosphere
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.stores import GCSDataStore
 from servers.gcs import GcsServer
 from servers.proxy import proxy_to
@@ -225,7 +225,7 @@ def test_what_is_damaged_on_the_way_is_taken_away(
 CHILD = """
 import sys
 from pathlib import Path
-from atdata.shards.manifest import inspect_shard
+from atdata.shards.info import inspect_shard
 from atdata.stores import GCSDataStore
 path = Path(sys.argv[1])
 print(GCSDataStore(bucket=sys.argv[2]).put(path, "p/shard.tar", inspect_shard(path)))

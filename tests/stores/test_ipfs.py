@@ -13,13 +13,13 @@ import atdata
 from atdata.atmosphere import AtmosphereClient, DatasetLoader, DatasetPublisher
 from atdata.errors import DigestMismatch, NetworkError, StorageError, UrlError
 from atdata.load import load_dataset
-from atdata.shards.manifest import inspect_shard
-from atdata.sources import retry
-from atdata.sources.cids import RAW, Cid
+from atdata.shards.info import inspect_shard
+from atdata.storage import retry
+from atdata.storage.ipfs.cids import RAW, Cid
 from atdata.stores import IPFSStore
 from servers.ipfs import IpfsGateway
 from servers.refusing import Refusal, Refusing, refusing_proxy
-from sources import dag
+from storage.ipfs import dag
 
 from .conftest import Number, numbers
 

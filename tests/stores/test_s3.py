@@ -17,7 +17,7 @@ import pytest
 
 import atdata
 from atdata.errors import NetworkError, StorageError, UrlError
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.writer import ShardWriter
 from atdata.stores import S3DataStore
 from atdata_records import cid
@@ -316,7 +316,7 @@ class TestKilled:
     CHILD = """
 import sys
 from pathlib import Path
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.stores import S3DataStore
 path = Path(sys.argv[1])
 print(S3DataStore(bucket=sys.argv[2]).put(path, "p/shard.tar", inspect_shard(path)))

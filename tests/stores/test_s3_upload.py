@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata.shards.manifest import ShardInfo
-from atdata.sources.s3_access import S3Access
+from atdata.shards.info import ShardInfo
+from atdata.storage.s3_access import S3Access
 from atdata.stores import S3DataStore
 from atdata.stores.s3_upload import Upload, part_length
 from atdata_records import cid

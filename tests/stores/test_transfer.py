@@ -12,7 +12,7 @@ import pytest
 import atdata
 from atdata.errors import EntryError, SampleError, ShardError
 from atdata.local import LocalDiskStore, LocalIndex
-from atdata.shards.manifest import content_cid, inspect_shard
+from atdata.shards.info import content_cid, inspect_shard
 from atdata.stores.transfer import transfer
 from atdata.testing.samples import Thing, write_things
 from readings import Reading, write_readings

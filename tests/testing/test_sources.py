@@ -17,7 +17,7 @@ import pytest
 from atdata.atmosphere import AtmosphereClient, SchemaPublisher
 from atdata.samples import PackableSample
 from atdata.samples.lens import lens
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.writer import cut_shards
 from atdata.sources import BlobSource, S3Source, URLSource, VerifiedSource
 from atdata.sources.lens import LensSource
@@ -29,7 +29,7 @@ from servers.atproto_pds import Pds
 from servers.gcs import GcsServer
 from servers.ipfs import IpfsGateway
 from servers.s3 import S3Server
-from sources.web import Web, web_server
+from servers.web import Web, web_server
 
 # The first is larger than what a connection holds before anybody reads.
 CONTENTS = [shard_bytes(2_000), shard_bytes(2, start=2_000)]

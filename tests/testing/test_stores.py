@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from atdata.atmosphere import AtmosphereClient
+from atdata.atmosphere.pds_store import PDSBlobStore
 from atdata.errors import StorageError
 from atdata.stores import GCSDataStore, IPFSStore, LocalDiskStore, S3DataStore
-from atdata.stores.pds import PDSBlobStore
 from atdata.testing import DataStoreSuite, Thing
 from servers.atproto_pds import Account
 from servers.ipfs import IpfsGateway

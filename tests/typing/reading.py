@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import BlobSource, Dataset, DataSource, DictSample, S3Source, SampleBatch, URLSource
-from atdata.reading import View
+from atdata.reading.decode import View
 from atdata.sources import VerifiedSource
 
 

@@ -16,20 +16,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from atdata.appview.fetching import Fetcher
-from atdata.appview.ingest import Ingest
+from atdata.appview.database.opening import open_database
+from atdata.appview.database.reading import Reading
+from atdata.appview.ingest.follow import Ingest
+from atdata.appview.ingest.network import Network
+from atdata.appview.ingest.sources import Source
 from atdata.appview.metrics import Remembered, Requests, exposition
-from atdata.appview.network import Network
-from atdata.appview.opening import open_database
-from atdata.appview.pages import Pages
-from atdata.appview.previews import Previews
-from atdata.appview.proxy import Proxy
-from atdata.appview.reading import Reading
-from atdata.appview.shards import Shards
-from atdata.appview.sources import Source
-from atdata.appview.xrpc import Queries
+from atdata.appview.proxy.fetching import Fetcher
+from atdata.appview.proxy.routes import Proxy
+from atdata.appview.proxy.shards import Shards
+from atdata.appview.web.pages import Pages
+from atdata.appview.web.previews import Previews
+from atdata.appview.web.xrpc import Queries
+from atdata.cache.shard_cache import ShardCache
 from atdata.errors import StorageError
-from atdata.sources.cache import ShardCache
 
 _EXPOSED = ["accept-ranges", "content-range", "etag", "retry-after"]
 

@@ -7,8 +7,8 @@ from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.index import AtmosphereIndex, AtmosphereIndexEntry
 from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.pds_store import PDSBlobStore
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
-from atdata.stores.pds import PDSBlobStore
 
 __all__ = [
     "AppViewClient",

@@ -12,20 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from atdata._labels import checked_tags
 from atdata.atmosphere.client import AtmosphereClient
 from atdata.atmosphere.dataset_loader import DatasetLoader, promises_of, schema_of
 from atdata.atmosphere.foreign import read_dataset
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import Repositories
 from atdata.atmosphere.xrpc import Reader
+from atdata.base.labels import checked_tags
 from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch, NetworkError, UrlError
 from atdata.samples.schema import from_record
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
 from atdata.sources import URLSource, VerifiedSource
-from atdata.sources.reach import allow_server
+from atdata.storage.reach import allow_server
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.resolve_shards import ResolveShardsOutput
 from atdata_records.ac.foundation.dataset.search_datasets import SearchDatasetsOutput

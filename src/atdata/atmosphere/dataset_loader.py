@@ -22,7 +22,7 @@ from atdata.errors import (
     SchemaNotFound,
 )
 from atdata.samples.schema import from_record, record_cid
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
 from atdata.sources import BlobSource, URLSource, VerifiedSource
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from atdata._arguments import check_dataset
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.placing import Placed, place, place_urls, upload
 from atdata.atmosphere.publication import Details, Placing, Publication
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, check_describes
+from atdata.base.arguments import check_dataset
 from atdata.base.scratch import temporary_folder
 from atdata.samples.schema import record_cid
 from atdata.sources import URLSource
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
     from atdata.dataset import Dataset
     from atdata.progress import Progress
-    from atdata.shards.manifest import ShardInfo
+    from atdata.shards.info import ShardInfo
     from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 

@@ -33,7 +33,7 @@ from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import Repositories, listing_patience
 from atdata.errors import RecordError
 from atdata.shards.promise import Promise
-from atdata.sources.schemes import redacted
+from atdata.storage.urls import redacted
 from atdata_records import ValidationError
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
@@ -237,7 +237,7 @@ def _objects(storage: Mapping[str, Any], shards: list[Mapping[str, Any]]) -> lis
     endpoint = _text(endpoint, "$.storage.endpoint").rstrip("/")
     if not endpoint.startswith(("https://", "http://")):
         raise RecordError(f"{redacted(endpoint)!r} is no endpoint", path="$.storage.endpoint")
-    from atdata.sources.s3_access import access_for
+    from atdata.storage.s3_access import access_for
 
     if (access_for(bucket).endpoint or "").rstrip("/") == endpoint:
         return [f"s3://{bucket}/{key}" for key in keys]

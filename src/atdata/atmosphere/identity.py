@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import AddressRefused, NetworkError, UrlError, XrpcError
-from atdata.sources.schemes import split_url
+from atdata.storage.urls import split_url
 from atdata_records import formats
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
 from atdata.atmosphere.repositories import readable
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
-from atdata.display import first_few, html_table
+from atdata.base.display import first_few, html_table
 from atdata.samples.schema import from_record
-from atdata.shards.manifest import ShardInfo
-from atdata.sources.schemes import redacted
+from atdata.shards.info import ShardInfo
+from atdata.storage.urls import redacted
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 

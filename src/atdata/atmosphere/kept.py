@@ -19,7 +19,7 @@ from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.base.disk import write_file
-from atdata.sources.cached import cache_path
+from atdata.cache.fetch import cache_path
 
 LIFETIME = 30 * 86_400.0
 """Seconds for which an answer is used."""

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from atdata._arguments import check_store as check_is_store
 from atdata._protocols import AbstractDataStore, DataSource
+from atdata.atmosphere.pds_store import PDSBlobStore
+from atdata.base.arguments import check_store as check_is_store
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
-from atdata.shards.manifest import ShardInfo, ShardUrls
+from atdata.shards.info import ShardInfo, ShardUrls
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
-from atdata.sources.schemes import redacted, split_url, unsigned
+from atdata.storage.urls import redacted, split_url, unsigned
 from atdata.stores.base import ShardStore, prefix_for
 from atdata.stores.disk import LocalDiskStore
-from atdata.stores.pds import PDSBlobStore
 from atdata.stores.transfer import transfer
 from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 

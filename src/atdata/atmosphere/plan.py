@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atdata.atmosphere.publication import Draft
-from atdata.sources.schemes import redacted
+from atdata.storage.urls import redacted
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 

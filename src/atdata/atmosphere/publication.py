@@ -13,18 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from atdata._labels import checked_license, checked_tags
-from atdata._metadata import metadata_text
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.placing import Placed
 from atdata.atmosphere.records import StoredRecord, now
 from atdata.atmosphere.settling import settle
 from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest, shards_of
+from atdata.atmosphere.uploads import forget_uploads
+from atdata.base.labels import checked_license, checked_tags
+from atdata.base.metadata import metadata_text
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.shards.info import ShardInfo, content_cid
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.stores.advice import Advice, advise
-from atdata.stores.uploads import forget_uploads
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.record import (
     BlobStorage,

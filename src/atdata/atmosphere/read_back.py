@@ -10,11 +10,11 @@ from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.shard_list import shards_of
 from atdata.errors import AtdataError, DigestMismatch, EntryNotFound, RecordError
 from atdata.progress import Progress, Silence
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.promise import verified
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.sources.registry import open_url
-from atdata.sources.schemes import redacted
+from atdata.storage.urls import redacted
 from atdata_records import cid
 from atdata_records.ac.foundation.dataset.record import Record
 

@@ -28,14 +28,14 @@ from atdata.errors import (
     RecordError,
     XrpcError,
 )
-from atdata.sources.pace import Patience
-from atdata.sources.remote import is_offline, refuse_offline
+from atdata.storage.pace import Patience
+from atdata.storage.remote import is_offline, refuse_offline
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
-    from atdata.sources.guard import Watch
+    from atdata.storage.guard import Watch
 
 _PAGE = 100  # the most that listRecords gives at once
 _BLOB_PAGE = 1000  # and listBlobs

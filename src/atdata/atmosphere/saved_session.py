@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from atdata._folders import config_folder
 from atdata.base.disk import make_folder, write_file
+from atdata.base.folders import config_folder
 from atdata.base.locks import Busy, locked
 from atdata.errors import AuthError, StorageError
 

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from atdata._arguments import check_class
 from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord, now
 from atdata.atmosphere.repositories import readable
 from atdata.atmosphere.settling import settle
+from atdata.base.arguments import check_class
 from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
 from atdata.samples import DictSample
 from atdata.samples.evolution import following_version

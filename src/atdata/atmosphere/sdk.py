@@ -7,8 +7,8 @@ from atproto_client import Client  # type: ignore[import-untyped]
 from atproto_client.request import Request  # type: ignore[import-untyped]
 
 from atdata.errors import AddressRefused, NetworkError
-from atdata.sources.reach import is_allowed, public_addresses
-from atdata.sources.schemes import split_url
+from atdata.storage.reach import is_allowed, public_addresses
+from atdata.storage.urls import split_url
 
 _SECONDS = 60.0  # the SDK's own five seconds are too few for a blob
 _HTTPS_PORT = 443

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from atdata._extras import require
 from atdata.atmosphere.saved_session import SavedSession, sole_writer
+from atdata.base.extras import require
 from atdata.base.forks import forget_after_fork
 from atdata.errors import AuthError, NetworkError, UrlError, XrpcError
-from atdata.sources.remote import refuse_offline
+from atdata.storage.remote import refuse_offline
 
 # Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
 _MARGIN = 16 * 60.0

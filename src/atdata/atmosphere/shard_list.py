@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from atdata.errors import EntryError, RecordError
-from atdata.shards.manifest import ShardInfo, content_cid
+from atdata.shards.info import ShardInfo, content_cid
 from atdata_records import Blob, Link, ValidationError
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.defs import Shard

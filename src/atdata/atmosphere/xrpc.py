@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.base.forks import forget_after_fork
 from atdata.errors import AtdataError, NetworkError, XrpcError
-from atdata.sources.http import http_client
-from atdata.sources.pace import Patience
-from atdata.sources.remote import refuse_offline
+from atdata.storage.http import http_client
+from atdata.storage.pace import Patience
+from atdata.storage.remote import refuse_offline
 
 if TYPE_CHECKING:
     import httpx
 
-    from atdata.sources.guard import Watch
+    from atdata.storage.guard import Watch
 
 _MAX_JSON = 16 * 2**20  # bytes: a page of 100 records of the largest size is far below it
 _SECONDS = 300.0  # for one whole answer of that size, with its redirects

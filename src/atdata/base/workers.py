@@ -5,16 +5,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Mapping
 
 _POLL = 1.0  # seconds
 
 
-def end_with_parent() -> None:
-    """Start a thread that ends this worker process when its parent has died.
+def begin_worker(environment: Mapping[str, str]) -> None:
+    """Prepare a worker process: its environment, and its end with its parent's.
 
-    A killed process can't stop its workers, and they wait for work on pipes that they keep open
-    for each other. Give it to a pool as its ``initializer``.
+    Give it to a pool as its ``initializer``. A killed process can't stop its workers, and they
+    wait for work on pipes that they keep open for each other; so a thread of theirs does.
+
+    Args:
+        environment: The parent's. A fork server keeps the one that it was started with, without
+            credentials or settings that came later.
     """
+    os.environ.clear()
+    os.environ.update(environment)
     threading.Thread(target=_end_after_parent, name="atdata-parent", daemon=True).start()
 
 

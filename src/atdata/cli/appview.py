@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from atdata._extras import require
-from atdata._folders import data_folder
+from atdata.base.extras import require
+from atdata.base.folders import data_folder
 from atdata.cli.output import echo, json_option, print_json, print_table
 
 
@@ -73,10 +73,10 @@ def serve(
     """
     for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld"):
         require(module, extra="appview")
-    from atdata.appview.connections import allow_files, uvicorn_settings
+    from atdata.appview.ingest.sources import Source
     from atdata.appview.logs import set_up_logging
     from atdata.appview.service import Settings, create_app
-    from atdata.appview.sources import Source
+    from atdata.appview.web.connections import allow_files, uvicorn_settings
 
     if pds:
         os.environ.setdefault("ATDATA_PDS_URL", pds[0])
@@ -131,8 +131,8 @@ def takedown(
     as_json: bool,
 ) -> None:
     """Stop showing SUBJECT: a DID or handle, or the at:// URI of a record."""
-    from atdata.appview.takedowns import find_subject
-    from atdata.appview.writing import take_down
+    from atdata.appview.database.takedowns import find_subject
+    from atdata.appview.database.writing import take_down
 
     opened = _opened(data, database)
     found = find_subject(opened, subject, ahead=ahead)
@@ -148,8 +148,8 @@ def takedown(
 @json_option
 def restore(subject: str, data: Path | None, database: str | None, as_json: bool) -> None:
     """Show SUBJECT again, which was taken down."""
-    from atdata.appview import writing
-    from atdata.appview.takedowns import find_takedown
+    from atdata.appview.database import writing
+    from atdata.appview.database.takedowns import find_takedown
 
     opened = _opened(data, database)
     found = find_takedown(opened, subject)
@@ -194,6 +194,6 @@ def _say(facts: dict[str, Any], sentence: str, *, as_json: bool) -> None:
 
 
 def _opened(data: Path | None, database: str | None) -> Any:
-    from atdata.appview.opening import open_database
+    from atdata.appview.database.opening import open_database
 
     return open_database(database or (data or data_folder() / "appview") / "appview.db")

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from atdata.cache.fetch import cache_path, parse_size, user_cache
+from atdata.cache.shard_cache import CachedShard, ShardCache
 from atdata.cli.output import echo, json_option, print_fields, print_json, print_table
 from atdata.errors import StorageError
-from atdata.sources.cache import CachedShard, ShardCache
-from atdata.sources.cached import cache_path, parse_size, user_cache
 
 
 @click.group()

@@ -14,7 +14,7 @@ from atdata.cli.output import json_option, print_fields, print_json, print_table
 from atdata.cli.schemas import described_fields
 from atdata.errors import AtdataError
 from atdata.samples.canonical import parse_document
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 
 
 @click.group()

@@ -12,7 +12,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.base.scratch import temporary_folder
 from atdata.cli.output import echo, json_option, print_json
 from atdata.dataset import Dataset

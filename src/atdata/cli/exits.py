@@ -27,6 +27,7 @@ EXITS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.AuthError, 5),
     (errors.ShardError, 5),
     (errors.UrlError, 2),
+    (errors.RandomAccessError, 2),
     (errors.SchemaError, 3),
     (errors.SampleError, 3),
     (errors.RecordError, 3),

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from atdata.base.workers import end_with_parent
+from atdata.base.workers import begin_worker
 from atdata.errors import StorageError
 
 Item = TypeVar("Item")
@@ -55,7 +55,7 @@ class LocalEngine:
     def _run(self, function: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
         count = min(self.processes, len(items))
         running: deque[Future[Result]] = deque()
-        pool = ProcessPoolExecutor(count, _context(), end_with_parent)
+        pool = ProcessPoolExecutor(count, _context(), begin_worker, (dict(os.environ),))
         try:
             for item in items:
                 running.append(pool.submit(function, item))

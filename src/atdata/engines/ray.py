@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import NetworkError, StorageError
 
 Item = TypeVar("Item")

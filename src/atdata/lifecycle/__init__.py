@@ -5,9 +5,9 @@ Every function returns a :class:`Report`, which says what was found and done.
 """
 
 from atdata.lifecycle.catalog import Catalog
+from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.collect import collect_garbage
 from atdata.lifecycle.pack import pack
-from atdata.lifecycle.policy import Policy
 from atdata.lifecycle.publish import publish
 from atdata.lifecycle.report import Finding, Report
 from atdata.lifecycle.verify import validate, verify

@@ -10,19 +10,19 @@ from typing import Any
 from atdata.dataset import Dataset
 from atdata.engines import Engine
 from atdata.errors import AtdataError, EntryNotFound
+from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
+from atdata.lifecycle.checks.roots import SERVING_STORE, Release
+from atdata.lifecycle.checks.shard import check_shard
 from atdata.lifecycle.codes import CODES
-from atdata.lifecycle.examination import NOT_LOOKED_AT
-from atdata.lifecycle.generations import (
+from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.serving.generations import (
     Generation,
     check_alias,
     datasets,
     history,
     write,
 )
-from atdata.lifecycle.report import Finding, Report
-from atdata.lifecycle.roots import SERVING_STORE, Release
-from atdata.lifecycle.shard_check import check_shard
-from atdata.lifecycle.store import Store, open_store, shard_key
+from atdata.lifecycle.serving.store import Store, open_store, shard_key
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
 from atdata.shards.root_schema import manifest_type

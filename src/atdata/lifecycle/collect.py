@@ -14,14 +14,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from atdata.errors import AtdataError, ManifestError
-from atdata.lifecycle.examination import NOT_LOOKED_AT
-from atdata.lifecycle.files import FileStat
-from atdata.lifecycle.generations import Generation, datasets, history
+from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
+from atdata.lifecycle.checks.roots import SERVING_STORE
 from atdata.lifecycle.report import Finding, Report
-from atdata.lifecycle.roots import SERVING_STORE
-from atdata.lifecycle.store import STAGING, Store, open_store, release_key, schema_key, shard_key
+from atdata.lifecycle.serving.files import FileStat
+from atdata.lifecycle.serving.generations import Generation, datasets, history
+from atdata.lifecycle.serving.store import (
+    STAGING,
+    Store,
+    open_store,
+    release_key,
+    schema_key,
+    shard_key,
+)
 from atdata.shards.canonical import canonical_json
-from atdata.shards.dataset_manifest import MAX_BYTES, Manifest
+from atdata.shards.manifest import MAX_BYTES, Manifest
 
 GRACE = 24 * 3600.0
 _REFUSALS = ("GC_UNSAFE", "GC_GRACE", "GC_MOVED", "STORE_BUSY", "FILE_LINK")

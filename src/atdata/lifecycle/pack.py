@@ -17,14 +17,14 @@ from atdata.base.disk import link_file, sync_file
 from atdata.base.scratch import scratch_folder, sweep
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
-from atdata.lifecycle.examination import NOT_LOOKED_AT
+from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
+from atdata.lifecycle.checks.roots import open_root
+from atdata.lifecycle.checks.shard import check_shard
 from atdata.lifecycle.report import Report
-from atdata.lifecycle.roots import open_root
-from atdata.lifecycle.shard_check import check_shard
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress, Silence
-from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
 from atdata.shards.hashed import HashedStream
+from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
 from atdata.shards.tar import BLOCK, END, PADS, file_header
 from atdata.shards.window import CHUNK
 

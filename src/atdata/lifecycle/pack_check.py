@@ -8,13 +8,13 @@ from typing import IO
 
 from atdata.base.streams import from_pieces
 from atdata.errors import ShardError
-from atdata.lifecycle.examination import Examination
+from atdata.lifecycle.checks.examination import Examination
+from atdata.lifecycle.checks.shard import COMPRESSED, check_stream
 from atdata.lifecycle.pack import pack_header
 from atdata.lifecycle.report import Finding
-from atdata.lifecycle.shard_check import COMPRESSED, check_stream
 from atdata.progress import Progress
-from atdata.shards.dataset_manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME
 from atdata.shards.hashed import HashedStream
+from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME
 from atdata.shards.tar import BLOCK, PADS, parse_header
 from atdata.shards.window import CHUNK, Readable
 from atdata.sources.registry import open_url

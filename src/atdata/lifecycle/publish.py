@@ -19,13 +19,13 @@ from typing import Any
 
 from atdata.engines import Engine
 from atdata.errors import StorageError
-from atdata.lifecycle.examination import NOT_LOOKED_AT
-from atdata.lifecycle.files import StoreFiles
-from atdata.lifecycle.policy import Policy
+from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
+from atdata.lifecycle.checks.policy import Policy
+from atdata.lifecycle.checks.roots import BUILD_ROOT, PlainFile, Release, open_root
+from atdata.lifecycle.checks.shard import ShardFacts, ShardTask, check_shard, failed
 from atdata.lifecycle.report import Finding, Report
-from atdata.lifecycle.roots import BUILD_ROOT, PlainFile, Release, open_root
-from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard, failed
-from atdata.lifecycle.store import (
+from atdata.lifecycle.serving.files import StoreFiles
+from atdata.lifecycle.serving.store import (
     STAGING,
     Store,
     open_store,
@@ -35,7 +35,7 @@ from atdata.lifecycle.store import (
 )
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
-from atdata.shards.dataset_manifest import Manifest, read_manifest
+from atdata.shards.manifest import Manifest, read_manifest
 from atdata.shards.window import CHUNK
 
 # What can be wrong with a shard's source; other trouble is the store's, and ends the command.

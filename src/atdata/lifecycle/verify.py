@@ -8,11 +8,11 @@ from typing import Any
 
 from atdata.engines import Engine
 from atdata.engines.local import LocalEngine
-from atdata.lifecycle.examination import Examination
-from atdata.lifecycle.policy import Policy
+from atdata.lifecycle.checks.examination import Examination
+from atdata.lifecycle.checks.policy import Policy
+from atdata.lifecycle.checks.roots import Root, open_root
+from atdata.lifecycle.checks.shard import ShardFacts, ShardTask, check_shard
 from atdata.lifecycle.report import Report
-from atdata.lifecycle.roots import Root, open_root
-from atdata.lifecycle.shard_check import ShardFacts, ShardTask, check_shard
 from atdata.progress import Progress, Silence
 
 

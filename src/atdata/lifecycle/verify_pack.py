@@ -10,9 +10,9 @@ import os
 from typing import Any, Literal
 
 from atdata.lifecycle.anchor import ALL, CONTENT, Anchor, Found, digest_anchor, record_anchor
-from atdata.lifecycle.examination import Examination
+from atdata.lifecycle.checks.examination import Examination
+from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.pack_check import PackCheck
-from atdata.lifecycle.policy import Policy
 from atdata.lifecycle.report import Report
 from atdata.progress import Progress, Silence
 from atdata.shards.hashed import HashedStream

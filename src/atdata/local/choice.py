@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atdata._folders import data_folder
+from atdata.base.folders import data_folder
 from atdata.local.backend import Backend
 from atdata.local.redis import RedisBackend, redis_client
 from atdata.local.sqlite import SqliteBackend

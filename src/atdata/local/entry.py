@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
-from atdata._metadata import metadata_text
-from atdata.display import first_few, html_table
+from atdata.base.display import first_few, html_table
+from atdata.base.metadata import metadata_text
 from atdata.errors import EntryError, RecordError
-from atdata.shards.manifest import ShardInfo, content_cid
-from atdata.sources.schemes import redacted
+from atdata.shards.info import ShardInfo, content_cid
+from atdata.storage.urls import redacted
 from atdata_records import ValidationError, cid, dag_cbor
 from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.local_entry import LocalEntry

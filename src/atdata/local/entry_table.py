@@ -11,7 +11,7 @@ from atdata.local.backend import Backend, EntryRow
 from atdata.local.entry import LocalDatasetEntry, name_of
 from atdata.local.paths import Anchor, check_there
 from atdata.local.schema_table import SchemaTable
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 
 _PAGE = 100
 # Each failed attempt means that another process has written the same name in between.

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from atdata._arguments import check_class, check_dataset, check_store
-from atdata._metadata import metadata_text
 from atdata._protocols import AbstractDataStore
+from atdata.base.arguments import check_class, check_dataset, check_store
+from atdata.base.metadata import metadata_text
 from atdata.dataset import Dataset
 from atdata.errors import StorageError, UrlError
 from atdata.local.choice import open_backend
@@ -32,7 +32,7 @@ from atdata.stores.transfer import transfer
 if TYPE_CHECKING:
     import redis as redis_py
 
-    from atdata.shards.manifest import ShardInfo
+    from atdata.shards.info import ShardInfo
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import AtdataError, EntryError, SchemaError, StorageError
 from atdata.local.entry import LocalDatasetEntry
 from atdata.local.entry_table import EntryTable

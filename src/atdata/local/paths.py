@@ -15,7 +15,7 @@ from atdata.errors import StorageError
 from atdata.local.entry import LocalDatasetEntry
 from atdata.sources.braces import expand
 from atdata.sources.registry import local_path
-from atdata.sources.schemes import scheme_of
+from atdata.storage.urls import scheme_of
 
 _HERE, _HOME = "./", "~/"
 

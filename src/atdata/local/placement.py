@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atdata.errors import EntryError, NetworkError, ShardNotFound, StorageError
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import local_path
-from atdata.sources.schemes import scheme_of
 from atdata.sources.url import URLSource
+from atdata.storage.urls import scheme_of
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset

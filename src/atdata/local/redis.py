@@ -18,7 +18,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import StorageError
 from atdata.local.backend import EntryRow, SchemaRow
 

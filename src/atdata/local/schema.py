@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from atdata.display import html_table
+from atdata.base.display import html_table
 from atdata.errors import RecordError, SchemaError, SchemaNotFound
 from atdata.samples.schema import canonical_text, record_cid, record_document
 from atdata.samples.versions import version_order

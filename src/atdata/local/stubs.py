@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from atdata._folders import data_folder
 from atdata.base.disk import write_file
+from atdata.base.folders import data_folder
 from atdata.errors import SchemaError, StorageError
 from atdata.local.stub_text import stub_text
 

@@ -202,7 +202,9 @@ def _parse(header: bytes, version: int) -> Layout:
     except SampleError:
         raise
     except _UNSOUND as error:
-        raise SampleError(f"unsound .npy header: {type(error).__name__}: {error}") from None
+        # What Python says of a malformed literal holds addresses in memory.
+        reason = str(error).partition(": <ast.")[0]
+        raise SampleError(f"unsound .npy header: {type(error).__name__}: {reason}") from None
     check_dtype(dtype)
     count = _check_extent(dtype, shape)
     offset = (10 if version == 1 else 12) + len(header)

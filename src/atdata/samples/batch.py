@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
 
 import numpy as np
 
-from atdata.display import html_table
+from atdata.base.display import html_table
 from atdata.samples.aliases import expanded
 
 if TYPE_CHECKING:

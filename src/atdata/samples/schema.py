@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atdata._labels import checked_license, checked_tags
+from atdata.base.labels import checked_license, checked_tags
 from atdata.errors import RecordError, SchemaError
 from atdata.samples.canonical import canonical_text, parse_document
 from atdata.samples.from_schema import type_from_document
@@ -95,7 +95,7 @@ def to_record(
         version: Semantic version, such as ``1.0.0``.
         created_at: Datetime as text, such as ``2026-01-31T12:00:00Z``.
         description: For people; the docstring of the class when None.
-        license: SPDX expression or URL; see :func:`atdata._labels.checked_license`.
+        license: SPDX expression or URL; see :func:`atdata.base.labels.checked_license`.
         tags: Words to find the schema by.
 
     Raises:

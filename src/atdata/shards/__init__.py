@@ -1,6 +1,6 @@
 """One file of samples: strict tar in and out, digests, and the manifest of a dataset."""
 
-from atdata.shards.manifest import ShardInfo, ShardUrls, content_cid, inspect_shard
+from atdata.shards.info import ShardInfo, ShardUrls, content_cid, inspect_shard
 from atdata.shards.reader import read_file, read_stream
 from atdata.shards.writer import ShardWriter, cut_shards
 

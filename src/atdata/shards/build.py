@@ -17,7 +17,8 @@ from atdata.base.names import portable
 from atdata.base.scratch import scratch_folder
 from atdata.errors import EntryConflict, SampleError, StorageError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
-from atdata.shards.dataset_manifest import (
+from atdata.shards.info import ShardInfo
+from atdata.shards.manifest import (
     MANIFEST_NAME,
     SCHEMA_NAME,
     Manifest,
@@ -25,7 +26,6 @@ from atdata.shards.dataset_manifest import (
     read_manifest,
     schema_ref,
 )
-from atdata.shards.manifest import ShardInfo
 from atdata.shards.offsets import index_path, offset_index
 from atdata.shards.writer import cut_shards
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from atdata.errors import SampleTooLarge, ShardError
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.names import SAMPLE
 from atdata.shards.reader import open_local
 from atdata.shards.tar import END, member_size, walk

@@ -9,7 +9,7 @@ from atdata.errors import SchemaConflict, SchemaError
 from atdata.samples.canonical import parse_document
 from atdata.samples.from_schema import type_from_document
 from atdata.samples.schema import schema_cid
-from atdata.shards.dataset_manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
+from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
 
 _HINT = "Write the dataset again, or pass the class of the samples."
 

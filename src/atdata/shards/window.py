@@ -9,7 +9,7 @@ import mmap
 import zlib
 from typing import IO, Protocol
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import AtdataError, ShardError, StorageError
 
 CHUNK = 1 << 20

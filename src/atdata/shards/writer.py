@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol, cast
 
 from atdata.base.disk import sync_folder
 from atdata.errors import SampleError, ShardError, StorageError
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.sink import Sink
 from atdata.shards.tar import (
     BLOCK,

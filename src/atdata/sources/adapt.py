@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from atdata.cache.prefetch import ahead
 from atdata.errors import ShardNotFound, StorageError, UrlError
+from atdata.shards.counts import told_samples
 from atdata.shards.reader import open_local
-from atdata.shards.told import told_samples
-from atdata.sources.ahead import ahead
-from atdata.sources.schemes import redacted
+from atdata.storage.urls import redacted
 
 _TRIES = 3
 

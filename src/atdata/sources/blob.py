@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 
+from atdata.cache.fetch import cached_path
 from atdata.errors import NetworkError, ShardNotFound, UrlError
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise, verified
-from atdata.sources.cached import cached_path
-from atdata.sources.http import open_range
-from atdata.sources.remote import Opened
-from atdata.sources.resume import open_resuming
 from atdata.sources.streams import ShardStreams
+from atdata.storage.http import open_range
+from atdata.storage.remote import Opened
+from atdata.storage.resume import open_resuming
 from atdata_records import cid, formats
 
 BlobRef = Mapping[str, Any]
@@ -109,7 +109,7 @@ class BlobSource:
 
         Raises:
             ShardNotFound: Not a shard of this source.
-            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         ref = self._ref(shard_id)
         return cached_path(

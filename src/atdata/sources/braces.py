@@ -16,7 +16,7 @@ from math import prod
 from typing import overload
 
 from atdata.errors import UrlError
-from atdata.sources.schemes import redacted
+from atdata.storage.urls import redacted
 
 MAX_NAMES = 1_000_000
 """Names of all patterns of a source together."""

@@ -12,8 +12,8 @@ from atdata.samples.lens import Lens, LensNetwork
 from atdata.shards.reader import Packed, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.schemes import redacted
 from atdata.sources.streams import ShardStreams
+from atdata.storage.urls import redacted
 
 
 class LensSource:

@@ -10,16 +10,16 @@ from urllib.parse import unquote
 from atdata.errors import AddressRefused, UrlError
 from atdata.shards.reader import open_local
 from atdata.sources.plugins import plugins
-from atdata.sources.remote import Remote
-from atdata.sources.schemes import redacted, scheme_of, split_url
+from atdata.storage.remote import Remote
+from atdata.storage.urls import redacted, scheme_of, split_url
 
 _LOCAL = frozenset({"", "file"})
 # Scheme -> the module whose open_range() asks for it; imported when it is needed.
 _REMOTES = {
-    "gs": "atdata.sources.gs",
-    "http": "atdata.sources.http",
-    "https": "atdata.sources.http",
-    "ipfs": "atdata.sources.ipfs",
+    "gs": "atdata.storage.gs",
+    "http": "atdata.storage.http",
+    "https": "atdata.storage.http",
+    "ipfs": "atdata.storage.ipfs.files",
     "s3": "atdata.sources.s3",
 }
 
@@ -28,7 +28,7 @@ def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
     """A stream of the bytes at a URL or local path. The caller closes it.
 
     A stream from the network goes on after a broken connection, and tries again what may succeed
-    later: see :mod:`atdata.sources.resume`.
+    later: see :mod:`atdata.storage.resume`.
 
     Args:
         url: A path, or a URL of a known scheme; no brace notation.
@@ -43,7 +43,7 @@ def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
     remote = remote_for(url)
     if remote is None:
         return _open_local(url, untrusted)
-    from atdata.sources.resume import open_resuming
+    from atdata.storage.resume import open_resuming
 
     return open_resuming(remote, url, untrusted=untrusted)
 

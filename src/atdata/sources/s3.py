@@ -8,23 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.base.streams import from_pieces
+from atdata.cache.fetch import cached_path
 from atdata.errors import ShardNotFound, UrlError
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
 from atdata.sources.braces import Names
-from atdata.sources.cached import cached_path
-from atdata.sources.remote import Opened
-from atdata.sources.resume import open_resuming
-from atdata.sources.s3_access import (
+from atdata.sources.streams import ShardStreams
+from atdata.storage.remote import Opened
+from atdata.storage.resume import open_resuming
+from atdata.storage.s3_access import (
     S3Access,
     access_for,
     access_from_data,
     s3_errors,
     status_of,
 )
-from atdata.sources.streams import ShardStreams
 
 _PIECE = 1 << 20
 _EXTENT = re.compile(r"bytes (\d+)-\d+/(\d+)")
@@ -248,7 +248,7 @@ class S3Source:
 
         Raises:
             ShardNotFound: Not a shard of this source.
-            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         self._check(shard_id)
         remote = partial(open_range, access=self._access)

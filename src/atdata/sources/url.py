@@ -8,18 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from atdata.cache.fetch import cached_path
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
-from atdata.sources.buckets import known_buckets, remember_buckets
-from atdata.sources.cached import cached_path
 from atdata.sources.plugins import open_plugin, plugins
-from atdata.sources.reach import allow_server, allowed_servers
 from atdata.sources.registry import check_scheme, local_path, open_url, remote_for
-from atdata.sources.schemes import redacted, scheme_of
 from atdata.sources.streams import ShardStreams
+from atdata.storage.buckets import known_buckets, remember_buckets
+from atdata.storage.reach import allow_server, allowed_servers
+from atdata.storage.urls import redacted, scheme_of
 
 _LOCAL = ("", "file")
 
@@ -123,7 +123,7 @@ class URLSource:
 
         Raises:
             ShardNotFound: Not a shard of this source.
-            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         plugged = self._plugged(shard_id)
         if plugged is not None:

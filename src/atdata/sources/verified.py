@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import DigestMismatch, ShardNotFound
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise, verified, verified_pieces
 from atdata.shards.reader import open_local
 from atdata.sources.adapt import AdaptedSource
@@ -107,7 +107,7 @@ class VerifiedSource:
 
         Raises:
             DigestMismatch: The bytes are others.
-            AtdataError: As ``cached_path`` in :mod:`atdata.sources.cached`.
+            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         fetch = getattr(self.source, "fetch", None)
         if not callable(fetch):

@@ -14,7 +14,7 @@ from atdata.base.names import is_portable, portable
 from atdata.base.scratch import temporary_folder
 from atdata.errors import AtdataError, StorageError, UrlError
 from atdata.progress import Progress, Silence
-from atdata.shards.manifest import ShardInfo, ShardUrls
+from atdata.shards.info import ShardInfo, ShardUrls
 from atdata.shards.writer import cut_shards
 from atdata.stores.copying import Copies, storage_error
 from atdata_records import cid

@@ -9,7 +9,7 @@ from typing import IO
 
 from atdata._protocols import DataSource
 from atdata.errors import DigestMismatch, StorageError
-from atdata.shards.manifest import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.recut import cannot_fit, check_fits, recut, too_large
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import local_path

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from atdata._folders import data_folder
 from atdata.base.disk import make_folder, move_file
+from atdata.base.folders import data_folder
 from atdata.base.scratch import scratch_folder
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 from atdata.stores.base import ShardStore
 
 # Shards under way are kept here, on the same file system, so that storing one is a rename.

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import AtdataError, NetworkError, StorageError
-from atdata.shards.manifest import ShardInfo
-from atdata.sources import gs
-from atdata.sources.remote import refuse_offline
+from atdata.shards.info import ShardInfo
+from atdata.storage import gs
+from atdata.storage.remote import refuse_offline
 from atdata.stores.base import ShardStore
 from atdata_records import cid
 

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import DigestMismatch, NetworkError, StorageError, UrlError
-from atdata.shards.manifest import ShardInfo
-from atdata.sources.cids import RAW, Cid
-from atdata.sources.gateway import find_gateway
-from atdata.sources.http import http_client
-from atdata.sources.ipfs import DEEPEST, split_url
-from atdata.sources.remote import refuse_offline
-from atdata.sources.retry import attempts
-from atdata.sources.schemes import redacted
-from atdata.sources.unixfs import LARGEST_BLOCK, Link, read_node
+from atdata.shards.info import ShardInfo
+from atdata.storage.http import http_client
+from atdata.storage.ipfs.cids import RAW, Cid
+from atdata.storage.ipfs.files import DEEPEST, split_url
+from atdata.storage.ipfs.gateway import find_gateway
+from atdata.storage.ipfs.unixfs import LARGEST_BLOCK, Link, read_node
+from atdata.storage.remote import refuse_offline
+from atdata.storage.retry import attempts
+from atdata.storage.urls import redacted
 from atdata.stores.base import ShardStore
 from atdata_records import cid as cids
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from atdata._extras import require
+from atdata.base.extras import require
 from atdata.errors import StorageError, UrlError
-from atdata.shards.manifest import ShardInfo
-from atdata.sources.remote import refuse_offline
-from atdata.sources.s3_access import S3Access, access_for, remember_bucket, s3_errors, status_of
+from atdata.shards.info import ShardInfo
+from atdata.storage.remote import refuse_offline
+from atdata.storage.s3_access import S3Access, access_for, remember_bucket, s3_errors, status_of
 from atdata.stores.base import ShardStore
 from atdata.stores.credentials import read_credentials
 from atdata.stores.s3_upload import Upload, is_overtaken

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atdata._extras import require
+from atdata.base.extras import require
 
 # Parts are held in memory while they are sent. S3 takes 10,000 of them, of 5 MiB or more.
 _PART = 8 << 20

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atdata._protocols import AbstractDataStore
 from atdata.errors import EntryError
 from atdata.progress import Progress
-from atdata.shards.manifest import ShardInfo
+from atdata.shards.info import ShardInfo
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from atdata._extras import require
+from atdata.base.extras import require
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -1,0 +1,26 @@
+"""Opens a database, by what its name says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from atdata.appview.database.tables import Database
+
+
+def open_database(where: str | Path) -> Database:
+    """Open a database, and make its tables when they are missing.
+
+    Args:
+        where: Path of an SQLite file, or a ``postgresql://`` URL.
+
+    Raises:
+        MissingExtra: PostgreSQL, and its driver is not installed.
+        StorageError: It can't be opened.
+    """
+    if str(where).startswith(("postgresql://", "postgres://")):
+        from atdata.appview.database.postgres import PostgresDatabase
+
+        return PostgresDatabase(str(where))
+    from atdata.appview.database.sqlite import SqliteDatabase
+
+    return SqliteDatabase(Path(where))

@@ -1,0 +1,94 @@
+"""What an operator means to hide: only what can be resolved is taken down."""
+
+from __future__ import annotations
+
+from atdata.appview.database.reading import Reading
+from atdata.appview.database.tables import Database
+from atdata.atmosphere.keys import AtUri
+from atdata.errors import EntryNotFound, UrlError
+from atdata_records import formats
+from atdata_records.ac.foundation.dataset.record import Record
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+
+_TABLES = {Record.NSID: "datasets", SampleSchema.NSID: "schemas"}
+
+
+def find_subject(database: Database, text: str, *, ahead: bool = False) -> str:
+    """Return the DID, or the AT URI with a DID, that a text stands for.
+
+    Args:
+        database: Where repositories and records are looked for.
+        text: A DID or handle, as ``at://`` URI or not, or the URI of a record.
+        ahead: Take also a DID or a record that is not known yet.
+
+    Raises:
+        UrlError: It can't be a repository or a record of a kind that is shown.
+        EntryNotFound: It is not known here.
+    """
+    subject = _subject(database, text)
+    if not ahead and not _is_known(database, subject):
+        raise EntryNotFound(
+            f"nothing of {subject} is known here",
+            hint="Check the spelling, or pass --ahead to hide it when it appears.",
+        )
+    return subject
+
+
+def find_takedown(database: Database, text: str) -> str:
+    """Return the subject of a takedown.
+
+    Raises:
+        UrlError: It can't be one.
+        EntryNotFound: It is not taken down.
+    """
+    # As it was written down, whatever that was.
+    if _is_taken_down(database, text):
+        return text
+    subject = _subject(database, text)
+    if _is_taken_down(database, subject):
+        return subject
+    raise EntryNotFound(f"{text} is not taken down", hint="Give it as it was taken down.")
+
+
+def _is_taken_down(database: Database, subject: str) -> bool:
+    return bool(database.read("SELECT 1 FROM takedowns WHERE subject = ?", (subject,)))
+
+
+def _subject(database: Database, text: str) -> str:
+    authority, _, path = text.strip().removeprefix("at://").partition("/")
+    did = Reading(database).did_of(authority) if _is_account(authority) else None
+    if did is None:
+        if not _is_account(authority):
+            raise UrlError(
+                f"{text!r:.200} is not a DID, a handle, or the at:// URI of a record",
+                hint="Give the address that the dataset's page shows.",
+            )
+        raise EntryNotFound(
+            f"the handle {authority} is not known here, or not of one account alone",
+            hint="Give the account's DID.",
+        )
+    if not path:
+        return did
+    uri = AtUri.parse(f"at://{did}/{path}")
+    if uri.collection not in _TABLES:
+        raise UrlError(
+            f"records of {uri.collection} are not shown here",
+            hint=f"Known are {', '.join(_TABLES)}.",
+        )
+    return str(uri)
+
+
+def _is_account(text: str) -> bool:
+    return formats.is_did(text) or formats.is_handle(text.removeprefix("@").lower())
+
+
+def _is_known(database: Database, subject: str) -> bool:
+    if formats.is_did(subject):
+        return bool(database.read("SELECT 1 FROM repos WHERE did = ?", (subject,)))
+    uri = AtUri.parse(subject)
+    table = _TABLES[uri.collection]
+    where = "WHERE did = ? AND rkey = ?"
+    return any(
+        database.read(f"SELECT 1 FROM {name} {where}", (uri.authority, uri.rkey))
+        for name in (table, "refused")
+    )

@@ -1,0 +1,1 @@
+"""Streams and repositories of the network, read into the database."""

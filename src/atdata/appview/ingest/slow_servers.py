@@ -1,0 +1,54 @@
+"""Servers that took too long: their repositories wait for the reader of those that failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from atdata.appview.ingest.visits import VisitTooLong
+from atdata.appview.proxy.upstream import address_of
+from atdata.errors import NetworkError
+
+_SECONDS = 600.0  # that a server counts as slow
+_MOST = 10_000  # servers that are remembered
+
+
+class SlowServers:
+    """Remembers servers, by address: names and ports cost nothing."""
+
+    def __init__(self) -> None:
+        self._since: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def kept_apart(self, pds: str, *, again: bool) -> Iterator[None]:
+        """Read a repository of a server in the block, and see whether that takes too long.
+
+        Args:
+            pds: URL of the server.
+            again: Whether the reader is the one for slow servers.
+
+        Raises:
+            NetworkError: The server is a slow one, and the reader is another.
+        """
+        address = address_of(pds)
+        if not again and self._is_slow(address):
+            raise NetworkError("the server was too slow a while ago", uri=pds)
+        try:
+            yield
+        except VisitTooLong:
+            self._note(address)
+            raise
+
+    def _is_slow(self, address: str) -> bool:
+        with self._lock:
+            return time.monotonic() - self._since.get(address, -_SECONDS) < _SECONDS
+
+    def _note(self, address: str) -> None:
+        with self._lock:
+            self._since[address] = time.monotonic()
+            while len(self._since) > _MOST:
+                self._since.popitem(last=False)

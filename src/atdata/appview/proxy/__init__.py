@@ -1,0 +1,1 @@
+"""Shards of datasets, fetched, verified and passed on."""

@@ -1,0 +1,294 @@
+"""Each shard is fetched once from each place, however many clients wait for it.
+
+A thread writes the bytes to a file and hashes them; those who wait read the file as it grows. The
+last piece is held back until the digest has been checked, so a shard that arrives whole is the
+right one. Fetches and failures belong to a shard at a place: what another record says of the same
+shard does not count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, TypeVar
+
+from atdata.appview.proxy.shares import Shares, Turn
+from atdata.appview.proxy.upstream import (
+    Cancelled,
+    UpstreamError,
+    address_of,
+    host_of,
+    open_upstream,
+    told,
+)
+from atdata.cache.shard_cache import ShardCache
+from atdata.shards.promise import verified
+from atdata_records import cid as cids
+
+PIECE = 2**20  # bytes read and sent at once
+_FETCHES, _FETCHES_OF_HOST, _FETCHES_OF_CLIENT = 16, 4, 4
+_MOST_WAITING, _MOST_WAITING_OF_CLIENT = 1024, 64
+_MOST_FAILURES = 4096
+_REMEMBERED_SECONDS = 2.0  # how long a failure is told again without asking the server
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A shard, and where it can be had.
+
+    Attributes:
+        cid: What its bytes must be.
+        size: How many they must be.
+        url: Where.
+    """
+
+    cid: str
+    size: int
+    url: str
+
+
+class Fetch:
+    """One shard on its way. Everything but the thread's own work happens on the event loop."""
+
+    def __init__(self, wanted: Wanted, turn: Turn) -> None:
+        self.wanted = wanted
+        self.turn = turn
+        self.readers = 0
+        self.sound = 0
+        """Bytes of the file that may be passed on."""
+        self.is_done = False
+        self.error: UpstreamError | None = None
+        self._failure: UpstreamError | None = None
+        self._path: Path | None = None
+        self._loop = asyncio.get_running_loop()
+        self._progress = asyncio.Event()
+        self._cancelled = threading.Event()
+
+    async def wait(self, size: int) -> None:
+        """Wait until this many bytes may be passed on, or all there are.
+
+        Raises:
+            UpstreamError: The rest can't be had.
+        """
+        while self.sound < size and not self.is_done:
+            await self._progress.wait()
+        if self.error is not None and self.sound < size:
+            raise self.error
+
+    def open(self, cache: ShardCache) -> IO[bytes]:
+        """The file to read behind, once some of it may be passed on; the caller closes it."""
+        assert self._path  # noqa: S101 - there is a file before there is something in it
+        try:
+            return self._path.open("rb")
+        except FileNotFoundError:
+            # It was verified meanwhile, and has its name now.
+            file = cache.open(self.wanted.cid)
+            if file is None:
+                raise self._failure or UpstreamError(
+                    503, "Busy", "the cache is too small", 5
+                ) from None
+            return file
+
+    def cancel(self) -> None:
+        """Give up: no reader is left."""
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was given up."""
+        return self._cancelled.is_set()
+
+    def run(self, cache: ShardCache, buckets: frozenset[str]) -> None:
+        """Fetch the shard into the cache; the work of a thread of its own."""
+        seen = 0
+        try:
+            # An earlier fetch may have ended since the cache was looked at.
+            self._path = cache.find(self.wanted.cid)
+            if self._path:
+                seen = self._path.stat().st_size
+                return
+            with cache.new_file() as file:
+                self._path = Path(file.name)
+                seen = self._fill(file, cache, buckets)
+        except OSError as error:
+            self._failure = _no_room(error)
+        finally:
+            self._loop.call_soon_threadsafe(self._end, seen, self._failure)
+
+    def _fill(self, file: IO[bytes], cache: ShardCache, buckets: frozenset[str]) -> int:
+        """The number of bytes; errors are noted before the file goes, for who would open it."""
+        seen = 0
+        try:
+            with self._open(buckets) as stream, told():
+                while piece := stream.read(PIECE):
+                    file.write(piece)
+                    file.flush()
+                    self._tell(seen)
+                    seen += len(piece)
+            file.close()
+            cache.keep(Path(file.name), self.wanted.cid)
+        except UpstreamError as error:
+            self._failure = error
+        except Cancelled:
+            self._failure = UpstreamError(503, "Cancelled", "the download was given up", 1)
+        except OSError as error:
+            self._failure = _no_room(error)
+        return seen
+
+    def _open(self, buckets: frozenset[str]) -> IO[bytes]:
+        stream = open_upstream(
+            self.wanted.url, self.wanted.size, buckets=buckets, is_cancelled=self._cancelled.is_set
+        )
+        with told():
+            return verified(stream, self.wanted.url, cids.digest(self.wanted.cid), self.wanted.size)
+
+    def _tell(self, sound: int) -> None:
+        self._loop.call_soon_threadsafe(self._advance, sound)
+
+    def _advance(self, sound: int) -> None:
+        self.sound = sound
+        self._progress.set()
+        self._progress = asyncio.Event()
+
+    def _end(self, seen: int, error: UpstreamError | None) -> None:
+        self.error, self.is_done = error, True
+        self._advance(self.sound if error else seen)
+
+
+def _no_room(error: OSError) -> UpstreamError:
+    return UpstreamError(507, "CacheFull", f"can't write the cache: {error.strerror}")
+
+
+class Fetcher:
+    """Shards from the cache, or from the network into it.
+
+    Args:
+        cache: Where verified shards are kept.
+        largest: Bytes of the largest shard that is fetched.
+        buckets: S3 buckets that may be read.
+    """
+
+    def __init__(
+        self, cache: ShardCache, *, largest: int, buckets: frozenset[str] = frozenset()
+    ) -> None:
+        self.cache = cache
+        self.started = 0
+        """Fetches from the network so far."""
+        self._largest = largest
+        self._buckets = buckets
+        self._running: dict[Wanted, Fetch] = {}
+        self._failed: dict[Wanted, tuple[float, UpstreamError]] = {}
+        self._shares = Shares(_FETCHES, of_client=_FETCHES_OF_CLIENT, of_host=_FETCHES_OF_HOST)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def reading(self, wanted: Wanted, client: str) -> AsyncIterator[Fetch]:
+        """A fetch to read from; given up at the end of the block unless others read it too.
+
+        Raises:
+            UpstreamError: It failed just now, is too large, or too many are waiting.
+        """
+        fetch = self._running.get(wanted)
+        if fetch is None:
+            fetch = self._begin(wanted, client)
+        else:
+            self._shares.join(fetch.turn, client)
+        fetch.readers += 1
+        try:
+            yield fetch
+        finally:
+            fetch.readers -= 1
+            self._shares.leave(fetch.turn, client)
+            if not fetch.readers and not fetch.is_done:
+                self._give_up(fetch)
+
+    async def whole(self, wanted: Wanted, client: str) -> IO[bytes]:
+        """A shard as a verified file, opened. The caller closes it.
+
+        Raises:
+            UpstreamError: It can't be had.
+        """
+        while (file := await asyncio.to_thread(self.cache.open, wanted.cid)) is None:
+            async with self.reading(wanted, client) as fetch:
+                await fetch.wait(2**63)
+                if fetch.error is not None:
+                    raise fetch.error
+        return file
+
+    def _begin(self, wanted: Wanted, client: str) -> Fetch:
+        until, error = self._failed.get(wanted, (0.0, None))
+        if error is not None and until > time.monotonic():
+            raise error
+        if wanted.size > self._largest:
+            raise UpstreamError(
+                501, "TooLarge", f"this service passes on shards of up to {self._largest:,} bytes"
+            )
+        if (
+            len(self._running) >= _MOST_WAITING
+            or self._shares.waiting_for(client) >= _MOST_WAITING_OF_CLIENT
+        ):
+            raise UpstreamError(503, "Busy", "too many shards are being fetched", 5)
+        fetch = Fetch(wanted, self._shares.ask(host_of(wanted.url), client))
+        self._running[wanted] = fetch
+        task = asyncio.create_task(self._run(fetch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return fetch
+
+    def _give_up(self, fetch: Fetch) -> None:
+        fetch.cancel()
+        self._shares.stop_waiting(fetch.turn)
+        self._forget(fetch)
+
+    def _forget(self, fetch: Fetch) -> None:
+        if self._running.get(fetch.wanted) is fetch:
+            del self._running[fetch.wanted]
+
+    async def _run(self, fetch: Fetch) -> None:
+        turn = fetch.turn
+        try:
+            await turn.begin()
+            if fetch.is_cancelled:
+                return
+            # Names cost nothing, so a host is counted by its address.
+            self._shares.move(turn, await in_thread(partial(address_of, fetch.wanted.url)))
+            await turn.begin()
+            if fetch.is_cancelled:
+                return
+            self.started += 1
+            await in_thread(partial(fetch.run, self.cache, self._buckets))
+        finally:
+            self._shares.end(turn)
+            self._forget(fetch)
+        if fetch.error is not None and fetch.error.code != "Cancelled":
+            self._remember(fetch.wanted, fetch.error)
+
+    def _remember(self, wanted: Wanted, error: UpstreamError) -> None:
+        now = time.monotonic()
+        failed = [(place, kept) for place, kept in self._failed.items() if kept[0] > now]
+        self._failed = dict(failed[-_MOST_FAILURES:])
+        self._failed[wanted] = now + (error.retry_after or _REMEMBERED_SECONDS), error
+
+
+async def in_thread(run: Callable[[], T]) -> T:
+    """Run in a thread of its own: the pool is for short work."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def work() -> None:
+        try:
+            answer = run()
+        except BaseException as error:  # whatever it is, it is for who waits
+            loop.call_soon_threadsafe(done.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(done.set_result, answer)
+
+    threading.Thread(target=work, name="fetch", daemon=True).start()
+    return await done

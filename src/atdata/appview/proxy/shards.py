@@ -1,0 +1,188 @@
+"""Which bytes a shard of a dataset must be, and where they can be had."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+from urllib.parse import urlencode
+
+from atdata.appview.database.tables import Row
+from atdata.appview.database.views import known_shards, record_of
+from atdata.appview.proxy.fetching import Fetcher, Wanted
+from atdata.appview.proxy.upstream import UpstreamError, told
+from atdata.shards.info import ShardInfo
+from atdata.shards.promise import Promise
+from atdata.sources.braces import MAX_RECORD_NAMES, Names
+from atdata_records import Blob, ValidationError, cid
+from atdata_records.ac.foundation.dataset.defs import Shard
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
+
+_LARGEST_MANIFEST = 16 * 2**20
+# Values in a list of shards, of which each takes a hundred times its bytes when it is read.
+_MOST_VALUES = 6 * MAX_RECORD_NAMES
+_MOST_KEPT = 2 * MAX_RECORD_NAMES  # shards, of all datasets whose lists are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One shard of a dataset.
+
+    Attributes:
+        url: Where it can be had.
+        info: What it must be; None when that is not known.
+        is_blob: Whether it is a blob of the repository.
+    """
+
+    url: str
+    info: ShardInfo | Promise | None
+    is_blob: bool
+
+    @property
+    def samples(self) -> int | None:
+        """How many it holds; None when that is not known."""
+        return self.info.samples if isinstance(self.info, ShardInfo) else None
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What to fetch; None when its bytes can't be checked."""
+        if self.info is None or self.info.size is None:
+            return None
+        return Wanted(self.info.cid, self.info.size, self.url)
+
+
+class Places(Sequence[Place]):
+    """The shards of a dataset, in order; each place is made when it is asked for.
+
+    Args:
+        urls: Where each can be had.
+        infos: What each must be; None when the record tells nothing.
+        is_blob: Whether they are blobs of the repository.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        infos: Sequence[ShardInfo | Promise] | None,
+        *,
+        is_blob: bool,
+    ) -> None:
+        self.urls = urls
+        self.infos = infos
+        self._is_blob = is_blob
+
+    def __len__(self) -> int:
+        return len(self.urls)
+
+    @overload
+    def __getitem__(self, index: int) -> Place: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Place]: ...
+    def __getitem__(self, index: int | slice) -> Place | list[Place]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(len(self))[index]]
+        return Place(
+            self.urls[index], None if self.infos is None else self.infos[index], self._is_blob
+        )
+
+
+class Shards:
+    """Finds the shards of datasets.
+
+    Args:
+        fetcher: Gets the lists of shards that are too long for a record.
+    """
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._kept: OrderedDict[tuple[str, ...], Places] = OrderedDict()
+
+    async def of(self, row: Row, client: str) -> Places:
+        """The shards of a dataset, in order.
+
+        Args:
+            row: The dataset.
+            client: Who asks.
+
+        Raises:
+            UpstreamError: They can't be told.
+        """
+        key = (row["did"], row["cid"], row["pds"] or "")
+        places = self._kept.get(key)
+        if places is None:
+            record = await asyncio.to_thread(record_of, row)
+            blob = record.manifest if record.shards is None else None
+            text = await self._manifest(row, blob, client) if blob else None
+            places = await asyncio.to_thread(_places, record, row, text)
+            self._keep(key, places)
+        return places
+
+    def _keep(self, key: tuple[str, ...], places: Places) -> None:
+        self._kept[key] = places
+        while sum(map(len, self._kept.values())) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    async def _manifest(self, row: Row, blob: Blob, client: str) -> bytes:
+        if blob.size > _LARGEST_MANIFEST:
+            raise UpstreamError(501, "TooLarge", "the dataset's list of shards is too long")
+        url = blob_url(_pds(row), row["did"], blob.ref)
+        wanted = Wanted(blob.ref, blob.size, url)
+        with await self._fetcher.whole(wanted, client) as file:
+            return await asyncio.to_thread(file.read)
+
+
+def _pds(row: Row) -> str:
+    """Return the server of a dataset's repository; looking for it is the ingest's work."""
+    if row["pds"]:
+        return str(row["pds"])
+    raise UpstreamError(503, "Unresolved", "the repository's server is not known yet", 30)
+
+
+def _places(record: Record, row: Row, manifest: bytes | None) -> Places:
+    infos = known_shards(record) if manifest is None else _listed(manifest)
+    if isinstance(record.storage, BlobStorage):
+        return _blobs(record.storage, row["did"], _pds(row), infos)
+    if isinstance(record.storage, UrlStorage):
+        with told():
+            return _urls(record.storage, infos)
+    raise UpstreamError(501, "NotProxied", "a kind of storage that this service does not know")
+
+
+def _listed(manifest: bytes) -> list[ShardInfo]:
+    if sum(map(manifest.count, (b"{", b"[", b","))) > _MOST_VALUES:
+        raise UpstreamError(501, "TooLarge", "the dataset's list of shards is too long")
+    try:
+        shards = [Shard.from_dict(item) for item in json.loads(manifest)]
+    except (ValueError, TypeError, RecursionError, ValidationError) as error:
+        raise UpstreamError(502, "BadManifest", "the list of shards can't be read") from error
+    return [ShardInfo(shard.cid, shard.size, shard.samples) for shard in shards]
+
+
+def blob_url(pds: str, did: str, blob: str) -> str:
+    """Where a repository's server offers one of its blobs."""
+    return f"{pds}/xrpc/com.atproto.sync.getBlob?{urlencode({'did': did, 'cid': blob}, safe=':')}"
+
+
+def _blobs(storage: BlobStorage, did: str, pds: str, infos: list[ShardInfo] | None) -> Places:
+    urls = [blob_url(pds, did, blob.ref) for blob in storage.blobs]
+    known: list[ShardInfo | Promise] = []
+    for number, blob in enumerate(storage.blobs):
+        info: ShardInfo | Promise = Promise(str(blob.ref), blob.size)
+        if infos and number < len(infos):
+            info = ShardInfo(str(blob.ref), blob.size, infos[number].samples)
+        known.append(info)
+    return Places(urls, known, is_blob=True)
+
+
+def _urls(storage: UrlStorage, infos: list[ShardInfo] | None) -> Places:
+    names = Names(storage.urls, MAX_RECORD_NAMES)
+    if infos is not None and (
+        len(infos) != len(names) or not all(cid.is_cid(info.cid) for info in infos)
+    ):
+        raise UpstreamError(
+            502, "BadRecord", f"the record tells of {len(infos)} shards and names {len(names)}"
+        )
+    return Places(names, infos, is_blob=False)

@@ -1,0 +1,193 @@
+"""Bytes from servers that strangers name: guarded, bounded, and with errors told apart."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from atdata.appview.clients import network_of
+from atdata.base.streams import from_pieces
+from atdata.errors import AddressRefused, DigestMismatch, NetworkError, UrlError
+from atdata.sources.registry import open_url
+from atdata.storage.http import http_client
+
+_CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 15.0
+_GRACE_SECONDS = 30.0
+_SLOWEST = 64 * 2**10  # bytes a second; what is slower only holds a place that others need
+_LONGEST_SECONDS = 3600.0  # of a whole transfer, whatever size a record claims
+_LONGEST_RETRY = 3600
+# Below this one are ports of other services: mail, shells, databases of the host itself.
+_FIRST_FREE_PORT = 1024
+_WEB_PORTS = (80, 443)
+
+
+@dataclass
+class UpstreamError(Exception):
+    """A shard can't be had.
+
+    Attributes:
+        status: The HTTP status that says so.
+        code: A name for the reason, for programs.
+        message: The reason, for people.
+        retry_after: Seconds after which to ask again, when the server said so.
+    """
+
+    status: int
+    code: str
+    message: str
+    retry_after: int | None = None
+
+
+class Cancelled(Exception):
+    """Reading was given up."""
+
+
+def open_upstream(
+    url: str, size: int, *, buckets: frozenset[str], is_cancelled: Callable[[], bool]
+) -> IO[bytes]:
+    """A stream of the bytes at a URL that a record names.
+
+    Args:
+        url: Where: http(s), or s3 in one of ``buckets``, which the operator opened.
+        size: How many bytes are promised; sets how long they may take.
+        buckets: Names of S3 buckets that may be read with the operator's own credentials.
+        is_cancelled: Asked now and then; when it says yes, reading ends with ``Cancelled``.
+
+    Raises:
+        UpstreamError: They can't be had; from reading too.
+        Cancelled: From reading.
+    """
+    with told():
+        parts = urlsplit(url)
+    if parts.scheme == "s3" and parts.netloc in buckets:
+        with told():
+            return open_url(url)
+    if parts.scheme not in ("http", "https"):
+        raise UpstreamError(
+            501, "NotProxied", f"this service does not read {parts.scheme}:// of this place"
+        )
+    with told():
+        return _open_http(url, _Patience(size, is_cancelled))
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, without its port: ports cost nothing."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def address_of(url: str) -> str:
+    """Return what a URL's host counts as: its address, or its name if that has none."""
+    host = host_of(url)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return host
+    return min(network_of(str(address[0])) for *_, address in found)
+
+
+class _Patience:
+    """How long a server may take: it keeps to a least rate, and there is an end to it.
+
+    Args:
+        size: Bytes of the whole transfer.
+        is_cancelled: Whether no client waits any more.
+    """
+
+    def __init__(self, size: int, is_cancelled: Callable[[], bool]) -> None:
+        self._since = time.monotonic()
+        self._end = self._since + min(_GRACE_SECONDS + size / _SLOWEST, _LONGEST_SECONDS)
+        self._count = 0
+        self._is_cancelled = is_cancelled
+
+    def seconds(self, timeout: float | None) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise _too_slow()
+        return left if timeout is None else min(left, timeout)
+
+    def received(self, count: int) -> None:
+        if self._is_cancelled():
+            raise Cancelled
+        self._count += count
+        seconds = time.monotonic() - self._since
+        if seconds < _GRACE_SECONDS:
+            return
+        if self._count < seconds * _SLOWEST:
+            raise _too_slow()
+        self._since, self._count = self._since + seconds, 0
+
+
+def _too_slow() -> UpstreamError:
+    return UpstreamError(504, "UpstreamTimeout", "the server is too slow")
+
+
+def _open_http(url: str, patience: _Patience) -> IO[bytes]:
+    client = http_client(untrusted=True, watch=patience)
+    client.timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
+    client.event_hooks = {"request": [_check_port]}  # of redirects, too
+    try:
+        request = client.build_request("GET", url, headers={"accept-encoding": "identity"})
+        answer = client.send(request, stream=True)
+        if answer.status_code != 200:
+            raise _refused(answer)
+    except BaseException:
+        client.close()
+        raise
+    return from_pieces(_pieces(answer), client.close)
+
+
+def _check_port(request: httpx.Request) -> None:
+    port = request.url.port
+    if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
+        raise AddressRefused(f"the record leads to port {port}, which is not one of the web")
+
+
+def _pieces(answer: httpx.Response) -> Iterator[bytes]:
+    with told():
+        yield from answer.iter_raw()
+
+
+def _refused(answer: httpx.Response) -> UpstreamError:
+    status = answer.status_code
+    said = f"the server answered {status}"
+    if status in (429, 503):
+        text = answer.headers.get("retry-after", "")
+        seconds = min(int(text), _LONGEST_RETRY) if text.isascii() and text.isdigit() else 30
+        return UpstreamError(503, "UpstreamBusy", said, seconds)
+    if status in (400, 404, 410):
+        return UpstreamError(404, "UpstreamNotFound", said)
+    return UpstreamError(502, "UpstreamRefused", said)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of all kinds as ``UpstreamError``."""
+    try:
+        yield
+    except DigestMismatch as error:
+        raise UpstreamError(502, "DigestMismatch", error.message) from error
+    except AddressRefused as error:
+        raise UpstreamError(
+            502, "AddressRefused", "the record leads to an address or port that is not public"
+        ) from error
+    except httpx.TimeoutException as error:
+        raise UpstreamError(504, "UpstreamTimeout", "the server does not answer in time") from error
+    except httpx.HTTPError as error:
+        raise UpstreamError(
+            502, "UpstreamUnreachable", f"no answer from the server ({type(error).__name__})"
+        ) from error
+    except NetworkError as error:
+        raise UpstreamError(502, "UpstreamUnreachable", error.message) from error
+    except (UrlError, OSError, KeyError, ValueError, httpx.InvalidURL) as error:
+        message: Any = getattr(error, "message", str(error))
+        raise UpstreamError(502, "UpstreamRefused", message) from error

@@ -1,0 +1,1 @@
+"""Pages, previews and queries over HTTP."""

@@ -1,0 +1,184 @@
+"""A whole file from a server, several parts at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import IO
+
+from atdata.base.disk import sync_data, write_at
+from atdata.shards.info import ShardInfo
+from atdata.shards.promise import Promise, mismatch
+from atdata.storage.remote import Opened, Remote
+from atdata.storage.resume import Resuming, open_patiently
+from atdata.storage.urls import redacted
+from atdata_records import cid as cids
+
+LARGEST = 1 << 40
+"""Bytes of the largest file that is taken without a promise of its size."""
+CHUNK = 8 << 20
+"""Bytes that one request asks for."""
+_THREADS = 4
+
+
+class Cancelled(Exception):
+    """Nobody wants it any more."""
+
+
+class TooLarge(Exception):
+    """There are more bytes than there is room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to be fetched.
+
+    Attributes:
+        remote: Asks its server.
+        url: Where it is.
+        promised: What its bytes must be; None to take them as they are, in one state of the file.
+        untrusted: As for ``remote``.
+        is_cancelled: Asked now and then whether to give up.
+    """
+
+    remote: Remote
+    url: str
+    promised: ShardInfo | Promise | None = None
+    untrusted: bool = False
+    is_cancelled: Callable[[], bool] = lambda: False
+
+    def begin(self) -> Opened:
+        """The first part: it tells the size of the whole, and its state.
+
+        Raises:
+            AtdataError: What ``remote`` raises, after the last attempt.
+        """
+        return open_patiently(self.remote, self.url, stop=CHUNK, untrusted=self.untrusted)
+
+    def tag(self) -> str | None:
+        """The state that the file is in now; raises as :meth:`begin`."""
+        opened = open_patiently(self.remote, self.url, stop=1, untrusted=self.untrusted)
+        opened.stream.close()
+        return opened.tag
+
+    def write(
+        self,
+        first: Opened,
+        file: IO[bytes],
+        *,
+        limit: int = LARGEST,
+        make_room: Callable[[], None] = lambda: None,
+    ) -> tuple[str, int]:
+        """Fetch the rest, and write all of it.
+
+        Args:
+            first: What :meth:`begin` gave.
+            file: Where to.
+            limit: Of a file whose size was not promised: bytes that there is room for.
+            make_room: Called while it is written, again after every 8 MiB or 1/16 of the limit.
+
+        Returns:
+            The CID of the bytes, and how many there are.
+
+        Raises:
+            DigestMismatch: They are not those that are promised.
+            Cancelled: It was given up.
+            TooLarge: It has more than ``limit`` bytes.
+            OSError: The file can't be written.
+            AtdataError: What ``remote`` raises, after the last attempt.
+        """
+        sha256 = hashlib.sha256()
+        size = next_room = 0
+        for piece in self._written(first, file):
+            if self.is_cancelled():
+                raise Cancelled
+            size += len(piece)
+            if size > self._most():
+                break
+            if size > limit:
+                raise TooLarge
+            if size >= next_room:
+                make_room()
+                next_room = size + min(CHUNK, limit // 16)
+            sha256.update(piece)
+        found = cids.from_digest(sha256.digest())
+        if self.promised:
+            self._check(found, size)
+        return found, size
+
+    def _check(self, cid: str, size: int) -> None:
+        assert self.promised  # noqa: S101 - the caller has looked
+        shard, wanted = redacted(self.url), self.promised
+        if size > self._most():
+            raise mismatch(f"the shard is longer than the {wanted.size} bytes promised", shard)
+        if size < (wanted.size or 0):
+            raise mismatch(f"the shard ends after {size} of {wanted.size} bytes", shard)
+        if cid != wanted.cid:
+            raise mismatch(
+                f"the shard's bytes are not those promised: {cid}, not {wanted.cid}", shard
+            )
+
+    def _most(self) -> int:
+        """Bytes that are taken, at most."""
+        size = self.promised.size if self.promised else None
+        return LARGEST if size is None else size
+
+    def _written(self, first: Opened, file: IO[bytes]) -> Iterator[bytes]:
+        """The bytes in order; each piece is in the file when it comes."""
+        size = first.size
+        if not first.is_part or size is None or size <= CHUNK:
+            for piece in self._part(0, None, first).pieces():
+                file.write(piece)
+                yield piece
+            return
+        size = min(size, self._most() + 1)
+        parts = ((start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
+        for part in _in_order(partial(self._whole, *part, first, file.fileno()) for part in parts):
+            yield from part
+
+    def _whole(self, start: int, stop: int, first: Opened, descriptor: int) -> list[bytes]:
+        """The bytes of one part, which are written and on their way to the disk."""
+        part = self._part(start, stop, first)
+        pieces = []
+        try:
+            for piece in part.pieces():
+                if self.is_cancelled():
+                    raise Cancelled
+                write_at(descriptor, piece, start)
+                start += len(piece)
+                pieces.append(piece)
+            sync_data(descriptor)
+            return pieces
+        finally:
+            part.close()
+
+    def _part(self, start: int, stop: int | None, first: Opened) -> Resuming:
+        return Resuming(
+            self.remote,
+            self.url,
+            start=start,
+            stop=stop,
+            tag=first.tag,
+            untrusted=self.untrusted,
+            opened=None if start else first,
+            is_checked=self.promised is not None,
+        )
+
+
+def _in_order(tasks: Iterator[Callable[[], list[bytes]]]) -> Iterator[list[bytes]]:
+    """What tasks give, in their order; some of them run ahead."""
+    pool = ThreadPoolExecutor(_THREADS, "atdata-download")
+    running: deque[Future[list[bytes]]] = deque()
+    try:
+        for task in tasks:
+            running.append(pool.submit(task))
+            if len(running) > _THREADS:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,153 @@
+"""Shards from the network, by way of the user's cache.
+
+``ATDATA_CACHE`` names its folder (by default ``atdata/shards`` in the XDG cache folder), or is
+``off``; ``ATDATA_CACHE_SIZE`` is its limit, 20GB by default. With ``ATDATA_OFFLINE=1`` what is in
+the cache is read, and nothing is asked of the network.
+
+A shard whose digest is promised is found by that and needs no request. Any other is found by its
+URL and the state (tag) that its server tells with the first part; where a server tells none,
+nothing is cached.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from atdata.base.folders import cache_folder
+from atdata.cache.download import Download, TooLarge
+from atdata.cache.shard_cache import Known, ShardCache, cache_error
+from atdata.errors import AtdataError, StorageError
+from atdata.shards.info import ShardInfo
+from atdata.shards.promise import Promise
+from atdata.storage.remote import Opened, Remote, is_offline, refuse_offline
+from atdata.storage.urls import redacted, scheme_of, unsigned
+
+_DEFAULT_SIZE = "20GB"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def user_cache() -> ShardCache | None:
+    """The user's cache; None when it is turned off.
+
+    Raises:
+        StorageError: Its folder can't be used, or ``ATDATA_CACHE_SIZE`` is no size.
+    """
+    folder = cache_path()
+    if folder is None:
+        return None
+    cache = _cache(folder, parse_size(os.environ.get("ATDATA_CACHE_SIZE") or _DEFAULT_SIZE))
+    cache.prepare()
+    return cache
+
+
+def cache_path() -> Path | None:
+    """Where the user's cache is, whether it exists or not; None when it is turned off."""
+    chosen = os.environ.get("ATDATA_CACHE", "")
+    if chosen.lower() == "off":
+        return None
+    return Path(chosen).expanduser() if chosen else cache_folder() / "shards"
+
+
+def parse_size(text: str) -> int:
+    """Bytes: ``"20GB"``, ``"1.5 TB"``, ``"512MiB"``, ``"1000"``.
+
+    Raises:
+        StorageError: The text is no size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise StorageError(f"{text!r} is no size", hint="write 20GB, 512MiB, …")
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** _POWERS[found[2].lower()])
+
+
+def cached_path(
+    url: str,
+    remote: Remote,
+    *,
+    promised: ShardInfo | Promise | None = None,
+    untrusted: bool = False,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Path | None:
+    """Where a shard from the network lies on this machine, fetched if it was not there.
+
+    Args:
+        url: Its URL.
+        remote: Asks its server.
+        promised: What its bytes must be.
+        untrusted: As for ``remote``.
+        is_cancelled: Asked now and then whether to give up.
+
+    Returns:
+        The path; None when it is to be read as a stream, because there is no cache, no telling
+        its state, or no room for it.
+
+    Raises:
+        DigestMismatch: The bytes are not those that are promised. Nothing is kept of them.
+        StorageError: The cache can't be written.
+        NetworkError: The user is offline and it is not here, or its server can't be reached.
+        Cancelled: It was given up.
+        AtdataError: What ``remote`` raises.
+    """
+    cache = user_cache()
+    if cache is None or (promised and (promised.size or 0) > cache.limit):
+        return None
+    download = Download(remote, url, promised, untrusted, is_cancelled)
+    if promised:
+        return cache.find(promised.cid, promised.size) or _promised(cache, download, promised)
+    return _unpromised(cache, download)
+
+
+def _promised(cache: ShardCache, download: Download, promised: ShardInfo | Promise) -> Path | None:
+    refuse_offline(download.url)
+    # Another record may name the same bytes elsewhere, where they never come.
+    with cache.filling(f"{promised.cid} {unsigned(download.url)}"):
+        found = cache.find(promised.cid, promised.size)
+        return found or _filled(cache, download, download.begin())
+
+
+def _unpromised(cache: ShardCache, download: Download) -> Path | None:
+    name = unsigned(download.url)
+    with cache.filling(name):
+        known = cache.known(name)
+        found = cache.find(known.cid, known.size) if known else None
+        # What an ipfs:// URL stands for never changes.
+        same = is_offline() or scheme_of(name) == "ipfs"
+        if found and known and (same or download.tag() == known.tag):
+            return found
+        refuse_offline(download.url)
+        first = download.begin()
+        if first.tag is None or (first.size or 0) > cache.limit:
+            first.stream.close()
+            return None
+        return _filled(cache, download, first, name)
+
+
+def _filled(
+    cache: ShardCache, download: Download, first: Opened, name: str | None = None
+) -> Path | None:
+    """Fetch a shard into the cache, and remember the name that it was found by."""
+    try:
+        with first.stream, cache.new_file() as file:
+            cid, size = download.write(first, file, limit=cache.limit, make_room=cache.make_room)
+            file.close()
+            kept = cache.keep(Path(file.name), cid)
+            if name is not None and first.tag is not None:
+                cache.remember(name, Known(redacted(name), first.tag, cid, size))
+            return kept
+    except TooLarge:
+        return None
+    except AtdataError:
+        raise
+    except OSError as error:
+        raise cache_error(error, cache.folder) from error
+
+
+@lru_cache(maxsize=8)
+def _cache(folder: Path, limit: int) -> ShardCache:
+    return ShardCache(folder, limit)

@@ -1,0 +1,229 @@
+"""Ways out: samples as Arrow tables, Parquet files, data frames of pandas and Polars, and torch.
+
+Samples are taken a batch at a time. What a column is, the field's annotation and the first batch
+say; a later sample that does not fit is an error that names the column.
+
+=========================================  ====================================================
+field                                      column
+=========================================  ====================================================
+numeric arrays, all one-dimensional        list of numbers
+numeric arrays, all of one shape           ``arrow.fixed_shape_tensor``
+numeric arrays of several shapes           struct of ``data`` (flat, in C order) and ``shape``
+arrays of other dtypes                     binary, in ``.npy`` format
+``str``, ``bytes``, ``bool``, ``float``    the same
+``int``                                    64 bits, signed
+``date``                                   date
+``datetime``                               timestamp in microseconds: of UTC, or of no zone
+an ``Enum`` class, ``Literal``             its values; JSON text where they are of several types
+``list[T]``, ``tuple[T, ...]``             list
+``tuple[A, B]``                            struct of ``0``, ``1``
+``dict[str, T]``                           map
+a packable class                           struct of its fields
+``Any``, and samples of no class           what Arrow makes of the first batch
+=========================================  ====================================================
+
+Inside of lists, maps and structs, arrays are binary (``.npy``) and times text (ISO 8601); so are
+times where some have a zone and some have none. None is null everywhere.
+The metadata of a column of arrays tells their dtype (``atdata.dtype``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from atdata.base.disk import move_file
+from atdata.base.extras import require
+from atdata.base.scratch import scratch_folder
+from atdata.errors import AtdataError, SampleError, StorageError
+from atdata.export.arrow import Column, column_of, vars_of
+from atdata.export.source import Exportable
+from atdata.reading.order import Uneven
+from atdata.samples import DictSample
+from atdata.samples.codec import codec_of
+from atdata.samples.kinds import Kind
+
+if TYPE_CHECKING:
+    from atdata.export.torch import TorchDataset
+
+T = TypeVar("T")
+_BATCH = 1024
+_SCRATCH = ".atdata-export-"
+SampleMap = Callable[[Any], Mapping[str, Any]]
+
+
+def to_parquet(
+    dataset: Exportable[T],
+    path: str | os.PathLike[str],
+    sample_map: Callable[[T], Mapping[str, Any]] | None = None,
+    maxcount: int | None = None,
+) -> list[Path]:
+    """Write the samples as Parquet (see :mod:`atdata.export.formats` for the columns).
+
+    Args:
+        dataset: The samples.
+        path: The file.
+        sample_map: From a sample to the row of it; by default the row of its fields.
+        maxcount: Most samples in a file: ``{stem}-000000.parquet`` and so on; None for one
+            file, ``path`` itself. Memory is bounded either way.
+
+    Returns:
+        The files; each appears when it is complete.
+
+    Raises:
+        MissingExtra: pyarrow is not installed.
+        SampleError: There are no samples, or one does not fit the columns.
+        StorageError: The file can't be written.
+    """
+    parquet = require("pyarrow.parquet", extra="arrow")
+    if maxcount is not None and maxcount < 1:
+        raise ValueError(f"maxcount must be at least 1, not {maxcount}")
+    target = Path(path)
+    written: list[Path] = []
+    batches = record_batches(dataset, sample_map, min(_BATCH, maxcount or _BATCH))
+    rest: Any = next(batches)
+    try:
+        # Beside the files, so that a rename finishes them.
+        with scratch_folder(target.parent, _SCRATCH) as work:
+            while rest is not None:
+                number = f"-{len(written):06d}" if maxcount else ""
+                place = target.with_name(f"{target.stem}{number}{target.suffix or '.parquet'}")
+                written.append(place if maxcount else target)
+                unfinished = work / written[-1].name
+                with parquet.ParquetWriter(str(unfinished), rest.schema) as writer:
+                    rest = _write(writer, rest, batches, maxcount)
+                move_file(unfinished, written[-1])
+    except OSError as error:
+        if isinstance(error, AtdataError):
+            raise
+        message = f"the file can't be written: {error.strerror or error}"
+        raise StorageError(message, uri=str(written[-1] if written else target)) from error
+    return written
+
+
+def _write(writer: Any, rest: Any, batches: Iterator[Any], room: int | None) -> Any:
+    """Fill one file; return what does not fit into it."""
+    while rest is not None:
+        now = rest if room is None else rest.slice(0, room)
+        writer.write_batch(now)
+        if room is not None:
+            room -= now.num_rows
+            if now.num_rows < rest.num_rows:
+                return rest.slice(now.num_rows)
+        rest = next(batches, None)
+        if room == 0:
+            break
+    return rest
+
+
+def to_arrow(dataset: Exportable[Any]) -> Any:
+    """All samples as a ``pyarrow.Table``; raises as :func:`to_parquet`."""
+    arrow = require("pyarrow", extra="arrow")
+    return arrow.Table.from_batches(record_batches(dataset))
+
+
+def to_pandas(dataset: Exportable[Any]) -> Any:
+    """All samples as a ``pandas.DataFrame``; arrays are arrays, of their own shape.
+
+    Raises: As :func:`to_parquet`; MissingExtra names pandas where it is not installed.
+    """
+    pandas, arrow = require("pandas", extra="pandas"), require("pyarrow", extra="arrow")
+    table = to_arrow(dataset)
+    frame = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if isinstance(column.type, arrow.FixedShapeTensorType):
+            cells = [row for chunk in column.chunks for row in chunk.to_numpy_ndarray()]
+            frame[name] = pandas.Series(cells, dtype=object)
+        else:
+            frame[name] = column.to_pandas()
+    return pandas.DataFrame(frame)
+
+
+def to_polars(dataset: Exportable[Any]) -> Any:
+    """All samples as a ``polars.DataFrame``; arrays of one shape are columns of ``pl.Array``.
+
+    Raises: As :func:`to_parquet`; MissingExtra names polars where it is not installed.
+    """
+    polars, arrow = require("polars", extra="polars"), require("pyarrow", extra="arrow")
+    table = to_arrow(dataset)
+    tensors = {}
+    for index, field in enumerate(table.schema):
+        if isinstance(field.type, arrow.FixedShapeTensorType):
+            tensors[field.name] = list(field.type.shape)
+            column = arrow.chunked_array([chunk.storage for chunk in table.column(index).chunks])
+            table = table.set_column(index, field.name, column)
+    frame = polars.from_arrow(table)
+    return frame.with_columns(
+        polars.col(name).reshape((-1, *shape)) if len(shape) > 1 else polars.col(name)
+        for name, shape in tensors.items()
+    )
+
+
+def to_torch(
+    dataset: Exportable[Any],
+    *,
+    shuffle: bool = False,
+    seed: int = 0,
+    batch_size: int | None = None,
+    drop_last: bool = False,
+    uneven: Uneven = "exact",
+) -> TorchDataset:
+    """The dataset for PyTorch's ``DataLoader``; see :class:`atdata.export.torch.TorchDataset`.
+
+    Args:
+        dataset: The samples.
+        shuffle: In random order, another one for each epoch (``set_epoch``).
+        seed: Of that order.
+        batch_size: Samples in a batch; None to leave batching to the ``DataLoader``.
+        drop_last: Leave out a last batch that is smaller.
+        uneven: As for :meth:`atdata.Dataset.split`, between the processes of a job.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    from atdata.export.torch import TorchDataset
+
+    return TorchDataset(
+        dataset,
+        shuffle=shuffle,
+        seed=seed,
+        batch_size=batch_size,
+        drop_last=drop_last,
+        uneven=uneven,
+    )
+
+
+def record_batches(
+    dataset: Exportable[Any], sample_map: SampleMap | None = None, size: int = _BATCH
+) -> Iterator[Any]:
+    """The samples as record batches of one schema, at least one.
+
+    Raises:
+        SampleError: There are no samples, or one does not fit the columns of the first batch.
+    """
+    arrow = require("pyarrow", extra="arrow")
+    kinds, row = _rows(dataset.sample_type, sample_map)
+    columns: list[Column] = []
+    for batch in dataset.ordered(batch_size=size):
+        rows = [row(sample) for sample in batch]
+        if not columns:
+            columns = [
+                column_of(arrow, name, kinds.get(name), [row.get(name) for row in rows])
+                for name in rows[0]
+            ]
+            schema = arrow.schema([column.field for column in columns])
+        arrays = [column.array(rows) for column in columns]
+        yield arrow.RecordBatch.from_arrays(arrays, schema=schema)
+    if not columns:
+        raise SampleError("the dataset has no samples, so nothing says what the columns are")
+
+
+def _rows(sample_type: Any, sample_map: SampleMap | None) -> tuple[dict[str, Kind], SampleMap]:
+    if sample_map is not None:
+        return {}, sample_map
+    if issubclass(sample_type, DictSample):
+        return {}, sample_type.to_dict
+    kinds = {field.name: field.kind for field in codec_of(sample_type).fields}
+    return kinds, lambda sample: dict(zip(kinds, vars_of(sample, kinds), strict=True))

@@ -1,0 +1,196 @@
+"""The checks of a whole dataset, fed with its parts in order, wherever they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from atdata.errors import SchemaError
+from atdata.lifecycle.checks.keys import KeySet
+from atdata.lifecycle.checks.policy import Policy
+from atdata.lifecycle.checks.shard import MAX_SAMPLE, Opener, ShardFacts, ShardTask, find_keys
+from atdata.lifecycle.report import Finding, Findings, Report
+from atdata.samples.canonical import canonical_text, parse_document
+from atdata.samples.schema import schema_cid, type_from_document
+from atdata.shards.info import ShardInfo, content_cid
+from atdata.shards.manifest import Manifest, read_manifest
+
+_GRAVE = ("bug", "integrity", "trust", "missing")
+_NO_SCHEMA = frozenset({"samples", "fields"})
+NOT_LOOKED_AT = frozenset(
+    {
+        "schema", "files", "sizes", "tar.structure", "tar.padding", "tar.end", "names", "keys",
+        "counts", "index", "digests", "samples", "fields", "content", "policy",
+    }
+)  # fmt: skip
+
+
+class Examination:
+    """One look at a dataset: manifest, then schema, then each shard, then the whole.
+
+    Args:
+        command: Name of the command, for the report.
+        level: Which checks: see :data:`atdata.lifecycle.report.LEVELS`.
+        kind: What is looked at, such as ``"build root"``.
+        location: Where it is.
+        policy: Gates that a deep look holds the dataset to.
+        max_sample: Longest payload that is decoded, in bytes.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        level: str,
+        *,
+        kind: str,
+        location: str,
+        policy: Policy | None = None,
+        max_sample: int = MAX_SAMPLE,
+    ) -> None:
+        self.command = command
+        self.level = level
+        self.findings = Findings()
+        self.manifest: Manifest | None = None
+        self.document: dict[str, Any] | None = None
+        self.subject: dict[str, Any] = {
+            "kind": kind,
+            "path": location,
+            "name": None,
+            "version": None,
+            "manifest_sha256": None,
+            "content_cid": None,
+        }
+        self._policy = policy
+        self._max_sample = max_sample
+        self.schema: bytes | None = None  # what was checked; a second reading may differ
+        self._keys = KeySet()
+        self._counts = {"shards": 0, "samples": 0, "bytes": 0}
+        self._infos: list[ShardInfo] = []
+
+    def add(self, code: str, message: str, **place: Any) -> None:
+        """Take down a finding."""
+        self.findings.add(Finding(code, message, **place))
+
+    def read_manifest(
+        self, data: bytes | None, name: str | None, version: str | None
+    ) -> Manifest | None:
+        """Check the manifest, and that it is the one that was asked for."""
+        if data is None:
+            self.add("MANIFEST_MISSING", "there is no manifest; nothing says what should be here")
+            return None
+        self.subject["manifest_sha256"] = hashlib.sha256(data).hexdigest()
+        manifest, problems = read_manifest(data)
+        self.findings.extend(map(Finding.of, problems))
+        if manifest is None:
+            return None
+        self.manifest = manifest
+        self.subject |= {
+            "name": manifest.name,
+            "version": manifest.version,
+            "content_cid": manifest.content_cid,
+        }
+        asked = (("name", name, manifest.name), ("version", version, manifest.version))
+        for path, wanted, found in asked:
+            if wanted is not None and wanted != found:
+                self.add(
+                    "SUBJECT_OTHER",
+                    f"another {path} than was asked for",
+                    path=path,
+                    expected=wanted,
+                    actual=found,
+                )
+        return manifest
+
+    def read_schema(self, data: bytes | None) -> None:
+        """Check the schema document against the manifest."""
+        assert self.manifest is not None  # noqa: S101 - the manifest comes first
+        if data is None:
+            self.add("SCHEMA_MISSING", "there is no schema document")
+            return
+        name, version = self.manifest.schema_name
+        try:
+            text = data.decode()
+            document = parse_document(text)
+            type_from_document(document, name=name)
+            found = schema_cid(name, version, document)
+        except (UnicodeDecodeError, SchemaError) as error:
+            message = error.message if isinstance(error, SchemaError) else "not UTF-8"
+            self.add("SCHEMA_INVALID", message)
+            return
+        if text != canonical_text(document):
+            self.add("SCHEMA_NOT_CANONICAL", "the schema document is not in canonical JSON")
+        if found != self.manifest.schema_cid:
+            self.add(
+                "SCHEMA_CID", "another schema", expected=self.manifest.schema_cid, actual=found
+            )
+            return
+        self.document, self.schema = document, data
+
+    def task(self, index: int, opener: Opener, offsets: Opener | None = None) -> ShardTask:
+        """The work of looking at one shard."""
+        assert self.manifest is not None  # noqa: S101 - the manifest comes first
+        # Without a schema there is nothing to decode by; all else can still be said.
+        level = "verify" if self.level == "deep" and self.document is None else self.level
+        return ShardTask(
+            index=index,
+            opener=opener,
+            expected=self.manifest.shards[index],
+            level=level,
+            schema=(self.manifest.schema_name[0], (self.schema or b"").decode()),
+            offsets=offsets,
+            max_sample=self._max_sample,
+        )
+
+    def merge(self, facts: ShardFacts, task: ShardTask) -> None:
+        """Take what was found in a shard; shards come in order."""
+        self.findings.extend(facts.findings)
+        self.findings.truncated |= facts.truncated
+        self._counts["shards"] += 1
+        self._counts["samples"] += facts.samples
+        self._counts["bytes"] += facts.size
+        if facts.cid is not None:
+            self._infos.append(ShardInfo(facts.cid, facts.size, facts.samples))
+        common = self._keys.merge(facts.keys)
+        if common:
+            self.findings.extend(find_keys(task, common))
+
+    def finish(self) -> None:
+        """Check what only the whole can tell."""
+        if self.level != "deep" or self.manifest is None:
+            return
+        found = content_cid(self.manifest.schema_cid, self._infos)
+        if found != self.manifest.content_cid:
+            expected = self.manifest.content_cid
+            self.add("CONTENT_CID", "other content", expected=expected, actual=found)
+        if self._policy is not None and self.document is not None:
+            self.findings.extend(self._policy.findings(self.manifest, self.document))
+
+    def report(self, **more: Any) -> Report:
+        """What was found; ``more`` are further fields of the report."""
+        trust = "unverified" if self.level == "validate" or self.doubtful else "self-consistent"
+        fields: dict[str, Any] = {
+            "trust": trust,
+            "skipped_checks": self._skipped(),
+            **more,
+        }
+        return Report(
+            command=self.command,
+            level=self.level,
+            subject=self.subject,
+            counts=self._counts,
+            findings=tuple(self.findings.items),
+            findings_truncated=self.findings.truncated,
+            **fields,
+        )
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the bytes may not be the ones that the manifest tells of."""
+        grave = any(f.kind in _GRAVE for f in self.findings.items)
+        return grave or self.manifest is None
+
+    def _skipped(self) -> frozenset[str]:
+        skipped = frozenset() if self._policy else frozenset({"policy"})
+        if self.manifest is None:
+            return NOT_LOOKED_AT
+        return skipped if self.document is not None else skipped | _NO_SCHEMA

@@ -1,0 +1,195 @@
+"""What the checks look at: a build root or a release, behind one face."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from atdata.errors import StorageError, UrlError
+from atdata.lifecycle.checks.shard import Opener
+from atdata.lifecycle.report import Finding
+from atdata.lifecycle.serving.files import StoredFile
+from atdata.lifecycle.serving.folder_files import open_plain
+from atdata.lifecycle.serving.store import Store, open_store, shard_key
+from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME, Manifest
+from atdata.shards.offsets import index_path
+
+BUILD_ROOT = "build root"
+SERVING_STORE = "serving store"
+_MAX_SCHEMA = 1 << 20
+
+
+class Root(Protocol):
+    """A dataset in a place."""
+
+    @property
+    def kind(self) -> str:
+        """``"build root"`` or ``"serving store"``."""
+        ...
+
+    @property
+    def location(self) -> str:
+        """Where, for people."""
+        ...
+
+    def manifest(self) -> bytes | None:
+        """The bytes of the manifest; None when there is none."""
+        ...
+
+    def schema(self, manifest: Manifest) -> bytes | None:
+        """The bytes of the schema document; None when there is none."""
+        ...
+
+    def shard(self, manifest: Manifest, index: int) -> Opener:
+        """Opens a shard."""
+        ...
+
+    def offsets(self, manifest: Manifest, index: int) -> Opener | None:
+        """Opens a shard's offset index, if it has one."""
+        ...
+
+    def strangers(self, manifest: Manifest) -> Iterator[Finding]:
+        """What lies there and should not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """Opens a file of this machine, in any process that sees it."""
+
+    path: Path
+
+    def open(self) -> IO[bytes]:
+        """The stream, from its start."""
+        return open_plain(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRoot:
+    """What a producer has just written; see :class:`Root`."""
+
+    folder: Path
+
+    kind = BUILD_ROOT
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    def manifest(self) -> bytes | None:
+        """See :class:`Root`."""
+        return self._read(MANIFEST_NAME, MAX_BYTES)
+
+    def schema(self, manifest: Manifest) -> bytes | None:
+        """See :class:`Root`."""
+        return self._read(SCHEMA_NAME, _MAX_SCHEMA)
+
+    def shard(self, manifest: Manifest, index: int) -> PlainFile:
+        """See :class:`Root`."""
+        return PlainFile(self.folder / manifest.paths[index])
+
+    def offsets(self, manifest: Manifest, index: int) -> PlainFile | None:
+        """See :class:`Root`."""
+        path = self.folder / index_path(manifest.paths[index])
+        return PlainFile(path) if path.exists() else None
+
+    def strangers(self, manifest: Manifest) -> Iterator[Finding]:
+        """Files that the manifest does not account for, and links, in order of their names."""
+        shards = set(manifest.paths)
+        known = {MANIFEST_NAME, SCHEMA_NAME, *shards, *map(index_path, shards)}
+        with os.scandir(self.folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name in shards:
+                    continue  # opening it will tell
+                if not entry.is_file(follow_symlinks=False):
+                    message = "a link or folder; a build root holds plain files only"
+                    yield Finding("FILE_LINK", message, path=ascii(entry.name)[1:-1])
+                elif entry.name not in known:
+                    message = "the manifest does not list this file"
+                    yield Finding("FILE_EXTRA", message, path=ascii(entry.name)[1:-1])
+
+    def _read(self, name: str, limit: int) -> bytes | None:
+        try:
+            with open_plain(self.folder / name) as file:
+                data = b""
+                while len(data) <= limit and (part := file.read(limit + 1 - len(data))):
+                    data += part
+                return data
+        except StorageError as error:
+            if error.code == "SHARD_MISSING":
+                return None
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What readers trust; see :class:`Root`."""
+
+    store: Store
+    name: str
+    version: str
+
+    kind = SERVING_STORE
+
+    @property
+    def location(self) -> str:
+        """The store's folder or URL."""
+        return self.store.files.location
+
+    def manifest(self) -> bytes | None:
+        """See :class:`Root`."""
+        return self.store.release_bytes(self.name, self.version)
+
+    def schema(self, manifest: Manifest) -> bytes | None:
+        """See :class:`Root`."""
+        return self.store.schema_bytes(manifest.schema_cid)
+
+    def shard(self, manifest: Manifest, index: int) -> StoredFile:
+        """See :class:`Root`."""
+        return StoredFile(self.store.files, shard_key(manifest.shards[index]))
+
+    def offsets(self, manifest: Manifest, index: int) -> None:
+        """A store keeps no offset indexes."""
+
+    def strangers(self, manifest: Manifest) -> Iterator[Finding]:
+        """None: a store holds many releases, and its collector of garbage sees to the rest."""
+        return iter(())
+
+
+def open_root(
+    location: str | os.PathLike[str], name: str | None = None, version: str | None = None
+) -> Root:
+    """The build root or, when the place is a serving store, the release there.
+
+    Args:
+        location: A folder, or ``s3://bucket/prefix`` of a serving store.
+        name: Name of the dataset; a serving store holds several.
+        version: Its version.
+
+    Raises:
+        UrlError: A serving store, and no name and version were given.
+        StorageError: There is nothing.
+    """
+    text = os.fspath(location)
+    store = open_store(text)
+    if text.startswith("s3://") or store.exists():
+        store.require()
+        if name is None or version is None:
+            raise UrlError(
+                "this is a serving store, which holds many releases",
+                uri=text,
+                hint="say which one: --name NAME --version VERSION",
+            )
+        return Release(store, name, version)
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise StorageError(
+            "there is no such folder",
+            uri=text,
+            hint="atdata.write_shards(samples, folder) makes a build root",
+        )
+    return BuildRoot(folder)

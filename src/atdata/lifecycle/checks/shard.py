@@ -1,0 +1,271 @@
+"""One shard, looked at in one pass: the unit of work that engines spread over processes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field, replace
+from typing import IO, Protocol
+
+from atdata.errors import AtdataError, ShardError
+from atdata.lifecycle.checks.keys import KeySet
+from atdata.lifecycle.checks.payload import PayloadCheck
+from atdata.lifecycle.report import Finding, Findings
+from atdata.samples.canonical import parse_document
+from atdata.samples.from_schema import type_from_document
+from atdata.shards.hashed import HashedStream
+from atdata.shards.info import ShardInfo
+from atdata.shards.names import SAMPLE, is_pickle
+from atdata.shards.offsets import index_head, index_line
+from atdata.shards.tar import MAX_PAYLOAD, Skipped, walk
+from atdata.shards.window import CHUNK, Readable, Window
+
+# Larger payloads are hashed on the way and never held, unless samples are decoded.
+_GATHER = 1 << 16
+MAX_SAMPLE = MAX_PAYLOAD
+
+# What all file systems and readers take for the same name.
+_PORTABLE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
+COMPRESSED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh.(?:1AY&SY|\x17rE8P)|\xfd7zXZ")
+"""How files of gzip, zstd, bzip2 and xz start."""
+
+
+class Opener(Protocol):
+    """Something small, to be pickled, that opens a stream of bytes."""
+
+    def open(self) -> IO[bytes]:
+        """The stream, from its start; the caller closes it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """A shard to look at.
+
+    Attributes:
+        index: Its number.
+        opener: Opens its bytes.
+        expected: What the manifest says of it.
+        level: Which checks: see :data:`atdata.lifecycle.report.LEVELS`.
+        schema: Name of the sample type, and its schema document as text.
+        offsets: Opens its offset index, where there is one.
+        max_sample: Longest payload that is decoded, in bytes.
+        limit: Most findings.
+    """
+
+    index: int
+    opener: Opener
+    expected: ShardInfo
+    level: str
+    schema: tuple[str, str]
+    offsets: Opener | None = None
+    max_sample: int = MAX_SAMPLE
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFacts:
+    """What was found in a shard.
+
+    Attributes:
+        index: Its number.
+        size: Bytes that were there.
+        samples: Samples that were found.
+        cid: CID of the bytes; None when they were not read whole.
+        keys: Keys of the samples.
+        findings: What is wrong.
+        truncated: Whether there was more of that.
+    """
+
+    index: int
+    size: int = 0
+    samples: int = 0
+    cid: str | None = None
+    keys: KeySet = field(default_factory=KeySet)
+    findings: tuple[Finding, ...] = ()
+    truncated: bool = False
+
+
+def check_shard(task: ShardTask) -> ShardFacts:
+    """Look at a shard; whatever is wrong is in the facts, and nothing is raised."""
+    try:
+        with task.opener.open() as stream:
+            return check_stream(task, stream)
+    except AtdataError as error:
+        return failed(task, Finding.of(error, shard=task.index, code="UNREADABLE"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        return failed(task, Finding("UNREADABLE", f"can't be read: {reason}", task.index))
+    except Exception as error:  # a bug of ours must not pass for a sound shard
+        reason = f"{type(error).__name__}: {error}"
+        return failed(task, Finding("INTERNAL", reason, task.index))
+
+
+def check_stream(task: ShardTask, stream: Readable) -> ShardFacts:
+    """As :func:`check_shard`, for a stream that is open; read to its end."""
+    return _ShardCheck(task, stream).run()
+
+
+def find_keys(task: ShardTask, keys: KeySet) -> list[Finding]:
+    """Where in a shard keys are that another shard has as well."""
+    found = []
+    with task.opener.open() as stream:
+        try:
+            for key, extension, offset, _ in walk(Window(b"", "", stream), gather=_GATHER):
+                if code := keys.collision(key):
+                    message = "the key is in an earlier shard already"
+                    found.append(Finding(code, message, task.index, f"{key}.{extension}", offset))
+        except ShardError:
+            pass  # told already, by the check of the shard
+    return found
+
+
+class _ShardCheck:
+    """The state of one look at a shard."""
+
+    def __init__(self, task: ShardTask, stream: Readable) -> None:
+        self._task = task
+        self._stream = HashedStream(stream)
+        self._findings = Findings(task.limit)
+        self._keys = KeySet()
+        self._samples = 0
+        self._deep = task.level == "deep"
+        self._offsets = hashlib.sha256(index_head(task.expected.samples).encode())
+        self._payload = _payload_check(task.schema) if self._deep else None
+
+    def run(self) -> ShardFacts:
+        self._walk()
+        self._stream.drain()
+        self._compare()
+        return ShardFacts(
+            index=self._task.index,
+            size=self._stream.size,
+            samples=self._samples,
+            cid=self._cid(),
+            keys=self._keys,
+            findings=tuple(self._findings.items),
+            truncated=self._findings.truncated,
+        )
+
+    def _walk(self) -> None:
+        window = Window(b"", str(self._task.index), self._stream)
+        window.refill(0, 16)
+        head, *_ = window.state()
+        if COMPRESSED.match(head):
+            self._add("TAR_COMPRESSED", "a compressed archive; shards are plain tar", offset=0)
+            return
+        position = 0
+        while True:
+            try:
+                for member in walk(window, position, gather=self._gather):
+                    self._member(*member)
+            except ShardError as error:
+                self._findings.add(Finding.of(error, shard=self._task.index))
+                if error.member and error.resume is not None:
+                    self._samples += 1
+                if error.resume is None:
+                    return
+                position = _go_to(window, error.resume)
+            else:
+                return
+
+    @property
+    def _gather(self) -> int:
+        return self._task.max_sample if self._deep else _GATHER
+
+    def _member(self, key: str, extension: str, offset: int, payload: memoryview) -> None:
+        if extension != SAMPLE:
+            self._stranger(f"{key}.{extension}", extension, offset)
+            return
+        self._samples += 1
+        if not _PORTABLE.fullmatch(key):
+            message = "keys are of A-Z, a-z, 0-9, _, - and /"
+            self._add("NAME_NOT_PORTABLE", message, f"{key}.{extension}", offset)
+        if code := self._keys.add(key):
+            message = "the key is in this shard already"
+            self._add(code, message, f"{key}.{extension}", offset)
+        self._offsets.update(index_line(key, offset, len(payload)).encode())
+        if self._payload is not None:
+            self._sample(key, offset, payload)
+
+    def _sample(self, key: str, offset: int, payload: memoryview) -> None:
+        assert self._payload is not None  # noqa: S101 - asked by the caller
+        if isinstance(payload, Skipped) or len(payload) > self._task.max_sample:
+            limit = self._task.max_sample
+            message = f"the limit is {limit} bytes; --max-sample-size sets another"
+            self._add("SAMPLE_TOO_LARGE", message, f"{key}.{SAMPLE}", offset, limit, len(payload))
+        elif (error := self._payload(bytes(payload))) is not None:
+            finding = Finding.of(error, shard=self._task.index)
+            self._findings.add(replace(finding, member=f"{key}.{SAMPLE}", offset=offset))
+
+    def _stranger(self, member: str, extension: str, offset: int) -> None:
+        if is_pickle(extension):
+            self._add("NAME_PICKLE", "a pickle runs code when it is read", member, offset)
+        else:
+            message = f"each sample is one member <key>.{SAMPLE}"
+            self._add("NAME_FIELD", message, member, offset)
+
+    def _compare(self) -> None:
+        task, expected, size = self._task, self._task.expected, self._stream.size
+        if size != expected.size:
+            self._add("SHARD_SIZE", "another length", expected=expected.size, actual=size)
+        if self._samples != expected.samples:
+            self._add(
+                "SAMPLE_COUNT",
+                "another number of samples",
+                expected=expected.samples,
+                actual=self._samples,
+            )
+        found = self._cid()
+        if found is not None and found != expected.cid:
+            self._add("SHARD_DIGEST", "other bytes", expected=expected.cid, actual=found)
+        if task.offsets is not None and not self._findings.items:
+            self._compare_offsets(task.offsets)
+
+    def _cid(self) -> str | None:
+        return None if self._task.level == "validate" else self._stream.cid()
+
+    def _compare_offsets(self, opener: Opener) -> None:
+        sha256 = hashlib.sha256()
+        with opener.open() as stream:
+            while data := stream.read(CHUNK):
+                sha256.update(data)
+        if sha256.digest() != self._offsets.digest():
+            self._add("INDEX_STALE", "the offset index is not this shard's; write it again")
+
+    def _add(
+        self,
+        code: str,
+        message: str,
+        member: str | None = None,
+        offset: int | None = None,
+        expected: str | int | None = None,
+        actual: str | int | None = None,
+    ) -> None:
+        self._findings.add(
+            Finding(
+                code,
+                message,
+                self._task.index,
+                member,
+                offset,
+                expected=expected,
+                actual=actual,
+            )
+        )
+
+
+def _go_to(window: Window, offset: int) -> int:
+    """The position of an offset further on; what lies before it is passed over."""
+    *_, start = window.state()
+    return window.skip(0, offset - start)
+
+
+def _payload_check(schema: tuple[str, str]) -> PayloadCheck:
+    name, text = schema
+    return PayloadCheck(type_from_document(parse_document(text), name=name))
+
+
+def failed(task: ShardTask, finding: Finding) -> ShardFacts:
+    """The facts of a shard that could not be looked at."""
+    return ShardFacts(index=task.index, findings=(finding,))

@@ -1,0 +1,1 @@
+"""The serving store: releases that readers trust."""

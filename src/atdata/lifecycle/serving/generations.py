@@ -1,0 +1,178 @@
+"""What a dataset's names stand for, as a history to which is only ever added.
+
+Each change writes one file, ``catalog/{name}/{generation}.json``, that says all there is to say:
+the current release and every alias. A file that is there is never written again, so of two who
+change at once one is first and the other learns of it; and each file holds the digest of the one
+before, so nobody rewrites history unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from atdata.errors import EntryConflict, ManifestError
+from atdata.lifecycle.serving.store import Store
+from atdata.shards.canonical import canonical_json, parse_json
+from atdata.shards.manifest import check_name
+
+_FORMAT = 1
+_LIMIT = 1 << 20
+_FIELDS = {"format_version", "name", "generation", "action", "at", "current", "aliases", "previous"}
+_ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One state of a dataset's names.
+
+    Attributes:
+        name: The dataset.
+        number: Counted from 1; 0 is the state before the first change.
+        action: What was done, such as ``"promote 1.0.0"``.
+        at: When, as text of ISO 8601 in UTC.
+        current: Version of the current release; None when there is none.
+        aliases: Versions by alias.
+        previous: sha256 of the file of the generation before; None for the first.
+    """
+
+    name: str
+    number: int = 0
+    action: str = ""
+    at: str = ""
+    current: str | None = None
+    aliases: dict[str, str] = field(default_factory=dict)
+    previous: str | None = None
+
+    @property
+    def versions(self) -> set[str]:
+        """All versions that it names."""
+        return {*self.aliases.values(), *([self.current] if self.current else [])}
+
+    @property
+    def digest(self) -> str | None:
+        """sha256 of its file; None for the state before the first change."""
+        return hashlib.sha256(self.to_json()).hexdigest() if self.number else None
+
+    def to_json(self) -> bytes:
+        """Its file."""
+        return canonical_json({"format_version": _FORMAT, **self.to_dict()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in reports."""
+        return {
+            "name": self.name,
+            "generation": self.number,
+            "action": self.action,
+            "at": self.at,
+            "current": self.current,
+            "aliases": self.aliases,
+            "previous": self.previous,
+        }
+
+    def following(self, action: str, *, current: str | None, aliases: dict[str, str]) -> Generation:
+        """The generation that a change makes of this one."""
+        at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return Generation(
+            self.name, self.number + 1, action, at, current, dict(aliases), self.digest
+        )
+
+
+def check_alias(alias: str) -> None:
+    """Refuse what can't be an alias: it must not look like a version.
+
+    Raises:
+        ManifestError: With the code ``MANIFEST_NAME``.
+    """
+    if not _ALIAS.fullmatch(alias):
+        raise ManifestError(
+            f"{alias[:80]!r} can't be an alias",
+            hint="lower-case letters, digits, '_' and '-', the first a letter: stable",
+            code="MANIFEST_NAME",
+        )
+
+
+def history(store: Store, name: str) -> list[Generation]:
+    """All generations of a dataset, the first first.
+
+    Raises:
+        ManifestError: The history does not hold together; the code is ``CATALOG_BROKEN``.
+    """
+    check_name(name, "0.0.0")
+    generations: list[Generation] = []
+    before = Generation(name)
+    for stat in store.files.find(f"catalog/{name}/"):
+        data = store.files.read(stat.key, _LIMIT)
+        number = before.number + 1
+        generation = _parse(data or b"", stat.key)
+        sound = (
+            stat.key == _key(name, number)
+            and generation.number == number
+            and generation.name == name
+            and generation.previous == before.digest
+            and generation.to_json() == data
+        )
+        if not sound:
+            raise _broken(stat.key, f"generation {number} does not follow from the one before")
+        generations.append(generation)
+        before = generation
+    return generations
+
+
+def datasets(store: Store) -> list[str]:
+    """Names of all datasets that have releases or a history."""
+    names = {stat.key.split("/")[1] for stat in store.files.find("catalog/")}
+    return sorted(names | {name for name, _ in store.releases()})
+
+
+def write(store: Store, generation: Generation) -> None:
+    """Add a generation.
+
+    Raises:
+        EntryConflict: Somebody else was faster; the code is ``CATALOG_MOVED``.
+    """
+    key = _key(generation.name, generation.number)
+    if not store.files.create(key, generation.to_json()):
+        raise EntryConflict(
+            f"generation {generation.number} of {generation.name} was written by somebody else",
+            hint="look at the catalog again, then repeat the command",
+            code="CATALOG_MOVED",
+        )
+
+
+def _key(name: str, number: int) -> str:
+    return f"catalog/{name}/{number:08d}.json"
+
+
+def _parse(data: bytes, key: str) -> Generation:
+    try:
+        document = parse_json(data, limit=_LIMIT)
+    except ManifestError as error:
+        raise _broken(key, error.message) from None
+    if not isinstance(document, dict) or document.keys() != _FIELDS:
+        raise _broken(key, "not a generation")
+    aliases, number = document["aliases"], document["generation"]
+    texts = [document[name] for name in ("name", "action", "at")]
+    optional = [document["current"], document["previous"]]
+    sound = (
+        document["format_version"] == _FORMAT
+        and type(number) is int
+        and isinstance(aliases, dict)
+        and all(isinstance(text, str) for text in [*texts, *aliases.values()])
+        and all(text is None or isinstance(text, str) for text in optional)
+    )
+    if not sound:
+        raise _broken(key, "not a generation")
+    name, action, at = texts
+    return Generation(name, number, action, at, optional[0], aliases, optional[1])
+
+
+def _broken(key: str, message: str) -> ManifestError:
+    return ManifestError(
+        f"the catalog's {key}: {message}",
+        hint="somebody changed the store by other means; restore the file",
+        code="CATALOG_BROKEN",
+    )

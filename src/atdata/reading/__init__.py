@@ -1,0 +1,1 @@
+"""Which sample comes next, and how it is made."""

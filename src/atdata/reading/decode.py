@@ -1,0 +1,283 @@
+"""From the packed samples of shards to samples and batches, and the views that give them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from itertools import islice
+from operator import index
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+
+from atdata.base.leaving import closed_at_exit
+from atdata.errors import DigestMismatch, SampleError, ShardError
+from atdata.reading.order import checked_epoch
+from atdata.samples.batch import SampleBatch, Stretch
+from atdata.samples.codec import Codec, codec_of
+from atdata.samples.columns import Rows
+from atdata.samples.packable import PackableSample
+from atdata.shards.runs import Run
+from atdata.shards.tar import BLOCK
+
+if TYPE_CHECKING:
+    from atdata.shards.reader import Packed
+
+Item = TypeVar("Item")
+Other = TypeVar("Other")
+Damage = ShardError | SampleError
+OnError: TypeAlias = Literal["raise", "skip"] | Callable[[Damage], object]
+"""What to do about a shard or sample that is not sound.
+
+``"raise"`` stops; ``"skip"`` goes on behind it (behind the sample, or with the next shard) and
+counts it; a function is called with the error and may raise, otherwise it is skipped. Bytes that
+are not those a digest promised are skipped only by a function that says so.
+"""
+
+
+class Pass:
+    """What one way through a dataset depends on, shared by a view and those derived from it.
+
+    Attributes:
+        seed: Of this pass; a new one for each where none was given.
+        epoch: Number of the pass, from 0; changes the order of shuffled ones.
+        skipped: Shards and samples that were passed over in this pass, because of damage.
+
+    Raises:
+        ValueError: The seed is not an integer, or ``on_error`` is not one of its values.
+    """
+
+    def __init__(self, seed: int | None, on_error: OnError) -> None:
+        if not (on_error in ("raise", "skip") or callable(on_error)):
+            raise ValueError(f"on_error is 'raise', 'skip' or a function, not {on_error!r}")
+        if not (seed is None or hasattr(seed, "__index__")):
+            raise ValueError(f"a seed is an integer, not {seed!r}")
+        seed = None if seed is None else index(seed)
+        self._given = seed
+        self._keep = False
+        self._on_error = on_error
+        self.seed = seed or 0
+        self.epoch = 0
+        self.skipped = 0
+
+    def begin(self) -> None:
+        """Start anew."""
+        if self._given is None and not self._keep:
+            self.seed = secrets.randbits(63)
+        self._keep = False
+        self.skipped = 0
+
+    def resume(self, seed: int, epoch: int) -> None:
+        """Have the next pass repeat an earlier one."""
+        self.seed, self.epoch, self._keep = seed, epoch, True
+
+    def damaged(self, error: Damage) -> None:
+        """Skip and count, or raise."""
+        if callable(self._on_error):
+            self._on_error(error)
+        elif self._on_error != "skip" or isinstance(error, DigestMismatch):
+            raise error
+        self.skipped += 1
+
+
+class View(Generic[Item]):
+    """Samples or batches of a dataset, in one order: an iterable that starts anew each time.
+
+    It remembers how far the last iteration came: :meth:`state_dict` says so, and after
+    :meth:`load_state_dict`, in another process if need be, the next iteration begins with the
+    very next item. Passing over what was delivered costs about as much as reading it.
+    """
+
+    def __init__(self, start: Callable[[], Iterator[Item]], order: Pass) -> None:
+        self._start = start
+        self._order = order
+        self._delivered = 0
+        self._resume = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        return closed_at_exit(self._items())
+
+    def _items(self) -> Generator[Item, None, None]:
+        first, self._resume = self._resume, 0
+        self._delivered = first
+        for number, item in enumerate(islice(self._start(), first, None), first + 1):
+            self._delivered = number
+            yield item
+
+    @property
+    def skipped(self) -> int:
+        """How many shards and samples ``on_error`` has passed over in this iteration."""
+        return self._order.skipped
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next iteration: another one for each epoch, from 0.
+
+        Raises:
+            ValueError: Less than 0, or more than 32 bits.
+        """
+        self._order.epoch = checked_epoch(epoch)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the last iteration is: seed, epoch, and items delivered, all integers."""
+        order = self._order
+        return {"seed": order.seed, "epoch": order.epoch, "delivered": self._delivered}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Begin the next iteration with the item behind the last one of that state.
+
+        The dataset has to be the same, and so has the way the view was made.
+        """
+        self._order.resume(state["seed"], state["epoch"])
+        self._resume = self._delivered = state["delivered"]
+
+    def take(self, count: int) -> View[Item]:
+        """The first ``count`` items."""
+        return self._derived(lambda: islice(self, count))
+
+    def skip(self, count: int) -> View[Item]:
+        """All but the first ``count`` items."""
+        return self._derived(lambda: islice(self, count, None))
+
+    def map(self, function: Callable[[Item], Other]) -> View[Other]:
+        """What a function makes of each item."""
+        return self._derived(lambda: map(function, self))
+
+    def filter(self, wanted: Callable[[Item], object]) -> View[Item]:
+        """The items for which a function says yes."""
+        return self._derived(lambda: filter(wanted, self))
+
+    def _derived(self, start: Callable[[], Iterator[Other]]) -> View[Other]:
+        return View(start, self._order)
+
+
+class Reader:
+    """Makes samples of packed ones.
+
+    Args:
+        sample_type: Their class.
+        order: Says what happens to those that are damaged.
+    """
+
+    def __init__(self, sample_type: Any, order: Pass) -> None:
+        self._decode = sample_type.from_bytes
+        self._codec = _columnar_codec(sample_type)
+        self._order = order
+
+    @property
+    def columnar(self) -> bool:
+        """Whether samples can be read as columns: packed ones may then come in runs."""
+        return self._codec is not None
+
+    @property
+    def make(self) -> Callable[..., Any]:
+        """Makes a sample of a row of columns."""
+        assert self._codec  # noqa: S101 - there are columns
+        return self._codec.make
+
+    def samples(self, packed: Iterable[Packed]) -> Iterator[Any]:
+        """The samples, one at a time."""
+        for one in packed:
+            columns = self._columns(one[3])
+            if columns is not None:
+                yield from map(self.make, *columns)
+            else:
+                yield from self._one_by_one(one)
+
+    def batches(
+        self, packed: Iterable[Packed], batch_type: type[SampleBatch[Any]], size: int, whole: bool
+    ) -> Iterator[SampleBatch[Any]]:
+        """The samples in batches of ``size``, the last one smaller unless all must be ``whole``."""
+        pieces: list[Piece] = []
+        have = 0
+        for piece in self.pieces(packed):
+            start, stop = 0, len(piece)
+            if not have and piece.columnar:
+                # Most batches lie within one piece.
+                codec, columns = self._codec, piece.held
+                for start in range(0, stop - size + 1, size):
+                    yield batch_type(Stretch(codec, [(columns, start, start + size)]))  # type: ignore[arg-type]
+                start = stop - stop % size
+            while have + stop - start >= size:
+                middle = start + size - have
+                yield batch_type(_joined(self._codec, [*pieces, piece.part(start, middle)]))
+                pieces, have, start = [], 0, middle
+            if start < stop:
+                pieces.append(piece.part(start, stop))
+                have += stop - start
+        if pieces and not whole:
+            yield batch_type(_joined(self._codec, pieces))
+
+    def pieces(self, packed: Iterable[Packed]) -> Iterator[Piece]:
+        """The samples as they are read: in columns where that is possible."""
+        for one in packed:
+            columns = self._columns(one[3])
+            if columns is not None:
+                yield Piece(columns, 0, one[3].count)  # type: ignore[arg-type]
+            else:
+                samples = list(self._one_by_one(one))
+                yield Piece(samples, 0, len(samples), columnar=False)
+
+    def _columns(self, payload: Any) -> list[Any] | None:
+        if type(payload) is not Run or self._codec is None:
+            return None
+        rows = Rows(
+            payload.view, payload.first + BLOCK, payload.size, payload.stride, payload.count
+        )
+        return self._codec.columns.read(rows)
+
+    def _one_by_one(self, one: Packed) -> Iterator[Any]:
+        shard, key, offset, payload = one
+        if not isinstance(payload, Run):
+            payloads: Iterable[memoryview] = (payload,)
+            stride = 0
+        else:
+            payloads, stride = map(payload.payload, range(payload.count)), payload.stride
+        for number, data in enumerate(payloads):
+            try:
+                sample = self._decode(data)
+            except SampleError as error:
+                if isinstance(payload, Run):
+                    key = payload.key(number)
+                error.shard, error.member = shard, f"{key}.msgpack"
+                error.offset = offset + number * stride
+                self._order.damaged(error)
+            else:
+                yield sample
+
+
+class Piece:
+    """Consecutive samples on their way into batches: rows of columns, or a list."""
+
+    __slots__ = ("columnar", "held", "start", "stop")
+
+    def __init__(self, held: list[Any], start: int, stop: int, columnar: bool = True) -> None:
+        self.held, self.start, self.stop, self.columnar = held, start, stop, columnar
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def part(self, start: int, stop: int) -> Piece:
+        """Some of them."""
+        return Piece(self.held, start, stop, self.columnar)
+
+
+def _joined(codec: Codec | None, pieces: list[Piece]) -> Any:
+    """What a batch is made of."""
+    columnar = codec is not None and all(piece.columnar for piece in pieces)
+    if columnar:
+        return Stretch(codec, [(piece.held, piece.start, piece.stop) for piece in pieces])  # type: ignore[arg-type]
+    samples: list[Any] = []
+    for piece in pieces:
+        if piece.columnar:
+            part = Stretch(codec, [(piece.held, piece.start, piece.stop)])  # type: ignore[arg-type]
+            samples += part.samples()
+        else:
+            samples += piece.held[piece.start : piece.stop]
+    return samples
+
+
+def _columnar_codec(sample_type: Any) -> Codec | None:
+    """The codec of a class that is read by it and by nothing else."""
+    reads = getattr(sample_type.from_bytes, "__func__", None)
+    if reads is not PackableSample.__dict__["from_bytes"].__func__:
+        return None
+    codec = codec_of(sample_type)
+    return codec if codec.columns.direct else None

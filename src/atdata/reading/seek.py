@@ -1,0 +1,166 @@
+"""Samples by number: how many a shard holds, and one of them alone.
+
+The headers of a shard are walked once before its samples are read by number, so that these are
+the samples that iterating gives. A length comes from a manifest, or from the offset index beside
+a local shard (``000000.idx``, see :mod:`atdata.shards.offsets`); a shard without either is not
+walked for it, which would read all of it unasked.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from itertools import accumulate
+from typing import IO, Any, NamedTuple
+
+from atdata.errors import RandomAccessError, ShardError
+from atdata.shards.offsets import sample_places
+from atdata.shards.reader import read_samples
+from atdata.shards.tar import BLOCK
+from atdata.shards.window import Window, open_file
+from atdata.sources.adapt import AdaptedSource
+from atdata.storage.urls import redacted
+
+_MOST_OPEN = 64
+
+
+class _Offsets(NamedTuple):
+    """Where the samples of a shard are, as long as its file is in this state."""
+
+    state: tuple[int, ...]
+    starts: array[int]  # of payloads
+    sizes: array[int]
+
+
+class _Shard(NamedTuple):
+    """A local shard that is ready to be read by number."""
+
+    name: str
+    data: Any  # bytes, or a mapped file
+    offsets: _Offsets
+
+
+class Seeker:
+    """Reads the samples of a source's shards by number.
+
+    The shards that were read last stay open; the offsets of all that were are kept, 16 bytes a
+    sample.
+
+    Args:
+        source: Where the shards are.
+        names: Which ones, in order.
+        length: How many samples are to be counted, the first again after the last if need be;
+            None for all.
+    """
+
+    def __init__(self, source: AdaptedSource, names: list[str], length: int | None = None) -> None:
+        self._source = source
+        self._names = names
+        self._length = self._limit = length
+        self._ends: list[int] | None = None
+        self._open: OrderedDict[int, _Shard] = OrderedDict()
+        self._offsets: dict[int, _Offsets] = {}
+
+    def known_length(self) -> int:
+        """How many samples there are, as far as it is known without reading shards.
+
+        Raises:
+            RandomAccessError: Nothing says so of some shard.
+            ShardError: An index does not fit its shard.
+        """
+        if self._length is None:
+            self._length = sum(map(self._known_count, self._names))
+        return self._length
+
+    def payload(self, index: int) -> tuple[str, int, bytes]:
+        """The shard, offset and msgpack bytes of one sample, counted from either end.
+
+        Raises:
+            IndexError: There are fewer.
+            RandomAccessError: A shard can only be read from its start.
+            ShardError: A shard or index is not sound.
+        """
+        if self._ends is None:
+            self._ends = list(accumulate(map(self._count, range(len(self._names)))))
+        there = self._ends[-1] if self._ends else 0
+        total = there if self._limit is None else self._limit
+        wanted = index + total if index < 0 else index
+        if not there or not 0 <= wanted < total:
+            raise IndexError(f"sample {index} of {total}")
+        wanted %= there
+        number = bisect_right(self._ends, wanted)
+        first = self._ends[number - 1] if number else 0
+        shard = self._shard(number)
+        _check_count(shard, self._ends[number] - first)
+        return _payload(shard, wanted - first)
+
+    def _known_count(self, name: str) -> int:
+        count = self._source.known_samples(name)
+        if count is None:
+            raise RandomAccessError(
+                "the number of samples is not known: the shard has no offset index and no manifest",
+                hint="Iterate to count, or write the dataset with atdata.write_shards.",
+                shard=redacted(name),
+            )
+        return count
+
+    def _count(self, number: int) -> int:
+        count = self._source.known_samples(self._names[number])
+        return len(self._shard(number).offsets.starts) if count is None else count
+
+    def _shard(self, number: int) -> _Shard:
+        shard = self._open.pop(number, None) or self._opened(number)
+        self._open[number] = shard
+        if len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)
+        return shard
+
+    def _opened(self, number: int) -> _Shard:
+        shown = redacted(self._names[number])
+        file = self._source.open_file(self._names[number])
+        if file is None:
+            raise RandomAccessError(
+                "the shard is read as a stream, which has no samples by number",
+                hint="Iterate, or have it in the cache (ATDATA_CACHE) or on this machine.",
+                shard=shown,
+            )
+        with file:
+            window = open_file(file, shown)
+            if window.is_compressed:
+                raise RandomAccessError(
+                    "the shard is compressed, so it can only be read from its start",
+                    hint="Iterate, or uncompress it.",
+                    shard=shown,
+                )
+            state = _state(file)
+            known = self._offsets.get(number)
+            if known is None or known.state != state:
+                known = self._offsets[number] = _find_offsets(window, state)
+            data, *_ = window.state()
+            return _Shard(shown, data, known)
+
+
+def _state(file: IO[bytes]) -> tuple[int, ...]:
+    state = os.fstat(file.fileno())
+    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+def _find_offsets(window: Window, state: tuple[int, ...]) -> _Offsets:
+    offsets = _Offsets(state, array("q"), array("q"))
+    for start, size in sample_places(read_samples(window, runs=True)):
+        offsets.starts.append(start)
+        offsets.sizes.append(size)
+    return offsets
+
+
+def _check_count(shard: _Shard, count: int) -> None:
+    found = len(shard.offsets.starts)
+    if found != count:
+        raise ShardError(f"the shard has {found} samples, not {count}", shard=shard.name)
+
+
+def _payload(shard: _Shard, row: int) -> tuple[str, int, bytes]:
+    start, size = shard.offsets.starts[row], shard.offsets.sizes[row]
+    return shard.name, start - BLOCK, shard.data[start : start + size]

@@ -1,0 +1,161 @@
+"""The walk over the shards of a dataset: which ones, in what order, and the samples in them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+from atdata.errors import ShardError
+from atdata.reading.decode import Pass
+from atdata.reading.order import Uneven, random_of, share, shuffled
+from atdata.shards.reader import Packed, read_stream
+from atdata.shards.runs import Run
+from atdata.sources.adapt import AdaptedSource
+from atdata.storage.urls import redacted
+
+
+class Share(NamedTuple):
+    """What one process reads in one pass.
+
+    Attributes:
+        names: Its shards, in order.
+        samples: How many of them, the first again after the last if need be; None for
+            each once.
+    """
+
+    names: list[str]
+    samples: int | None
+
+
+class ShardWalk:
+    """The shards of a source that one process reads: all of them, or a share of a share.
+
+    Args:
+        source: Where the shards are.
+        shares: What was split off, from the outermost on: which share, of how many, and what
+            happens where shards don't come out even.
+    """
+
+    def __init__(
+        self, source: AdaptedSource, shares: tuple[tuple[int, int, Uneven], ...] = ()
+    ) -> None:
+        self.source = source
+        self._shares = shares
+        self._counts: dict[str, int | None] = {}
+
+    @property
+    def parts(self) -> list[int]:
+        """Which share of each split this is; empty for the whole."""
+        return [part for part, _, _ in self._shares]
+
+    def split(self, part: int, parts: int, uneven: Uneven) -> ShardWalk:
+        """A share of this walk.
+
+        Raises:
+            ValueError: There is no such share, or it would be empty.
+        """
+        walk = ShardWalk(self.source, (*self._shares, (part, parts, uneven)))
+        walk.names()
+        walk._counts = self._counts
+        return walk
+
+    def over(self, source: AdaptedSource) -> ShardWalk:
+        """The same share of another source's shards."""
+        return ShardWalk(source, self._shares)
+
+    def names(self) -> list[str]:
+        """Names of the shards, in the order of the source."""
+        return self._shared(self.source.list_shards())
+
+    def ordered(self) -> Share:
+        """The share in the order of the source."""
+        return self._share_of(self.source.list_shards())
+
+    def mixed(self, buffer: int, order: Pass) -> Share:
+        """The share in the order of a pass, which is shuffled before it is shared out.
+
+        Args:
+            buffer: Size of the buffer of names.
+            order: Its seed and epoch say the order.
+        """
+        random = random_of(order.seed, order.epoch)
+        return self._share_of(list(shuffled(self.source.list_shards(), buffer, random)))
+
+    def packed(self, share: Share, order: Pass, *, runs: bool) -> Iterator[Packed]:
+        """The samples of a share, still packed.
+
+        Args:
+            share: As :meth:`ordered` or :meth:`mixed` returned it.
+            order: Says what happens to shards that are damaged.
+            runs: As for :func:`~atdata.shards.tar.walk`.
+        """
+        if share.samples is None:
+            yield from self._once(share.names, order, runs)
+            return
+        left, before = share.samples, -1
+        while left and left != before:  # a whole round without a sound sample is the last
+            before = left
+            with closing(self._once(share.names, order, runs)) as packed:
+                for one in packed:
+                    part, size = _first(one, left)
+                    left -= size
+                    yield part
+                    if not left:
+                        break
+
+    def _once(self, names: Iterable[str], order: Pass, runs: bool) -> Generator[Packed, None, None]:
+        for name, file in self.source.opened(names):
+            try:
+                yield from read_stream(file, redacted(name), runs=runs)
+            except ShardError as error:
+                order.damaged(error)
+
+    def _shared(self, names: list[str]) -> list[str]:
+        return _shared(names, self._shares)
+
+    def _share_of(self, listed: list[str]) -> Share:
+        return Share(self._shared(listed), self._common_count(listed))
+
+    def _common_count(self, listed: list[str]) -> int | None:
+        """How many samples this share and its peers read: the same share of other processes.
+
+        None where they need not be equally many, or where the number in some shard is not known.
+        """
+        uneven = [how for _, _, how in self._shares if how != "exact"]
+        if not uneven:
+            return None
+        counts = self._known_counts(listed)
+        if counts is None:
+            return None
+        parts = [[part] if how == "exact" else range(parts) for part, parts, how in self._shares]
+        peers = (
+            [(part, *split[1:]) for part, split in zip(chosen, self._shares, strict=True)]
+            for chosen in product(*parts)
+        )
+        totals = (sum(counts[name] for name in _shared(listed, peer)) for peer in peers)
+        return max(totals) if uneven[0] == "pad" else min(totals)
+
+    def _known_counts(self, listed: list[str]) -> dict[str, int] | None:
+        for name in listed:
+            if name not in self._counts:
+                self._counts[name] = self.source.known_samples(name)
+        known = {name: count for name in listed if (count := self._counts[name]) is not None}
+        return known if len(known) == len(set(listed)) else None
+
+
+def _shared(names: list[str], shares: Iterable[tuple[int, int, Uneven]]) -> list[str]:
+    for part, parts, uneven in shares:
+        names = share(names, part, parts, uneven)
+    return names
+
+
+def _first(one: Packed, most: int) -> tuple[Packed, int]:
+    """The first samples of a block, and how many they are."""
+    shard, key, offset, payload = one
+    if not isinstance(payload, Run):
+        return one, 1
+    size = min(payload.count, most)
+    return (shard, key, offset, replace(payload, count=size)), size

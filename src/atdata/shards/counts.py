@@ -1,0 +1,53 @@
+"""How many samples a local shard holds, as the files beside it say."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from atdata.errors import ShardError
+from atdata.shards.info import ShardInfo
+from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, read_manifest
+from atdata.shards.offsets import read_index
+
+
+def told_samples(path: Path, shard: str) -> int | None:
+    """The number of samples in a shard, from ``dataset.json`` or from its offset index.
+
+    Args:
+        path: Of the shard.
+        shard: Its name, for errors.
+
+    Returns:
+        None where neither is there. A ``dataset.json`` that is no sound manifest of ours says
+        nothing.
+
+    Raises:
+        ShardError: The index or manifest is one of another shard.
+    """
+    promised = _promised(path.with_name(MANIFEST_NAME)).get(path.name)
+    if promised is None or not path.is_file():
+        offsets = read_index(path, shard)
+        return None if offsets is None else len(offsets)
+    if path.stat().st_size != promised.size:
+        raise ShardError(
+            f"the manifest beside the shard says that it has {promised.size} bytes",
+            hint="fetch the shard again, or remove dataset.json",
+            shard=shard,
+        )
+    return promised.samples
+
+
+def _promised(manifest: Path) -> dict[str, ShardInfo]:
+    try:
+        state = manifest.stat()
+    except OSError:
+        return {}
+    return _read(manifest, state.st_mtime_ns, state.st_size) if state.st_size <= MAX_BYTES else {}
+
+
+@lru_cache(maxsize=8)
+def _read(manifest: Path, _time: int, _size: int) -> dict[str, ShardInfo]:
+    """The shards of a manifest by file name. It is asked for once a shard, and read once."""
+    found, _ = read_manifest(manifest.read_bytes())
+    return {} if found is None else dict(zip(found.paths, found.shards, strict=True))

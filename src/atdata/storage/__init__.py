@@ -1,0 +1,1 @@
+"""Objects under keys, wherever they are: one protocol, one module a place."""

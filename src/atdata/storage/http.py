@@ -1,0 +1,256 @@
+"""Files over http and https."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+from urllib.request import getproxies
+
+from atdata.base.extras import require
+from atdata.base.streams import from_pieces
+from atdata.errors import AtdataError, NetworkError
+from atdata.storage.https_first import Security
+from atdata.storage.remote import Opened
+from atdata.storage.urls import redacted
+
+if TYPE_CHECKING:
+    import httpx
+
+    from atdata.storage.guard import Watch
+
+_CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
+_MAX_REDIRECTS = 5
+# What another try may find otherwise.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Numbers of more digits are no sizes, and cost more than they say.
+_EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_HINTS = {
+    401: "the server wants to know who asks: give a presigned URL, or make the file public",
+    403: "the file is private, or a presigned URL has expired",
+    404: "check the URL; the file may have moved",
+    410: "the file was taken away",
+    412: "the file was replaced while it was read: start again",
+    416: "the file is shorter than it was: start again",
+    429: "the server has had too many requests: try again later",
+}
+
+
+def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx.Client:
+    """Return a client with timeouts that follows up to five redirects. The caller closes it.
+
+    It asks for answers that are not compressed, and holds them to the least rate of
+    :mod:`atdata.storage.pace`, unless they come through a proxy that the environment names.
+
+    Args:
+        untrusted: URLs come from the network: connections go to public addresses only, else
+            :class:`~atdata.errors.AddressRefused`; redirects are held to the same.
+        watch: Bounds the time of everything that the client does, beside that.
+
+    Raises:
+        MissingExtra: httpx is not installed.
+    """
+    library = require("httpx", extra="http")
+    client: httpx.Client = library.Client(
+        timeout=library.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+        # Streams that somebody has left open must not keep others waiting.
+        limits=library.Limits(max_connections=None, max_keepalive_connections=20),
+        follow_redirects=True,
+        max_redirects=_MAX_REDIRECTS,
+        headers={"user-agent": "atdata", "accept-encoding": "identity"},
+        # One server's cookies are not for another, and none of these needs any.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        verify=_ssl_context(),
+        transport=_guarded(watch, untrusted=untrusted)
+        if untrusted or watch or not getproxies()
+        else None,
+    )
+    return client
+
+
+def open_range(
+    url: str,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    tag: str | None = None,
+    untrusted: bool = False,
+) -> Opened:
+    """Bytes ``start:stop`` of what is at a URL, as the server has them, by one request.
+
+    An ``http`` URL is read over ``https`` where that answers, never on this machine itself. The
+    state of a file is told by its strong ETag, else by its time of change if that is a minute
+    past (RFC 9110, 8.8).
+
+    Raises:
+        AddressRefused: ``untrusted``, and the server's address is private.
+        NetworkError: The server can't be reached, answers with an error or with another part, or
+            the file has changed; also from reading the stream, when the connection breaks.
+    """
+    client = _shared_client(untrusted, os.getpid())
+    headers = _wanted(start, stop, tag)
+
+    def ask(address: str, timeout: float | None = None) -> httpx.Response:
+        request = client.build_request("GET", address, headers=headers)
+        if timeout is not None:
+            request.extensions["timeout"] |= {"connect": timeout, "read": timeout}
+        return client.send(request, stream=True)
+
+    with _told(url):
+        answer = _security.ask(url, ask)
+        if answer.status_code == 416 and start == 0 and "range" in headers:
+            # An empty file has no first byte, and some servers refuse to give less than asked.
+            answer.close()
+            del headers["range"]
+            answer = _security.ask(url, ask)
+    try:
+        return _opened(answer, url, start, stop, tag)
+    except BaseException:
+        answer.close()
+        raise
+
+
+def _wanted(start: int, stop: int | None, tag: str | None) -> dict[str, str]:
+    headers = {}
+    if start or stop is not None:
+        headers["range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+    if tag is not None:
+        headers["if-match" if tag.startswith('"') else "if-unmodified-since"] = tag
+    return headers
+
+
+def _opened(
+    answer: httpx.Response, url: str, start: int, stop: int | None, tag: str | None
+) -> Opened:
+    status = answer.status_code
+    if status not in (200, 206):
+        raise _refusal(answer, url)
+    length = answer.headers.get("content-length", "")
+    first, size = 0, int(length) if _NUMBER.fullmatch(length) else None
+    if status == 206:
+        first, size = _extent(answer.headers.get("content-range", ""), url, start, stop)
+    found = _state(answer.headers)
+    # Not every server heeds the condition.
+    if tag is not None and found != tag:
+        raise NetworkError(
+            "the file has changed since reading began", uri=redacted(url), hint=_HINTS[412]
+        )
+    return Opened(
+        from_pieces(_pieces(answer, url), answer.close), first, size, found, status == 206
+    )
+
+
+def _extent(header: str, url: str, start: int, stop: int | None) -> tuple[int, int | None]:
+    """Where the part begins, and how long the whole is."""
+    found = _EXTENT.fullmatch(header)
+    if not found or int(found[1]) != start or (stop is not None and int(found[2]) >= stop):
+        raise NetworkError(
+            f"the server was asked for bytes from {start} on and sends another part",
+            uri=redacted(url),
+        )
+    return start, None if found[3] == "*" else int(found[3])
+
+
+def _state(headers: Mapping[str, str]) -> str | None:
+    etag = headers.get("etag", "")
+    if etag.startswith('"'):
+        return etag
+    changed, said = _date(headers.get("last-modified", "")), _date(headers.get("date", ""))
+    if changed is None or said is None or said - changed < timedelta(minutes=1):
+        return None
+    return headers.get("last-modified")
+
+
+def _refusal(answer: httpx.Response, url: str) -> NetworkError:
+    status = answer.status_code
+    said = f"the server answered {status} {answer.reason_phrase}".rstrip()
+    error = NetworkError(said, uri=redacted(url), hint=_HINTS.get(status))
+    error.status = status
+    error.transient = status in _PASSING
+    error.retry_after = retry_after(answer.headers.get("retry-after", ""))
+    return error
+
+
+def retry_after(header: str) -> float | None:
+    """Seconds that a Retry-After header asks for, as a number or a date; None for neither."""
+    if _NUMBER.fullmatch(header):
+        return float(header)
+    until = _date(header)
+    return max((until - datetime.now(UTC)).total_seconds(), 0.0) if until else None
+
+
+def _date(header: str) -> datetime | None:
+    """The time that a header names; None for what is not a date."""
+    try:
+        found = parsedate_to_datetime(header)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _pieces(answer: httpx.Response, url: str) -> Iterator[bytes]:
+    with _told(url):
+        yield from answer.iter_raw()
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Errors of httpx as ours; their text may hold the URL, so it is left out."""
+    httpx = require("httpx", extra="http")
+    uri = redacted(url)
+    try:
+        yield
+    except NetworkError as error:
+        error.uri = error.uri or uri
+        raise
+    except httpx.TooManyRedirects:
+        raise NetworkError(f"more than {_MAX_REDIRECTS} redirects", uri=uri) from None
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+        raise NetworkError("this leads to a URL that is not http", uri=uri) from None
+    except httpx.TimeoutException:
+        raise NetworkError.passing("the server does not answer in time", uri=uri) from None
+    except httpx.ConnectError as error:
+        raise NetworkError.passing(f"no connection: {error}", uri=uri) from None
+    except (AtdataError, OSError):
+        raise
+    except (UnicodeError, ValueError) as error:
+        # Names that no network takes; httpx leaves these to its callers.
+        raise NetworkError(f"this URL can't be used ({type(error).__name__})", uri=uri) from None
+    except httpx.HTTPError as error:
+        kind = type(error).__name__
+        raise NetworkError.passing(
+            f"the connection broke ({kind})", uri=uri, hint="try again"
+        ) from None
+
+
+@lru_cache(maxsize=8)
+def _shared_client(untrusted: bool, pid: int) -> httpx.Client:
+    # Connections are kept, for the next part of a file; never across a fork, so by process.
+    client = http_client(untrusted=untrusted)
+    atexit.register(client.close)
+    return client
+
+
+def _guarded(watch: Watch | None, *, untrusted: bool) -> httpx.BaseTransport:
+    from atdata.storage.guard import GuardedTransport
+
+    return GuardedTransport(_ssl_context(), watch, untrusted=untrusted)
+
+
+@lru_cache(maxsize=1)
+def _ssl_context() -> ssl.SSLContext:
+    # Reading the certificates takes as long as a small download.
+    context: ssl.SSLContext = require("httpx", extra="http").create_ssl_context()
+    return context
+
+
+_security = Security()

@@ -1,0 +1,1 @@
+"""Files of IPFS, read through a gateway and checked block by block."""
