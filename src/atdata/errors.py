@@ -39,7 +39,7 @@ from atdata.base.text import one_line, safe_text
 
 
 class AtdataError(Exception):
-    """Base of the tree: a message, the place it speaks of, and what to do next.
+    """Base of the tree: a message, the place it is about, and what to do next.
 
     Args:
         message: What is wrong, in one sentence.
@@ -87,7 +87,7 @@ class AtdataError(Exception):
         self.path = path
 
     def place(self) -> dict[str, Any]:
-        """The parts of the place that are known, in the order they narrow down."""
+        """Return the known parts of the place, from the widest to the narrowest."""
         names = ("uri", "shard", "member", "offset", "path")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -110,7 +110,7 @@ def _rebuild(kind: type[AtdataError], message: str, place: dict[str, Any]) -> At
 
 
 class MissingExtra(AtdataError, ImportError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the hint names the extra that installs it."""
 
 
 class InstallConflict(AtdataError, ImportError):
@@ -118,7 +118,7 @@ class InstallConflict(AtdataError, ImportError):
 
 
 class SchemaError(AtdataError, ValueError):
-    """A sample type has no schema, or a schema document describes no sample type."""
+    """A sample type has no schema, or a schema document does not describe one."""
 
 
 class SchemaConflict(SchemaError):
@@ -136,19 +136,19 @@ class SampleError(AtdataError, ValueError):
 class ShardError(AtdataError, ValueError):
     """A file that is not a sound WebDataset shard.
 
-    ``resume`` is the offset from which a reader who wants to see all that is wrong may walk on;
-    None when there is no telling where the next member starts.
+    ``resume`` is the offset from which a reader that collects all errors may continue; None when
+    the start of the next member is unknown.
     """
 
     resume: int | None = None
 
 
 class DigestMismatch(ShardError):
-    """Bytes that are not the ones that a digest or CID promised."""
+    """Bytes that do not match a digest or CID."""
 
 
 class RandomAccessError(AtdataError, TypeError):
-    """A length or samples by number are asked of shards that can only be read from their start."""
+    """A length or a sample by number of shards that can only be read from their start."""
 
 
 class ShardNotFound(AtdataError, KeyError):
@@ -156,15 +156,15 @@ class ShardNotFound(AtdataError, KeyError):
 
 
 class ManifestError(AtdataError, ValueError):
-    """A ``dataset.json`` that is not one, or says what can't be."""
+    """An invalid ``dataset.json``."""
 
 
 class EntryError(AtdataError, ValueError):
-    """An index entry can't be used as asked: it has no data URLs, for one."""
+    """An index entry can't be used as asked; for example, it has no data URLs."""
 
 
 class EntryConflict(EntryError):
-    """The name stands for other data already."""
+    """The name is already used for other data."""
 
 
 class EntryNotFound(AtdataError, KeyError):
@@ -194,8 +194,8 @@ class SampleTooLarge(StorageError):
 class NetworkError(AtdataError, OSError):
     """A server could not be reached, or refused the request.
 
-    ``status`` is the HTTP status, None when there was no answer. ``transient`` tells whether the
-    same request may succeed later, ``retry_after`` after how many seconds, where the server said.
+    ``status`` is the HTTP status, None when there was no answer. ``transient`` is whether the
+    same request may succeed later, ``retry_after`` the seconds to wait, if the server sent them.
     """
 
     status: int | None = None
@@ -204,7 +204,7 @@ class NetworkError(AtdataError, OSError):
 
     @classmethod
     def passing(cls, message: str, **place: Any) -> Self:
-        """An error that may be over when the same is tried again."""
+        """Return a transient error: the same request may succeed later."""
         error = cls(message, **place)
         error.transient = True
         return error
@@ -225,7 +225,7 @@ class XrpcError(NetworkError):
 
     @classmethod
     def answer(cls, status: int, code: str, message: str, *, uri: str) -> Self:
-        """The error for one answer of a server."""
+        """Return the error for one answer of a server."""
         said = f": {message}" if message else ""
         error = cls(f"the server answered {status} {code}".rstrip() + said, uri=uri)
         error.status, error.code = status, code

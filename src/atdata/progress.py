@@ -1,4 +1,4 @@
-"""Who wants to know how far long work has come."""
+"""Progress callbacks for long-running operations."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of work as it is done."""
+    """Receives progress updates."""
 
     def begin(self, size: int | None, shards: int | None) -> None:
-        """There are so many bytes to go through, in so many shards; None where nobody knows."""
+        """Start the work: total bytes and shards; None if unknown."""
         ...
 
     def advance(self, size: int, shards: int) -> None:
-        """So many more bytes and shards are done."""
+        """Add bytes and shards that were done since the last update."""
         ...
 
 
 class Silence:
-    """Nobody wants to know."""
+    """Discards all updates."""
 
     def begin(self, size: int | None, shards: int | None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, size: int, shards: int) -> None:
-        """Nothing."""
+        """Do nothing."""

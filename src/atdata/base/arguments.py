@@ -1,4 +1,4 @@
-"""Arguments that are easily mistaken for others: refused early, with what to give instead."""
+"""Early checks of arguments that are easily mistaken for others; hints name the right ones."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-# Windows opens no folders, flushes only what was opened for writing, and removes no open file.
+# Windows can't open folders, flush files opened for reading, or remove open files.
 _POSIX = hasattr(os, "O_DIRECTORY")
 _SYNCABLE = os.O_RDONLY if _POSIX else os.O_RDWR
 _seeking = threading.Lock()
 
 
 def sync_data(descriptor: int) -> None:
-    """Bring the bytes of an open file to the disk, and what is needed to find them.
+    """Flush the bytes of an open file to the disk, and the metadata needed to read them.
 
     Raises:
         OSError: The disk refuses.
@@ -25,7 +25,7 @@ def sync_data(descriptor: int) -> None:
 
 
 def sync_file(path: Path | str) -> None:
-    """Bring a file's bytes to the disk.
+    """Flush a file's bytes to the disk.
 
     Raises:
         OSError: The disk refuses.
@@ -34,7 +34,7 @@ def sync_file(path: Path | str) -> None:
 
 
 def sync_folder(folder: Path | str) -> None:
-    """Bring the names in a folder to the disk, where the system can open folders.
+    """Flush the names in a folder to the disk, where the system can open folders.
 
     Raises:
         OSError: The disk refuses.
@@ -77,12 +77,12 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
 
 
 def link_file(source: Path, target: Path) -> bool:
-    """Give a complete file of the same file system a name, unless that is taken.
+    """Link a complete file to a new name on the same file system, unless the name is taken.
 
     Its earlier name stays. Of two writers at once, one gets False.
 
     Raises:
-        OSError: The disk refuses; there is no such name then.
+        OSError: The disk refuses; the new name does not exist then.
     """
     try:
         os.link(source, target)  # a rename would replace
@@ -108,10 +108,10 @@ def move_file(source: Path, target: Path) -> None:
 
 
 def remove_unused(path: Path) -> bool:
-    """Remove a file, unless someone has it open on a system that keeps it then (Windows).
+    """Remove a file, unless it is open and the system refuses to remove open files (Windows).
 
     Returns:
-        Whether there is no such file any more.
+        Whether the file is gone.
 
     Raises:
         OSError: It can't be removed.
@@ -126,7 +126,7 @@ def remove_unused(path: Path) -> bool:
 
 
 def write_at(descriptor: int, data: bytes, at: int) -> None:
-    """Write bytes at a place of an open file, while other threads write at other places.
+    """Write bytes at an offset of an open file; other threads may write at other offsets.
 
     Raises:
         OSError: The disk refuses.

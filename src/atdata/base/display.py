@@ -1,6 +1,6 @@
-"""Things as people see them, short: in notebooks, where all text is escaped, and in a ``repr``.
+"""Short renderings: HTML tables for notebooks, where all text is escaped, and text for a ``repr``.
 
-Names and descriptions may come from anybody, and be hostile or endless.
+Names and descriptions may come from other people, and may be hostile or very long.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FEW = 3
 
 
 def html_table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
-    """A table of two columns: the first hundred rows that have a value.
+    """Return a table of two columns with the first hundred rows that have a value.
 
     Args:
         title: Its caption.
@@ -31,7 +31,7 @@ def html_table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
 
 
 def first_few(items: Sequence[str]) -> list[str]:
-    """The first three items, and how many more there are."""
+    """Return the first three items, and how many more there are."""
     more = [f"… {len(items) - _FEW} more"] if len(items) > _FEW else []
     return [*map(_short, items[:_FEW]), *more]
 

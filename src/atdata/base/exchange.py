@@ -19,13 +19,13 @@ _UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 def replace_folder(new: Path, target: Path, aside: Path) -> None:
     """Give a folder the name of an existing one.
 
-    Where the system can swap two names, readers find a folder at every moment. Elsewhere there
-    is none between two renames; after a kill there, :func:`restore` brings the old one back.
+    Where the system can swap two names, the target exists at every moment. Elsewhere it is missing
+    between two renames; if the process is killed there, :func:`restore` brings the old one back.
 
     Args:
         new: The folder; what was at ``target`` may be here afterwards.
         target: The name of the existing folder.
-        aside: A folder that is not there yet, to which the old one may be moved.
+        aside: A folder that does not exist yet, to which the old one may be moved.
 
     Raises:
         OSError: The disk refuses; the old folder is in its place.
@@ -49,7 +49,7 @@ def restore(aside: Path, parent: Path) -> None:
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Swap two names of one file system in one step: at every moment both are there.
+    """Swap two names of one file system in one step; both exist at every moment.
 
     Returns:
         False where the system or the file system can't; nothing has changed then.

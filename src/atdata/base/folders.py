@@ -1,6 +1,6 @@
-"""Where atdata keeps what it writes for a user, as each system has it.
+"""The folders for a user's data, configuration, state and cache, by each system's conventions.
 
-On Linux and macOS that is after the XDG base directory rules where their variables are set.
+On Linux and macOS the variables of the XDG base directory specification apply where set.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from platformdirs import PlatformDirs
 
 
 def data_folder() -> Path:
-    """``$XDG_DATA_HOME/atdata``; on Linux by default ``~/.local/share/atdata``.
+    """Return ``$XDG_DATA_HOME/atdata``; on Linux by default ``~/.local/share/atdata``.
 
-    It may not exist yet, as those below.
+    Like the folders below, it may not exist yet.
     """
     return _here().user_data_path
 
 
 def config_folder() -> Path:
-    """``$XDG_CONFIG_HOME/atdata``; on Linux by default ``~/.config/atdata``."""
+    """Return ``$XDG_CONFIG_HOME/atdata``; on Linux by default ``~/.config/atdata``."""
     return _here().user_config_path
 
 
 def state_folder() -> Path:
-    """``$XDG_STATE_HOME/atdata``; on Linux by default ``~/.local/state/atdata``."""
+    """Return ``$XDG_STATE_HOME/atdata``; on Linux by default ``~/.local/state/atdata``."""
     return _here().user_state_path
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/atdata``; on Linux by default ``~/.cache/atdata``."""
+    """Return ``$XDG_CACHE_HOME/atdata``; on Linux by default ``~/.cache/atdata``."""
     return _here().user_cache_path
 
 

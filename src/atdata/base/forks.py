@@ -1,4 +1,4 @@
-"""Connections end at a fork: two processes on one of them would read each other's answers."""
+"""Forked children drop connections: processes that share one would read each other's replies."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Protocol
 
 
 class Forgetful(Protocol):
-    """What has connections or locks that a forked child must not use."""
+    """An object with connections or locks that a forked child must not use."""
 
     def forget(self) -> None:
-        """Let go of them in the child; new ones are made when they are needed."""
+        """Drop them in the child; new ones are made when they are needed."""
 
 
 _holders: weakref.WeakSet[Forgetful] = weakref.WeakSet()
 
 
 def forget_after_fork(holder: Forgetful) -> None:
-    """Have a holder forget its connections and locks in each forked child."""
+    """Call the holder's ``forget`` in each forked child."""
     _holders.add(holder)
 
 

@@ -1,7 +1,7 @@
 """Whether another project called ``atdata`` is installed where this one would run.
 
-This one is distributed as ``atdata-sdk``. The other puts its modules in the same folder, so that
-what is imported would be a mixture of both.
+This one is distributed as ``atdata-sdk``. The other puts its modules in the same folder, so
+imports would mix both.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 
 
 def refuse_other_project() -> None:
-    """Look for the other project's metadata, by its name alone: parsing takes as long as the rest.
+    """Look for the other project's metadata by file name alone; parsing it would be slow.
 
     Raises:
-        InstallConflict: It is there.
+        InstallConflict: The other project is installed.
     """
     for folder in sys.path:
         try:

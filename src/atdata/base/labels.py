@@ -1,4 +1,4 @@
-"""What people say of a dataset or a schema in its record: tags and a license."""
+"""Tags and licenses in the records of datasets and schemas."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
     """Return tags as a list.
 
     Raises:
-        RecordError: One text in place of several, which would become a tag for each letter.
+        RecordError: It is a single text, which would become a tag for each letter.
     """
     if isinstance(tags, str | bytes):
         raise RecordError(

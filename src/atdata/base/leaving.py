@@ -1,7 +1,7 @@
-"""Generators that hold files or connections, and are still open when the program ends.
+"""Closing of generators that hold files or connections when the program ends.
 
-A loop that is left early leaves its generator to the interpreter, which may close it when the
-modules that it needs are half gone: errors are printed, and some versions of Python crash.
+After a loop that ends early, the interpreter closes the generator, perhaps when modules that
+it needs are already torn down: errors are printed, and some versions of Python crash.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _open: WeakSet[Generator[object, None, None]] = WeakSet()
 
 
 def closed_at_exit(generator: Generator[Item, None, None]) -> Generator[Item, None, None]:
-    """Have a generator closed before the interpreter is taken down, if it is still there."""
+    """Register a generator to be closed before the interpreter shuts down, if it still exists."""
     _open.add(generator)
     return generator
 

@@ -1,4 +1,4 @@
-"""Locks between processes, which the system opens when their holder dies."""
+"""Locks between processes, which the system releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
     """Hold a lock for the length of a block.
 
     Args:
-        path: The lock's file, made when missing, in an existing folder. Its content means nothing.
+        path: The lock's file, made when missing, in an existing folder. Its content is not used.
         timeout: Seconds to wait; 0 tries once, negative waits as long as it takes.
 
     Raises:
@@ -44,18 +44,18 @@ def locked(path: Path, *, timeout: float = -1) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold a lock among many, or alone, for the length of a block. Nothing is waited for.
+    """Hold a shared or exclusive lock for the length of a block, without waiting for others.
 
-    Each holder has a locked file of its own beside ``path``. Those of holders that died are free,
-    and removed by the next one. (filelock's own ReadWriteLock is a SQLite database, which neither
-    forks nor shared file systems do well.)
+    Each holder has a locked file of its own beside ``path``. The files of holders that died are
+    unlocked, and the next holder removes them. (filelock's own ReadWriteLock is a SQLite
+    database, which works badly with forks and shared file systems.)
 
     Args:
         path: The lock's file, made when missing, in an existing folder.
         exclusive: Whether no other may hold it at the same time.
 
     Raises:
-        Busy: Another holds it alone, or holds it at all and it was to be held alone.
+        Busy: Another holds it exclusively, or it is held at all and ``exclusive`` was asked for.
         OSError: The files can't be made.
     """
     kind = _ALONE if exclusive else _SHARED
@@ -71,11 +71,11 @@ def held(path: Path, *, exclusive: bool) -> Iterator[None]:
 
 
 def _ended(holder: Path) -> bool:
-    """Whether a holder has died; its file is removed then."""
+    """Return whether a holder has died; if so, remove its file."""
     try:
         with locked(holder, timeout=0):
             pass
     except Busy:
         return False
-    remove_unused(holder)  # after its release: no system refuses that
+    remove_unused(holder)  # after its release, since Windows can't remove an open file
     return True

@@ -9,15 +9,15 @@ from typing import Any
 
 from atdata.errors import EntryError
 
-# Deep enough for people, and far from where Python's own JSON reader gives up.
+# Deep enough in practice, and well below the limit of Python's own JSON parser.
 _MAX_DEPTH = 64
 
 
 def metadata_text(metadata: Mapping[str, Any]) -> str:
-    """Metadata as JSON text with sorted keys.
+    """Return metadata as JSON text with sorted keys.
 
     Raises:
-        EntryError: Something in it is not JSON; its ``path`` is told, such as ``$.a[0]``.
+        EntryError: Something in it is not JSON; the error has its ``path``, such as ``$.a[0]``.
     """
     if not isinstance(metadata, Mapping):
         raise EntryError(f"metadata is a {type(metadata).__name__}, not a dict", path="$")

@@ -1,7 +1,7 @@
-"""Folders for unfinished files: removed by their owner, or, after a kill, by the next one.
+"""Folders for unfinished files: removed by their owner, or, if it was killed, by the next one.
 
-Beside each folder lies a lock that its owner holds. A folder whose lock is free has no owner any
-more, however young it is; one whose lock is held is left alone, however old.
+Beside each folder is a lock that its owner holds. A folder whose lock is free no longer has an
+owner, whatever its age; a folder whose lock is held is left alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def scratch_folder(
     Raises:
         OSError: The disk refuses.
     """
-    parent.stat()  # FileLock would make it
+    parent.stat()  # FileLock would create a missing folder
     sweep(parent, prefix, salvage=salvage)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
     with _held(folder):
@@ -89,9 +89,10 @@ def sweep(parent: Path, prefix: str = ".scratch-", *, salvage: Salvage | None = 
 
 
 def _private_folder() -> Path:
-    """The user's folder in the system's temporary folder, where the next run finds what is left.
+    """Return the user's own temporary folder, where the next run finds what a killed one left.
 
-    Other users may write there too, so one that they could have made is refused.
+    It is in the system's temporary folder, where other users may write too, so a folder that they
+    could have made is refused.
     """
     user = os.getuid() if hasattr(os, "getuid") else None  # Windows has a folder for each user
     folder = Path(tempfile.gettempdir(), "atdata" if user is None else f"atdata-{user}")
@@ -113,7 +114,7 @@ def _lock_of(folder: Path) -> Path:
 def _held(folder: Path, *, timeout: float = -1) -> Iterator[None]:
     """Hold a folder's lock, and remove its file at the end if the folder is gone.
 
-    While the file is there, a sweep finds what is left.
+    As long as the file exists, a sweep finds what is left of the folder.
     """
     lock, is_left = _lock_of(folder), False
     try:

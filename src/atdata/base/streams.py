@@ -1,4 +1,4 @@
-"""File-like streams over what clients deliver in pieces."""
+"""File-like streams over bytes that arrive in pieces."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Pieces(io.RawIOBase):
 
 
 def from_pieces(pieces: Iterable[bytes], close: Callable[[], object]) -> IO[bytes]:
-    """A buffered stream of these pieces; errors that they raise pass through.
+    """Return a buffered stream of these pieces; errors that they raise pass through.
 
     Args:
         pieces: The bytes, in order.

@@ -1,7 +1,7 @@
 """Text of unknown origin, made safe for a terminal, a log or a page of JSON.
 
-A terminal obeys control characters: they set its title and clipboard, clear it, and forge lines.
-Bidirectional controls show a name as another one. Neither has a place in a name or a message.
+Control characters can set a terminal's title and clipboard, clear it, and forge lines.
+Bidirectional controls can make a name look like another one.
 """
 
 from __future__ import annotations
@@ -45,6 +45,6 @@ def _escape(character: str) -> str:
 
 
 def _units(character: str) -> str:
-    """The character's UTF-16 code units, as JSON escapes them."""
+    """Return the character's UTF-16 code units, as JSON escapes them."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

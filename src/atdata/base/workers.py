@@ -14,7 +14,8 @@ def begin_worker(environment: Mapping[str, str]) -> None:
     """Prepare a worker process: its environment, and its end with its parent's.
 
     Give it to a pool as its ``initializer``. A killed process can't stop its workers, and they
-    wait for work on pipes that they keep open for each other; so a thread of theirs does.
+    wait for work on pipes that they keep open for each other. So a thread in each worker watches
+    for the parent's end.
 
     Args:
         environment: The parent's. A fork server keeps the one that it was started with, without
@@ -27,7 +28,7 @@ def begin_worker(environment: Mapping[str, str]) -> None:
 
 def _end_after_parent() -> None:
     parent, adopter = multiprocessing.parent_process(), os.getppid()
-    # The first says so at once; but processes that were forked later may keep its pipe open.
+    # The first test notices at once; but processes that were forked later may keep its pipe open.
     while parent is not None and parent.is_alive() and os.getppid() == adopter:
         parent.join(_POLL)
     os._exit(1)

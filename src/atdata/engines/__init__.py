@@ -1,7 +1,7 @@
 """How a function is mapped over shards: on the cores of this machine, or on a Ray cluster.
 
 Shards are the unit of work. Results come in the order of the items, whichever worker was first,
-so whatever is made of them does not depend on the engine.
+so they do not depend on the engine.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
-    """Something that maps functions."""
+    """Maps functions over items, in parallel where it can."""
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The function's result for each item, in order.
+        """Yield the function's result for each item, in order.
 
         Args:
-            function: A function of a module, without effects that may not happen twice: when a
-                worker dies, its item is given to another one.
+            function: A function of a module, whose effects may happen twice: when a worker
+                dies, its item is given to another one.
             items: Arguments that can be pickled.
 
         Raises:
-            StorageError: Workers die again and again.
+            StorageError: Workers die repeatedly.
         """
         ...
 
@@ -35,16 +35,18 @@ class Engine(Protocol):
 def engine(
     name: str = "local", *, processes: int | None = None, ray_address: str | None = None
 ) -> Engine:
-    """The engine of this name.
+    """Return the engine of this name.
 
     Args:
         name: ``"local"`` or ``"ray"``.
         processes: Worker processes of the local engine; all cores when None.
-        ray_address: The cluster's address; None for the one this process is connected to or the
-            environment names (``RAY_ADDRESS``), else one that is started for the occasion.
+        ray_address: The cluster's address; None for the cluster that this process is connected
+            to or ``RAY_ADDRESS`` names, else a cluster that is started for this process.
 
     Raises:
         MissingExtra: Ray is not installed.
+        NetworkError: There is no Ray cluster at the address.
+        ValueError: The name is unknown.
     """
     if name == "local":
         from atdata.engines.local import LocalEngine

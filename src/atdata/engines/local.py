@@ -1,4 +1,4 @@
-"""The cores of this machine."""
+"""The local engine: worker processes on the cores of this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LocalEngine:
         self.processes = processes or _cores()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """See :class:`atdata.engines.Engine`."""
+        """Yield the results in order; see :class:`atdata.engines.Engine`."""
         waiting = list(items)
         if self.processes == 1 or len(waiting) < 2:
             yield from map(function, waiting)
@@ -59,7 +59,7 @@ class LocalEngine:
         try:
             for item in items:
                 running.append(pool.submit(function, item))
-                # Results wait here until their turn: not more of them than keeps all busy.
+                # Results wait here until their turn; twice the workers is enough to keep all busy.
                 if len(running) > 2 * count:
                     yield running.popleft().result()
             while running:
@@ -69,7 +69,7 @@ class LocalEngine:
 
 
 def _cores() -> int:
-    """The cores that this process may use, as far as the system says."""
+    """Return the number of cores that this process may use, as the system reports it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

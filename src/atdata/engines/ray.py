@@ -1,4 +1,4 @@
-"""A Ray cluster: many machines that see the same files or object store."""
+"""The Ray engine: a cluster of machines that see the same files or object store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RayEngine:
     """
 
     def __init__(self, address: str | None = None) -> None:
-        # Ray reports its use to its makers unless told otherwise.
+        # Ray sends usage statistics to its developers unless this is "0".
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         self._ray: Any = require("ray", extra="ray")
         if not self._ray.is_initialized():
@@ -49,7 +49,7 @@ class RayEngine:
                 ) from error
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """See :class:`atdata.engines.Engine`."""
+        """Yield the results in order; see :class:`atdata.engines.Engine`."""
         remote = self._ray.remote(max_retries=_RETRIES)(function)
         in_flight = 2 * max(2, int(self._ray.cluster_resources().get("CPU", 1)))
         running: deque[Any] = deque()
