@@ -66,15 +66,15 @@ class AppViewClient:
         author: str | None = None,
         limit: int | None = None,
     ) -> Iterator[DatasetView]:
-        """Published datasets, the best match first; the newest first without words.
+        """Yield published datasets, the best match first; the newest first without words.
 
         Args:
             words: Each must begin a word of the name, the tags or the description.
             tags: Tags that a dataset must all have.
-            license: License that it must have.
+            license: The license that it must have.
             schema: Its schema: AT URI of the record, or CID of the content.
             author: Handle or DID of the account that published it.
-            limit: How many, at most; all when None.
+            limit: How many to yield, at most; all when None.
 
         Raises:
             RecordError: The tags are not a list.
@@ -108,7 +108,7 @@ class AppViewClient:
     def to_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
         """Return a published dataset, its shards read through the AppView and checked on arrival.
 
-        The record, its schema and the digests come from the repository; of the AppView, only
+        The record, its schema and the digests come from the repository; the AppView gives only the
         URLs of the shards.
 
         Args:
@@ -116,10 +116,10 @@ class AppViewClient:
             sample_type: Read the samples as this class; as the published schema says when None.
 
         Raises:
-            EntryNotFound, SchemaNotFound: The repository has no such record, or not its schema.
+            EntryNotFound, SchemaNotFound: The repository has no such record, or lacks its schema.
             RecordError, SchemaConflict: The record contradicts itself.
             NetworkError: A server can't be reached, the AppView names no shards that can be
-                read or other ones, or the record has no digests that it could be held to.
+                read or names other shards, or the record has no digests to check it against.
         """
         published = read_dataset(self.find(ref))
         if sample_type is None:

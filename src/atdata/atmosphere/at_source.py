@@ -11,7 +11,7 @@ from atdata.sources.blob import BlobSource
 
 
 def open_at(url: str, *, untrusted: bool) -> DataSource:
-    """The shards that an AT URI stands for, checked while they are read.
+    """Return the shards that an AT URI stands for, checked while they are read.
 
     Args:
         url: ``at://{did or handle}/{collection}/{record key}`` of a dataset record, or

@@ -29,7 +29,7 @@ class AtmosphereClient(Repositories):
 
     Reading needs no login: records and blobs come from the server of the repository that
     holds them. Writing goes to the server of the account that is logged in: with ``login``, or
-    else with the session that ``atdata login`` has saved. Threads may share a client; after a
+    otherwise with the session that ``atdata login`` has saved. Threads may share a client; after a
     fork, each process has connections of its own.
 
     Args:
@@ -71,7 +71,7 @@ class AtmosphereClient(Repositories):
         self._enter(session, is_chosen=session.pds == self._base_url)
 
     def login_with_session(self, session: str) -> None:
-        """Continue a session that ``export_session`` gave. Makes no request.
+        """Continue a session that ``export_session`` returned. Make no request.
 
         Raises:
             AuthError: The text is not an exported session.
@@ -94,7 +94,7 @@ class AtmosphereClient(Repositories):
         return self._active.save(self._base_url)
 
     def export_session(self) -> str:
-        """The session as text, to be kept as secret as a password.
+        """Return the session as text, to be kept as secret as a password.
 
         Raises:
             AuthError: Not logged in.
@@ -102,10 +102,12 @@ class AtmosphereClient(Repositories):
         return self._active.export()
 
     def on_session_change(self, callback: Callable[[str], object]) -> None:
-        """Be told the session anew whenever its tokens are renewed, to keep a saved one usable.
+        """Call ``callback`` with the exported session whenever its tokens are refreshed.
+
+        It lets the caller keep a saved session usable.
 
         Args:
-            callback: Called with what ``export_session`` would give then.
+            callback: Called with what ``export_session`` returns at that time.
 
         Raises:
             AuthError: Not logged in.
@@ -181,7 +183,7 @@ class AtmosphereClient(Repositories):
             home = self.resolve(handle)
         except NetworkError:
             return _ENTRYWAY
-        # Nothing but the network vouches for this server: before it is told a password, it is
+        # Only the network vouches for this server: before a password is sent to it, it is
         # reached once over a connection that goes to public addresses only.
         self._query(home.pds, "com.atproto.server.describeServer")
         return home.pds
@@ -201,11 +203,11 @@ class AtmosphereClient(Repositories):
         Raises:
             RecordError: It is of one of our types and its lexicon refuses it.
             AuthError: Not logged in, or no longer.
-            XrpcError: The server refused: the key is taken (``InvalidSwap``), for one.
+            XrpcError: The server refused, for example because the key is taken (``InvalidSwap``).
             NetworkError: The server could not be reached.
         """
         if rkey is not None:
-            # createRecord on a taken key fails without saying so.
+            # createRecord on a taken key fails without a distinct error.
             return self.put_record(collection, rkey, record, swap_record=None)
         return self._write("createRecord", {"collection": collection}, record)
 
@@ -235,7 +237,7 @@ class AtmosphereClient(Repositories):
         return self._write("putRecord", place, record)
 
     def delete_record(self, uri: str | AtUri, *, swap_record: str | None = None) -> None:
-        """Delete a record of the own repository; it is no error when there is none.
+        """Delete a record of your repository; it is not an error when there is none.
 
         Args:
             uri: The record.
@@ -286,7 +288,10 @@ class AtmosphereClient(Repositories):
         return blob
 
     def blob_limit(self) -> int | None:
-        """Bytes of the largest blob that the own server takes; None when it does not say."""
+        """Return the size in bytes of the largest blob that the account's server takes.
+
+        None when the server does not report it.
+        """
         answer = self._query(self._active.pds, "com.atproto.server.describeServer")
         limit = answer.get("blobUploadLimit")
         return limit if isinstance(limit, int) else None

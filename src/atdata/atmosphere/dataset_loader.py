@@ -1,4 +1,4 @@
-"""Loading datasets from any repository, without trusting anybody."""
+"""Loading datasets from any repository, without trusting its servers."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class DatasetLoader:
         self._client = client
 
     def find(self, ref: str | AtUri) -> StoredRecord:
-        """The record that a reference stands for.
+        """Return the record that a reference stands for.
 
         Args:
-            ref: An AT URI; ``@{handle or did}/{name}``; or a name in the own repository. A
-                record that another tool has put under another key is found by listing.
+            ref: An AT URI; ``@{handle or did}/{name}``; or a name in your repository. A
+                record that another tool has written under another key is found by listing.
         """
         if isinstance(ref, AtUri) or ref.startswith("at://"):
             found = self._client.find_record(ref)
@@ -73,26 +73,26 @@ class DatasetLoader:
         return self._client.find_record(found.uri) if found else None
 
     def get(self, uri: str | AtUri) -> dict[str, Any]:
-        """The value of the record, in JSON shape."""
+        """Return the value of the record, in JSON shape."""
         return self.get_record(uri).to_dict()
 
     def get_record(self, uri: str | AtUri) -> Record:
-        """The record as its generated class."""
+        """Return the record as its generated class."""
         return read_dataset(self.find(uri)).record
 
     def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """The values of a repository's dataset records.
+        """Return the values of a repository's dataset records.
 
-        A record that breaks its lexicon is left out, with a warning that says what it breaks.
+        A record that breaks its lexicon is left out, with a warning that names what it breaks.
 
         Args:
-            repo: Handle or DID; the own account when None.
+            repo: Handle or DID; the logged-in account when None.
             limit: How many, at most.
         """
         return [one.record.to_dict() for one in published_datasets(self._client, repo, limit)]
 
     def get_storage_type(self, uri: str | AtUri) -> str:
-        """``"external"`` for shards at URLs, ``"blobs"`` for blobs of the repository."""
+        """Return ``"external"`` for shards at URLs, ``"blobs"`` for blobs of the repository."""
         storage = self.get_record(uri).storage
         if isinstance(storage, UrlStorage):
             return "external"
@@ -101,56 +101,56 @@ class DatasetLoader:
         raise RecordError("stored in a way that is not known here", uri=str(uri), path="$.storage")
 
     def get_urls(self, uri: str | AtUri) -> list[str]:
-        """URLs of the shards as published; ``EntryError`` when they are blobs."""
+        """Return URLs of the shards as published; ``EntryError`` when they are blobs."""
         storage = self.get_record(uri).storage
         if not isinstance(storage, UrlStorage):
             raise EntryError("the shards are not at URLs", uri=str(uri), hint="Use get_blob_urls.")
         return list(storage.urls)
 
     def get_blobs(self, uri: str | AtUri) -> list[dict[str, Any]]:
-        """References to the blobs; ``EntryError`` when the shards are at URLs."""
+        """Return references to the blobs; ``EntryError`` when the shards are at URLs."""
         storage = self.get_record(uri).storage
         if not isinstance(storage, BlobStorage):
             raise EntryError("the shards are not blobs", uri=str(uri), hint="Use get_urls.")
         return [blob.to_dict() for blob in storage.blobs]
 
     def get_blob_urls(self, uri: str | AtUri) -> list[str]:
-        """Where the blobs can be read; ``EntryError`` when the shards are at URLs."""
+        """Return URLs to read the blobs at; ``EntryError`` when the shards are not blobs."""
         found = read_dataset(self.find(uri))
         if not isinstance(found.record.storage, BlobStorage):
             raise EntryError("the shards are not blobs", uri=str(uri), hint="Use get_urls.")
         return shard_urls(self._client, found.record, found.uri)
 
     def get_shards(self, uri: str | AtUri) -> tuple[ShardInfo, ...] | None:
-        """What the record tells of each shard, also in a manifest; None when nothing."""
+        """Return the shard infos of the record or of its manifest; None when it has neither."""
         found = read_dataset(self.find(uri))
         return shards_of(found.record, self._client, found.uri.authority)
 
     def get_metadata(self, uri: str | AtUri) -> dict[str, Any] | None:
-        """The metadata, or None."""
+        """Return the metadata, or None."""
         return metadata_of(self.get_record(uri))
 
     def to_dataset(self, uri: str | AtUri, sample_type: type[Any] | None = None) -> Dataset[Any]:
-        """The dataset; every shard is checked against its digest while it is read.
+        """Return the dataset; every shard is checked against its digest while it is read.
 
         Args:
             uri: The record.
-            sample_type: Read the samples as this class; as the published schema says when None.
+            sample_type: Class to read the samples as; made from the published schema when None.
 
         Raises:
             RecordError: The record contradicts itself.
-            SchemaNotFound, SchemaConflict: Its schema is missing, or another one.
+            SchemaNotFound, SchemaConflict: Its schema is missing, or a different one.
             UrlError: It names shards in a way that is refused (``AddressRefused``) or unknown.
         """
         return open_dataset(self._client, self.find(uri), sample_type)
 
     def load_dataset(self, uri: str | AtUri) -> Dataset[Any]:
-        """As ``to_dataset`` (the name that the design documents use)."""
+        """Return ``to_dataset(uri)`` (the name that the design documents use)."""
         return self.to_dataset(uri)
 
 
 def metadata_of(record: Record) -> dict[str, Any] | None:
-    """The metadata of a record.
+    """Return the metadata of a record.
 
     Raises:
         RecordError: It is not a JSON object.
@@ -169,21 +169,21 @@ def metadata_of(record: Record) -> dict[str, Any] | None:
 def open_dataset(
     repositories: Repositories, found: StoredRecord, sample_type: type[Any] | None = None
 ) -> Dataset[Any]:
-    """The dataset of a published record.
+    """Return the dataset of a published record.
 
-    The schema must be the one that the record's schema CID tells, and the shard list the one of
-    its content CID; each shard is checked against its digest while it is read. Local files and
+    The schema must match the record's schema CID, and the shard list its
+    content CID; each shard is checked against its digest while it is read. Local files and
     private addresses that the record names are refused.
 
     Args:
         repositories: Reads what else is needed.
         found: The record.
-        sample_type: Read the samples as this class; as the published schema says when None.
+        sample_type: Class to read the samples as; made from the published schema when None.
 
     Raises:
         RecordError: The record breaks its lexicon, or contradicts itself.
-        SchemaNotFound: There is no schema where it says.
-        SchemaConflict: The schema there is another one.
+        SchemaNotFound: There is no schema at the record's reference.
+        SchemaConflict: The schema there is a different one.
         UrlError: It names shards in a way that is refused (``AddressRefused``) or unknown.
         NetworkError: A server could not be reached.
     """
@@ -194,7 +194,7 @@ def open_dataset(
 
 
 def schema_of(repositories: Repositories, record: Record) -> SampleSchema:
-    """The schema that a dataset record refers to, checked against its schema CID."""
+    """Return the schema that a dataset record refers to, checked against its schema CID."""
     stored = repositories.find_record(record.schema_ref)
     if stored is None:
         raise SchemaNotFound("the dataset's schema is not there", uri=record.schema_ref)
@@ -210,7 +210,7 @@ def schema_of(repositories: Repositories, record: Record) -> SampleSchema:
 
 
 def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[str]:
-    """Where the shards of a record can be read, brace notation as published.
+    """Return URLs to read a record's shards at, brace notation as published.
 
     Raises:
         RecordError: The record names them in a form that is not known here.
@@ -241,13 +241,13 @@ def promises_of(
     did = repositories.resolve(published.uri.authority).did
     promises = shards_of(record, repositories, did) or published.promises
     if promises is None and isinstance(record.storage, BlobStorage):
-        # Another tool's record; the references to the blobs tell digests and sizes too.
+        # Another tool's record; the references to the blobs contain digests and sizes too.
         return [Promise(str(blob.ref), blob.size) for blob in record.storage.blobs]
     return promises
 
 
 def source_of(repositories: Repositories, published: Published) -> DataSource:
-    """The shards of a dataset, each checked against its digest while it is read.
+    """Return the shards of a dataset, each checked against its digest while it is read.
 
     Raises:
         RecordError: The record contradicts itself.
@@ -260,7 +260,7 @@ def source_of(repositories: Repositories, published: Published) -> DataSource:
     # A server that the user chose may be on a private address; an address in a record may not.
     chosen = isinstance(record.storage, BlobStorage) and repositories.is_chosen(home.pds)
     if shards is None and isinstance(record.storage, BlobStorage):
-        # Another tool's record; the references to the blobs tell digests and sizes too.
+        # Another tool's record; the references to the blobs contain digests and sizes too.
         refs = [
             {"did": home.did, "cid": str(blob.ref), "size": blob.size}
             for blob in record.storage.blobs

@@ -1,4 +1,4 @@
-"""Publishing datasets in the own repository, under a key that follows from the name."""
+"""Publishing datasets in your repository, under a key that follows from the name."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class DatasetPublisher:
-    """Publishes datasets in the client's own repository.
+    """Publishes datasets in the client's repository.
 
     All methods take ``description``, ``tags``, ``license`` and ``metadata`` (a JSON object)
-    of the record; what is None stays as it is published. The same dataset again changes
+    of the record; what is None stays as it is published. Publishing the same dataset again changes
     nothing. ``replace=True`` lets the name stand for other data from now on.
     """
 
@@ -54,23 +54,23 @@ class DatasetPublisher:
     ) -> AtUri:
         """Publish a dataset, and its schema if it is not published yet.
 
-        The shards are where ``urls`` says; else they are written to ``data_store``; else they
-        stay at URLs that others can reach; else they become blobs of the repository.
+        The shards are at ``urls`` if given. Otherwise they are written to ``data_store`` if given.
+        Otherwise they stay at URLs that others can reach, or become blobs of the repository.
 
         Args:
             dataset: The dataset.
             name: Its name in the repository.
-            schema_uri: Its published schema; that of its sample type when None.
+            schema_uri: Its published schema; the schema of its sample type when None.
             schema_version: As for ``SchemaPublisher.publish``.
             urls: Where the shards can be read, in order.
-            data_store: Where they are written.
-            prefix: Where in the data store; the dataset's name when None.
+            data_store: The store to write them to.
+            prefix: Their prefix in the data store; the dataset's name when None.
             replace: Let the name stand for other data from now on.
-            description: What the dataset holds, for people.
+            description: What the dataset holds, for readers.
             tags: Words to find it by.
             license: An SPDX identifier or a URL.
             metadata: A JSON object.
-            progress: Told of each shard that is stored.
+            progress: Receives each shard that is stored.
             store_options: Options of the store's ``write_shards``, such as ``maxcount``.
 
         Raises:
@@ -106,7 +106,7 @@ class DatasetPublisher:
         return self._publish(name, schema_uri, schema, placed, details, replace)
 
     def publish_dataset(self, dataset: Dataset[Any], *, name: str, **options: Any) -> AtUri:
-        """As ``publish`` (the name that the design documents use)."""
+        """Return ``publish(dataset, name=name, …)`` (the name that the design documents use)."""
         return self.publish(dataset, name=name, **options)
 
     def publish_with_urls(
@@ -125,7 +125,7 @@ class DatasetPublisher:
             urls: The URLs, in order; brace notation is kept.
             schema_uri: Their published schema.
             name: The dataset's name in the repository.
-            shards: What is known of each; ``urls.shards`` when the URLs come from a store.
+            shards: What is known of each shard; ``urls.shards`` when the URLs come from a store.
             replace: Let the name stand for other data from now on.
             details: ``description``, ``tags``, ``license``, ``metadata``.
 
@@ -159,7 +159,7 @@ class DatasetPublisher:
             details: ``description``, ``tags``, ``license``, ``metadata``.
 
         Raises:
-            ShardError: One is not a sound shard.
+            ShardError: One is not a valid shard.
             EntryConflict, EntryError, …: As ``publish``.
         """
 

@@ -1,6 +1,6 @@
-"""Dataset records of other tools, read as ours. They are never written.
+"""Dataset records of other tools, read as atdata's. They are never written.
 
-Shapes that are around, by the last word of the storage's ``$type`` (``kind`` or ``type`` in the
+Known shapes, by the last word of the storage's ``$type`` (``kind`` or ``type`` in the
 oldest ones):
 
 =================  ====================================================================
@@ -11,9 +11,9 @@ storageBlobs       ``blobs``: references, or each a ``blob`` and a ``checksum``
 none               ``urls`` of the record itself
 =================  ====================================================================
 
-A checksum is an ``algorithm`` and a ``digest`` in hexadecimal; sha256 is held to while reading.
-Beside them, ``size`` may be an object of ``samples`` and ``bytes``, ``metadata`` an object or
-bytes of msgpack, and record keys are made of the time.
+A checksum is an ``algorithm`` and a ``digest`` in hexadecimal; a sha256 is checked on reading.
+In addition, ``size`` may be an object of ``samples`` and ``bytes``, ``metadata`` an object or
+bytes of msgpack, and record keys are derived from the time.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ COLLECTIONS = (
     "science.alt.dataset.entry",
     "app.bsky.atdata.dataset",
 )
-"""Where dataset records are found; ours first."""
+"""The collections in which dataset records are found; atdata's first."""
 _KINDS = {
     "external": "external", "storageExternal": "external", "storageHttp": "http",
     "storageS3": "s3", "blobs": "blobs", "storageBlobs": "blobs",
@@ -55,12 +55,12 @@ _OPTIONAL = ("description", "tags", "license", "size", "samples", "metadata")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A dataset as somebody has published it.
+    """A dataset as it is published.
 
     Attributes:
         uri: Address of the record.
-        record: What it says, in our words.
-        promises: What is known of each shard beyond that; None when nothing.
+        record: The record, translated to atdata's lexicon.
+        promises: What is known of each shard beyond the record; None when nothing.
     """
 
     uri: AtUri
@@ -69,10 +69,10 @@ class Published:
 
 
 def read_dataset(found: StoredRecord) -> Published:
-    """A dataset record, of ours or another tool's.
+    """Return a dataset record of atdata or of another tool.
 
     Raises:
-        RecordError: It is of neither shape; the message has the path inside the record.
+        RecordError: It has neither shape; the message has the path inside the record.
     """
     if not is_foreign(found.value):
         return Published(found.uri, found.read(Record))
@@ -86,21 +86,21 @@ def read_dataset(found: StoredRecord) -> Published:
 
 
 def is_foreign(value: Mapping[str, Any]) -> bool:
-    """Whether a record has the shape of another tool."""
+    """Return whether a record has the shape of another tool."""
     return value.get("$type") in COLLECTIONS[1:] or _kind(value.get("storage")) is not None
 
 
 def published_datasets(
     repositories: Repositories, repo: str | None, limit: int | None = None
 ) -> Iterator[Published]:
-    """The datasets of a repository, whatever tool has published them; ours first.
+    """Return the datasets of a repository, whichever tool published them; atdata's first.
 
-    A record that can't be read is left out, with a warning: one bad record of a stranger's must
-    not hide the good ones, nor go unseen.
+    A record that can't be read is left out, with a warning: one bad record of another tool must
+    not hide the good ones, nor go unnoticed.
 
     Args:
         repositories: Reads them.
-        repo: Handle or DID; the own account when None.
+        repo: Handle or DID; the logged-in account when None.
         limit: How many, at most.
     """
     return islice(_published(repositories, repo), limit)
@@ -130,7 +130,7 @@ def _record(value: Mapping[str, Any], storage: dict[str, Any]) -> Record:
     except ValidationError as error:
         wrong = {issue.parts[0]: issue for issue in error.issues if issue.parts}
     for name in _OPTIONAL:
-        # Lengths that others allow and we don't are no reason to lose the data.
+        # Lengths that others allow and atdata does not are no reason to lose the data.
         if name in wrong:
             warnings.warn(f"left out of the record: {wrong[name]}", stacklevel=5)
             del ours[name]
@@ -156,7 +156,7 @@ def _details(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metadata(given: Any) -> str | None:
-    """Metadata as JSON text; None, with a warning, for what JSON can't say."""
+    """Return metadata as JSON text; None, with a warning, for what JSON can't hold."""
     if given is None or isinstance(given, str):
         return given
     try:
@@ -178,7 +178,7 @@ def _kind(storage: Any) -> str | None:
 
 
 def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Promise, ...] | None]:
-    """Where the shards are, as a member of our union; and what is promised of them."""
+    """Return the shards' storage as a member of atdata's union, and what is promised of them."""
     storage = value.get("storage")
     kind = _kind(storage)
     if storage is None and "urls" in value:
@@ -211,21 +211,21 @@ def _blob(one: Any, path: str) -> dict[str, Any]:
     blob = _map(one, path)
     if "blob" in blob:
         blob = _map(blob["blob"], f"{path}.blob")
-    # Many servers keep no media type, or a general one.
+    # Many servers store no media type, or a general one.
     return {**blob, "mimeType": "application/octet-stream"}
 
 
 def _http(shards: list[Mapping[str, Any]]) -> list[str]:
     path = "$.storage.shards[{}].url"
-    # What looks like brace notation here is a part of the name.
+    # Text that looks like brace notation here is a part of the name.
     return [_plain(_text(shard.get("url"), path.format(n))) for n, shard in enumerate(shards)]
 
 
 def _objects(storage: Mapping[str, Any], shards: list[Mapping[str, Any]]) -> list[str]:
-    """URLs of objects in S3.
+    """Return URLs of objects in S3.
 
-    Keys of ours are never sent to a server that a record names: unless the user's own
-    configuration has that endpoint for the bucket, objects there are read as anybody could,
+    The user's credentials are never sent to a server that a record names: unless the user's own
+    configuration has that endpoint for the bucket, objects there are read anonymously,
     and from public addresses only.
     """
     bucket = _text(storage.get("bucket"), "$.storage.bucket")
@@ -258,7 +258,7 @@ def _promises(shards: list[Mapping[str, Any]]) -> tuple[Promise, ...] | None:
 
 
 def _promise(given: Any, path: str) -> Promise | None:
-    """What a checksum promises; None, with a warning, for algorithms that are not known here."""
+    """Return what a checksum promises; None, with a warning, for an unknown algorithm."""
     checksum = _map(given, path)
     algorithm = _text(checksum.get("algorithm"), f"{path}.algorithm")
     digest = _text(checksum.get("digest"), f"{path}.digest")

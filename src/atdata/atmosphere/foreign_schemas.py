@@ -1,4 +1,4 @@
-"""Schema records of other tools, read as ours. They are never written.
+"""Schema records of other tools, read as atdata's. They are never written.
 
 Their documents are JSON Schema too, in ``jsonSchema`` or ``schema``: a NumPy array is a reference
 to a definition ``ndarray``, bytes are text in base64. The oldest ones list ``fields`` with types
@@ -18,8 +18,8 @@ from atdata_records.ac.foundation.dataset.defs import JSON_SCHEMA
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _MOST_DEPTH = 32
-# An array tells its dtype and shape itself. What schemas said of them was wrong at times
-# (``uint8`` written down as ``int8``), and must not keep anybody from the data.
+# An array contains its dtype and shape. What schemas state about them was wrong at times
+# (``uint8`` recorded as ``int8``), and must not make the data unreadable.
 _ARRAY = {"x-atdata-type": "array"}
 _BYTES = {"type": "string", "x-atdata-type": "bytes"}
 _ANYTHING: dict[str, Any] = {}
@@ -31,10 +31,10 @@ _PRIMITIVES = {
 
 
 def read_schema(found: StoredRecord) -> SampleSchema:
-    """A schema record, of ours or another tool's.
+    """Return a schema record of atdata or of another tool.
 
     Raises:
-        RecordError: It is of neither shape.
+        RecordError: It has neither shape.
     """
     try:
         document = _document(found.value)
@@ -67,7 +67,7 @@ def _record(value: Mapping[str, Any], document: dict[str, Any]) -> SampleSchema:
 
 
 def _document(value: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The document of another tool, in our keywords; None where there is none."""
+    """Return the document of another tool, in atdata's keywords; None when there is none."""
     for name in ("jsonSchema", "schema"):
         theirs = value.get(name)
         if isinstance(theirs, Mapping) and isinstance(theirs.get("properties"), Mapping):
@@ -114,7 +114,7 @@ def _field(theirs: Any, depth: int = 0) -> dict[str, Any]:
 
 
 def _options(theirs: Mapping[str, Any]) -> list[Any] | None:
-    """The choices of a union, however it is written; None for other fields."""
+    """Return the choices of a union, however it is written; None for other fields."""
     for name in ("anyOf", "oneOf"):
         if isinstance(theirs.get(name), list):
             return list(theirs[name])

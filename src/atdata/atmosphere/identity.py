@@ -1,7 +1,7 @@
-"""Who stands behind a handle or DID, and which server holds their repository.
+"""The account that a handle or DID names, and the server that holds its repository.
 
-A handle is believed only when both directions agree: the handle's domain names the DID, and
-the DID's document names the handle. The document's own server is where records are read.
+A handle is accepted only when both directions agree: the handle's domain names the DID, and
+the DID's document names the handle. Records are read from the server in the DID's document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLC_DIRECTORY = "https://plc.directory"
 _LOCALHOST = re.compile(r"localhost(?:%3[Aa]([0-9]{1,5}))?")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _DNS_SECONDS = 5.0
-# Top-level domains that no public handle has: asking the network about them is in vain.
+# Top-level domains that no public handle has: looking them up on the network is useless.
 _RESERVED = ("test", "local", "localhost", "invalid", "example", "internal", "arpa", "onion", "alt")
 
 
@@ -33,7 +33,7 @@ class Identity:
     """An account of the network.
 
     Attributes:
-        did: Its permanent name.
+        did: Its permanent identifier.
         pds: Base URL of the server that holds its repository.
         handle: Its handle, when it was looked up by handle and both directions agreed.
     """
@@ -47,7 +47,7 @@ class Resolver:
     """Resolves handles and DIDs, each once.
 
     Args:
-        reader: Makes requests to servers that nobody vouches for.
+        reader: Makes requests to untrusted servers.
         trusted: Makes requests to ``pds``.
         pds: A server that the user chose; it is asked about handles that only it can know: those
             below its own name, and those below names that are not of the public network.
@@ -60,7 +60,7 @@ class Resolver:
         self._known: dict[str, Identity] = {}
 
     def resolve(self, actor: str) -> Identity:
-        """The identity of a handle or DID.
+        """Return the identity of a handle or DID.
 
         Raises:
             UrlError: The text is neither, or the two directions do not agree.
@@ -74,7 +74,7 @@ class Resolver:
         return self._known[actor]
 
     def look_up_again(self, did: str) -> Identity:
-        """The identity of a DID as it is now, with its handle when both directions agree.
+        """Return the current identity of a DID, with its handle when both directions agree.
 
         Raises:
             UrlError: The DID's document can't be used.
@@ -159,7 +159,7 @@ def _document_url(did: str) -> str:
         return f"{directory.rstrip('/')}/{quote(did)}"
     if did.startswith("did:web:"):
         host = did.removeprefix("did:web:")
-        # A colon would be a path, which AT Protocol DIDs do not have, but for localhost's port.
+        # A colon would be a path, which AT Protocol DIDs do not have, except for localhost's port.
         if local := _LOCALHOST.fullmatch(host):
             port = f":{local[1]}" if local[1] else ""
             return f"http://localhost{port}/.well-known/did.json"

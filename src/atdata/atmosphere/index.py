@@ -52,17 +52,17 @@ class AtmosphereIndexEntry:
 
     @property
     def schema_cid(self) -> str | None:
-        """CID of the schema's content, if the record tells it."""
+        """CID of the schema's content, if the record contains it."""
         return self.record.schema_cid
 
     @property
     def content_cid(self) -> str | None:
-        """Identity of the data, if the record tells it."""
+        """Identity of the data, if the record contains it."""
         return self.record.content_cid
 
     @property
     def shards(self) -> tuple[ShardInfo, ...] | None:
-        """What the record tells of each shard; None when nothing, or in a manifest only."""
+        """Shard infos of the record; None when it has none, or has them in a manifest only."""
         if self.record.shards is None:
             return None
         return tuple(ShardInfo(s.cid, s.size, s.samples) for s in self.record.shards)
@@ -86,10 +86,10 @@ class AtmosphereIndexEntry:
 
 
 class AtmosphereIndex:
-    """Schemas and datasets of the network, behind the protocol of all indexes.
+    """Schemas and datasets of the network, with the protocol of all indexes.
 
     References are AT URIs; ``@{handle or did}/{name}`` for datasets; or the names of datasets
-    in the own repository. Reading needs no login.
+    in your repository. Reading needs no login.
 
     Args:
         client: The client; logged in, if something is to be published.
@@ -140,7 +140,7 @@ class AtmosphereIndex:
         return self.get_dataset(str(uri))
 
     def get_dataset(self, ref: str) -> AtmosphereIndexEntry:
-        """The entry of a reference.
+        """Return the entry of a reference.
 
         Raises:
             EntryNotFound: There is none.
@@ -150,23 +150,23 @@ class AtmosphereIndex:
         return self._entry(read_dataset(self._loader.find(ref)))
 
     def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
-        """The dataset of a reference; arguments and errors as ``DatasetLoader.to_dataset``."""
+        """Return a reference's dataset; arguments and errors as ``DatasetLoader.to_dataset``."""
         return self._loader.to_dataset(ref, sample_type)
 
     def list_datasets(self, repo: str | None = None) -> Iterator[AtmosphereIndexEntry]:
-        """All datasets of a repository, page by page.
+        """Yield all datasets of a repository, page by page.
 
-        A record that breaks its lexicon is left out, with a warning that says what it breaks.
+        A record that breaks its lexicon is left out, with a warning that names what it breaks.
 
         Args:
-            repo: Handle or DID; the own account when None.
+            repo: Handle or DID; the logged-in account when None.
         """
         for found in published_datasets(self.client, repo):
             yield self._entry(found)
 
     @property
     def datasets(self) -> Iterator[AtmosphereIndexEntry]:
-        """All datasets of the own repository."""
+        """All datasets of your repository."""
         return self.list_datasets()
 
     def _entry(self, found: Published) -> AtmosphereIndexEntry:
@@ -183,7 +183,7 @@ class AtmosphereIndex:
         return str(publisher.publish(sample_type, version=version, **details))
 
     def get_schema(self, ref: str) -> dict[str, Any]:
-        """The value of a schema record, in JSON shape.
+        """Return the value of a schema record, in JSON shape.
 
         Raises:
             SchemaNotFound: There is none at this AT URI.
@@ -193,20 +193,20 @@ class AtmosphereIndex:
         return SchemaLoader(self.client).get(ref)
 
     def list_schemas(self, repo: str | None = None) -> Iterator[dict[str, Any]]:
-        """The values of all schema records of a repository, as ``list_datasets`` does it."""
+        """Yield the values of a repository's schema records, as ``list_datasets`` does."""
         for _, record in readable(self.client, SampleSchema, repo):
             yield record.to_dict()
 
     @property
     def schemas(self) -> Iterator[dict[str, Any]]:
-        """The schemas of the own repository."""
+        """The schemas of your repository."""
         return self.list_schemas()
 
     def decode_schema(self, ref: str) -> type[Any]:
-        """A sample type that behaves as the one that was published.
+        """Return a sample type that behaves like the published one.
 
         Raises:
-            SchemaError: The document describes no sample type.
+            SchemaError: The document does not describe a sample type.
             SchemaNotFound, RecordError, NetworkError: As ``get_schema``.
         """
         return from_record(SchemaLoader(self.client).get_record(ref))

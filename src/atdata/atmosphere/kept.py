@@ -1,9 +1,10 @@
-"""What repositories answered, kept for when the user is offline.
+"""Answers of repositories, kept for use while the user is offline.
 
 Identities and records are kept in the cache's folder (``ATDATA_CACHE``) for thirty days after
 they were last read from the network, and used with ``ATDATA_OFFLINE=1`` only. A record is kept
-with the CID that its server told, and is held to it each time it is read; schemas and lists of
-shards are held to the CIDs of the dataset's record, and shards to their digests.
+with the CID that its server reported, and is checked against it each time it is read; schemas and
+lists of shards are checked against the CIDs of the dataset's record, and shards against their
+digests.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def kept_identity(actor: str) -> Identity | None:
 
 
 def keep_record(uri: AtUri, found: StoredRecord) -> None:
-    """Keep a record under the address that it was asked for by."""
+    """Keep a record under the address that was requested."""
     fields = {"uri": str(found.uri), "cid": found.cid, "value": found.value}
     _keep(f"record {uri}", json.dumps(fields).encode())
 
@@ -66,7 +67,7 @@ def kept_blob(cid: str) -> bytes | None:
 
 def _keep(key: str, data: bytes) -> None:
     folder = _folder()
-    # What can't be kept is no harm to those who are online.
+    # A failure to keep an answer does not matter to users who are online.
     with suppress(OSError):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

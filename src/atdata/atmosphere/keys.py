@@ -1,7 +1,7 @@
 """Record keys and AT URIs: a published name always has the same address.
 
 Because the key follows from the name, a record is found in one request and a repeated
-publication meets the record that the first one left.
+publication finds the record that the first one wrote.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class AtUri:
         """Read an AT URI that names a record.
 
         Raises:
-            UrlError: It is no AT URI, or names a repository or collection only.
+            UrlError: It is not an AT URI, or names a repository or collection only.
         """
         parts = uri.removeprefix("at://").split("/")
         if not formats.is_at_uri(uri) or len(parts) != 3:
@@ -54,7 +54,7 @@ class AtUri:
 
 
 def record_key(name: str) -> str:
-    """The record key of a name; different names have different keys.
+    """Return the record key of a name; different names have different keys.
 
     Characters that a key can't hold, and ``~`` itself, become ``~XX``: the hexadecimal
     digits of their UTF-8 bytes.
@@ -77,12 +77,12 @@ def record_key(name: str) -> str:
 
 
 def dataset_uri(did: str, name: str) -> AtUri:
-    """Where the dataset of this name is published in a repository."""
+    """Return the AT URI of the dataset of this name in a repository."""
     return AtUri(did, Record.NSID, record_key(name))
 
 
 def schema_uri(did: str, name: str, version: str) -> AtUri:
-    """Where this version of a sample schema is published in a repository."""
+    """Return the AT URI of this version of a sample schema in a repository."""
     return AtUri(did, SampleSchema.NSID, record_key(f"{name}:{version}"))
 
 

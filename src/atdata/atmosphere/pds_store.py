@@ -19,38 +19,38 @@ from atdata.stores.base import ShardStore
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.record import BlobStorage
 
-# What the reference server takes when nobody has set it, and so the safe guess for servers that
-# don't tell; bytes.
+# The reference server's default, and so the safe assumption for servers that
+# don't report a limit; bytes.
 _USUAL_LIMIT = 5 * 2**20
 
 
 class BlobClient(BlobLister, Protocol):
-    """What the store needs of ``atdata.atmosphere.AtmosphereClient``."""
+    """The part of ``atdata.atmosphere.AtmosphereClient`` that the store needs."""
 
     def blob_limit(self) -> int | None:
-        """Bytes of the largest blob that its server takes; None when it does not say."""
+        """Return the bytes of the largest blob that its server takes, or None if unknown."""
 
     def upload_blob(self, data: IO[bytes], mime_type: str) -> dict[str, Any]:
         """Upload a blob; return the reference to it."""
 
     def get_blob_url(self, did: str, cid: str) -> str:
-        """Where a blob can be read."""
+        """Return the URL to read a blob at."""
 
 
 class PDSBlobStore(ShardStore):
     """Writes shards as blobs into the repository of the account that is logged in.
 
     A blob can be read once a published record refers to it, and the server deletes blobs that
-    no record refers to. Up to 100 MB are fine, more draws a warning, and 10 GB is the end: keep
+    no record refers to. Up to 100 MB are fine, more emits a warning, and 10 GB is the limit: keep
     larger data sets elsewhere and publish their URLs.
 
-    Shards are cut to what the server takes as one blob, which it is asked before the first byte.
-    Blobs that it has already are not uploaded again, also after a crash.
+    Shards are cut to the size that the server takes as one blob; the server is asked for it before
+    the first byte is written. Blobs that it already has are not uploaded again, even after a crash.
 
     Args:
         client: An ``AtmosphereClient`` that is logged in.
-        blob_limit: Bytes of the largest blob, for servers that don't tell or take less than
-            they tell. When None: what the server tells, or else 5 MiB.
+        blob_limit: Bytes of the largest blob, for servers that don't report it or take less than
+            they report. When None: what the server reports, or otherwise 5 MiB.
     """
 
     def __init__(self, client: BlobClient, *, blob_limit: int | None = None) -> None:
@@ -72,21 +72,21 @@ class PDSBlobStore(ShardStore):
         return self.url_for(key, info)
 
     def url_for(self, key: str, info: ShardInfo) -> str:
-        """Where the blob can be read once a record refers to it."""
+        """Return the URL to read the blob at, once a record refers to it."""
         return self._client.get_blob_url(self._client.did, info.cid)
 
     def has(self, info: ShardInfo) -> bool:
-        """Whether the server has this shard already."""
+        """Return whether the server has this shard already."""
         return self._uploads.find(info.cid, info.size) is not None
 
     def largest_shard(self) -> int:
-        """Bytes of the largest blob; the server is asked once."""
+        """Return the size in bytes of the largest blob; the server is asked once."""
         if self._limit is None:
             self._limit = self._client.blob_limit() or _USUAL_LIMIT
         return self._limit
 
     def admit(self, before: int, after: int) -> None:
-        """As the table of seed 002 says: warn above 100 MB, refuse above 10 GB."""
+        """Warn above 100 MB, and refuse above 10 GB."""
         advice = advise(after)
         if advice.verdict is Verdict.ALWAYS_URLS:
             raise StorageError("more than 10 GB are too much for blobs of a PDS", hint=advice.text)
@@ -94,7 +94,7 @@ class PDSBlobStore(ShardStore):
             warnings.warn(advice.text, SizeWarning, stacklevel=2)
 
     def storage(self, urls: ShardUrls) -> BlobStorage:
-        """What a dataset record says of shards that are in this store.
+        """Return the storage that a dataset record gives for shards in this store.
 
         Raises:
             StorageError: The server keeps them in a form that a record can't refer to.
@@ -108,7 +108,7 @@ class PDSBlobStore(ShardStore):
             raise StorageError(f"the server keeps the blobs in another form: {error}") from error
 
     def create_source(self, urls: Sequence[str]) -> DataSource:
-        """A source that reads shards of this store; their digests are checked when known."""
+        """Return a source that reads shards of this store; known digests are checked."""
         source = URLSource(urls)
         return VerifiedSource(source, urls.shards) if isinstance(urls, ShardUrls) else source
 
@@ -127,7 +127,7 @@ class PDSBlobStore(ShardStore):
     def _upload(self, path: Path, key: str, info: ShardInfo) -> dict[str, Any]:
         blob: dict[str, Any] = {}
         try:
-            # The same bytes are the same blob: what was lost on its way is sent once more.
+            # The same bytes are the same blob: what was lost in transit is sent once more.
             for attempt in attempts():
                 with attempt, path.open("rb") as file:
                     blob = self._client.upload_blob(file, MEDIA_TYPE)

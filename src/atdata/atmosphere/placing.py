@@ -1,6 +1,6 @@
-"""Where the shards of a dataset will be when it is published.
+"""The place of a dataset's shards when it is published.
 
-URLs that others can reach stay where they are. What only this machine can read is uploaded.
+URLs that others can reach stay as they are. Shards that only this machine can read are uploaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from atdata.dataset import Dataset
 
 _SCHEMES = ("http", "https", "s3", "gs", "ipfs")
-_MOST_URLS = 4096  # of one record, as its lexicon says
+_MOST_URLS = 4096  # of one record, by its lexicon
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Placed:
     """Shards that are where a record can refer to them.
 
     Attributes:
-        storage: The record's member of that name.
-        shards: What is known of each shard, in order; None when nothing is.
-        cut_from: The shards that these were cut from; None when they are as they were.
-        copied: Where each shard was copied to; empty when they stayed where they were.
+        storage: The record's ``storage`` member.
+        shards: What is known of each shard, in order; None when nothing is known.
+        cut_from: The shards that these were cut from; None when they were not cut.
+        copied: Where each shard was copied to; empty when they stayed in place.
     """
 
     storage: UrlStorage | BlobStorage
@@ -48,7 +48,7 @@ class Placed:
 
 
 def is_public(url: str) -> bool:
-    """Whether a URL is of a kind that others can open too."""
+    """Return whether a URL is of a kind that others can open too."""
     return split_url(url).scheme in _SCHEMES
 
 
@@ -79,9 +79,9 @@ def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -
 
 
 def publishable(url: str) -> str:
-    """A URL as it may be published: without the query string, if that signs.
+    """Return a URL as it may be published: without the query string, if that is a signature.
 
-    Only the form is checked, never whether something answers there (seed 002). An ``ipfs://``
+    Only the form is checked, never whether the URL can be read. An ``ipfs://``
     URL needs no path: the CID in the place of the host may be that of the shard itself.
 
     Raises:
@@ -114,7 +114,7 @@ def upload(
 
     Raises:
         StorageError: They are too large for it.
-        ShardError: A shard is damaged, or not the one that ``infos`` tells.
+        ShardError: A shard is damaged, or not the one that ``infos`` describes.
     """
     store, prefix = PDSBlobStore(client), prefix_for(name)
     return _placed(
@@ -136,7 +136,7 @@ def copy_to(
 
     Raises:
         UrlError: The store is a folder of this machine, which others can't read.
-        StorageError: ``dry_run``, and the store can't tell beforehand where shards will be.
+        StorageError: ``dry_run``, and the store can't report beforehand where shards will be.
     """
     check_store(store)
     _check_told(store, dry_run)
@@ -145,7 +145,7 @@ def copy_to(
 
 
 def check_store(store: AbstractDataStore) -> None:
-    """Refuse a store whose shards nobody else could read.
+    """Refuse a store whose shards others could not read.
 
     Raises:
         UrlError: It is a folder of this machine.
@@ -171,11 +171,11 @@ def place(
     dry_run: bool = False,
     **store_options: Any,
 ) -> Placed:
-    """Bring a dataset's shards where others can read them.
+    """Copy a dataset's shards to where others can read them.
 
-    Its shards are copied to ``store``, or cut anew for ``store_options``. When there is no store,
+    The shards are copied to ``store``, or cut anew for ``store_options``. Without a store,
     shards stay at URLs that others can reach; all others become blobs of the client's repository:
-    byte for byte, so that their digests stay, but for those that are larger than the server
+    byte for byte, so that their digests stay, except for those that are larger than the server
     takes.
 
     Raises:
@@ -203,7 +203,7 @@ def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
 
 
 def _urls(ds: Dataset[Any]) -> list[str]:
-    """The URLs of a dataset, in brace notation where they were given so."""
+    """Return the URLs of a dataset, in brace notation where they were given so."""
     written: Iterable[str] | None = getattr(ds.source, "urls", None)
     return list(written) if written is not None and ds.is_verbatim else ds.list_shards()
 

@@ -1,4 +1,4 @@
-"""What a publication would write: told before anything is written."""
+"""Plan of a publication: what it would write, reported before anything is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 class Plan:
     """The records that would be written, and what would be copied where.
 
-    Its text is for people; ``to_dict`` is the same for programs.
+    Its text is for people; ``to_dict`` contains the same for programs.
 
     Attributes:
         draft: The dataset record.
@@ -34,13 +34,13 @@ class Plan:
 
     @property
     def action(self) -> str:
-        """``"create"``, ``"update"``, or ``"nothing"`` when the published record says the same."""
+        """``"create"``, ``"update"``, or ``"nothing"`` when the published record is the same."""
         if not self.draft.changes:
             return "nothing"
         return "create" if self.draft.current is None else "update"
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan in JSON shape."""
+        """Return the plan in JSON shape."""
         placed = self.draft.placed
         infos = placed.shards if placed.shards and placed.copied else [None] * len(placed.copied)
         return {

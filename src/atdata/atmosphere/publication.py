@@ -1,8 +1,8 @@
-"""One dataset on its way into a record: what the record will say, and whether it may.
+"""Publication of one dataset: the content of its record, and whether it may be written.
 
-A name stands for one content. The same content again changes nothing, or brings URLs,
-description and so on up to date. Other content is a conflict, unless it is to be replaced.
-A dataset whose shards had to be cut anew is still the same: its record tells from which content.
+A name stands for one content. Publishing the same content again changes nothing, or updates URLs,
+description and so on. Other content is a conflict, unless ``replace`` is set.
+A dataset whose shards had to be cut anew stays the same: its record names the original content.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
 
 
-# What people say of a name; metadata belongs to the data.
+# What users state about a name; metadata belongs to the data.
 _WORDS = ("description", "tags", "license")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What people say of a dataset. None leaves what a published record says already."""
+    """What users state about a dataset. None keeps what a published record already has."""
 
     description: str | None = None
     tags: Sequence[str] | None = None
@@ -51,7 +51,7 @@ class Details:
     metadata: Mapping[str, Any] | None = None
 
     def members(self) -> dict[str, Any]:
-        """The members of a record that are said.
+        """Return the members of a record that are given.
 
         Raises:
             EntryError: The metadata is not JSON.
@@ -74,17 +74,17 @@ class Placing(Protocol):
     """Puts the shards where the record can refer to them."""
 
     def __call__(self, *, dry_run: bool = False) -> Placed:
-        """Do it; with ``dry_run``, only tell where they would be."""
+        """Do it; with ``dry_run``, only return where they would be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A record as it is to be, or has become.
+    """A record that is to be written, or has been written.
 
     Attributes:
         uri: Its address.
-        current: What was there; None when nothing was, or something that is no dataset.
-        record: What is to be there.
+        current: The record that was there; None when none was, or one that is not a dataset.
+        record: The record that is to be there.
         placed: Where its shards are.
     """
 
@@ -117,14 +117,14 @@ class Publication:
         name: Its name in the repository.
         schema: AT URI of its schema.
         schema_cid: CID of the schema's content.
-        place: Puts the shards where the record can refer to them, when nothing speaks against
+        place: Puts the shards where the record can refer to them, once no check has refused
             the publication.
-        shards: What is known of the shards before they are placed; None when nothing is.
+        shards: What is known of the shards before they are placed; None when nothing is known.
         may_stay: Whether shards that are blobs of the repository already need not be placed.
-        before_write: Called before the record is written: publishes the schema, for one.
-        details: What people say of it.
+        before_write: Called before the record is written, for example to publish the schema.
+        details: What users state about it.
         replace: Whether the name may stand for other content from now on.
-        created_at: When it is published. A draft tells the same time as the record.
+        created_at: When it is published. A draft has the same time as the record.
     """
 
     name: str
@@ -139,10 +139,10 @@ class Publication:
     created_at: str = field(default_factory=now)
 
     def publish(self, client: AtmosphereClient) -> Draft:
-        """Write the record, unless the published one says the same.
+        """Write the record, unless the published one is the same.
 
         Returns:
-            What is published now.
+            The published record, as a draft.
 
         Raises:
             EntryConflict: The name stands for other content.
@@ -155,15 +155,15 @@ class Publication:
         except XrpcError as error:
             if error.code != "BlobNotFound":
                 raise
-        # Blobs were uploaded once and waited too long for their record.
+        # Blobs were uploaded and deleted before their record was written.
         forget_uploads(client.did)
         return self._publish(client)
 
     def draft(self, client: AtmosphereClient) -> Draft:
-        """What ``publish`` would write. Writes nothing; errors as ``publish``.
+        """Return what ``publish`` would write. Write nothing; errors as ``publish``.
 
         Raises:
-            StorageError: Where the shards would be can't be told beforehand.
+            StorageError: Where the shards would be is not known beforehand.
         """
         uri = dataset_uri(client.did, self.name)
         self._check_words(uri)
@@ -194,12 +194,12 @@ class Publication:
         return draft
 
     def _check_words(self, uri: AtUri) -> None:
-        """Refuse what a lexicon refuses before the first shard is placed."""
+        """Refuse what a lexicon refuses, before the first shard is placed."""
         somewhere = Placed(UrlStorage(urls=["https://example.com/"]), self.shards)
         self._wanted(None, somewhere, uri)
 
     def _current(self, found: StoredRecord | None) -> Record | None:
-        """What is published; refused early when it is known to be something else."""
+        """Return what is published; refuse early when it is known to be a different dataset."""
         if found is None:
             return None
         try:
@@ -218,14 +218,14 @@ class Publication:
         if staying is not None:
             return staying
         if current is not None and not self.replace and self.shards is None:
-            # Nobody should copy a dataset only to hear that its name is taken. What can't be
-            # tried without writing is found out by writing.
+            # A dataset must not be copied before a taken name is reported. What can't be
+            # checked without writing is found out by writing.
             with contextlib.suppress(StorageError):
                 self._wanted(current, self.place(dry_run=True), uri)
         return self.place()
 
     def _staying(self, client: AtmosphereClient, current: Record | None) -> Placed | None:
-        """The shards where they are published already, if they may stay there."""
+        """Return the shards where they are published already, if they may stay there."""
         if not self.may_stay or self.shards is None or current is None:
             return None
         content = self._content(self.shards)
@@ -241,7 +241,7 @@ class Publication:
         if current is not None and _same_data(current, wanted):
             if wanted.content_cid not in (None, current.content_cid):
                 said.setdefault("derived_from", None)
-            # What nobody said or looked at this time stays: the rest of the published record.
+            # Members that were not given or computed this time stay as published.
             wanted = dataclasses.replace(current, **said)
         elif current is not None:
             self._refuse_unless_replaced(uri)
@@ -290,19 +290,19 @@ class Publication:
 
 
 def identities(record: Record) -> set[str]:
-    """The content CIDs that a record's dataset goes by: as it is, and before it was cut anew."""
+    """Return the content CIDs of a record's dataset: as it is, and before it was cut anew."""
     origin = record.derived_from.content_cid if record.derived_from else None
     return {content for content in (record.content_cid, origin) if content is not None}
 
 
 def _lasting(current: Record, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that a name keeps when it stands for other data, unless they are said anew."""
+    """Return the members that a name keeps when it stands for other data, unless given anew."""
     kept = ("created_at", *(name for name in _WORDS if name not in said))
     return {name: getattr(current, name) for name in kept}
 
 
 def _same_data(current: Record, wanted: Record) -> bool:
-    """Whether two records stand for the same data: by content, or else by schema and URLs."""
+    """Return whether two records stand for the same data: by content, or by schema and URLs."""
     if identities(current) and identities(wanted):
         return not identities(current).isdisjoint(identities(wanted))
     same_schema = current.schema_cid in (None, wanted.schema_cid)

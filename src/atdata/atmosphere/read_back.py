@@ -1,4 +1,4 @@
-"""What was published, read as a stranger reads it: the record, and every byte of its shards."""
+"""Reading back what was published as any user would: the record, and every byte of its shards."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def read_back(
     expected: Record | None = None,
     progress: Progress | None = None,
 ) -> Record:
-    """Read a dataset record, its schema and its shards, each against the CID that it promises.
+    """Read a dataset record, its schema and its shards, and check each against its CID.
 
-    Shards are read from where the record says: no copy of this machine stands in for them.
-    Those of which the record tells no digest are walked, and have to be sound.
+    Shards are read from where the record refers to: local copies are not used.
+    Shards without a digest in the record are walked, and have to be valid.
 
     Args:
         repositories: Reads them.
         uri: The record, in the reader's own repository.
         expected: What the record should be.
-        progress: Told of each shard that is read.
+        progress: Receives each shard that is read.
 
     Returns:
         The record.
 
     Raises:
         EntryNotFound: The record is not there.
-        RecordError: It is another one, or contradicts itself.
-        SchemaNotFound, SchemaConflict: Its schema is missing, or another one.
-        ShardError: A shard is not sound (``DigestMismatch``: other bytes than promised).
+        RecordError: It is a different one, or contradicts itself.
+        SchemaNotFound, SchemaConflict: Its schema is missing, or a different one.
+        ShardError: A shard is damaged (``DigestMismatch``: its bytes are not the promised ones).
         StorageError, NetworkError: A shard can't be read.
     """
     found = repositories.find_record(uri)

@@ -1,4 +1,4 @@
-"""Records of our own types, read with their lexicons."""
+"""Records of atdata's own types, read with their lexicons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StoredRecord:
 
     Attributes:
         uri: Its address.
-        cid: CID of its content, as the server tells.
+        cid: CID of its content, as the server reports it.
         value: Its content in JSON shape.
     """
 
@@ -34,7 +34,7 @@ class StoredRecord:
 
         Args:
             answer: The JSON of the server.
-            uri: The address that was asked for; told by the answer when None.
+            uri: The requested address; the one in the answer when None.
 
         Raises:
             NetworkError: The answer is not of that form.
@@ -49,10 +49,10 @@ class StoredRecord:
         return cls(uri, cid, value)
 
     def read(self, kind: type[K]) -> K:
-        """The record as its generated class.
+        """Return the record as its generated class.
 
         Raises:
-            RecordError: Its lexicon refuses it, or its content has another CID than was told.
+            RecordError: Its lexicon refuses it, or its content has another CID than reported.
         """
         record = validated(kind, self.value, str(self.uri))
         if record.cid() != self.cid:
@@ -64,10 +64,10 @@ class StoredRecord:
 
 
 def validated(kind: type[K], value: dict[str, Any], uri: str | None = None) -> K:
-    """The generated class of a record value.
+    """Return a record value as its generated class.
 
     Raises:
-        RecordError: The lexicon refuses it; every issue is told.
+        RecordError: The lexicon refuses it; the message contains every issue.
     """
     try:
         return kind.from_dict(value)
@@ -76,5 +76,5 @@ def validated(kind: type[K], value: dict[str, Any], uri: str | None = None) -> K
 
 
 def now() -> str:
-    """The time, as an RFC 3339 datetime with milliseconds."""
+    """Return the current time, as an RFC 3339 datetime with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

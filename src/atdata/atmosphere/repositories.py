@@ -37,9 +37,9 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 if TYPE_CHECKING:
     from atdata.storage.guard import Watch
 
-_PAGE = 100  # the most that listRecords gives at once
+_PAGE = 100  # the most that listRecords returns at once
 _BLOB_PAGE = 1000  # and listBlobs
-_MAX_PAGES = 10_000  # a server that pages for longer is not listing, but holding us up
+_MAX_PAGES = 10_000  # a server with more pages than this is taken to be stalling
 _LISTING_SECONDS = 300.0  # of waiting for all pages of a listing
 _MAX_BLOB = 2**30  # bytes
 
@@ -50,7 +50,7 @@ class Repositories:
     Args:
         chosen: Base URL of a server that the user chose: it may be on a private address, and
             it is asked about handles of its own. All other servers are named by the network.
-        watch: Bounds the time of every step on the network, beside the least rate.
+        watch: Bounds the time of every step on the network, in addition to the least rate.
     """
 
     def __init__(self, chosen: str | None, watch: Watch | None = None) -> None:
@@ -61,12 +61,12 @@ class Repositories:
         self._own: Identity | None = None
 
     def resolve(self, actor: str | None = None) -> Identity:
-        """The identity of a handle or DID; of the own account when None.
+        """Return the identity of a handle or DID; of the logged-in account when None.
 
         Raises:
             UrlError: It is neither, or handle and DID do not name each other.
             NetworkError: It can't be resolved.
-            AuthError: It is None, and nobody is logged in.
+            AuthError: ``actor`` is None, and no account is logged in.
         """
         if self._own and actor in (None, self._own.did, self._own.handle):
             return self._own
@@ -84,7 +84,7 @@ class Repositories:
         raise AuthError("not logged in", hint="Name a repo, or use an AtmosphereClient.")
 
     def is_chosen(self, pds: str) -> bool:
-        """Whether the user chose this server, so that it may be on a private address."""
+        """Return whether the user chose this server, so that it may be on a private address."""
         return pds in self._chosen
 
     # -- records
@@ -92,10 +92,10 @@ class Repositories:
     def find_record(self, uri: str | AtUri) -> StoredRecord | None:
         """Return a record as its repository has it, or None when there is no such record.
 
-        Offline, it is the record as it was last read, within thirty days.
+        Offline, return the record as it was last read, within thirty days.
 
         Raises:
-            UrlError: The URI is none.
+            UrlError: The URI is not the AT URI of a record.
             NetworkError: The server could not be reached, or refused.
         """
         at = AtUri.parse(uri) if isinstance(uri, str) else uri
@@ -115,7 +115,7 @@ class Repositories:
         return found
 
     def get_record(self, uri: str | AtUri) -> dict[str, Any]:
-        """The value of a record, in its JSON shape.
+        """Return the value of a record, in its JSON shape.
 
         Raises:
             EntryNotFound: There is no such record.
@@ -133,7 +133,7 @@ class Repositories:
 
         Args:
             collection: NSID of the records.
-            repo: Handle or DID; the own account when None.
+            repo: Handle or DID; the logged-in account when None.
             patience: Bounds the waiting for all pages; by default to five minutes.
 
         Raises:
@@ -150,7 +150,7 @@ class Repositories:
         raise NetworkError(f"the listing of {collection} has no end", uri=repo)
 
     def first_records(self, collection: str, repo: str | None = None) -> list[StoredRecord]:
-        """The records of a collection whose keys come first: up to a hundred, in one request.
+        """Return the first records of a collection by key: up to a hundred, in one request.
 
         Arguments and errors are those of ``records``.
         """
@@ -164,11 +164,11 @@ class Repositories:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """The values of a collection's records.
+        """Return the values of a collection's records.
 
         Args:
             collection: NSID of the records.
-            repo: Handle or DID; the own account when None.
+            repo: Handle or DID; the logged-in account when None.
             limit: Read one page of at most this many (100 at most). When None, read all.
             cursor: Where an earlier page ended.
 
@@ -183,13 +183,13 @@ class Repositories:
     def list_schemas(
         self, repo: str | None = None, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """The values of a repository's sample schemas: all of them, or the first ``limit``."""
+        """Return the values of a repository's sample schemas: all, or the first ``limit``."""
         return [found.value for found in islice(self.records(SampleSchema.NSID, repo), limit)]
 
     def list_datasets(
         self, repo: str | None = None, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """The values of a repository's dataset records: all of them, or the first ``limit``."""
+        """Return the values of a repository's dataset records: all, or the first ``limit``."""
         return [found.value for found in islice(self.records(Record.NSID, repo), limit)]
 
     def _page(
@@ -212,7 +212,7 @@ class Repositories:
         if not isinstance(listed, list):
             raise NetworkError("the server's answer holds no list of records", uri=home.pds)
         after = answer.get("cursor")
-        # Servers give a cursor with a page that is not full, and some with an empty one.
+        # Servers return a cursor with a page that is not full, and some with an empty one.
         more = bool(listed) and isinstance(after, str) and after != cursor
         page = [StoredRecord.from_answer(item) for item in listed]
         for found in page:
@@ -234,7 +234,7 @@ class Repositories:
         """Return the bytes of a blob, checked against its CID.
 
         Raises:
-            DigestMismatch: The server sent other bytes.
+            DigestMismatch: The server sent different bytes.
             NetworkError: It could not be reached, refused, or sent more than ``max_bytes``.
         """
         url = self.get_blob_url(did, cid)
@@ -247,10 +247,10 @@ class Repositories:
         return data
 
     def list_blobs(self, repo: str | None = None) -> Iterator[str]:
-        """CIDs of the blobs that records of a repository refer to, page by page.
+        """Yield the CIDs of the blobs that records of a repository refer to, page by page.
 
         Args:
-            repo: Handle or DID; the own account when None.
+            repo: Handle or DID; the logged-in account when None.
 
         Raises:
             UrlError, NetworkError, AuthError: As ``resolve``.
@@ -272,14 +272,14 @@ class Repositories:
         raise NetworkError("the listing of blobs has no end", uri=home.did)
 
     def get_blob_url(self, did: str, cid: str) -> str:
-        """Where the server of a repository offers one of its blobs."""
+        """Return the URL at which a repository's server offers one of its blobs."""
         home = self.resolve(did)
         query = urlencode({"did": home.did, "cid": cid}, safe=":")
         return f"{home.pds}/xrpc/com.atproto.sync.getBlob?{query}"
 
 
 def listing_patience() -> Patience:
-    """Return what bounds the waiting for one listing."""
+    """Return the bound on the waiting for one listing."""
     return Patience(_LISTING_SECONDS)
 
 
@@ -294,7 +294,7 @@ def readable(
     Args:
         repositories: Reads them.
         kind: Their generated class.
-        repo: Handle or DID; the own account when None.
+        repo: Handle or DID; the logged-in account when None.
         limit: How many, at most.
     """
     return islice(_readable(repositories, kind, repo), limit)

@@ -18,12 +18,12 @@ _PATIENCE = 120  # seconds; a renewal is a request or two
 
 @dataclass(frozen=True, slots=True)
 class SavedSession:
-    """Who is logged in. Its ``repr`` shows no token.
+    """The account that is logged in. Its ``repr`` shows no token.
 
     Attributes:
         did: The account.
         pds: Base URL of its server.
-        session: What ``AtmosphereClient.export_session`` gave: a secret.
+        session: The text that ``AtmosphereClient.export_session`` returned: a secret.
         asked: Base URL of the server that the user chose to log in to, if any.
     """
 
@@ -33,10 +33,10 @@ class SavedSession:
     asked: str | None = None
 
     def save(self) -> Path:
-        """Write the file in one step. It is a new one: no earlier mode or link lasts.
+        """Write the file in one step. It is a new file: it keeps no earlier mode or link.
 
         Raises:
-            StorageError: The disk refuses.
+            StorageError: The file can't be written.
         """
         path = session_file()
         with _translated(path):
@@ -46,7 +46,7 @@ class SavedSession:
 
     @classmethod
     def find(cls) -> SavedSession | None:
-        """Read the file; None when there is none.
+        """Read the file; return None when there is none.
 
         Raises:
             AuthError: The file is damaged.
@@ -82,7 +82,7 @@ def _text(value: object) -> str | None:
 
 @contextmanager
 def sole_writer() -> Iterator[None]:
-    """Hold the session file for the length of a block: a refresh token is good for one use.
+    """Hold the session file's lock for a block: a refresh token can be used only once.
 
     Raises:
         StorageError: The lock can't be made, or another process does not release it.

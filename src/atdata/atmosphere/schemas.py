@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SchemaPublisher:
-    """Publishes the schemas of sample types in the client's own repository."""
+    """Publishes the schemas of sample types in the client's repository."""
 
     def __init__(self, client: AtmosphereClient) -> None:
         self._client = client
@@ -49,10 +49,10 @@ class SchemaPublisher:
 
         Args:
             sample_type: The packable class.
-            version: Semantic version. When None: the version that has this very schema already,
-                or else the one that follows the latest by the rules of
+            version: Semantic version. When None: the version that has this same schema already,
+                or otherwise the one that follows the latest by the rules of
                 :mod:`atdata.samples.evolution` (1.0.0 for a new name).
-            description: What a sample is, for people; the class's docstring when None.
+            description: What a sample is, for readers; the class's docstring when None.
             license: License of the schema: an SPDX identifier or a URL.
             tags: Words to find it by.
 
@@ -91,7 +91,7 @@ class SchemaPublisher:
         return settle(self._client, uri, decide)
 
     def find(self, record: SampleSchema) -> AtUri | None:
-        """Where this very schema is published already, or None when its version is free.
+        """Return where this same schema is published already, or None when its version is free.
 
         Two requests at most; see ``find_version``.
 
@@ -105,7 +105,7 @@ class SchemaPublisher:
         return found.uri
 
     def _published(self, record: SampleSchema) -> tuple[AtUri | None, str]:
-        """Where this document is published, and the version that comes next."""
+        """Return where this document is published, if it is, and the next version."""
         # Most schemas never change: one request finds the first version again.
         first = self._client.find_record(schema_uri(self._client.did, record.name, record.version))
         if first is not None and _text(first.read(SampleSchema)) == _text(record):
@@ -132,7 +132,7 @@ class SchemaLoader:
         self._client = client
 
     def get(self, uri: str | AtUri) -> dict[str, Any]:
-        """The value of a schema record, in JSON shape.
+        """Return the value of a schema record, in JSON shape.
 
         Raises:
             SchemaNotFound: There is no such record.
@@ -142,19 +142,19 @@ class SchemaLoader:
         return self.get_record(uri).to_dict()
 
     def get_record(self, uri: str | AtUri) -> SampleSchema:
-        """A schema record; errors as ``get``."""
+        """Return a schema record; errors as ``get``."""
         found = self._client.find_record(uri)
         if found is None:
             raise SchemaNotFound("no such schema is published", uri=str(uri))
         return read_schema(found)
 
     def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """The values of a repository's schemas.
+        """Return the values of a repository's schemas.
 
-        A record that breaks its lexicon is left out, with a warning that says what it breaks.
+        A record that breaks its lexicon is left out, with a warning that names what it breaks.
 
         Args:
-            repo: Handle or DID; the own account when None.
+            repo: Handle or DID; the logged-in account when None.
             limit: How many, at most.
         """
         records = readable(self._client, SampleSchema, repo, limit)
@@ -162,11 +162,11 @@ class SchemaLoader:
 
 
 def find_version(client: AtmosphereClient, name: str, version: str) -> StoredRecord | None:
-    """The published record of a schema version in the client's own repository.
+    """Return the published record of a schema version in the client's repository.
 
-    One request when atdata published it. Other tools choose other keys, mostly ones that are made
-    of the time and so begin with a digit: one more request reads the hundred keys that come first.
-    A schema that is not among them is published once more, which its content CID survives.
+    Make one request when atdata published it. Other tools choose other keys, mostly derived from
+    the time and so starting with a digit: one more request reads the hundred keys that come first.
+    A schema that is not among them is published once more, with the same content CID.
     """
     found = client.find_record(schema_uri(client.did, name, version))
     if found is not None:

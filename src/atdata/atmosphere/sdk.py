@@ -1,4 +1,4 @@
-"""The atproto SDK's client, held to the server that the user logs in to. Imported late."""
+"""The atproto SDK's client, restricted to the server that the user logs in to. Imported late."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Connections(Request):  # type: ignore[misc]
 
 
 class HeldClient(Client):  # type: ignore[misc]
-    """A client that goes on with another server only where the network may lead it.
+    """A client that switches to another server only if the network may name that server.
 
     Attributes:
         is_held: Whether addresses come from a server's answers. A session that the user kept
@@ -32,7 +32,7 @@ class HeldClient(Client):  # type: ignore[misc]
     is_held = False
 
     def update_base_url(self, base_url: str | None = None) -> None:
-        """Go on with this server; the SDK calls it with what a session names."""
+        """Switch to this server; the SDK calls it with the address that a session names."""
         if self.is_held and base_url and _origin(base_url) != _origin(self._base_url):
             _check_public(base_url)
         super().update_base_url(base_url)

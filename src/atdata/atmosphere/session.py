@@ -24,7 +24,7 @@ from atdata.storage.remote import refuse_offline
 # Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
 _MARGIN = 16 * 60.0
 LOGIN_HINT = "Check the handle, and make an app password in the account's settings (App Passwords)."
-# Codes by which servers say that credentials or tokens are no longer good.
+# Codes by which servers report that credentials or tokens are no longer valid.
 _AUTH_CODES = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
 
 
@@ -66,7 +66,7 @@ class Session:
 
     @classmethod
     def restore(cls, exported: str, pds: str | None = None) -> Session:
-        """Continue the session of an earlier ``export``. Makes no request.
+        """Continue the session of an earlier ``export``. Make no request.
 
         Raises:
             AuthError: The text is not an exported session.
@@ -77,10 +77,10 @@ class Session:
 
     @classmethod
     def saved(cls, saved: SavedSession) -> Session:
-        """Continue the saved session, and keep its file up to date. Makes no request.
+        """Continue the saved session, and keep its file up to date. Make no request.
 
         Raises:
-            AuthError: The file holds something that is not a session.
+            AuthError: The file contains something that is not a session.
         """
         session = cls.restore(saved.session)
         session._is_saved = True
@@ -105,7 +105,7 @@ class Session:
         return str(self._told.pds_endpoint).rstrip("/").removesuffix("/xrpc")
 
     def export(self) -> str:
-        """The session as text: a secret, as good as a password until it expires."""
+        """Return the session as text: a secret, as powerful as a password until it expires."""
         return str(self._sdk.export_session_string())
 
     def save(self, asked: str | None) -> Path:
@@ -116,7 +116,7 @@ class Session:
         return path
 
     def on_change(self, callback: _Callback) -> None:
-        """Call back with the exported session whenever its tokens are renewed."""
+        """Call ``callback`` with the exported session whenever its tokens are renewed."""
         self._callbacks.append(callback)
 
     def call(
@@ -126,10 +126,10 @@ class Session:
         *,
         content_type: str = "application/json",
     ) -> Mapping[str, Any]:
-        """Call a procedure; return the JSON object that it answers.
+        """Call a procedure; return the JSON object of the answer.
 
         Raises:
-            AuthError: The session is no longer good.
+            AuthError: The session is no longer valid.
             XrpcError: The server refused.
             NetworkError: It could not be reached.
         """
@@ -140,7 +140,7 @@ class Session:
         return answer.content if isinstance(answer.content, dict) else {}
 
     def forget(self) -> None:
-        """After a fork, in the child: the connections, and perhaps the lock, are the parent's."""
+        """Drop the connections and the lock after a fork, in the child: they are the parent's."""
         self._lock = threading.RLock()
         self._is_inherited = True
 
@@ -169,7 +169,7 @@ class Session:
         self._sdk.is_held = True
 
     def _live(self) -> Any:
-        """The SDK's client, with connections of this process, and tokens that are good."""
+        """Return the SDK's client, with connections of this process, and valid tokens."""
         with self._lock:
             if self._is_inherited:
                 exported = self.export()
@@ -195,7 +195,7 @@ class Session:
                 callback(self.export())
 
     def _renew_saved(self) -> None:
-        """Renew unless another process has done so since; the file follows, if it is still ours."""
+        """Renew unless another process has; update the file if it is still this account's."""
         with sole_writer():
             saved = SavedSession.find()
             is_ours = saved is not None and saved.did == self.did
@@ -208,13 +208,13 @@ class Session:
                 replace(saved, session=self.export()).save()
 
     def _refresh(self) -> None:
-        # Any query will do: before it, the SDK exchanges tokens that are about to end.
+        # Any query will do: before it, the SDK refreshes tokens that are about to end.
         self._sdk.invoke_query("com.atproto.server.getSession")
 
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours. They carry no token, and neither do ours."""
+    """Turn the SDK's errors into atdata's. Neither carries a token."""
     refuse_offline(url)
     errors = require("atproto_client.exceptions", extra="atmosphere")
     sdk_error = require("atproto_core.exceptions", extra="atmosphere").AtProtocolError
@@ -226,7 +226,7 @@ def _translated(url: str) -> Iterator[None]:
             raise NetworkError.passing("no answer from the server", uri=url) from error
         raise _refused(error, url) from error
     except sdk_error:
-        # Tokens that can't be read: the cause might show them.
+        # Tokens that can't be read: the cause might contain them.
         raise AuthError("the session can't be used", uri=url, hint="Log in again.") from None
     except httpx.HTTPError as error:
         raise NetworkError.passing(f"no answer: {type(error).__name__}", uri=url) from error
@@ -253,7 +253,7 @@ def _refused(error: Any, url: str) -> AuthError | XrpcError:
 
 
 def _pause(error: Any) -> float | None:
-    """Seconds that the server asks to wait for; None when what it says is not a number."""
+    """Return the seconds that the server asks to wait for; None when that is not a number."""
     try:
         return float(error.retry_after)
     except (AttributeError, TypeError, ValueError, ArithmeticError):

@@ -1,4 +1,4 @@
-"""Bring a record to a wanted state, whoever else writes to it at the same time."""
+"""Writing a record to a wanted state while others write to it at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from atdata.atmosphere.records import StoredRecord
 from atdata.errors import XrpcError
 from atdata_records.base import Record as RecordKind
 
-# Each failed attempt means that another writer was faster: there is progress, and an end.
+# Each failed attempt means that another writer succeeded, so the attempts do end.
 _ATTEMPTS = 100
 _LONGEST_WAIT = 0.5  # seconds
 
@@ -24,13 +24,13 @@ def settle(
 ) -> AtUri:
     """Bring the record at an address to the state that ``decide`` wants.
 
-    Two requests at most when there is no other writer. The write holds only if the record is still
-    the one that was decided about; otherwise the decision is taken again.
+    Make two requests at most when there is no other writer. The write succeeds only if the record
+    is still the one that ``decide`` was given; otherwise ``decide`` is called again.
 
     Args:
         client: A client that is logged in.
         uri: The record's address, in the client's repository.
-        decide: Given what is there, the record that should be; None when it may stay.
+        decide: Given the current record, returns the wanted one; None when it may stay.
 
     Returns:
         The address.
@@ -48,6 +48,6 @@ def settle(
         except XrpcError as error:
             if error.code != "InvalidSwap" or attempt == _ATTEMPTS:
                 raise
-        # Writers that wait for different times don't meet again.
+        # Writers that wait for different times don't collide again.
         time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * attempt)))  # noqa: S311
     return uri

@@ -25,18 +25,18 @@ _MOST_MANIFEST = 16 << 20  # more than the 100,000 shards that a record may have
 
 
 def listed(shards: Sequence[ShardInfo]) -> list[Shard]:
-    """The list as members of a record."""
+    """Return the list as members of a record."""
     return [Shard(cid=info.cid, size=info.size, samples=info.samples) for info in shards]
 
 
 def manifest(shards: Sequence[ShardInfo]) -> bytes:
-    """The list as a JSON document. The same list is the same bytes."""
+    """Return the list as a JSON document. The same list gives the same bytes."""
     rows = [shard.to_dict() for shard in listed(shards)]
     return json.dumps(rows, sort_keys=True, separators=(",", ":")).encode()
 
 
 def bounded(record: Record, shards: Sequence[ShardInfo]) -> Record:
-    """The record, with a reference to its manifest in place of a list that is too long.
+    """Return the record, with a reference to its manifest in place of a list that is too long.
 
     Raises:
         EntryError: The rest of it is too long as well.
@@ -54,18 +54,18 @@ def bounded(record: Record, shards: Sequence[ShardInfo]) -> Record:
 
 
 def shards_of(record: Record, repositories: Repositories, did: str) -> tuple[ShardInfo, ...] | None:
-    """What a published record tells of its shards, checked against its content CID.
+    """Return the shard infos of a published record, checked against its content CID.
 
     Args:
         record: The record.
-        repositories: Reads the manifest, where there is one.
+        repositories: Reads the manifest, if there is one.
         did: The repository that holds the record.
 
     Returns:
         The list; None when the record has none.
 
     Raises:
-        RecordError: The list is not the one of the record's content CID, or not a list.
+        RecordError: The list does not match the record's content CID, or is not a list.
         DigestMismatch, NetworkError: The manifest can't be read.
     """
     shards = record.shards
@@ -95,7 +95,7 @@ def _check_blobs(storage: BlobStorage, infos: Sequence[ShardInfo]) -> None:
 
 def _parsed(data: bytes) -> list[Shard]:
     try:
-        # Something else than a list has no rows, or rows that are no shards.
+        # Anything but a list has no rows, or rows that are not shards.
         return [Shard.from_dict(row) for row in json.loads(data)]
     except TypeError as error:
         raise RecordError("the manifest is not a list", path="$.manifest") from error

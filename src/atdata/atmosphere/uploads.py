@@ -1,9 +1,9 @@
-"""Which blobs a server has of an account already, so that none is uploaded twice.
+"""The blobs of an account that a server already has, so that none is uploaded twice.
 
 Servers list the blobs that records refer to. Those that were uploaded and wait for their record
-are remembered here, in a file for each account: a run that was killed goes on where it was. It is
-a memory and no more. A server deletes blobs that no record refers to after a while, so what is
-older than a day is not believed, and all is forgotten when the server says that a blob is missing.
+are remembered here, in a file for each account: a killed run resumes where it stopped. The file is
+only a memory. A server deletes blobs that no record refers to after a while, so lines that are
+older than a day are ignored, and all are dropped when the server reports that a blob is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/x-tar"
 
 
 class BlobLister(Protocol):
-    """What is asked of ``atdata.atmosphere.AtmosphereClient``."""
+    """The part of ``atdata.atmosphere.AtmosphereClient`` that is needed here."""
 
     @property
     def did(self) -> str:
@@ -36,11 +36,11 @@ class BlobLister(Protocol):
         """Base URL of its server."""
 
     def list_blobs(self) -> Iterator[str]:
-        """CIDs of the blobs that its records refer to."""
+        """Yield the CIDs of the blobs that its records refer to."""
 
 
 class Uploads:
-    """The blobs that are there. The server and the file are asked once, when first needed.
+    """The blobs that the server has. The server and the file are read once, when first needed.
 
     Args:
         client: A client that is logged in.
@@ -52,7 +52,7 @@ class Uploads:
         self._listed: set[str] | None = None
 
     def find(self, cid: str, size: int) -> dict[str, Any] | None:
-        """The reference to a blob that the server has, or None when it is to be uploaded."""
+        """Return the reference to a blob that the server has, or None when it must be uploaded."""
         if self._known is None:
             self._known = dict(_remembered(journal(self._client.did), self._client.base_url))
         found = self._known.get(cid)
@@ -77,12 +77,12 @@ class Uploads:
             try:
                 self._listed = set(self._client.list_blobs())
             except XrpcError:
-                self._listed = set()  # a server that lists none is given them again
+                self._listed = set()  # a server that lists no blobs is sent them again
         return self._listed
 
 
 def reference(cid: str, size: int) -> dict[str, Any]:
-    """How a record refers to a shard that is a blob."""
+    """Return a record's reference to a shard that is a blob."""
     return {"$type": "blob", "ref": {"$link": cid}, "mimeType": MEDIA_TYPE, "size": size}
 
 
@@ -93,12 +93,12 @@ def forget_uploads(did: str) -> None:
 
 
 def journal(did: str) -> Path:
-    """The file that remembers an account's uploads."""
+    """Return the file that remembers an account's uploads."""
     return state_folder() / "uploads" / f"{quote(did, safe='')}.jsonl"
 
 
 def _remembered(path: Path, server: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the file tells of this server, and is not too old. Stale lines are dropped."""
+    """Yield the file's blobs of this server that are not too old. Drop stale lines."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
@@ -113,7 +113,7 @@ def _remembered(path: Path, server: str | None) -> Iterator[tuple[str, dict[str,
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
-    """One line, or None when it was only written in part."""
+    """Return one line, parsed, or None when it was only written in part."""
     try:
         row = json.loads(line)
         whole = isinstance(row["blob"]["ref"]["$link"], str) and row["at"] >= 0 and row["server"]

@@ -1,4 +1,4 @@
-"""Unauthenticated reads of bounded size, also from addresses that nobody vouches for."""
+"""Unauthenticated reads of bounded size, also from untrusted addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_JSON = 16 * 2**20  # bytes: a page of 100 records of the largest size is far below it
 _SECONDS = 300.0  # for one whole answer of that size, with its redirects
-_RATE = 64 * 2**10  # bytes a second that larger ones have to come at
+_RATE = 64 * 2**10  # bytes a second that larger ones have to reach
 
 
 class Reader:
@@ -31,7 +31,7 @@ class Reader:
 
     Args:
         untrusted: The addresses come from the network: private ones are refused.
-        watch: Bounds the time of every step, beside the least rate.
+        watch: Bounds the time of every step, in addition to the least rate.
     """
 
     def __init__(self, *, untrusted: bool, watch: Watch | None = None) -> None:
@@ -41,7 +41,7 @@ class Reader:
         forget_after_fork(self)
 
     def forget(self) -> None:
-        """After a fork, in the child: the connections, and perhaps the lock, are the parent's."""
+        """Drop the connections and the lock after a fork, in the child: they are the parent's."""
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
 
@@ -54,7 +54,7 @@ class Reader:
             AddressRefused: The address is private and not allowed.
             XrpcError: The server answered with an error.
             NetworkError: It could not be reached, sent more than ``max_bytes``, took longer than
-                five minutes (or so long as those bytes take at 64 KiB a second), or the user is
+                five minutes (or longer than those bytes take at 64 KiB a second), or the user is
                 offline.
         """
         refuse_offline(url)
@@ -87,7 +87,7 @@ class Reader:
             return self._client
 
     def get_json(self, url: str, params: Mapping[str, str | int] | None = None) -> dict[str, Any]:
-        """The JSON object of one answer; errors as in ``get``."""
+        """Return the JSON object of one answer; errors as in ``get``."""
         body = self.get(url, params)
         try:
             value = json.loads(body)
@@ -99,7 +99,7 @@ class Reader:
 
 
 def _refusal(status: int, body: bytes, url: str) -> XrpcError:
-    """The error that an answer with an error status stands for."""
+    """Return the error that an answer with an error status stands for."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -111,7 +111,7 @@ def _refusal(status: int, body: bytes, url: str) -> XrpcError:
 
 
 def _bounded(answer: httpx.Response, url: str, max_bytes: int, patience: Patience) -> bytes:
-    # A few bytes that are compressed may be gigabytes, so what was not asked for is not undone.
+    # A few compressed bytes may expand to gigabytes, so unrequested compression is not undone.
     if answer.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         raise NetworkError("the server compresses its answer, and was asked not to", uri=url)
     body = bytearray()
