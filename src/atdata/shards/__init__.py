@@ -1,4 +1,4 @@
-"""One file of samples: strict tar in and out, digests, and the manifest of a dataset."""
+"""Shards: strict reading and writing of tar files, digests, and the manifest of a dataset."""
 
 from atdata.shards.info import ShardInfo, ShardUrls, content_cid, inspect_shard
 from atdata.shards.reader import read_file, read_stream

@@ -1,4 +1,4 @@
-"""A build root: the folder that a producer leaves, with shards, indexes, schema and manifest."""
+"""A build root: the folder that a producer writes, with shards, indexes, schema and manifest."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def build_root(
 
 
 def _typed(samples: Iterable[Any]) -> tuple[type[Any], Iterator[Any]]:
-    """The type of the first sample, and the samples, which are held to it."""
+    """Return the type of the first sample, and all samples; those of other types raise."""
     if not isinstance(samples, Iterable):
         raise SampleError(
             f"expected samples, got one {type(samples).__name__}",
@@ -120,7 +120,7 @@ def _of_type(sample_type: type[Any], samples: Iterable[Any]) -> Iterator[Any]:
 
 
 class _Earlier:
-    """What is at the target already: nothing, an empty folder, or a dataset.
+    """What is already at the target: nothing, an empty folder, or a dataset.
 
     Args:
         target: The place.
@@ -150,10 +150,10 @@ class _Earlier:
     def compared(
         self, shards: Iterable[tuple[Path, ShardInfo]]
     ) -> Iterator[tuple[Path, ShardInfo]]:
-        """The shards as they come, as long as they may take the place of what is there.
+        """Yield the shards as they come, as long as they may replace what is there.
 
         Raises:
-            EntryConflict: One differs from that of the dataset there: known at the first one.
+            EntryConflict: A shard differs from that of the dataset there; raised at the first one.
         """
         for number, (path, info) in enumerate(shards):
             if not self._is_open and info not in self._shards()[number : number + 1]:
@@ -161,10 +161,10 @@ class _Earlier:
             yield path, info
 
     def check(self, manifest: Manifest) -> None:
-        """Refuse other data than what is there.
+        """Refuse data that differ from what is there, unless it may be replaced.
 
         Raises:
-            EntryConflict: It is.
+            EntryConflict: The data differ.
         """
         content = None if self._manifest is None else self._manifest.content_cid
         if not self._is_open and content != manifest.content_cid:
@@ -175,12 +175,12 @@ class _Earlier:
 
 
 def _put(work: Path, target: Path, manifest: Manifest, overwrite: bool) -> None:
-    """Have the finished folder at its place, whatever other processes have put there meanwhile."""
+    """Move the finished folder to its place; check what other processes put there meanwhile."""
     sync_folder(work)
     try:
         if not _has_manifest(target):
             with suppress(FileNotFoundError):
-                target.rmdir()  # an empty folder gives way
+                target.rmdir()  # an empty folder is replaced
             work.rename(target)
             sync_folder(target.parent)
             return
@@ -209,7 +209,7 @@ def _conflict(target: Path) -> EntryConflict:
 
 @contextmanager
 def _workspace(target: Path) -> Iterator[Path]:
-    """A folder beside the target, on whose file system it is; the rest of it is cleaned up."""
+    """Yield a folder beside the target, on the same file system; remove what is left at the end."""
 
     def salvage(dead: Path) -> None:
         restore(dead / _ASIDE, target.parent)

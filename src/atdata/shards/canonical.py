@@ -1,4 +1,4 @@
-"""JSON in one spelling, read without any leniency."""
+"""Canonical JSON, parsed strictly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from atdata.errors import ManifestError
 
 
 def canonical_json(value: Any) -> bytes:
-    """Sorted keys, no spaces, UTF-8 unescaped: equal values, equal bytes."""
+    """Return JSON with sorted keys, no spaces, and unescaped UTF-8: equal values, equal bytes."""
     text = json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -17,15 +17,15 @@ def canonical_json(value: Any) -> bytes:
 
 
 def parse_json(data: bytes, *, limit: int) -> Any:
-    """The value in JSON bytes.
+    """Return the value in JSON bytes.
 
     Args:
         data: The bytes.
-        limit: Most bytes that are looked at.
+        limit: Most bytes that are accepted.
 
     Raises:
-        ManifestError: Too long, not JSON, a key twice in an object, or a number that is no
-            integer. Its code is ``JSON_INVALID`` or ``JSON_DUPLICATE_KEY``.
+        ManifestError: Too long, not JSON, a key twice in an object, or a number that is not
+            an integer. Its code is ``JSON_INVALID`` or ``JSON_DUPLICATE_KEY``.
     """
     if len(data) > limit:
         raise _invalid(f"more than {limit} bytes")

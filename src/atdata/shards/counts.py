@@ -1,4 +1,4 @@
-"""How many samples a local shard holds, as the files beside it say."""
+"""Sample counts of local shards, from the offset index or manifest beside them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from atdata.shards.offsets import read_index
 
 
 def told_samples(path: Path, shard: str) -> int | None:
-    """The number of samples in a shard, from ``dataset.json`` or from its offset index.
+    """Return the number of samples in a shard, from ``dataset.json`` or from its offset index.
 
     Args:
         path: Of the shard.
         shard: Its name, for errors.
 
     Returns:
-        None where neither is there. A ``dataset.json`` that is no sound manifest of ours says
-        nothing.
+        None if there is neither. A ``dataset.json`` that is not a sound manifest of atdata is
+        ignored.
 
     Raises:
-        ShardError: The index or manifest is one of another shard.
+        ShardError: The index or manifest does not fit the shard.
     """
     promised = _promised(path.with_name(MANIFEST_NAME)).get(path.name)
     if promised is None or not path.is_file():
@@ -48,6 +48,6 @@ def _promised(manifest: Path) -> dict[str, ShardInfo]:
 
 @lru_cache(maxsize=8)
 def _read(manifest: Path, _time: int, _size: int) -> dict[str, ShardInfo]:
-    """The shards of a manifest by file name. It is asked for once a shard, and read once."""
+    """Return the shards of a manifest by file name; cached, as each shard asks for it."""
     found, _ = read_manifest(manifest.read_bytes())
     return {} if found is None else dict(zip(found.paths, found.shards, strict=True))

@@ -1,4 +1,4 @@
-"""A stream that remembers the digest and length of what was read from it."""
+"""A stream that keeps the digest and length of what was read from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HashedStream:
         self._stream = stream
 
     def read(self, size: int, /) -> bytes:
-        """Up to ``size`` bytes; none at the end."""
+        """Return up to ``size`` bytes; none at the end."""
         data = self._stream.read(size)
         self.sha256.update(data)
         self.size += len(data)
@@ -33,5 +33,5 @@ class HashedStream:
             pass
 
     def cid(self) -> str:
-        """The CID (codec raw) of what was read so far."""
+        """Return the CID (codec raw) of what was read so far."""
         return cid.from_digest(self.sha256.digest())

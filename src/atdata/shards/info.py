@@ -1,4 +1,4 @@
-"""What is known of a dataset's shards, and the identity that follows from it."""
+"""Shard infos (digest, size, count), and the identity of a dataset computed from them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from atdata_records import cid, dag_cbor
 
 @dataclass(frozen=True, slots=True)
 class ShardInfo:
-    """A shard's identity: what a reader needs to know that it got the right bytes.
+    """A shard's identity, by which a reader checks that it got the right bytes.
 
     Attributes:
         cid: CIDv1 (raw, sha2-256) of the shard's bytes.
         size: Its length in bytes.
-        samples: How many samples it holds.
+        samples: Number of samples in it.
     """
 
     cid: str
@@ -28,16 +28,16 @@ class ShardInfo:
 
 
 class ShardUrls(list[str]):
-    """URLs of shards, in order, and what is known of each shard.
+    """URLs of shards, in order, with the info of each shard.
 
     Args:
         urls: One URL a shard.
         shards: As many infos, in the same order.
-        cut_from: The shards as they were before, when a store had to cut them anew to take them.
+        cut_from: The original shards, if a store had to cut them into smaller ones.
 
     Attributes:
         shards: As given.
-        cut_from: As given; None for shards that are as they were.
+        cut_from: As given; None if the shards were not cut.
     """
 
     def __init__(
@@ -54,17 +54,17 @@ class ShardUrls(list[str]):
 
 
 def content_cid(schema_cid: str, shards: Sequence[ShardInfo]) -> str:
-    """The identity of a dataset: its schema, and the shards in their order.
+    """Return the identity of a dataset: the CID of its schema and its shards in order.
 
-    Equal in a local index, in a record on a PDS and as recomputed from the bytes, because where
-    the shards lie and what the dataset is called don't enter.
+    It is equal in a local index, in a record on a PDS and as recomputed from the bytes, because
+    it does not depend on the location of the shards or the name of the dataset.
     """
     rows = [{"cid": s.cid, "size": s.size, "samples": s.samples} for s in shards]
     return cid.of_cbor(dag_cbor.encode({"schema": schema_cid, "shards": rows}))
 
 
 def inspect_shard(shard: Readable | Path | str, name: str | None = None) -> ShardInfo:
-    """Digest, size and sample count of a shard, walked strictly, in one pass.
+    """Return digest, size and sample count of a shard, walked strictly, in one pass.
 
     Args:
         shard: A path, or a stream, which is read to its end and left open.

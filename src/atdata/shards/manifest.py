@@ -1,9 +1,9 @@
-"""``dataset.json``: what a folder of shards, a release or a pack says that it holds.
+"""``dataset.json``: the manifest of a folder of shards, a release or a pack.
 
 The form is canonical JSON (sorted keys, no spaces, UTF-8, integers only) without anything that
 changes between two runs, so equal datasets have equal manifests. Reading is strict: a field that
 is unknown, missing or twice, a number that does not add up or a digest in another spelling is an
-error, because whoever reads a manifest decides by it what to trust.
+error, because readers decide by the manifest what to trust.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "dataset.json"
 SCHEMA_NAME = "schema.json"
 MARKER = "store.json"  # of a serving store
-MAX_BYTES = 16 << 20  # some fifty thousand shards
+MAX_BYTES = 16 << 20  # about fifty thousand shards
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z][0-9A-Za-z.-]{0,63})?")
@@ -48,7 +48,7 @@ class Manifest:
         schema_cid: CID of the schema's content.
         paths: File names of the shards, in order.
         shards: Digest, size and count of each, in the same order.
-        source: Where the samples came from, in the producer's words.
+        source: Where the samples came from, as the producer describes it.
         tool: What wrote the shards, such as ``"atdata 0.1.0"``.
     """
 
@@ -78,13 +78,13 @@ class Manifest:
 
     @property
     def schema_name(self) -> tuple[str, str]:
-        """Class name and version of the schema, as its reference says."""
+        """Class name and version of the schema, from its reference."""
         match = _REF.fullmatch(self.schema_ref)
         assert match is not None  # noqa: S101 - parsed, or made by schema_ref()
         return match[1], match[2]
 
     def to_json(self) -> bytes:
-        """The bytes of ``dataset.json``."""
+        """Return the bytes of ``dataset.json``."""
         rows = zip(self.paths, self.shards, strict=True)
         return canonical_json(
             {
@@ -102,10 +102,10 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
-        """The manifest in these bytes.
+        """Parse the manifest in these bytes.
 
         Raises:
-            ManifestError: It is not sound; of several reasons, the first.
+            ManifestError: It is not sound; the first of several problems.
         """
         manifest, problems = read_manifest(data)
         if manifest is None:
@@ -117,7 +117,7 @@ class Manifest:
 
 
 def schema_ref(name: str, version: str) -> str:
-    """The reference of a schema that travels with its dataset."""
+    """Return the reference of a schema that is stored with its dataset."""
     return f"atdata://local/sampleSchema/{name}@{version}"
 
 
@@ -142,7 +142,7 @@ def check_name(name: str, version: str) -> None:
 
 
 def check_new_name(name: str, version: str) -> None:
-    """Refuse a name for a new dataset that is not one, or that Windows has no folder for.
+    """Refuse a name for a new dataset that a manifest or a Windows folder can't have.
 
     Raises:
         ManifestError: With the code ``MANIFEST_NAME``.
@@ -157,7 +157,7 @@ def check_new_name(name: str, version: str) -> None:
 
 
 def read_manifest(data: bytes) -> tuple[Manifest | None, list[ManifestError]]:
-    """The manifest in these bytes, or None and all that is wrong with it."""
+    """Return the manifest in these bytes, or None and all problems with it."""
     reader = _Reader()
     manifest = reader.manifest(data)
     return (None if reader.problems else manifest), reader.problems
@@ -175,7 +175,7 @@ def _row(index: int, path: str, info: ShardInfo) -> dict[str, Any]:
 
 
 class _Reader:
-    """Reads a manifest, and remembers all that is wrong with it."""
+    """Reads a manifest, and collects all problems with it."""
 
     def __init__(self) -> None:
         self.problems: list[ManifestError] = []
@@ -285,7 +285,7 @@ class _Reader:
 
     def _text(self, parent: dict[str, Any], name: str) -> str:
         value = parent.get(name, "")
-        # JSON's escapes can spell half a character, which no other text can.
+        # JSON's escapes can contain lone surrogates, which UTF-8 can't encode.
         if isinstance(value, str) and value.isprintable():
             return value
         self._wrong("MANIFEST_FORM", name, "expected text of one line")

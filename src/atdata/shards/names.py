@@ -1,7 +1,7 @@
-"""Member names of a shard: ``key.extension``, and nothing that could surprise a reader.
+"""Member names of a shard: ``key.extension``, checked strictly.
 
-WebDataset cuts a name at the first dot after the last slash: what stands before is the key of
-the sample, what follows is the name of the field. Our samples are the field ``msgpack``.
+WebDataset cuts a name at the first dot after the last slash: the part before is the key of the
+sample, the part after is the name of the field. atdata's samples are the field ``msgpack``.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ SAMPLE = "msgpack"
 
 _PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
 _COMPRESSED = re.compile(r"(?:\.(?:gz|bz2|xz|zst))+$")
-# tarfile takes an archive that starts like this for bzip2.
+# tarfile opens an archive that starts like this as bzip2.
 _BZIP2 = re.compile(r"(?:^|/)BZh.1AY&SY")
 _SUFFIX = b".msgpack"
-_NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes that a USTAR header has for a name
+_NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes for a name in a USTAR header
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _META = re.compile(r"__[^/]*__(?:$|/)")
 
 
 def is_pickle(extension: str) -> bool:
-    """Return whether stock readers unpickle such a field, which runs what is in it.
+    """Return whether stock readers unpickle such a field, which can run code.
 
     They ignore case and undo compression first: ``PKL`` and ``pyd.gz`` are pickles too.
     """
@@ -33,11 +33,11 @@ def is_pickle(extension: str) -> bool:
 
 
 def split_name(raw: bytes) -> tuple[str, str]:
-    """The key and extension of a member name, as read from a tar header.
+    """Return the key and extension of a member name, as read from a tar header.
 
     Raises:
-        ShardError: The name could lead out of a folder, hides something, or is one that
-            WebDataset readers pass over in silence.
+        ShardError: The name could lead out of a folder, is hidden, or is one that WebDataset
+            readers skip silently.
     """
     if raw.endswith(_SUFFIX) and (stem := raw[:-8]).isalnum():
         return stem.decode("ascii"), SAMPLE  # nearly every member of nearly every shard
@@ -49,11 +49,11 @@ def split_name(raw: bytes) -> tuple[str, str]:
 
 
 def sample_name(key: str) -> tuple[bytes, bytes]:
-    """The ``name`` and ``prefix`` fields of a USTAR header for the sample of this key.
+    """Return the ``name`` and ``prefix`` fields of a USTAR header for the sample of this key.
 
     Raises:
-        ShardError: Not a name that :func:`split_name` would read back as this key, or longer
-            than a USTAR header can say.
+        ShardError: Not a name that :func:`split_name` would read back as this key, or too long
+            for a USTAR header.
     """
     if key.isalnum() and key.isascii() and len(key) <= _NAME_FIELD - len(_SUFFIX):
         return key.encode() + _SUFFIX, b""  # nearly every key

@@ -1,11 +1,11 @@
-"""The offset index beside a shard: where each sample starts, so that one can be read alone.
+"""The offset index beside a shard: where each sample starts, so that each can be read alone.
 
 The text format is that of NVIDIA DALI's ``wds2idx`` (version 1.2): a first line with the version
 and the number of samples, then for each sample its extension, the offset and length of its
 payload in the shard, and the member's name. ``000000.tar`` has the index ``000000.idx``.
 
 Indexes that other tools wrote are read too: those of version 1.1, which have no names, and lines
-with several fields of a sample, of which ours counts.
+with several fields of a sample, of which only ``msgpack`` is used.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ Place = tuple[int, int]
 
 
 def index_path(shard: str) -> str:
-    """The name of the index of a shard."""
+    """Return the name of the index of a shard."""
     return f"{shard.removesuffix('.tar')}.idx"
 
 
 def index_head(samples: int) -> str:
-    """The first line of an index."""
+    """Return the first line of an index."""
     return f"v1.2 {samples}\n"
 
 
 def index_line(key: str, offset: int, size: int) -> str:
-    """The line of one sample.
+    """Return the line of one sample.
 
     Args:
         key: Its key.
@@ -55,7 +55,7 @@ def index_line(key: str, offset: int, size: int) -> str:
 
 
 def offset_index(shard: Path) -> bytes:
-    """The whole index of a local shard.
+    """Return the whole index of a local shard.
 
     Raises:
         ShardError: It is not a sound shard.
@@ -68,7 +68,7 @@ def offset_index(shard: Path) -> bytes:
 
 
 def sample_places(samples: Iterable[Packed]) -> Iterator[Place]:
-    """Yield where payloads lie, given the samples of a shard, single or in runs."""
+    """Yield the places of payloads, given the samples of a shard, single or in runs."""
     for _, _, offset, payload in samples:
         start = offset + BLOCK
         if isinstance(payload, Run):
@@ -79,17 +79,17 @@ def sample_places(samples: Iterable[Packed]) -> Iterator[Place]:
 
 
 def read_index(path: Path, shard: str) -> list[Place] | None:
-    """Offset and length of each payload in a local shard, as the index beside it says.
+    """Return offset and length of each payload in a local shard, from the index beside it.
 
     The index has no digest and may be another file's, so each line is compared with the header
-    that it stands for.
+    of its sample.
 
     Args:
         path: Of the shard.
         shard: Its name, for errors.
 
     Returns:
-        None where there is no index, or no shard.
+        None if there is no index, or no shard.
 
     Raises:
         ShardError: The index is not sound, or does not list the samples of the shard.
@@ -105,7 +105,7 @@ def read_index(path: Path, shard: str) -> list[Place] | None:
 
 
 def _open_regular(index: Path, shard: str) -> IO[bytes]:
-    # Without O_NONBLOCK a pipe would be waited for.
+    # Without O_NONBLOCK, opening a pipe would wait.
     descriptor = os.open(index, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -135,7 +135,7 @@ def _compared(file: IO[bytes], places: Iterator[Place], size: int, shard: str) -
 
 
 def unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
-    """The error of an index that says what is not so."""
+    """Return the error for an index that does not fit its shard."""
     return ShardError(
         f"the shard's offset index does not fit it: {message}",
         hint="delete the .idx file beside the shard, or write it again",

@@ -1,4 +1,4 @@
-"""Bytes held to what is promised of them: a digest, and where it is known a size."""
+"""Streams whose bytes are checked against a promised digest and, where known, a size."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HINT = "Do not use the data; fetch it again, or inform its publisher."
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What is known of a shard whose samples nobody has counted.
+    """The identity of a shard whose number of samples is not known.
 
     Attributes:
         cid: CIDv1 (raw, sha2-256) of its bytes.
-        size: How many there are; None when that is not known either.
+        size: Number of bytes; None if that is not known either.
     """
 
     cid: str
@@ -34,7 +34,7 @@ def verified(stream: IO[bytes], shard: str, digest: bytes, size: int | None = No
         stream: Where the bytes come from; closed with the new stream.
         shard: Name of the shard, for errors.
         digest: The sha256 that they must have.
-        size: How many there must be; None when that was not promised.
+        size: How many there must be; None if that was not promised.
 
     Raises:
         DigestMismatch: From reading: there are more, fewer or other bytes.

@@ -1,7 +1,7 @@
 """From a shard to its samples: the members called ``key.msgpack``.
 
-Members of other fields beside a sample are passed over, as stock readers allow; a group without
-a sample is an error, because silence would lose data; a pickle is an error, because a stock
+Members of other fields beside a sample are skipped, as stock readers allow. A group without a
+sample is an error, because skipping it would lose data; a pickle is an error, because a stock
 reader would run it.
 """
 
@@ -23,7 +23,7 @@ Packed = tuple[str, str, int, memoryview]
 
 
 def read_file(path: Path, shard: str, *, runs: bool = False) -> Generator[Packed]:
-    """The samples of a local shard, as views of the mapped file.
+    """Yield the samples of a local shard, as views of the mapped file.
 
     Args:
         path: Where it is.
@@ -41,7 +41,7 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
     """Open a local file.
 
     Raises:
-        StorageError: There is none, or it can't be opened.
+        StorageError: It does not exist, or can't be opened.
     """
     try:
         return path.open("rb")
@@ -52,7 +52,7 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
 
 
 def read_stream(stream: IO[bytes], shard: str, *, runs: bool = False) -> Iterator[Packed]:
-    """The samples of an open shard, which is closed at the end; a local file is mapped.
+    """Yield the samples of an open shard, and close it at the end; a local file is mapped.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
@@ -66,7 +66,7 @@ def read_stream(stream: IO[bytes], shard: str, *, runs: bool = False) -> Iterato
 
 
 def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
-    """The samples in a window's members.
+    """Yield the samples in a window's members.
 
     Raises:
         ShardError: Not a sound shard, a group without a sample, a field twice, or a pickle.
@@ -96,7 +96,7 @@ def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
 
 
 def _add_field(others: dict[str, None], shard: str, key: str, extension: str, offset: int) -> None:
-    """Note a field beside the sample; webdataset ignores case and stops at one it has already."""
+    """Add a field beside the sample; refuse one twice, as webdataset does, ignoring case."""
     name = extension.lower()
     if name in others or name == SAMPLE:
         raise _unsound(f"the field {name} is there twice", shard, key, extension, offset)

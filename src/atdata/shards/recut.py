@@ -1,4 +1,4 @@
-"""A shard cut into smaller ones: the same keys, payloads and order, in as many as it takes."""
+"""Cutting of a shard into smaller ones, with the same keys, payloads and order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from atdata.shards.writer import ShardWriter
 def recut(
     path: Path, folder: Path, *, maxsize: int, shard: str | None = None
 ) -> Iterator[tuple[Path, ShardInfo]]:
-    """Cut one shard, each piece as long as it may be. Samples are not encoded anew.
+    """Cut one shard into pieces, each as large as allowed. Samples are not encoded again.
 
     Args:
         path: The shard.
@@ -26,7 +26,7 @@ def recut(
         shard: Name of the shard in errors; the path when None.
 
     Yields:
-        Path and info of each piece when it is complete; the next is started only then.
+        Path and info of each piece when it is complete; the next is started after that.
 
     Raises:
         SampleTooLarge: One sample does not fit into ``maxsize``.
@@ -57,7 +57,7 @@ def recut(
 
 
 def check_fits(path: Path, *, maxsize: int, shard: str | None = None) -> None:
-    """Refuse a shard with a sample that no piece could hold. Reads headers only.
+    """Refuse a shard with a sample that is too large for any piece, without writing one.
 
     Raises:
         SampleTooLarge, ShardError, StorageError: As ``recut``.
@@ -69,14 +69,14 @@ def check_fits(path: Path, *, maxsize: int, shard: str | None = None) -> None:
 
 
 def cannot_fit(info: ShardInfo, maxsize: int) -> bool:
-    """Whether it follows from a shard's size and count that a sample of it is too large."""
+    """Return whether a shard's size and count imply that one of its samples is too large."""
     return info.size > len(END) + info.samples * (maxsize - len(END))
 
 
 def too_large(
     shard: str, maxsize: int, size: int | None = None, key: str | None = None
 ) -> SampleTooLarge:
-    """The error for a sample that makes a shard of ``size`` bytes by itself."""
+    """Return the error for a sample that makes a shard of ``size`` bytes by itself."""
     makes = "more than that" if size is None else f"{size:,} bytes"
     return SampleTooLarge(
         f"a shard may have {maxsize:,} bytes at most here, and one sample alone makes {makes}",

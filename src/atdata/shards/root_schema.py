@@ -1,4 +1,4 @@
-"""The sample type that travels with a dataset: ``schema.json``, held to the manifest's CID."""
+"""The sample type stored with a dataset: ``schema.json``, checked against the manifest's CID."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HINT = "Write the dataset again, or pass the class of the samples."
 
 
 def manifest_type(manifest: Manifest, schema: bytes, uri: str) -> type[Any]:
-    """The sample type of a dataset.
+    """Return the sample type of a dataset.
 
     Args:
         manifest: Of the dataset.
@@ -23,8 +23,8 @@ def manifest_type(manifest: Manifest, schema: bytes, uri: str) -> type[Any]:
         uri: Where that is, for errors.
 
     Raises:
-        SchemaError: It describes no sample type.
-        SchemaConflict: It is not the one that the manifest names.
+        SchemaError: It does not describe a sample type.
+        SchemaConflict: Its CID is not the one in the manifest.
     """
     name, version = manifest.schema_name
     try:
@@ -40,7 +40,7 @@ def manifest_type(manifest: Manifest, schema: bytes, uri: str) -> type[Any]:
 
 
 def folder_type(folder: Path) -> type[Any] | None:
-    """The sample type of a build root; None of a folder without manifest or schema.
+    """Return the sample type of a build root; None for a folder without manifest or schema.
 
     Raises:
         ManifestError: The manifest is not sound.

@@ -1,9 +1,9 @@
-"""Stretches of a shard in which all samples have one size, checked in a few numpy calls.
+"""Runs: blocks of samples of equal size in a shard, checked in a few NumPy calls.
 
 Most shards hold samples of one form, so their headers differ in the digits of the key and of the
-checksum only. Such a stretch is recognised by comparing all headers with the first, which the
-walk has checked; whatever differs in any other byte ends the stretch, and the walk looks at it
-alone. Nothing is accepted here that the walk would refuse.
+checksum only. A run is found by comparing all headers with the first, which the walk has
+checked; a header that differs in any other byte ends the run, and the walk checks it alone.
+Nothing is accepted here that the walk would refuse.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 _BLOCK = 512
 _SUM = slice(148, 156)
 _SUFFIX = f".{SAMPLE}".encode()
-# Bounds the latency of a first sample, and what is looked at ahead of it.
+# Bounds the latency of a first sample, and the bytes that are checked ahead of it.
 _MOST = 2048
 _MOST_BYTES = 32 << 20
-# Fewer are not worth the calls.
+# The calls cost more than they save for fewer.
 _LEAST = 8
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Samples of equal size, one behind the other.
+    """Samples of equal size, one after the other.
 
     Attributes:
         view: Bytes that hold them.
         first: Position of the first header in ``view``.
         offset: Offset of that header in the shard.
         size: Length of each payload.
-        stride: From one header to the next.
-        count: How many there are.
+        stride: Bytes from one header to the next.
+        count: Number of samples.
     """
 
     view: memoryview
@@ -48,7 +48,7 @@ class Run:
     count: int
 
     def key(self, index: int) -> str:
-        """The key of one sample."""
+        """Return the key of one sample."""
         start = self.first + index * self.stride
         name = bytes(self.view[start : start + 100])
         return name[: name.index(_SUFFIX)].decode("ascii")
@@ -60,17 +60,17 @@ class Run:
 
     @property
     def end(self) -> int:
-        """Position behind the last sample."""
+        """Position after the last sample."""
         return self.first + self.count * self.stride
 
     def payload(self, index: int) -> memoryview:
-        """The msgpack bytes of one sample."""
+        """Return the msgpack bytes of one sample."""
         start = self.first + index * self.stride + _BLOCK
         return self.view[start : start + self.size]
 
 
 def find_run(data: Any, view: memoryview, position: int, offset: int, size: int) -> Run | None:
-    """The run that begins with the checked header at ``position``; None when there is none.
+    """Return the run that begins with the checked header at ``position``; None if there is none.
 
     Args:
         data: The bytes, to slice.
@@ -106,14 +106,14 @@ def _alike(block: bytes, other: bytes) -> bool:
 def _count_sound(
     view: memoryview, position: int, size: int, stride: int, most: int, length: int
 ) -> int:
-    """How many members from ``position`` on are like the first, whose key has ``length`` bytes."""
+    """Count members from ``position`` on that match the first, whose key has ``length`` bytes."""
     import numpy as np
 
     rows = np.ndarray((most, stride), np.uint8, view, position)
     first = rows[0]
     fine = (rows[:, length:148] == first[length:148]).all(1)
     fine &= (rows[:, 156:160] == first[156:160]).all(1)
-    # The rest of a header in words of eight bytes, which is quicker.
+    # The rest of a header in words of eight bytes, which is faster.
     words = np.ndarray((most, stride // 8), np.uint64, view, position)
     fine &= (words[:, 20:64] == words[0, 20:64]).all(1)
     fine &= ~rows[:, _BLOCK + size :].any(1)
@@ -123,7 +123,7 @@ def _count_sound(
 
 
 def _keys_alike(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Which keys differ from the first in digits only, and from the one before at all."""
+    """Mark keys that differ from the first only in digits, and from the one before in any."""
     digits = (keys >= ord("0")) & (keys <= ord("9"))
     fine: np.ndarray[Any, Any] = ((keys == keys[0]) | (digits & digits[0])).all(1)
     fine[1:] &= (keys[1:] != keys[:-1]).any(1)
@@ -131,7 +131,7 @@ def _keys_alike(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _sums_right(rows: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
-    """Whose checksum follows from that of the first and the digits of the key."""
+    """Mark headers whose checksum is that of the first, changed by the digits of the key."""
     import numpy as np
 
     places = rows[:, _SUM].astype(np.int64) - ord("0")

@@ -1,4 +1,4 @@
-"""A file that is hashed and brought to the disk behind whoever fills it."""
+"""A file that threads hash and flush to the disk while it is written."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import IO
 
 from atdata.base.disk import sync_data
 
-# Bytes after which what was written is brought to the disk, so that little is left to wait for.
+# Bytes after which written data is flushed to the disk, so that the last flush is short.
 _SYNC = 8 << 20
 
 
 class Sink:
-    """Writes to a file, while threads hash what was written and bring it to the disk.
+    """Writes to a file, while threads hash the written bytes and flush them to the disk.
 
-    Both let other threads run, so that making the next bytes goes on meanwhile. No thread starts
-    for a file that has only an end.
+    Both release the GIL, so the caller can make the next bytes meanwhile. No thread starts for a
+    file that is written by :meth:`finish` alone.
 
     Args:
         file: Open for writing; it stays the caller's to close, after :meth:`finish` or
@@ -33,7 +33,7 @@ class Sink:
         self._unsynced = 0
 
     def write(self, pieces: Iterable[bytes | memoryview]) -> None:
-        """Write these bytes, about a mebibyte at best.
+        """Write these bytes; calls of about 1 MiB are the most efficient.
 
         Raises:
             OSError: The disk refuses.
@@ -49,7 +49,7 @@ class Sink:
             self._unsynced = 0
 
     def finish(self, pieces: Iterable[bytes | memoryview] = ()) -> bytes:
-        """Write the last bytes, and bring all of them to the disk.
+        """Write the last bytes, and flush all of them to the disk.
 
         Returns:
             The sha256 of everything.
@@ -79,6 +79,6 @@ class Sink:
 
 
 def _wait(work: Future[None] | None) -> None:
-    # The operating system tells an error of the disk only once.
+    # The operating system reports a disk error only once.
     if work is not None:
         work.result()

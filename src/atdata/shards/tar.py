@@ -1,8 +1,8 @@
-"""The tar format, strictly: a walk that believes nothing, and headers that never vary.
+"""The tar format: a strict walk over members, and headers that are always the same.
 
-Python's ``tarfile`` and the readers built on it stop in silence at a damaged header, at a stray
+Python's ``tarfile`` and the readers built on it stop silently at a damaged header, at a stray
 zero block or where the end is missing, and so lose samples unnoticed. This walk accepts what
-shards are made of (regular members of the POSIX ustar format, preceded at most by pax records of
+shards consist of (regular members of the POSIX ustar format, preceded at most by pax records of
 times, which webdataset's own writer emits) and reports everything else with its offset.
 """
 
@@ -31,7 +31,7 @@ _MAX_PADDING = 1 << 20  # zero bytes allowed after the end; tar itself pads to 1
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _BLANK = re.compile(rb"\0+")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f]*\x00*")
-# Times of up to twelve digits: GNU tar gives up on longer ones.
+# Times of up to twelve digits: GNU tar rejects longer ones.
 _PAX = re.compile(rb"([1-9]\d*) (?:mtime|atime|ctime)=-?\d{1,12}(?:\.\d{0,30})?\n")
 _KINDS = {
     b"1": "a hard link",
@@ -54,7 +54,7 @@ Member = tuple[str, str, int, memoryview]
 
 
 class Skipped:
-    """Stands for a payload that was too long to gather; its length is that of the payload."""
+    """A placeholder for a payload that was too long to gather; ``len()`` is that of the payload."""
 
     __slots__ = ("_size",)
 
@@ -68,21 +68,21 @@ class Skipped:
 def walk(
     window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD, runs: bool = False
 ) -> Iterator[Member]:
-    """Every member of a shard, in order; payloads are views of the window's bytes.
+    """Yield every member of a shard, in order; payloads are views of the window's bytes.
 
     Args:
         window: The bytes.
         position: Where in the window to begin: at a header.
-        gather: Payloads longer than this that are not at hand are passed over without being
-            held in memory; a :class:`Skipped` stands for each.
-        runs: Give samples of equal form together where they are many: a
-            :class:`~atdata.shards.runs.Run` stands for their payloads, and goes with the key
-            and the offset of the first.
+        gather: Payloads longer than this that are not in the window are skipped without being
+            held in memory; a :class:`Skipped` replaces each.
+        runs: Yield consecutive samples of equal form together: a
+            :class:`~atdata.shards.runs.Run` replaces their payloads, with the key and the
+            offset of the first.
 
     Raises:
         ShardError: The archive is damaged, truncated, or holds anything but plain files.
-            Members before the damage have been yielded by then. ``code`` says what it is, and
-            ``resume`` where a walk may go on, if it may.
+            Members before the damage have been yielded by then. ``code`` names the
+            damage; ``resume`` is the offset where a walk may go on, if it may.
     """
     data, view, end, start = window.state()
     pax = False
@@ -135,14 +135,14 @@ def walk(
 
 
 def parse_header(block: bytes) -> tuple[bytes, bytes, int]:
-    """Kind (``b"0"`` file, ``b"x"`` pax record), name and size from one header block.
+    """Return kind (``b"0"`` file, ``b"x"`` pax record), name and size from one header block.
 
     Raises:
-        ShardError: The checksum is wrong, or it is a header that shards don't have.
+        ShardError: The checksum is wrong, or shards can't have such a header.
     """
     # The checksum is the sum of all bytes, its own eight counted as spaces. The low half of
-    # Adler-32 is one more than the sum of all, modulo 65,521, and some thirty times faster than
-    # a Python loop. ASCII bytes never add up to as much; others are added one by one.
+    # Adler-32 is one more than the sum of all, modulo 65,521, and about thirty times faster than
+    # a Python loop. The sum of ASCII bytes is always smaller; others are added one by one.
     total = (adler32(block) & 0xFFFF) - 1 if block.isascii() else sum(block)
     if total != _sum(block[148:156]):
         raise ShardError(
@@ -162,15 +162,15 @@ def parse_header(block: bytes) -> tuple[bytes, bytes, int]:
 
 
 def member_size(size: int) -> int:
-    """How much of a shard a payload of this size takes, with its header and padding."""
+    """Return the bytes that a payload of this size takes in a shard, with header and padding."""
     return BLOCK + size + -size % BLOCK
 
 
 def build_header(key: str, size: int) -> bytes:
-    """The header block of a sample: mode 0644, owner and time zero, so equal bytes every time.
+    """Return the header block of a sample: mode 0644, owner and time zero, so always equal.
 
     Raises:
-        ShardError: A key that no reader should meet, or a payload that is too long.
+        ShardError: The key is not allowed, or the payload is too long.
     """
     name, prefix = sample_name(key)
     if size > MAX_PAYLOAD:
@@ -179,19 +179,19 @@ def build_header(key: str, size: int) -> bytes:
 
 
 def payload_too_large(size: int, key: str) -> ShardError:
-    """The error for a sample that no header can describe."""
+    """Return the error for a sample that is longer than the limit."""
     return ShardError(
         f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=f"{key}.msgpack"
     )
 
 
 def file_header(name: bytes, prefix: bytes, size: int) -> bytes:
-    """The header block of a plain file, whose name is cut as :func:`sample_name` cuts it.
+    """Return the header block of a plain file, its name cut as :func:`sample_name` cuts it.
 
     Args:
         name: At most 100 bytes.
-        prefix: At most 155 bytes, mostly none.
-        size: Length of the payload; less than 8 GiB, which is what eleven octal digits can say.
+        prefix: At most 155 bytes, usually empty.
+        size: Length of the payload; less than 8 GiB, the limit of eleven octal digits.
     """
     middle, fixed = _middle(size)
     tail = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:] if prefix else _TAIL
@@ -201,7 +201,7 @@ def file_header(name: bytes, prefix: bytes, size: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _middle(size: int) -> tuple[bytes, int]:
-    """Bytes 100 to 147 of a header, and the part of its checksum that no name changes."""
+    """Return bytes 100 to 147 of a header, and its checksum without the name's part."""
     digits = b"%011o" % size
     return _OWNER + digits + _TIME, _FIXED_SUM + sum(digits)
 
@@ -214,7 +214,7 @@ _FIXED_SUM = sum(_OWNER) + sum(_TIME) + sum(_TAIL) + 8 * ord(" ")
 
 @lru_cache(maxsize=1024)
 def _sum(field: bytes) -> int:
-    """What all bytes of a header with this checksum field must add up to."""
+    """Return the sum of all bytes that a header with this checksum field must have."""
     match = _OCTAL.fullmatch(field)
     return int(match[1], 8) - 8 * ord(" ") + sum(field) if match else -1
 
@@ -235,7 +235,7 @@ def _check_numbers(fields: bytes) -> None:
 
 
 def _check_number(name: str, field: bytes) -> None:
-    """Readers take zeros for no number; other junk stops some of them in silence."""
+    """Refuse other than octal digits or zero bytes: some readers stop silently at such fields."""
     if not (_OCTAL.fullmatch(field) or _BLANK.fullmatch(field)):
         raise _bad_number(name)
 
@@ -247,7 +247,7 @@ def _bad_number(name: str) -> ShardError:
 
 @lru_cache(maxsize=64)
 def _fixed(tail: bytes) -> tuple[bytes, bytes]:
-    """Kind and name prefix, from the part of a header that hardly varies: bytes 156 to 511."""
+    """Return kind and name prefix, from bytes 156 to 511 of a header, which rarely vary."""
     if tail[101:109] != b"ustar\x0000":
         raise ShardError(
             "a header that is not of the POSIX ustar format", hint=_HINT, code="TAR_NOT_USTAR"
@@ -296,7 +296,7 @@ def _check_pax(window: Window, offset: int, payload: bytes, after_pax: bool) -> 
 
 
 def _finish(window: Window, position: int, pax: bool) -> None:
-    """The end of the archive: two zero blocks, and nothing but zeros behind them."""
+    """Check the end of the archive: two zero blocks, and nothing but zeros after them."""
     _, _, _, start = window.state()
     offset = start + position
     if pax:
@@ -326,7 +326,7 @@ def _finish(window: Window, position: int, pax: bool) -> None:
 
 
 def _pass_over(window: Window, position: int, size: int, member: str) -> int:
-    """Skip a member whose payload is not gathered; the position of what follows it."""
+    """Skip a member whose payload is not gathered; return the position after it."""
     *_, start = window.state()
     offset, pad = start + position, -size % BLOCK
     position = window.skip(position, BLOCK + size)
@@ -367,8 +367,8 @@ def _broken(window: Window, offset: int, code: str, message: str, hint: str | No
 
 def _placed(error: ShardError, window: Window, offset: int, block: bytes) -> ShardError:
     error.shard, error.offset = window.shard, offset
-    # The size of a member is to be believed when its header's checksum was right; links and
-    # their like have no payload whatever their size field says, so it has to be zero.
+    # The size of a member can be trusted when its header's checksum was right. Links and the
+    # like have no payload, whatever their size field contains, so it has to be zero.
     size = _OCTAL.fullmatch(block[124:136])
     if error.code.startswith("NAME_") or (error.code == "TAR_MEMBER_KIND" and size):
         length = int(size[1], 8) if size else 0

@@ -1,6 +1,6 @@
-"""The bytes of a shard that are at hand: a whole mapped file, or a stretch of a stream.
+"""The bytes of a shard that are in memory: a whole mapped file, or a part of a stream.
 
-Both look the same to the tar walk, so there is one walk.
+Both have the same interface, so there is one tar walk.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from atdata.errors import AtdataError, ShardError, StorageError
 CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
-# What a compressed shard may come to, beyond a multiple of the bytes that were read of it.
+# Most bytes that a compressed shard may unfold to, beyond a multiple of the bytes read of it.
 _MEMBER, _MEMBER_RATIO = 24 << 20, 16
 _WHOLE, _WHOLE_RATIO = 128 << 20, 128
 _ZSTD_WINDOW = 1 << 26  # bytes of memory, which the stream itself chooses
 
 
 class Readable(Protocol):
-    """A binary stream, as far as reading a shard needs one."""
+    """A binary stream, with the one method that reading a shard needs."""
 
     def read(self, size: int, /) -> bytes:
-        """Up to ``size`` bytes; none at the end."""
+        """Return up to ``size`` bytes; none at the end."""
         ...
 
 
 class Window:
-    """A stretch of a shard's bytes, and the stream that more of them come from, if any.
+    """A part of a shard's bytes, and the stream that the rest comes from, if any.
 
     Args:
-        data: The first bytes; a mapped file is here whole from the start.
+        data: The first bytes; all of them for a mapped file.
         shard: Name of the shard, for errors.
         stream: Where the rest comes from.
-        packed: What the stream uncompresses, if it does; it bounds what is held at once.
+        packed: The compressed stream below, if there is one; it bounds what is held at once.
 
     Attributes:
         shard: As given.
@@ -60,18 +60,19 @@ class Window:
 
     @property
     def is_compressed(self) -> bool:
-        """Whether the bytes in the shard are others than those here."""
+        """Whether the shard is compressed, so that its bytes differ from those here."""
         return self._packed is not None
 
     def state(self) -> tuple[bytes | mmap.mmap, memoryview, int, int]:
-        """The bytes, a view of them, how many there are, and the offset of the first."""
+        """Return the bytes, a view of them, their number, and the offset of the first."""
         return self._data, self._view, len(self._view), self._start
 
     def refill(self, position: int, need: int) -> int:
-        """Have ``need`` bytes from ``position`` on, unless the shard ends; its new position.
+        """Load ``need`` bytes from ``position`` on, unless the shard ends; return the new position.
 
         Raises:
             ShardError: A compressed shard is damaged, or unfolds to more than it may.
+            StorageError: The stream can't be read.
         """
         have = len(self._view) - position
         if self._stream is None or have >= need:
@@ -89,7 +90,7 @@ class Window:
         return 0
 
     def skip(self, position: int, count: int) -> int:
-        """Pass over bytes without keeping them; the position behind them, or of the shard's end."""
+        """Skip bytes; return the position after them, or that of the shard's end."""
         missing = count - (len(self._view) - position)
         if missing <= 0 or self._stream is None:
             return min(position + count, len(self._view))
@@ -133,10 +134,10 @@ class Window:
 
 
 def open_file(file: IO[bytes], shard: str) -> Window:
-    """A window on an open local file, mapped into memory where possible: nothing is copied.
+    """Return a window on an open local file, mapped into memory where possible, without a copy.
 
-    The mapping outlives the file object, as long as any view of it. A file must not be cut short
-    while it is read (the operating system would end the process); our writers never do that.
+    The mapping outlives the file object, as long as any view of it. A file must not be truncated
+    while it is read (the operating system would end the process); atdata's writers never do that.
 
     Raises:
         MissingExtra: As :func:`open_stream`.
@@ -151,13 +152,13 @@ def open_file(file: IO[bytes], shard: str) -> Window:
 
 
 def open_stream(stream: Readable, shard: str) -> Window:
-    """A window on a stream of a shard; gzip and zstd are undone on the way.
+    """Return a window on a stream of a shard; gzip and zstd are decompressed.
 
     Offsets in errors are then those of the uncompressed shard. What it unfolds to is bounded:
     one member to 24 MiB and 16 times the bytes read, all of it to 128 MiB and 128 times those.
 
     Raises:
-        MissingExtra: The stream is compressed with zstd, and nothing is there to undo it.
+        MissingExtra: The stream is compressed with zstd, and zstandard is not installed.
     """
     window = Window(b"", shard, stream)
     window.refill(0, len(_ZSTD))
@@ -171,10 +172,10 @@ def open_stream(stream: Readable, shard: str) -> Window:
 
 
 class _Gzip:
-    """What a stream holds that gzip has compressed.
+    """A stream of the decompressed bytes of a gzip stream.
 
     A gzip file may have several members. GNU tar reads all of them; tarfile's and webdataset's
-    streams stop after the first without a word, so that a second one is refused.
+    streams silently stop after the first, so a second one is refused.
     """
 
     def __init__(self, stream: Readable) -> None:
@@ -203,7 +204,7 @@ class _Gzip:
 
 
 class _Zstd:
-    """What a stream holds that zstd has compressed."""
+    """A stream of the decompressed bytes of a zstd stream."""
 
     def __init__(self, stream: Readable) -> None:
         self._zstandard = require("zstandard", extra="zstd")
@@ -221,8 +222,8 @@ class _Packed:
     """A compressed stream, with bytes that were read from it put back.
 
     Attributes:
-        count: Bytes that were taken of it.
-        unfolded: Bytes that came of them.
+        count: Compressed bytes read so far.
+        unfolded: Bytes that they were decompressed to.
     """
 
     def __init__(self, head: bytes, stream: Readable) -> None:

@@ -1,4 +1,4 @@
-"""Shards from samples: always the same bytes for the same samples.
+"""Writing of shards: the same samples always give the same bytes.
 
 Digest, size and count are known when a shard is closed, without reading it again.
 """
@@ -32,7 +32,7 @@ _FLUSH = 1 << 20
 
 
 class Packed(Protocol):
-    """A sample, as far as a shard cares."""
+    """A sample, with the one property that writing needs."""
 
     @property
     def packed(self) -> bytes:
@@ -43,10 +43,10 @@ class Packed(Protocol):
 class ShardWriter:
     """One shard, which appears under its name when it is complete, or not at all.
 
-    A context manager: it closes when all went well, and leaves nothing behind when not.
+    A context manager: it closes when all went well, and removes its file when not.
 
     Args:
-        path: Where the shard shall be; an older file there is replaced.
+        path: Final path of the shard; an older file there is replaced.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -66,7 +66,7 @@ class ShardWriter:
 
     @property
     def info(self) -> ShardInfo:
-        """What was written, once the writer is closed."""
+        """Digest, size and count of what was written, once the writer is closed."""
         if self._info is None:
             raise ValueError("the shard is not closed yet")
         return self._info
@@ -75,7 +75,8 @@ class ShardWriter:
         """Add a sample's msgpack bytes.
 
         Raises:
-            ShardError: A key that readers would not give back, or one that is there already.
+            ShardError: The key is there already, or readers would not return it unchanged; or the
+                payload is too long.
             StorageError: The disk refuses.
         """
         if key in self._keys:
@@ -85,9 +86,12 @@ class ShardWriter:
         self._add(header, payload)
 
     def write_numbered(self, number: int, payload: bytes | memoryview) -> None:
-        """Add a sample under its number, in nine digits or more: keys that nobody need look at.
+        """Add a sample under its number, in nine digits or more; the key needs no check.
+
+        Numbers must not repeat.
 
         Raises:
+            ShardError: The payload is too long.
             StorageError: The disk refuses.
         """
         size = len(payload)
@@ -106,7 +110,7 @@ class ShardWriter:
             self._flush()
 
     def close(self) -> None:
-        """End the archive, bring it to the disk, and give it its name."""
+        """End the archive, flush it to the disk, and give it its name."""
         if self._file.closed:
             return
         try:
@@ -165,7 +169,7 @@ def cut_shards(
 
     Keys are the sample's number in the whole dataset, in nine digits, so they are unique and the
     shards depend on nothing but the samples. Each shard is yielded when it is complete; the next
-    is started only then, so the caller may move it away or stop. No samples, no shard.
+    is started only then, so the caller may move it away or stop. Without samples there is no shard.
 
     Args:
         samples: Anything with ``packed``, or a Dataset's ``ordered()``.
@@ -174,7 +178,7 @@ def cut_shards(
         maxsize: Most bytes in a shard, headers and end included; None for no limit.
 
     Raises:
-        SampleError: A sample can't be written; the error says which one, from 0.
+        SampleError: A sample can't be written; the error has its number, from 0.
         ShardError: A single sample does not fit into ``maxsize``.
         StorageError: The disk refuses.
     """
@@ -208,7 +212,7 @@ def cut_shards(
 
 
 def _unwritable(number: int, sample: Any, error: Exception) -> Exception:
-    """The error of one sample of many: which one it is, and what it lacks."""
+    """Return the error for a sample that can't be written, with its number."""
     if isinstance(error, AttributeError) and not hasattr(type(sample), "packed"):
         return SampleError(
             f"sample {number} is a {type(sample).__name__}, which is not a sample type",
