@@ -1,4 +1,4 @@
-"""A whole file from a server, several parts at a time."""
+"""Download of a whole file, several parts at a time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from atdata.storage.urls import redacted
 from atdata_records import cid as cids
 
 LARGEST = 1 << 40
-"""Bytes of the largest file that is taken without a promise of its size."""
+"""Bytes of the largest file that is accepted without a promise of its size."""
 CHUNK = 8 << 20
 """Bytes that one request asks for."""
 _THREADS = 4
 
 
 class Cancelled(Exception):
-    """Nobody wants it any more."""
+    """The caller cancelled the download."""
 
 
 class TooLarge(Exception):
-    """There are more bytes than there is room for."""
+    """The file has more bytes than there is room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Download:
     Attributes:
         remote: Asks its server.
         url: Where it is.
-        promised: What its bytes must be; None to take them as they are, in one state of the file.
+        promised: What its bytes must be; None to accept any, in one state of the file.
         untrusted: As for ``remote``.
-        is_cancelled: Asked now and then whether to give up.
+        is_cancelled: Called now and then; True to give up.
     """
 
     remote: Remote
@@ -52,7 +52,7 @@ class Download:
     is_cancelled: Callable[[], bool] = lambda: False
 
     def begin(self) -> Opened:
-        """The first part: it tells the size of the whole, and its state.
+        """Open the first part, which reports the size of the whole file and its state.
 
         Raises:
             AtdataError: What ``remote`` raises, after the last attempt.
@@ -60,7 +60,7 @@ class Download:
         return open_patiently(self.remote, self.url, stop=CHUNK, untrusted=self.untrusted)
 
     def tag(self) -> str | None:
-        """The state that the file is in now; raises as :meth:`begin`."""
+        """Return the tag of the file's present state; raises as :meth:`begin`."""
         opened = open_patiently(self.remote, self.url, stop=1, untrusted=self.untrusted)
         opened.stream.close()
         return opened.tag
@@ -76,17 +76,17 @@ class Download:
         """Fetch the rest, and write all of it.
 
         Args:
-            first: What :meth:`begin` gave.
-            file: Where to.
-            limit: Of a file whose size was not promised: bytes that there is room for.
+            first: What :meth:`begin` returned.
+            file: The file to write to.
+            limit: Bytes that there is room for.
             make_room: Called while it is written, again after every 8 MiB or 1/16 of the limit.
 
         Returns:
-            The CID of the bytes, and how many there are.
+            The CID and the number of the bytes.
 
         Raises:
-            DigestMismatch: They are not those that are promised.
-            Cancelled: It was given up.
+            DigestMismatch: They are not those that were promised.
+            Cancelled: The caller cancelled it.
             TooLarge: It has more than ``limit`` bytes.
             OSError: The file can't be written.
             AtdataError: What ``remote`` raises, after the last attempt.
@@ -123,12 +123,12 @@ class Download:
             )
 
     def _most(self) -> int:
-        """Bytes that are taken, at most."""
+        """Return the largest number of bytes to accept."""
         size = self.promised.size if self.promised else None
         return LARGEST if size is None else size
 
     def _written(self, first: Opened, file: IO[bytes]) -> Iterator[bytes]:
-        """The bytes in order; each piece is in the file when it comes."""
+        """Yield the bytes in order; each piece is in the file before it is yielded."""
         size = first.size
         if not first.is_part or size is None or size <= CHUNK:
             for piece in self._part(0, None, first).pieces():
@@ -141,7 +141,7 @@ class Download:
             yield from part
 
     def _whole(self, start: int, stop: int, first: Opened, descriptor: int) -> list[bytes]:
-        """The bytes of one part, which are written and on their way to the disk."""
+        """Fetch one part, write and sync it, and return its bytes."""
         part = self._part(start, stop, first)
         pieces = []
         try:
@@ -170,7 +170,7 @@ class Download:
 
 
 def _in_order(tasks: Iterator[Callable[[], list[bytes]]]) -> Iterator[list[bytes]]:
-    """What tasks give, in their order; some of them run ahead."""
+    """Yield the results of tasks in order; threads run up to four tasks ahead."""
     pool = ThreadPoolExecutor(_THREADS, "atdata-download")
     running: deque[Future[list[bytes]]] = deque()
     try:

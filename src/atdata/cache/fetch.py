@@ -1,11 +1,11 @@
-"""Shards from the network, by way of the user's cache.
+"""Shards from the network, through the user's cache.
 
 ``ATDATA_CACHE`` names its folder (by default ``atdata/shards`` in the XDG cache folder), or is
-``off``; ``ATDATA_CACHE_SIZE`` is its limit, 20GB by default. With ``ATDATA_OFFLINE=1`` what is in
-the cache is read, and nothing is asked of the network.
+``off``; ``ATDATA_CACHE_SIZE`` is its limit, 20GB by default. With ``ATDATA_OFFLINE=1`` only
+the cache is read, and no requests are made.
 
 A shard whose digest is promised is found by that and needs no request. Any other is found by its
-URL and the state (tag) that its server tells with the first part; where a server tells none,
+URL and the state (tag) that its server reports with the first part; if a server reports none,
 nothing is cached.
 """
 
@@ -32,10 +32,10 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def user_cache() -> ShardCache | None:
-    """The user's cache; None when it is turned off.
+    """Return the user's cache; None if it is turned off.
 
     Raises:
-        StorageError: Its folder can't be used, or ``ATDATA_CACHE_SIZE`` is no size.
+        StorageError: Its folder can't be used, or ``ATDATA_CACHE_SIZE`` is not a size.
     """
     folder = cache_path()
     if folder is None:
@@ -46,7 +46,7 @@ def user_cache() -> ShardCache | None:
 
 
 def cache_path() -> Path | None:
-    """Where the user's cache is, whether it exists or not; None when it is turned off."""
+    """Return the path of the user's cache, which may not exist; None if it is turned off."""
     chosen = os.environ.get("ATDATA_CACHE", "")
     if chosen.lower() == "off":
         return None
@@ -54,10 +54,10 @@ def cache_path() -> Path | None:
 
 
 def parse_size(text: str) -> int:
-    """Bytes: ``"20GB"``, ``"1.5 TB"``, ``"512MiB"``, ``"1000"``.
+    """Parse a number of bytes: ``"20GB"``, ``"1.5 TB"``, ``"512MiB"``, ``"1000"``.
 
     Raises:
-        StorageError: The text is no size.
+        StorageError: The text is not a size.
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
@@ -74,24 +74,24 @@ def cached_path(
     untrusted: bool = False,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Path | None:
-    """Where a shard from the network lies on this machine, fetched if it was not there.
+    """Return the path of a shard from the network in the cache; fetch it if it is not there.
 
     Args:
         url: Its URL.
         remote: Asks its server.
         promised: What its bytes must be.
         untrusted: As for ``remote``.
-        is_cancelled: Asked now and then whether to give up.
+        is_cancelled: Called now and then; True to give up.
 
     Returns:
-        The path; None when it is to be read as a stream, because there is no cache, no telling
-        its state, or no room for it.
+        The path; None if it is to be read as a stream, because there is no cache, no tag of its
+        state, or no room for it.
 
     Raises:
-        DigestMismatch: The bytes are not those that are promised. Nothing is kept of them.
+        DigestMismatch: The bytes are not those that were promised. None of them are kept.
         StorageError: The cache can't be written.
-        NetworkError: The user is offline and it is not here, or its server can't be reached.
-        Cancelled: It was given up.
+        NetworkError: It is not cached, and the user is offline or its server can't be reached.
+        Cancelled: The caller cancelled it.
         AtdataError: What ``remote`` raises.
     """
     cache = user_cache()
@@ -105,7 +105,7 @@ def cached_path(
 
 def _promised(cache: ShardCache, download: Download, promised: ShardInfo | Promise) -> Path | None:
     refuse_offline(download.url)
-    # Another record may name the same bytes elsewhere, where they never come.
+    # Lock by CID and URL: another record may name the same bytes at a URL that never sends them.
     with cache.filling(f"{promised.cid} {unsigned(download.url)}"):
         found = cache.find(promised.cid, promised.size)
         return found or _filled(cache, download, download.begin())
@@ -116,7 +116,7 @@ def _unpromised(cache: ShardCache, download: Download) -> Path | None:
     with cache.filling(name):
         known = cache.known(name)
         found = cache.find(known.cid, known.size) if known else None
-        # What an ipfs:// URL stands for never changes.
+        # The data of an ipfs:// URL never changes.
         same = is_offline() or scheme_of(name) == "ipfs"
         if found and known and (same or download.tag() == known.tag):
             return found
@@ -131,7 +131,7 @@ def _unpromised(cache: ShardCache, download: Download) -> Path | None:
 def _filled(
     cache: ShardCache, download: Download, first: Opened, name: str | None = None
 ) -> Path | None:
-    """Fetch a shard into the cache, and remember the name that it was found by."""
+    """Fetch a shard into the cache, and remember the name that finds it, if one is given."""
     try:
         with first.stream, cache.new_file() as file:
             cid, size = download.write(first, file, limit=cache.limit, make_room=cache.make_room)

@@ -1,4 +1,4 @@
-"""The next shards are made ready while one is read."""
+"""Prefetch: open the next shards while one is read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Opener = Callable[[str, Callable[[], bool]], IO[bytes]]
 
 
 def ahead(names: Iterable[str], open_shard: Opener) -> Iterator[tuple[str, IO[bytes]]]:
-    """Each shard, opened, in order; a thread opens up to two more meanwhile.
+    """Yield each shard, opened, in order; a thread opens up to two more meanwhile.
 
-    An error comes up when it is that shard's turn. When the iteration ends or is closed, what is
-    under way is given up, and the thread is gone.
+    An error is raised when it is that shard's turn. When the iteration ends or is closed, work
+    under way is cancelled, and the thread ends.
 
     Args:
-        names: Of the shards.
-        open_shard: Opens one; it is given a function that tells whether to give up.
+        names: Names of the shards.
+        open_shard: Opens one; its second argument is a function that returns whether to give up.
     """
     given_up = threading.Event()
     coming: deque[tuple[str, Future[IO[bytes]]]] = deque()

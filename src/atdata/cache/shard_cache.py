@@ -1,13 +1,13 @@
-"""Shards on this machine's disk, by the CID of their bytes. The least recently used go first.
+"""Shards on this machine's disk, by the CID of their bytes; least recently used evicted first.
 
 Any number of processes may use one folder at once: files appear in it by renaming, whole and on
-the disk; what is being written is in a scratch folder of its own; and the operating system opens
-the locks of a process that was killed. A file that is dropped while somebody reads it stays
-readable for them.
+the disk; unfinished files are in scratch folders of their own; and the operating system releases
+the locks of a process that was killed. A file that is dropped while it is read stays readable
+for its readers.
 
 A shard's bytes are hashed before it is kept. When it is used again, its size, inode and times of
-change are compared with those that it was kept with; where they differ, it is hashed anew, and
-dropped when it holds other bytes. A change that leaves all of these as they were is not noticed.
+change are compared with those recorded for it. If they differ, it is hashed again, and dropped
+if it holds other bytes. A change that leaves all of these as they were is not noticed.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class CachedShard:
     """A shard in the cache.
 
     Attributes:
-        cid: Of its bytes.
-        size: How many there are.
+        cid: CID of its bytes.
+        size: Number of bytes.
         used: When it was last read; seconds since 1970.
     """
 
@@ -50,13 +50,13 @@ class CachedShard:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found at a URL that nobody has told the digest of.
+    """What was found at a URL whose digest was not promised.
 
     Attributes:
         url: The URL, without secrets.
-        tag: The state that it was in.
-        cid: Of the bytes.
-        size: How many there were.
+        tag: The state that the file was in.
+        cid: CID of its bytes.
+        size: Number of bytes.
     """
 
     url: str
@@ -69,7 +69,7 @@ class ShardCache:
     """A folder of verified shards.
 
     Args:
-        folder: Where; made when missing, for this user alone.
+        folder: The folder; made if missing, for this user alone.
         limit: Bytes of all shards together.
 
     Attributes:
@@ -88,7 +88,7 @@ class ShardCache:
             sweep(self.folder / _NEW)
 
     def prepare(self) -> None:
-        """Make the folder, which somebody may have deleted.
+        """Make the folder, which may have been deleted.
 
         Raises:
             StorageError: It can't be made.
@@ -104,7 +104,7 @@ class ShardCache:
         return sum(shard.size for shard in self.shards())
 
     def shards(self) -> list[CachedShard]:
-        """What is there, least recently used first."""
+        """Return the shards in the cache, least recently used first."""
         found = []
         now = time.time_ns()
         with _told(self.folder), os.scandir(self.folder) as entries:
@@ -115,11 +115,11 @@ class ShardCache:
         return sorted(found, key=lambda shard: (shard.used, shard.cid))
 
     def find(self, cid: str, size: int | None = None) -> Path | None:
-        """Where a shard is, which counts as a use of it; None when it is not here.
+        """Return the path of a shard, which counts as a use of it; None if it is not cached.
 
         Args:
-            cid: Of its bytes.
-            size: How many there must be: a file that somebody has cut is dropped.
+            cid: CID of its bytes.
+            size: Number of bytes that it must have; a truncated file is dropped.
         """
         path = self.folder / cid
         try:
@@ -133,7 +133,7 @@ class ShardCache:
         return path
 
     def open(self, cid: str) -> IO[bytes] | None:
-        """A shard, opened; None when it is not here. The caller closes it."""
+        """Open a shard; None if it is not cached. The caller closes it."""
         path = self.find(cid)
         try:
             return path.open("rb") if path else None
@@ -142,7 +142,7 @@ class ShardCache:
 
     @contextlib.contextmanager
     def new_file(self) -> Iterator[IO[bytes]]:
-        """A file for what is not verified yet; gone after the block, unless it was kept.
+        """Open a file for unverified bytes; removed after the block, unless it was kept.
 
         Raises:
             OSError: There is no room for it.
@@ -154,14 +154,14 @@ class ShardCache:
             yield file
 
     def keep(self, path: Path, cid: str) -> Path:
-        """Take in a file whose bytes were verified; others make room for it.
+        """Move a verified file into the cache, and drop others to make room for it.
 
         Args:
-            path: The file, closed: some systems rename no open ones.
-            cid: Of its bytes.
+            path: The file, closed: some systems can't rename open files.
+            cid: CID of its bytes.
 
         Returns:
-            Where it is now.
+            Its path in the cache.
 
         Raises:
             OSError: The disk is full, or broken.
@@ -174,7 +174,7 @@ class ShardCache:
         return target
 
     def make_room(self) -> None:
-        """Drop the least recently used shards until those being written fit beside the rest.
+        """Drop the least recently used shards until there is room for those being written.
 
         Raises:
             OSError: The disk is broken.
@@ -183,7 +183,7 @@ class ShardCache:
             self._drop(self.limit - self._unfinished())
 
     def prune(self, limit: int) -> list[CachedShard]:
-        """Drop the least recently used shards until the rest has no more than ``limit`` bytes."""
+        """Drop the least recently used shards until at most ``limit`` bytes are left."""
         with _told(self.folder), self._turn():
             sweep(self.folder / _NEW)
             dropped = self._drop(limit)
@@ -198,7 +198,7 @@ class ShardCache:
         return dropped
 
     def known(self, name: str) -> Known | None:
-        """What is remembered under a name."""
+        """Return what is remembered under a name; None if nothing is."""
         return _read_name(self._name(name))
 
     def remember(self, name: str, known: Known) -> None:
@@ -209,12 +209,12 @@ class ShardCache:
             Path(file.name).replace(self._name(name))
 
     def urls(self) -> dict[str, str]:
-        """A URL for each CID that one is remembered for."""
+        """Return the remembered URL of each CID that has one."""
         return {known.cid: known.url for _, known in self._names() if known}
 
     @contextlib.contextmanager
     def filling(self, key: str) -> Iterator[None]:
-        """Hold the lock of one shard, and of no other one, for the length of a block."""
+        """Hold the lock of one shard, and of no other, for the length of a block."""
         path = self.folder / _LOCKS / hashlib.sha256(key.encode()).hexdigest()
         with contextlib.ExitStack() as held:
             with _told(self.folder):
@@ -222,7 +222,8 @@ class ShardCache:
             try:
                 yield
             finally:
-                # Who waited for it may hold it beside the next one, and then finds the shard here.
+                # A process that waited may hold the old lock while another takes a new one;
+                # the first then finds the shard in the cache.
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
 
@@ -233,7 +234,7 @@ class ShardCache:
                 path.unlink(missing_ok=True)
 
     def _unfinished(self) -> int:
-        """Bytes of the files that are being written."""
+        """Return the bytes of the files that are being written."""
         total = 0
         for folder, _, names in os.walk(self.folder / _NEW):
             for name in names:
@@ -245,7 +246,7 @@ class ShardCache:
         return self.folder / _SEEN / cid
 
     def _see(self, path: Path, cid: str) -> None:
-        """Write down what a file looks like whose bytes were verified; a use of it, too."""
+        """Record the state of a verified file; this counts as a use of it, too."""
         with self.new_file() as file:
             file.write(_looks(path))
             file.close()
@@ -253,7 +254,7 @@ class ShardCache:
         _use(self._seen(cid))
 
     def _is_sound(self, path: Path, cid: str) -> bool:
-        """Whether a file looks as it did when its bytes were verified, or they are verified now."""
+        """Return whether a file is in the state that was verified; if not, verify it again."""
         with contextlib.suppress(FileNotFoundError):
             if self._seen(cid).read_bytes() == _looks(path):
                 return True
@@ -286,10 +287,10 @@ class ShardCache:
         size, seen = entry.stat().st_size, self._seen(entry.name)
         try:
             used = seen.stat().st_mtime_ns
-        except FileNotFoundError:  # of an earlier version; hashed when it is used
+        except FileNotFoundError:  # kept by an earlier version; hashed when it is used
             return CachedShard(entry.name, size, min(entry.stat().st_mtime_ns, now) / 1e9)
         if used > now:
-            # A clock was wrong. From here on it ages like the others, and does not stay for ever.
+            # A clock was wrong: reset the timestamp, so that the shard can be evicted.
             used = now
             os.utime(seen, ns=(used, used))
         return CachedShard(entry.name, size, used / 1e9)
@@ -329,7 +330,7 @@ def _told(folder: Path) -> Iterator[None]:
 
 
 def cache_error(error: OSError, folder: Path) -> StorageError:
-    """An error of the file system as ours, with what to do next."""
+    """Return an error of the file system as our own, with a hint."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return StorageError(
         f"the cache can't be used: {error.strerror or error}",

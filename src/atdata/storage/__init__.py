@@ -1,1 +1,1 @@
-"""Objects under keys, wherever they are: one protocol, one module a place."""
+"""Objects under keys on remote servers: one protocol, one module for each kind of server."""

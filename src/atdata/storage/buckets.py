@@ -1,7 +1,7 @@
-"""How buckets are reached, told to other processes; and which ones data may have credentials for.
+"""How buckets are reached, for other processes too; and which ones data may use credentials for.
 
-A store that is made here lets this process read its bucket. The workers of a data loader are
-other processes where they are spawned, so what is sent to them brings along what they need.
+A store that is made here lets this process read its bucket. The workers of a data loader may be
+other processes, so the sources that are sent to them carry the access to their buckets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Bucket = tuple[str, str, Any]
 
 
 def known_buckets(urls: Iterable[str]) -> list[Bucket]:
-    """What is remembered in this process of the buckets that URLs name."""
+    """Return what this process remembers of the buckets that URLs name."""
     named = {(scheme_of(url), url.partition("://")[2].partition("/")[0]) for url in urls}
     accesses = [
         (scheme, name, import_module(_MODULES[scheme]).remembered(name))
@@ -33,7 +33,7 @@ def known_buckets(urls: Iterable[str]) -> list[Bucket]:
 
 
 def is_named(bucket: str) -> bool:
-    """Whether the user has named a bucket in ``ATDATA_BUCKETS``, which holds names and commas."""
+    """Return whether ``ATDATA_BUCKETS``, a comma-separated list, names a bucket."""
     return bucket in {name.strip() for name in os.environ.get("ATDATA_BUCKETS", "").split(",")}
 
 
@@ -60,6 +60,6 @@ def check_endpoint(endpoint: str | None, url: str) -> None:
 
 
 def remember_buckets(buckets: Iterable[Bucket]) -> None:
-    """Remember in this process what another one knows."""
+    """Remember in this process the buckets that another process knows."""
     for scheme, name, access in buckets:
         import_module(_MODULES[scheme]).remember_bucket(name, access)

@@ -32,13 +32,13 @@ _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class GCSAccess:
-    """How to reach Google Cloud Storage. What is None is left to Google's own chain.
+    """How to reach Google Cloud Storage. For attributes that are None, Google's own chain decides.
 
     Attributes:
         endpoint: URL of the server, when it is not Google's: an emulator, which is asked without
             credentials unless some are given.
-        credentials: What is in a service account's file, or its path; ``"anon"`` for nobody's.
-            Never shown.
+        credentials: Contents of a service account's file, or its path; ``"anon"`` for anonymous
+            access. Never shown.
     """
 
     endpoint: str | None = None
@@ -50,20 +50,20 @@ class GCSAccess:
 
     @classmethod
     def from_environment(cls) -> GCSAccess:
-        """What the environment says; gcsfs finds credentials by itself."""
+        """Return the access that the environment configures; gcsfs finds credentials by itself."""
         emulator = os.environ.get("STORAGE_EMULATOR_HOST")
         if emulator and "://" not in emulator:
             emulator = f"http://{emulator}"
         return cls(endpoint=emulator or None)
 
     def filesystem(self) -> Any:
-        """The ``GCSFileSystem`` of gcsfs, one a process.
+        """Return the ``GCSFileSystem`` of gcsfs; fsspec caches its instances.
 
         Raises:
             MissingExtra: gcsfs is not installed.
             StorageError: The credentials can't be used.
         """
-        # The plain class: the one that gcsfs shows first asks each bucket for its layout.
+        # The plain class: gcsfs's public one asks each bucket for its layout.
         kind = require("gcsfs.core", extra="gs").GCSFileSystem
         token = self.credentials or ("anon" if self.endpoint else None)
         try:
@@ -79,25 +79,25 @@ _known: dict[str, GCSAccess] = {}
 
 
 def remember_bucket(bucket: str, access: GCSAccess) -> None:
-    """From now on, ``gs://`` URLs of this bucket are opened like this in this process."""
+    """Open ``gs://`` URLs of this bucket with this access from now on, in this process."""
     _known[bucket] = access
 
 
 def remembered(bucket: str) -> GCSAccess | None:
-    """How a bucket was reached before in this process; None when it was not."""
+    """Return how a bucket was reached before in this process; None if it was not."""
     return _known.get(bucket)
 
 
 def access_for(bucket: str) -> GCSAccess:
-    """How a bucket was reached before in this process, else what the environment says."""
+    """Return how a bucket was reached before in this process, else the environment's access."""
     return remembered(bucket) or GCSAccess.from_environment()
 
 
 def access_from_data(bucket: str, url: str) -> GCSAccess:
-    """How a bucket that data from the network names is reached: without credentials.
+    """Return the access without credentials, for a bucket that data from the network names.
 
-    One that the user has named is reached as if the user had named the object: in
-    ``ATDATA_BUCKETS``, or by a store of it that this process has made.
+    A bucket that the user has named, in ``ATDATA_BUCKETS`` or by a store that this process has
+    made, is reached as if the user had named the object.
 
     Raises:
         AddressRefused: The server that the environment names is private.
@@ -111,7 +111,7 @@ def access_from_data(bucket: str, url: str) -> GCSAccess:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Bucket and key of a ``gs://`` URL.
+    """Return bucket and key of a ``gs://`` URL.
 
     Raises:
         UrlError: It names no bucket or no key.
@@ -131,7 +131,7 @@ def open_range(
     untrusted: bool = False,
     access: GCSAccess | None = None,
 ) -> Opened:
-    """Bytes ``start:stop`` of an object, by one request.
+    """Open bytes ``start:stop`` of an object, by one request.
 
     Args:
         url: ``gs://bucket/key``.
@@ -140,7 +140,7 @@ def open_range(
         tag: The object must still be of this generation.
         untrusted: The URL comes from the network: without credentials, and not from a private
             server, unless the user has named the bucket (``ATDATA_BUCKETS``).
-        access: How to reach it; None for what is known of the bucket.
+        access: How to reach it; None for the access known for the bucket.
 
     Raises:
         UrlError: Not such a URL (``AddressRefused``: it is untrusted, and the server private).
@@ -159,7 +159,7 @@ def open_range(
     with gs_errors(url):
         answer = ask(files, place, asked)
         if answer.status == 416 and start == 0:
-            # Even the start of an empty object lies behind its end.
+            # The start of an empty object is already past its end.
             _close(files, answer)
             answer = ask(files, place, {})
     if answer.status not in (200, 206):
@@ -176,9 +176,9 @@ def open_range(
 
 
 def ask(files: Any, url: str, headers: Mapping[str, str]) -> Any:
-    """The answer to one GET request with the account's authority, its body unread.
+    """Return the response to one GET request with the account's credentials, its body unread.
 
-    gcsfs's own calls read whole bodies, forget Retry-After and try six times.
+    gcsfs's own calls read whole bodies, ignore Retry-After and try six times.
     """
     timeout = require("aiohttp", extra="gs").ClientTimeout(
         total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS
@@ -193,12 +193,12 @@ def ask(files: Any, url: str, headers: Mapping[str, str]) -> Any:
 
 
 def in_loop(files: Any, function: Any) -> Any:
-    """What a coroutine function gives in gcsfs's own thread."""
+    """Run a coroutine function in gcsfs's own thread, and return its result."""
     return require("fsspec.asyn", extra="gs").sync(files.loop, function)
 
 
 def _extent(answer: Any) -> tuple[int, int | None]:
-    """Where the bytes of an answer start, and how many the object has in all."""
+    """Return the offset of a response's first byte, and the object's size."""
     if found := _EXTENT.fullmatch(answer.headers.get("Content-Range", "")):
         return int(found[1]), int(found[2])
     return 0, answer.content_length
@@ -222,11 +222,11 @@ def _close(files: Any, answer: Any) -> None:
 
 @contextmanager
 def gs_errors(url: str) -> Iterator[None]:
-    """Errors of the connection as ours, without their texts.
+    """Raise errors of the connection as our own, without their texts.
 
     Raises:
         NetworkError: The server can't be reached, or broke off.
-        StorageError: There are no credentials that Google takes.
+        StorageError: There are no credentials that Google accepts.
     """
     broken = require("aiohttp", extra="gs").ClientError
     refused = require("google.auth.exceptions", extra="gs").GoogleAuthError
@@ -247,12 +247,12 @@ def gs_errors(url: str) -> Iterator[None]:
 
 
 def refusal(status: int, url: str, headers: Mapping[str, str] | None = None) -> AtdataError:
-    """The error for a status with which GCS refuses.
+    """Return the error for a status with which GCS refuses a request.
 
     Args:
         status: The HTTP status.
         url: What was asked for.
-        headers: Those of the answer, where they are known.
+        headers: Headers of the response, where they are known.
     """
     message, hint = f"GCS answers {status}", _HINTS.get(status)
     if status in _PASSING_STATUS:

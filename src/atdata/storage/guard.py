@@ -1,4 +1,4 @@
-"""An httpx transport that bounds a transfer: its time, and where it leads. Import it late."""
+"""An httpx transport that bounds a transfer's time and addresses. Import it late."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Watch(Protocol):
         ...
 
     def received(self, count: int) -> None:
-        """Take note that this many bytes have come, headers and encryption included."""
+        """Record that ``count`` more bytes have arrived, headers and encryption included."""
         ...
 
 
@@ -33,12 +33,12 @@ class GuardedTransport(httpx.BaseTransport):
     """Sends requests over connections that are checked when they are made.
 
     Every redirect is a request of its own, so it is checked too. Proxies of the environment are
-    not used: with one in between, it can't be known where a request goes.
+    not used: a proxy would hide the address that a request goes to.
 
     Args:
-        context: For https.
-        watch: Bounds the time of everything that this transport does, beside the least rate of
-            :mod:`atdata.storage.pace`, to which each answer is held.
+        context: TLS settings for https.
+        watch: Bounds the time of everything that this transport does, in addition to the minimum
+            rate of :mod:`atdata.storage.pace`, which applies to each response.
         untrusted: Connect to public addresses only.
     """
 
@@ -139,7 +139,7 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Watched(httpcore.NetworkStream):
-    """A connection whose every step is watched: servers can drip headers, too."""
+    """A connection whose every step is watched: servers can send headers slowly, too."""
 
     def __init__(self, stream: httpcore.NetworkStream, watch: Watch | None) -> None:
         self._stream = stream
@@ -154,7 +154,7 @@ class _Watched(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # What is written begins another request, whose answer is measured by itself.
+        # A write begins another request, whose response is measured separately.
         self._pace = Pace()
         self._stream.write(buffer, self._seconds(timeout))
 
@@ -180,7 +180,7 @@ class _Watched(httpcore.NetworkStream):
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """Errors of httpcore as those of httpx, which have the same names."""
+    """Raise errors of httpcore as those of httpx, which have the same names."""
     try:
         yield
     except (

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
 _MAX_REDIRECTS = 5
-# What another try may find otherwise.
+# Statuses of transient errors.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-# Numbers of more digits are no sizes, and cost more than they say.
+# Numbers with more digits are not plausible sizes, and are expensive to parse.
 _EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _HINTS = {
@@ -48,13 +48,13 @@ _HINTS = {
 def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx.Client:
     """Return a client with timeouts that follows up to five redirects. The caller closes it.
 
-    It asks for answers that are not compressed, and holds them to the least rate of
+    It asks for uncompressed responses, and holds them to the minimum rate of
     :mod:`atdata.storage.pace`, unless they come through a proxy that the environment names.
 
     Args:
         untrusted: URLs come from the network: connections go to public addresses only, else
             :class:`~atdata.errors.AddressRefused`; redirects are held to the same.
-        watch: Bounds the time of everything that the client does, beside that.
+        watch: Also bounds the time of everything that the client does.
 
     Raises:
         MissingExtra: httpx is not installed.
@@ -62,12 +62,12 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
     library = require("httpx", extra="http")
     client: httpx.Client = library.Client(
         timeout=library.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
-        # Streams that somebody has left open must not keep others waiting.
+        # Streams that a caller has left open must not keep others waiting.
         limits=library.Limits(max_connections=None, max_keepalive_connections=20),
         follow_redirects=True,
         max_redirects=_MAX_REDIRECTS,
         headers={"user-agent": "atdata", "accept-encoding": "identity"},
-        # One server's cookies are not for another, and none of these needs any.
+        # Accept no cookies: none of these servers needs any.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         verify=_ssl_context(),
         transport=_guarded(watch, untrusted=untrusted)
@@ -85,16 +85,16 @@ def open_range(
     tag: str | None = None,
     untrusted: bool = False,
 ) -> Opened:
-    """Bytes ``start:stop`` of what is at a URL, as the server has them, by one request.
+    """Open bytes ``start:stop`` of the file at a URL, not decompressed, by one request.
 
     An ``http`` URL is read over ``https`` where that answers, never on this machine itself. The
-    state of a file is told by its strong ETag, else by its time of change if that is a minute
-    past (RFC 9110, 8.8).
+    tag of a file is its strong ETag, else its time of change if that was at least a minute
+    before the response (RFC 9110, 8.8).
 
     Raises:
         AddressRefused: ``untrusted``, and the server's address is private.
         NetworkError: The server can't be reached, answers with an error or with another part, or
-            the file has changed; also from reading the stream, when the connection breaks.
+            the file has changed. Reading the stream raises it if the connection breaks.
     """
     client = _shared_client(untrusted, os.getpid())
     headers = _wanted(start, stop, tag)
@@ -108,7 +108,7 @@ def open_range(
     with _told(url):
         answer = _security.ask(url, ask)
         if answer.status_code == 416 and start == 0 and "range" in headers:
-            # An empty file has no first byte, and some servers refuse to give less than asked.
+            # An empty file has no first byte, and some servers refuse to send less than asked.
             answer.close()
             del headers["range"]
             answer = _security.ask(url, ask)
@@ -139,7 +139,7 @@ def _opened(
     if status == 206:
         first, size = _extent(answer.headers.get("content-range", ""), url, start, stop)
     found = _state(answer.headers)
-    # Not every server heeds the condition.
+    # Not every server honours the condition.
     if tag is not None and found != tag:
         raise NetworkError(
             "the file has changed since reading began", uri=redacted(url), hint=_HINTS[412]
@@ -150,7 +150,7 @@ def _opened(
 
 
 def _extent(header: str, url: str, start: int, stop: int | None) -> tuple[int, int | None]:
-    """Where the part begins, and how long the whole is."""
+    """Return the offset of the part, and the size of the whole file."""
     found = _EXTENT.fullmatch(header)
     if not found or int(found[1]) != start or (stop is not None and int(found[2]) >= stop):
         raise NetworkError(
@@ -181,7 +181,7 @@ def _refusal(answer: httpx.Response, url: str) -> NetworkError:
 
 
 def retry_after(header: str) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or a date; None for neither."""
+    """Return the seconds that a Retry-After header (a number or a date) asks for, or None."""
     if _NUMBER.fullmatch(header):
         return float(header)
     until = _date(header)
@@ -189,7 +189,7 @@ def retry_after(header: str) -> float | None:
 
 
 def _date(header: str) -> datetime | None:
-    """The time that a header names; None for what is not a date."""
+    """Return the time in a header; None if it is not a date."""
     try:
         found = parsedate_to_datetime(header)
     except (ValueError, TypeError, OverflowError, IndexError):
@@ -204,7 +204,7 @@ def _pieces(answer: httpx.Response, url: str) -> Iterator[bytes]:
 
 @contextmanager
 def _told(url: str) -> Iterator[None]:
-    """Errors of httpx as ours; their text may hold the URL, so it is left out."""
+    """Raise errors of httpx as our own; their text may hold the URL, so it is left out."""
     httpx = require("httpx", extra="http")
     uri = redacted(url)
     try:
@@ -223,7 +223,7 @@ def _told(url: str) -> Iterator[None]:
     except (AtdataError, OSError):
         raise
     except (UnicodeError, ValueError) as error:
-        # Names that no network takes; httpx leaves these to its callers.
+        # Invalid host names; httpx leaves these errors to its callers.
         raise NetworkError(f"this URL can't be used ({type(error).__name__})", uri=uri) from None
     except httpx.HTTPError as error:
         kind = type(error).__name__
@@ -234,7 +234,7 @@ def _told(url: str) -> Iterator[None]:
 
 @lru_cache(maxsize=8)
 def _shared_client(untrusted: bool, pid: int) -> httpx.Client:
-    # Connections are kept, for the next part of a file; never across a fork, so by process.
+    # Connections are kept for the next part of a file, but never across a fork: one per process.
     client = http_client(untrusted=untrusted)
     atexit.register(client.close)
     return client

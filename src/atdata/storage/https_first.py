@@ -1,4 +1,4 @@
-"""``http`` URLs are read over ``https`` where a server offers that (seed 002)."""
+"""``http`` URLs, read over ``https`` where a server offers that."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from atdata.base.extras import require
 if TYPE_CHECKING:
     import httpx
 
-# A server that drops such connections in silence costs this once.
+# Seconds; the cost, once, of a server that silently drops https connections.
 _PATIENCE = 3.0
 
 
 class Security:
-    """Tries ``https`` first, and remembers which hosts have none."""
+    """Tries ``https`` first, and remembers which hosts do not offer it."""
 
     def __init__(self) -> None:
         self._plain: set[str] = set()
 
     def ask(self, url: str, ask: Callable[..., httpx.Response]) -> httpx.Response:
-        """The answer at a URL; over ``https`` if it is an ``http`` URL and that answers well.
+        """Return the response for a URL; over ``https`` if it is an ``http`` URL and that succeeds.
 
         Args:
-            url: Where.
-            ask: Sends a request to an address, and takes a timeout in seconds.
+            url: What to ask for.
+            ask: Sends a request to an address; takes a timeout in seconds, too.
         """
         host = _upgradable_host(url)
         if host is None or host in self._plain:
@@ -43,10 +43,10 @@ class Security:
 
 
 def _upgradable_host(url: str) -> str | None:
-    """The host of an http URL; None where https is not to be tried.
+    """Return the host of an http URL; None if https is not to be tried.
 
-    It never is on this machine itself, where nobody listens in, nor at a port of its own, where
-    https would have another one.
+    It is not tried on this machine itself, where traffic can't be intercepted, nor for a URL
+    with a port, since https would have another one.
     """
     try:
         parts = urlsplit(url)

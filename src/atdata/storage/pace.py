@@ -1,8 +1,8 @@
-"""How long servers may keep a caller waiting.
+"""Limits on the time that servers may keep a caller waiting.
 
-A server that sends something must send 4 KiB a second, on an average of each minute of waiting;
-and a file of any size ends after a day. Only time spent waiting for servers counts, not what a
-caller does between two reads. Silence is bounded beside this, by the timeouts of each scheme.
+A server must send at least 4 KiB a second, averaged over each minute of waiting, and waiting
+for one file ends after a day, whatever its size. Only time spent waiting for servers counts, not
+what a caller does between two reads. The timeouts of each scheme bound silence separately.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ LEAST_RATE = 4096
 MINUTE = 60.0
 """Seconds of waiting over which the rate of one answer is an average."""
 GRACE = 600.0
-"""Seconds of waiting for a file beyond what the least rate allows: retries are a part of them."""
+"""Seconds of waiting for a file beyond what the minimum rate allows, retries included."""
 LONGEST = 86_400.0
 """Seconds of waiting for one file, at most."""
 
 
 class Pace:
-    """Holds the server at the other end of a connection to the least rate."""
+    """Holds the server at the other end of a connection to the minimum rate."""
 
     def __init__(self) -> None:
         self._since = 0.0
@@ -37,10 +37,10 @@ class Pace:
         return timeout
 
     def received(self, count: int) -> None:
-        """Take note that this many bytes have come.
+        """Record that ``count`` more bytes have arrived.
 
         Raises:
-            NetworkError: The server is slower than the least rate.
+            NetworkError: The server is slower than the minimum rate.
         """
         self._waited += time.monotonic() - self._since
         self._count += count
@@ -54,7 +54,7 @@ class Patience:
     """Bounds the waiting for something that takes several requests.
 
     Args:
-        seconds: Of waiting, before bytes count.
+        seconds: Seconds of waiting that are allowed before any bytes arrive.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -66,7 +66,7 @@ class Patience:
         """Count the time that the block takes.
 
         Raises:
-            NetworkError: It was too long, with the blocks before.
+            NetworkError: The total, with earlier blocks, is too long.
         """
         since = time.monotonic()
         try:
@@ -77,7 +77,7 @@ class Patience:
             raise _too_slow(f"the server takes longer than {min(self._seconds, LONGEST):,.0f} s")
 
     def received(self, count: int) -> None:
-        """Allow the time that this many bytes take at the least rate."""
+        """Allow the time that ``count`` more bytes take at the minimum rate."""
         self._seconds += count / LEAST_RATE
 
 

@@ -1,8 +1,8 @@
 """Which machines a URL from the network may reach: those of the public internet.
 
-A record's URL is chosen by a stranger; opening it must not make this machine talk to services
-that only it can see (server-side request forgery). What counts is the address that a connection
-is made to, so names are resolved here and the connection goes to the very address looked at.
+A record's URL is untrusted input: opening it must not make this machine connect to services
+that only it can reach (server-side request forgery). The check applies to the address that a
+connection is made to, so names are resolved here and the connection goes to that very address.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import socket
 from atdata.errors import AddressRefused
 from atdata.storage.urls import split_url
 
-# Networks that are not of the public internet, whatever ``is_global`` of a Python version says:
-# the registries of special addresses (RFC 6890 and its updates), whole, and platforms' own.
+# Networks outside the public internet, whatever ``is_global`` of a Python version returns:
+# the whole registries of special addresses (RFC 6890 and its updates), and platforms' own.
 _SPECIAL = tuple(
     map(
         ipaddress.ip_network,
@@ -49,7 +49,7 @@ _SPECIAL = tuple(
         ),
     )
 )
-_GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")  # all that was ever given out
+_GLOBAL_IPV6 = ipaddress.IPv6Network("2000::/3")  # all that was ever allocated
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _TEREDO = ipaddress.IPv6Network("2001::/32")
 PORTS = {"http": 80, "https": 443}
@@ -58,10 +58,10 @@ _allowed: set[str] = set()
 
 
 def public_addresses(host: str, port: int) -> list[str]:
-    """The addresses of a host, all of them public, unless the user has allowed private ones.
+    """Return a host's addresses: all of them public, unless the user has allowed private ones.
 
     Allowed are the servers that ``ATDATA_PDS_URL``, ``ATDATA_PLC_URL`` and ``ATDATA_APPVIEW_URL``
-    name, an AppView that was named otherwise, and with ``ATDATA_ALLOW_PRIVATE=1`` all.
+    name, those passed to :func:`allow_server`, and all with ``ATDATA_ALLOW_PRIVATE=1``.
 
     Raises:
         AddressRefused: One of the addresses is private.
@@ -81,7 +81,7 @@ def public_addresses(host: str, port: int) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, also where IPv6 wraps an IPv4 one."""
+    """Return whether an IP address is public; an IPv4 address inside an IPv6 one counts."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         if inner := _inner(ip):
@@ -92,7 +92,7 @@ def is_public(address: str) -> bool:
 
 
 def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for."""
+    """Return the IPv4 address that an IPv6 one embeds."""
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
     teredo = ip.teredo if ip in _TEREDO else None
@@ -100,7 +100,7 @@ def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def is_allowed(host: str, port: int) -> bool:
-    """Whether the user has allowed this server, whatever its address is."""
+    """Return whether the user has allowed this server, whatever its address is."""
     if os.environ.get("ATDATA_ALLOW_PRIVATE") == "1":
         return True
     named = {os.environ.get(name, "") for name in _NAMED} | _allowed
@@ -108,7 +108,7 @@ def is_allowed(host: str, port: int) -> bool:
 
 
 def allow_server(url: str) -> None:
-    """From now on, let data from the network lead to this server: the user named it."""
+    """Allow data from the network to lead to this server from now on: the user named it."""
     _allowed.add(url)
 
 

@@ -1,4 +1,4 @@
-"""What every scheme on a network can do: give a file, whole or in part, in one request."""
+"""The protocol of network schemes: open a file, whole or in part, in one request."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from atdata.storage.urls import redacted
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a server gave: a stream, and where in which file it lies.
+    """A server's response: a stream, and its position in the file.
 
     Attributes:
-        stream: The bytes. Whoever opened it closes it.
+        stream: The bytes. The caller that opened it closes it.
         start: Offset in the file of the stream's first byte; 0 when a server ignored the range.
-        size: Bytes of the whole file; None when the server did not tell.
-        tag: Names this very state of the file (a strong ETag, a generation, a CID); None when
-            there is no telling two states apart.
-        is_part: Whether the server gave the part that was asked for, and would give others.
+        size: Bytes of the whole file; None if the server did not report it.
+        tag: Identifies this state of the file (a strong ETag, a generation, a CID); None if
+            states can't be distinguished.
+        is_part: Whether the server supports ranges and sent the requested one.
     """
 
     stream: IO[bytes]
@@ -45,23 +45,24 @@ class Remote(Protocol):
         """Ask once, without trying again.
 
         Args:
-            url: Where.
+            url: The file's URL.
             start: Offset of the first byte wanted.
-            stop: Offset behind the last byte wanted; None for the end of the file.
+            stop: Offset after the last byte wanted; None for the end of the file.
             tag: The state that the file must be in.
             untrusted: The URL comes from the network: private addresses are refused.
 
         Raises:
             UrlError: Not a URL of this scheme (``AddressRefused``: a private address).
             StorageError: There is no such file, it may not be read, or it has changed.
-            NetworkError: The server can't be reached or refuses; ``transient`` tells whether
-                trying again may help, ``retry_after`` when. Also from reading the stream.
+            NetworkError: The server can't be reached or refuses; its ``transient`` is True if
+                trying again may help, after ``retry_after`` seconds if that is not None. Also
+                from reading the stream.
         """
         ...
 
 
 def is_offline() -> bool:
-    """Whether the user wants nothing of the network: ``ATDATA_OFFLINE=1``."""
+    """Return whether the user forbids network requests: ``ATDATA_OFFLINE=1``."""
     return os.environ.get("ATDATA_OFFLINE") == "1"
 
 

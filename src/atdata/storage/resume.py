@@ -1,4 +1,4 @@
-"""Streams that go on where a broken connection has left them."""
+"""Streams that resume after a broken connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 
 def open_resuming(remote: Remote, url: str, *, untrusted: bool = False) -> IO[bytes]:
-    """A stream of a whole file that outlives broken connections; see :class:`Resuming`.
+    """Open a stream of a whole file that survives broken connections; see :class:`Resuming`.
 
     Args:
         remote: Asks for the file or a part of it.
@@ -40,7 +40,7 @@ def open_patiently(
     tag: str | None = None,
     untrusted: bool = False,
 ) -> Opened:
-    """What ``remote`` gives for the same arguments, after up to five attempts.
+    """Call ``remote`` with the same arguments, in up to five attempts.
 
     Raises:
         NetworkError: The user is offline (``ATDATA_OFFLINE=1``).
@@ -54,22 +54,22 @@ def open_patiently(
 
 
 class Resuming:
-    """A file or a part of it, read over as many connections as it takes.
+    """A file or a part of it, read over as many connections as needed.
 
-    There is an end to waiting (see :mod:`atdata.storage.pace`), also for a server that breaks each
-    connection after a few bytes. It never joins two states of a file: where a server does not tell
-    them apart (no tag), reading ends with the connection, unless all that was read is checked.
+    The time spent waiting is bounded (see :mod:`atdata.storage.pace`), also for a server that
+    breaks each connection after a few bytes. Two states of a file are never joined: if a server
+    sends no tag to distinguish them, reading ends with the connection, unless ``is_checked``.
 
     Args:
         remote: Asks for the file or a part of it.
         url: Where it is.
         start: Offset of the first byte.
-        stop: Offset behind the last one; None for the end of the file.
+        stop: Offset after the last one; None for the end of the file.
         tag: The state that the file must be in.
         untrusted: As for ``remote``.
-        opened: What it gave already for these arguments.
-        is_checked: The bytes will be held to a digest, so that joining what does not belong
-            together would be found out.
+        opened: What it returned already for these arguments.
+        is_checked: The bytes will be checked against a digest, so joined states would be
+            detected.
 
     Raises:
         AtdataError: What ``remote`` raises, after the last attempt.
@@ -99,7 +99,7 @@ class Resuming:
         self._stalls = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, in order; raises what ``remote`` raises."""
+        """Yield the bytes in order; raises what ``remote`` raises."""
         while True:
             before = self._at
             try:
@@ -119,7 +119,7 @@ class Resuming:
 
     def _rest(self) -> Iterator[bytes]:
         stream = self._opened.stream
-        # read() would lose what came before the connection broke.
+        # read() would lose the bytes that arrived before the connection broke.
         read = getattr(stream, "read1", stream.read)
         self._pass_over(self._at - self._opened.start)
         while True:
@@ -139,6 +139,6 @@ class Resuming:
         return _PIECE if self._end is None else min(_PIECE, self._end - self._at)
 
     def _pass_over(self, count: int) -> None:
-        """Read what was had already: a server that knows no ranges begins anew."""
+        """Discard bytes that were read already: a server without ranges starts at 0 again."""
         while count and (piece := self._opened.stream.read(min(count, _PIECE))):
             count -= len(piece)

@@ -1,4 +1,4 @@
-"""Trying again, where trying again may help."""
+"""Retries of transient errors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from atdata.base.extras import require
 from atdata.errors import NetworkError
 
 ATTEMPTS = 5
-"""How often the same is tried, all in all."""
+"""Number of attempts in all."""
 LONGEST_WAIT = 60.0
-"""Seconds; a server that wants to be left alone for longer is told to the user instead."""
+"""Seconds; if a server asks for a longer wait, the error is raised to the user instead."""
 
-# stamina tells each retry as a warning, which without any logging set up lands on stderr.
+# stamina logs each retry as a warning, which goes to stderr if logging is not configured.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 def attempts() -> Iterable[AbstractContextManager[Any]]:
-    """Up to five tries, to be made ``with`` each in turn; one that succeeds is the last.
+    """Return up to five attempts: enter each ``with`` in turn; one that succeeds is the last.
 
-    Errors pass through, except a transient ``NetworkError`` before the last try. Before the next
-    one is waited for as long as the server has asked for, otherwise a fifth of a second and then
-    twice as long each time, with some jitter.
+    Errors pass through, except a transient ``NetworkError`` before the last attempt. The wait
+    before the next attempt is what the server has asked for; otherwise a fifth of a second at
+    first and then twice as long each time, with some jitter.
 
     Raises:
         MissingExtra: stamina is not installed.
@@ -36,7 +36,7 @@ def attempts() -> Iterable[AbstractContextManager[Any]]:
 
 
 def _wait(error: Exception) -> bool | float:
-    """Whether to try again, or after how many seconds."""
+    """Return whether to try again, or after how many seconds."""
     if not isinstance(error, NetworkError) or not error.transient:
         return False
     if error.retry_after is None:

@@ -1,4 +1,4 @@
-"""How an S3 server is reached, and what its refusals mean."""
+"""How an S3 server is reached, and its errors as our own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HINTS = {
     "SlowDown": "the server asks for fewer requests: try again later",
     "XMinioStorageFull": "make room on the server, then run it again: shards that are there stay",
 }
-# Names of passing troubles; some servers give them with a status that says otherwise.
+# Codes of transient errors; some servers send them with a non-retryable status.
 _PASSING = frozenset(
     {
         "InternalError",
@@ -52,16 +52,16 @@ _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class S3Access:
-    """How to reach an S3 server. What is None is left to boto3's own chain.
+    """How to reach an S3 server. For attributes that are None, boto3's own chain decides.
 
     Attributes:
         endpoint: URL of the server; None for AWS.
         access_key: Access key id.
         secret_key: Its secret.
         region: Region name.
-        session_token: What goes with keys that are lent for a while. None of the three is ever
-            shown.
-        anonymous: Sign nothing, whatever credentials there are.
+        session_token: Session token of temporary credentials. Neither the keys nor the token are
+            ever shown.
+        anonymous: Sign no requests, even if there are credentials.
     """
 
     endpoint: str | None = None
@@ -77,14 +77,14 @@ class S3Access:
 
     @classmethod
     def from_environment(cls) -> S3Access:
-        """What the environment says; boto3 finds credentials by itself."""
+        """Return the access that the environment configures; boto3 finds credentials by itself."""
         get = os.environ.get
         endpoint = get("AWS_ENDPOINT_URL_S3") or get("AWS_ENDPOINT_URL") or get("AWS_ENDPOINT")
         return cls(endpoint=endpoint, region=get("AWS_REGION") or get("AWS_DEFAULT_REGION"))
 
     @classmethod
     def from_credentials(cls, credentials: Mapping[str, str]) -> S3Access:
-        """By the names that an environment has for them, ``AWS_ENDPOINT`` among them."""
+        """Make an access from credentials under their environment variables' names."""
         return cls(
             endpoint=credentials.get("AWS_ENDPOINT"),
             access_key=credentials.get("AWS_ACCESS_KEY_ID"),
@@ -94,7 +94,7 @@ class S3Access:
         )
 
     def client(self) -> Any:
-        """The boto3 client, one a process. It asks three times before it gives up.
+        """Return the boto3 client, cached per access and process. It tries a request three times.
 
         Raises:
             MissingExtra: boto3 is not installed.
@@ -120,7 +120,7 @@ def _client(access: S3Access, pid: int) -> Any:
         read_timeout=60,
         max_pool_connections=32,
         retries={"mode": "standard", "total_max_attempts": 3},
-        # Servers other than AWS know neither buckets in host names nor newer checksums.
+        # Servers other than AWS support neither buckets in host names nor newer checksums.
         s3={"addressing_style": "path" if access.endpoint else "auto"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -144,25 +144,25 @@ _known: dict[str, S3Access] = {}
 
 
 def remember_bucket(bucket: str, access: S3Access) -> None:
-    """From now on, ``s3://`` URLs of this bucket are opened like this in this process."""
+    """Open ``s3://`` URLs of this bucket with this access from now on, in this process."""
     _known[bucket] = access
 
 
 def remembered(bucket: str) -> S3Access | None:
-    """How a bucket was reached before in this process; None when it was not."""
+    """Return how a bucket was reached before in this process; None if it was not."""
     return _known.get(bucket)
 
 
 def access_for(bucket: str) -> S3Access:
-    """How a bucket was reached before in this process, else what the environment says."""
+    """Return how a bucket was reached before in this process, else the environment's access."""
     return remembered(bucket) or S3Access.from_environment()
 
 
 def access_from_data(bucket: str, url: str) -> S3Access:
-    """How a bucket that data from the network names is reached: without credentials.
+    """Return the access without credentials, for a bucket that data from the network names.
 
-    One that the user has named is reached as if the user had named the object: in
-    ``ATDATA_BUCKETS``, or by a store or source of it that this process has made.
+    A bucket that the user has named, in ``ATDATA_BUCKETS`` or by a store that this process has
+    made, is reached as if the user had named the object.
 
     Raises:
         AddressRefused: The server that the environment names is private.
@@ -177,10 +177,10 @@ def access_from_data(bucket: str, url: str) -> S3Access:
 
 @contextmanager
 def s3_errors(url: str) -> Iterator[None]:
-    """Errors of boto3 as ours, without its texts, which may quote a signed request.
+    """Raise errors of boto3 as our own, without its texts, which may quote a signed request.
 
     Raises:
-        NetworkError: The server can't be reached, broke off, or is in a passing trouble.
+        NetworkError: The server can't be reached, broke off, or reports a transient error.
         StorageError: It refuses.
     """
     errors = require("botocore.exceptions", extra="s3")
@@ -196,7 +196,7 @@ def s3_errors(url: str) -> Iterator[None]:
 
 
 def status_of(error: Any) -> int:
-    """The HTTP status of a botocore ``ClientError``; 0 when it has none."""
+    """Return the HTTP status of a botocore ``ClientError``; 0 if it has none."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
@@ -227,13 +227,13 @@ def _unreachable(kind: str, url: str) -> NetworkError:
 
 
 def _lag(date: str | None) -> str:
-    """How far this machine's clock is from the server's, for people."""
+    """Return how far this machine's clock is from the server's, as text for a hint."""
     try:
         server = parsedate_to_datetime(date or "")
     except ValueError:
         return ""
     seconds = (datetime.now(UTC) - server).total_seconds()
-    if abs(seconds) < 60:  # whoever signed the request had another clock
+    if abs(seconds) < 60:  # the request was signed on a machine with another clock
         return ""
     side = "ahead of" if seconds > 0 else "behind"
     return f": it is {abs(seconds) / 60:.0f} minutes {side} the server's"

@@ -1,4 +1,4 @@
-"""What the text of a URL says, before anything is opened."""
+"""Parsing of URLs, before anything is opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from atdata.errors import UrlError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(pipe|file):")
 _SIGNATURE = re.compile(rf"(?i){SIGNATURE}")
-# What goes with a signature, where these parameters are all there: S3 and GCS (versions 4 and 2),
+# Parameters that belong to a signature, where its marks are all present: S3 and GCS (4 and 2),
 # Azure (shared access signatures), CloudFront.
 _V4 = "algorithm credential date expires security-token signature signedheaders"
 _AZURE = "se ses sig si sip ske skoid sks skt sktid skv sp spr sr st sv"
@@ -26,7 +26,7 @@ _SIGNING = [
 
 
 def scheme_of(url: str) -> str:
-    """``"https"``, ``"s3"``, …; ``""`` for a plain path."""
+    """Return a URL's scheme, such as ``"https"`` or ``"s3"``; ``""`` for a plain path."""
     match = _SCHEME.match(url)
     return (match[1] or match[2]).lower() if match else ""
 
@@ -35,7 +35,7 @@ def split_url(url: str) -> SplitResult:
     """Return the parts of a URL.
 
     Raises:
-        UrlError: It has none: its address or port can't be one.
+        UrlError: Its address or port is not valid.
     """
     try:
         parts = urlsplit(url)
@@ -48,8 +48,8 @@ def split_url(url: str) -> SplitResult:
 def unsigned(url: str) -> str:
     """Return a URL as it may be written down: without the parameters that sign it.
 
-    The others stay as they are: they may say which file is meant. A fragment goes with a
-    signature. The keys of buckets may hold ``?``, and have no query.
+    The others stay as they are: they may select the file. If the URL is signed, its fragment is
+    removed, too. ``s3://`` and ``gs://`` URLs stay whole: ``?`` is a part of the key.
 
     Raises:
         UrlError: It is not a URL.

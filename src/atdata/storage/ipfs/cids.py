@@ -1,7 +1,7 @@
 """The CIDs that name files and their blocks in IPFS: more kinds than records may hold.
 
-Both versions and the usual bases are read (multiformats CID specification). Only sha2-256 is: it
-is what IPFS writes, and every other function would be one more to trust.
+Both versions and the usual bases are read (multiformats CID specification). The only digest
+accepted is sha2-256: IPFS writes it, and every other function would be one more to trust.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ALPHABETS = {
 
 @dataclass(frozen=True, slots=True)
 class Cid:
-    """What names a block: how to read it, and its digest.
+    """The name of a block: how to read it, and its digest.
 
     Attributes:
         codec: :data:`RAW` or :data:`DAG_PB`.
         digest: The sha256 of its bytes.
-        version: 0 or 1, which tells only how the CID is written.
+        version: 0 or 1, which affects only how the CID is written.
     """
 
     codec: int
@@ -40,7 +40,7 @@ class Cid:
 
     @classmethod
     def parse(cls, text: str) -> Cid:
-        """From text.
+        """Parse a CID from text.
 
         Raises:
             UrlError: Not a CID, or not one of a file with sha2-256.
@@ -55,10 +55,10 @@ class Cid:
 
     @classmethod
     def from_bytes(cls, binary: bytes) -> Cid:
-        """From the binary form, as links hold it.
+        """Parse a CID from the binary form, as links hold it.
 
         Raises:
-            ValueError: As :meth:`parse` does, without text to name.
+            ValueError: Not a CID, or not one of a file with sha2-256.
         """
         if len(binary) == 34 and binary.startswith(_SHA256):
             return cls(DAG_PB, binary[2:], 0)
@@ -71,7 +71,7 @@ class Cid:
         return cls(binary[1], binary[4:])
 
     def matches(self, block: bytes) -> bool:
-        """Whether these are the bytes that it names."""
+        """Return whether these are the bytes that the CID names."""
         return sha256(block).digest() == self.digest
 
     def __str__(self) -> str:
@@ -92,11 +92,11 @@ def _decoded(text: str) -> bytes:
     if alphabet is None:
         raise ValueError("it is in no known base")
     number = _number(plain[1:], alphabet)
-    if plain[0] == "b":  # whose digits are of five bits: what is left over is zero
+    if plain[0] == "b":  # digits of five bits: the bits left over must be zero
         number, rest = divmod(number, 1 << len(plain[1:]) * 5 % 8)
         if rest:
             raise ValueError("bits are left over")
-    # The first byte is the version, so no zeros are lost in front.
+    # The first byte is the version, so there are no leading zeros to lose.
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 

@@ -1,9 +1,9 @@
 """Files of IPFS, by their CIDs, from gateways that need not be trusted.
 
-A file is a tree of blocks. Each block is asked for by its CID and checked against it before its
-bytes are given out, so a gateway can withhold a file and nothing worse. Only this smallest part
-of the trustless gateway protocol is used, which all gateways have in common; a range needs no
-more blocks than hold it, and several are asked for at once.
+A file is a tree of blocks. Each block is requested by its CID and checked against it before its
+bytes are returned, so the worst a gateway can do is withhold a file. Only requests for single
+blocks are used, the part of the trustless gateway protocol that all gateways support. A range
+needs only the blocks that hold it, and several are requested at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from atdata.storage.ipfs.unixfs import LARGEST_BLOCK, Link, Node, read_node
 from atdata.storage.remote import Opened
 from atdata.storage.urls import redacted
 
-_AHEAD = 4  # blocks that are asked for at once
+_AHEAD = 4  # blocks that are requested at once
 DEEPEST = 16  # usual trees have up to four levels
 _LARGEST_RAW = 1 << 30  # bytes
 _PIECE = 1 << 18
@@ -42,16 +42,16 @@ def open_range(
     tag: str | None = None,
     untrusted: bool = False,
 ) -> Opened:
-    """Bytes ``start:stop`` of ``ipfs://{cid}`` or ``ipfs://{cid}/{path}``.
+    """Open bytes ``start:stop`` of ``ipfs://{cid}`` or ``ipfs://{cid}/{path}``.
 
     The tag is the CID of the file itself. A file that is one raw block is fetched and checked
     whole, whatever its size, up to a gibibyte.
 
     Raises:
         UrlError: Not such a URL.
-        StorageError: The path leads to no file.
-        DigestMismatch: The gateway gives other bytes; also from reading the stream.
-        ShardError: The blocks are no file; also from reading the stream.
+        StorageError: The path does not lead to a file.
+        DigestMismatch: The gateway sends other bytes; also from reading the stream.
+        ShardError: The blocks are not a file; also from reading the stream.
         NetworkError: The gateway can't be reached or does not find a block; also from reading.
     """
     root, names = split_url(url)
@@ -70,7 +70,7 @@ def open_range(
 
 
 def split_url(url: str) -> tuple[Cid, list[str]]:
-    """The CID of an ``ipfs://`` URL, and the names of its path.
+    """Return the CID of an ``ipfs://`` URL, and the names of its path.
 
     Raises:
         UrlError: It has another form, or no CID of a file.
@@ -84,7 +84,7 @@ def split_url(url: str) -> tuple[Cid, list[str]]:
 
 
 class _Blocks:
-    """The blocks of one file. Those to come are fetched by threads."""
+    """The blocks of one file. Threads fetch the next ones ahead."""
 
     def __init__(self, shard: str, untrusted: bool) -> None:
         self.shard = shard
@@ -92,7 +92,7 @@ class _Blocks:
         self._pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="atdata-ipfs")
 
     def find(self, root: Cid, names: list[str]) -> Cid:
-        """The CID at the end of a path."""
+        """Return the CID at the end of a path."""
         cid = root
         for name in names:
             if cid.codec == RAW:
@@ -107,12 +107,12 @@ class _Blocks:
         return cid
 
     def root(self, cid: Cid) -> Node:
-        """What the first block of a file or folder says."""
+        """Return the first block of a file or folder, parsed."""
         with self._named():
             return _root(cid, self._untrusted)
 
     def ask(self, cid: Cid) -> Future[Node]:
-        """What a block says, later."""
+        """Fetch and parse a block in a thread."""
         return self._pool.submit(self._read, cid)
 
     def _read(self, cid: Cid) -> Node:
@@ -120,7 +120,7 @@ class _Blocks:
             return _node(cid, self._untrusted)
 
     def open_raw(self, cid: Cid) -> Opened:
-        """A file that is one block. It is given out when all of it has been checked."""
+        """Open a file that is one block, after all of it has been checked."""
         file = cast("IO[bytes]", SpooledTemporaryFile(LARGEST_BLOCK))  # noqa: SIM115
         try:
             with self._named(), open_block(cid, untrusted=self._untrusted) as stream:
@@ -134,7 +134,7 @@ class _Blocks:
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Errors that name the file which the block is a part of."""
+        """Raise errors with the name of the file that the block is a part of."""
         try:
             yield
         except AtdataError as error:
@@ -142,7 +142,7 @@ class _Blocks:
             raise
 
     def close(self) -> None:
-        """Ask for nothing more."""
+        """Cancel requests that have not begun, and wait for the others."""
         self._pool.shutdown(cancel_futures=True)
 
 
@@ -150,7 +150,7 @@ def _node(cid: Cid, untrusted: bool) -> Node:
     return read_node(cid, read_block(cid, untrusted=untrusted))
 
 
-# A few are remembered: many shards are in one folder, and a shard is read in several parts.
+# A few are cached: many shards are in one folder, and a shard is read in several parts.
 _root = lru_cache(maxsize=4)(_node)
 
 
@@ -183,7 +183,7 @@ class _Part:
 
 
 def _pieces(root: Node, start: int, stop: int, blocks: _Blocks) -> Iterator[bytes]:
-    """Bytes ``start:stop`` of a file, by a walk of its tree in order."""
+    """Yield bytes ``start:stop`` of a file, by a walk of its tree in order."""
     yield _clipped(root.data, 0, start, stop)
     todo = deque(_parts(root, 0, 1, start, stop))
     while todo:
@@ -200,7 +200,7 @@ def _pieces(root: Node, start: int, stop: int, blocks: _Blocks) -> Iterator[byte
 
 
 def _parts(node: Node, offset: int, depth: int, start: int, stop: int) -> list[_Part]:
-    """Those parts of a node that hold bytes of ``start:stop``. Empty ones hold none."""
+    """Return the parts of a node that hold bytes of ``start:stop``."""
     parts = []
     at = offset + len(node.data)
     for link in node.links:

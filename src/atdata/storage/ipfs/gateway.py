@@ -1,4 +1,4 @@
-"""Where blocks of IPFS are asked for. Whoever answers is not believed: see :mod:`.ipfs`."""
+"""Requests for IPFS blocks to gateways, which are not trusted: each block is checked."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from atdata.storage.urls import redacted, split_url
 VARIABLE = "IPFS_GATEWAY"
 LOCAL = "http://127.0.0.1:8080"
 PUBLIC = "https://trustless-gateway.link"
-# What every gateway can answer: the CID of no bytes, which holds them itself.
+# The CID of no bytes, which every gateway can answer: an identity CID contains its data.
 _PROBE = "/ipfs/bafkqaaa?format=raw"
 _PROBE_SECONDS = 2
 _BELIEVED = 60  # seconds
 
 
 def find_gateway(public: str = PUBLIC) -> str:
-    """The base URL of the gateway to ask.
+    """Return the base URL of the gateway to ask.
 
     It is the one that ``IPFS_GATEWAY`` names; else a node on this machine (port 8080), if one
-    answers; else a public one, by default that of the IPFS Foundation for clients that check.
+    answers; else ``public``, by default the IPFS Foundation's gateway for clients that verify.
 
     Raises:
-        UrlError: ``IPFS_GATEWAY`` is no http URL.
+        UrlError: ``IPFS_GATEWAY`` is not an http URL.
     """
     given = os.environ.get(VARIABLE)
     if given:
@@ -53,7 +53,7 @@ def _checked(given: str) -> str:
 
 @lru_cache(maxsize=8)
 def _answers(base: str, minute: int) -> bool:
-    """Whether a gateway is there. Looked up once a minute."""
+    """Return whether a gateway answers; cached per value of ``minute``."""
     failed = require("httpx", extra="http").HTTPError
     try:
         with http_client() as client:
@@ -65,12 +65,12 @@ def _answers(base: str, minute: int) -> bool:
 
 @contextmanager
 def open_block(cid: Cid, *, untrusted: bool = False) -> Iterator[IO[bytes]]:
-    """What a gateway gives for a block, unchecked.
+    """Open the bytes that a gateway sends for a block, unchecked.
 
     Args:
         cid: Which block.
-        untrusted: Data from the network names it. The user's own gateway may have a private
-            address all the same.
+        untrusted: Data from the network names it. The user's own gateway may still have a
+            private address.
 
     Raises:
         NetworkError: The gateway can't be reached or does not find the block; also from reading.
@@ -89,10 +89,10 @@ def open_block(cid: Cid, *, untrusted: bool = False) -> Iterator[IO[bytes]]:
 
 
 def read_block(cid: Cid, *, untrusted: bool = False) -> bytes:
-    """A block, which has the digest of its CID.
+    """Return a block, checked against the digest of its CID.
 
     Raises:
-        DigestMismatch: The gateway gives other bytes.
+        DigestMismatch: The gateway sends other bytes.
         ShardError: The block is larger than blocks may be.
         NetworkError: As for :func:`open_block`.
     """
@@ -106,7 +106,7 @@ def read_block(cid: Cid, *, untrusted: bool = False) -> bytes:
 
 
 def mismatch(cid: Cid) -> DigestMismatch:
-    """The error for bytes that are not those of a CID."""
+    """Return the error for bytes that are not those of a CID."""
     return DigestMismatch(
         f"the gateway gives other bytes than those of the block {cid}",
         hint="try again with IPFS_GATEWAY set to another gateway",

@@ -1,8 +1,8 @@
-"""Blocks of IPFS files and folders, read from bytes that may hold anything.
+"""Blocks of IPFS files and folders, parsed from untrusted bytes.
 
 A block of the codec dag-pb is a protocol buffer that holds links and, within it, another one
-that says what the block is: UnixFS (IPLD DAG-PB and UnixFS specifications). A raw block is bytes
-of a file and nothing else.
+that describes the block: UnixFS (IPLD DAG-PB and UnixFS specifications). A raw block holds
+only bytes of a file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from atdata.errors import ShardError
 from atdata.storage.ipfs.cids import RAW, Cid
 
 LARGEST_BLOCK = 4 << 20  # bytes; nodes exchange blocks of up to 2 MiB
-_MOST = 1 << 63  # no size is larger
+_MOST = 1 << 63  # sizes are smaller
 _VARINT, _BYTES = 0, 2
 _KINDS = {0: "file", 1: "folder", 2: "file", 3: "metadata", 4: "symlink", 5: "sharded folder"}
 
@@ -25,7 +25,7 @@ class Link:
 
     Attributes:
         cid: Its root block.
-        name: Of an entry; empty for a part.
+        name: The entry's name; empty for a part.
         size: Bytes of the file that a part holds; 0 for an entry.
     """
 
@@ -36,10 +36,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What a block says.
+    """A parsed block.
 
     Attributes:
-        kind: ``"file"``, ``"folder"``, or what is not read.
+        kind: ``"file"``, ``"folder"``, or a kind that is not supported.
         data: Bytes of the file in the block itself; they come before those of the parts.
         links: Parts or entries, in order.
         size: Bytes of the file; 0 for a folder.
@@ -52,10 +52,10 @@ class Node:
 
 
 def read_node(cid: Cid, block: bytes) -> Node:
-    """What a block says whose digest has been checked.
+    """Parse a block whose digest has been checked.
 
     Raises:
-        ShardError: It is no block of a file or folder, or says what can't be.
+        ShardError: It is not a block of a file or folder, or contradicts itself.
     """
     if cid.codec == RAW:
         return Node("file", block, (), len(block))
@@ -103,7 +103,7 @@ def _link(message: bytes) -> tuple[Cid, str]:
 
 
 def _unixfs(message: bytes) -> tuple[str, bytes, int | None, list[int]]:
-    """Kind, bytes of its own, size that is told, sizes of the parts."""
+    """Return the kind, the block's own bytes, the declared size, and the sizes of the parts."""
     kind, data, told, sizes = "", b"", None, list[int]()
     for number, value in _fields(message):
         if number == 1 and isinstance(value, int):
@@ -120,7 +120,7 @@ def _unixfs(message: bytes) -> tuple[str, bytes, int | None, list[int]]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Fields of a protocol buffer, with their numbers; of the two wire types that are used."""
+    """Yield a protocol buffer's fields with their numbers; only two wire types are supported."""
     at = 0
     while at < len(message):
         head, at = _varint(message, at)
