@@ -113,7 +113,7 @@ class AppViewClient:
 
         Args:
             ref: As for ``find``.
-            sample_type: Read the samples as this class; as the published schema says when None.
+            sample_type: Class to read the samples as; made from the published schema when None.
 
         Raises:
             EntryNotFound, SchemaNotFound: The repository has no such record, or lacks its schema.

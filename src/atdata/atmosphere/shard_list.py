@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atdata.atmosphere.repositories import Repositories
 
 MANIFEST_TYPE = "application/json"
-_MOST_SHARDS = 4096  # in the record itself, as its lexicon says
+_MOST_SHARDS = 4096  # in the record itself, by its lexicon
 # Servers take a million bytes of JSON with a write; some are for the rest of the request.
 _MOST_BYTES = 950_000
 _MOST_MANIFEST = 16 << 20  # more than the 100,000 shards that a record may have

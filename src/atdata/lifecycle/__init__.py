@@ -1,7 +1,7 @@
 """The lifecycle of a dataset: validate, verify, publish, pack, verify-pack, and the catalog.
 
 A **build root** is what a producer has just written; a **serving store** is what readers trust.
-Every function returns a :class:`Report`, which says what was found and done.
+Every function returns a :class:`Report` of what was found and done.
 """
 
 from atdata.lifecycle.catalog import Catalog

@@ -1,7 +1,7 @@
-"""Anchors: something from outside the bytes that says which bytes they should be.
+"""Anchors: evidence from outside the bytes for what they should be.
 
-Whoever can change a dataset can change its manifest and every digest in it as well. Only a digest
-that came by another way, or a record that its publisher signed, tells such a forgery.
+Anyone who can change a dataset can also change its manifest and every digest in it. Only a digest
+that came by another way, or a record that its publisher signed, reveals such a forgery.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # A dataset's identity is made of these alone; all else in a manifest is a label.
 CONTENT = ("samples", "schema")
 ALL = (*CONTENT, "name", "version", "source", "tool", "paths")
-"""What a manifest says, part by part."""
+"""The parts of a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A pack, as an anchor compares it.
+    """The facts of a pack that an anchor compares.
 
     Attributes:
         sha256: Digest of the whole pack; None when it was not read to its end.
@@ -40,10 +40,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What a pack must be.
+    """The expected digest or identity of a pack.
 
     Attributes:
-        source: Where it comes from, for people.
+        source: Where it comes from, for readers.
         sha256: Digest of the pack or of its manifest, in hexadecimal; or
         content_cid: identity of the dataset.
         name: The dataset's name in its record.
@@ -60,11 +60,11 @@ class Anchor:
         return self.sha256 or self.content_cid
 
     def actual(self, found: Found) -> str | None:
-        """Of what was found, the one that compares."""
+        """Return the found value that is compared with the anchor."""
         return found.sha256 if self.sha256 is not None else found.content_cid
 
     def kind(self, found: Found) -> str | None:
-        """What it names: the ``"pack"``, its ``"manifest"``, its ``"content"``, a ``"record"``.
+        """Return what it names: the ``"pack"``, ``"manifest"``, ``"content"`` or ``"record"``.
 
         Returns:
             None when it names another dataset.
@@ -77,7 +77,7 @@ class Anchor:
         return "content" if self.name is None else "record"
 
     def covers(self, found: Found) -> tuple[str, ...]:
-        """The parts of :data:`ALL` that can't have been forged if it is right."""
+        """Return the parts of :data:`ALL` that can't have been forged if the anchor is right."""
         match self.kind(found):
             case "pack" | "manifest":
                 return ALL
@@ -89,14 +89,14 @@ class Anchor:
 
 
 def digest_anchor(text: str) -> Anchor:
-    """An anchor from ``--expect-digest``.
+    """Return the anchor that ``--expect-digest`` gives.
 
     Args:
         text: The sha256 of a pack (64 lower-case hexadecimal digits, as ``pack`` prints it) or
             of its ``dataset.json``, or the content CID of a dataset.
 
     Raises:
-        UrlError: Neither.
+        UrlError: The text is neither.
     """
     if _SHA256.fullmatch(text):
         return Anchor("the digest that was given", sha256=text)
@@ -113,7 +113,7 @@ def digest_anchor(text: str) -> Anchor:
 
 
 def record_anchor(uri: str) -> Anchor:
-    """An anchor from ``--at-uri``: content CID and name in a dataset's record on its PDS.
+    """Return the anchor that ``--at-uri`` gives: content CID and name in a record on its PDS.
 
     Args:
         uri: ``at://…`` or ``@handle/name``.

@@ -1,4 +1,4 @@
-"""``catalog``: which release of a dataset is current, what its aliases mean, and how it came so."""
+"""``catalog``: a dataset's current release, its aliases, and the history of both."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Catalog:
         self.store: Store = open_store(store_root)
 
     def list(self) -> Report:
-        """All datasets, with their versions and the current one."""
+        """Report all datasets, with their versions and the current one."""
 
         def look() -> dict[str, Any]:
             return {"datasets": [self._row(name) for name in datasets(self.store)]}
@@ -55,7 +55,7 @@ class Catalog:
         return self._told("catalog list", look)
 
     def show(self, name: str) -> Report:
-        """One dataset: its versions with their digests, the current one, its aliases."""
+        """Report one dataset: its versions with their digests, the current one, its aliases."""
 
         def look() -> dict[str, Any]:
             row = self._row(name)
@@ -66,7 +66,7 @@ class Catalog:
         return self._told("catalog show", look, name)
 
     def history(self, name: str) -> Report:
-        """All generations of a dataset; that they follow from one another is checked."""
+        """Report all generations of a dataset, and check that each follows from the one before."""
 
         def look() -> dict[str, Any]:
             generations = history(self.store, name)
@@ -78,12 +78,12 @@ class Catalog:
     def open_dataset(
         self, name: str, version: str | None = None, sample_type: type[Any] | None = None
     ) -> Dataset[Any]:
-        """A release, its shards checked against the manifest's digests while they are read.
+        """Return a release, its shards checked against the manifest's digests while they are read.
 
         Args:
             name: The dataset.
             version: The release, or an alias of it; the current one when None.
-            sample_type: Read the samples as this class; as the release's schema says when None.
+            sample_type: Class to read the samples as; made from the release's schema when None.
 
         Raises:
             EntryNotFound: There is no such release, or no current one.
@@ -115,15 +115,15 @@ class Catalog:
         engine: Engine | None = None,
         progress: Progress | None = None,
     ) -> Report:
-        """Verify a release in full depth, as it lies in the store, and make it the current one.
+        """Verify a release in full depth, as it is in the store, and make it the current one.
 
         Args:
             name: The dataset.
             version: The release.
             expect_generation: Refuse if the catalog is at another generation.
             dry_run: Verify, and write nothing.
-            engine: What runs the checks; all cores when None.
-            progress: Told how far it has come.
+            engine: Runs the checks; all cores when None.
+            progress: Receives progress updates.
         """
         self.store.require()
         release = Release(self.store, name, version)
@@ -155,11 +155,11 @@ class Catalog:
     ) -> Report:
         """Restore the current release and the aliases of an earlier generation, as a new one.
 
-        Refused (``ALIAS_DANGLING``) when one of them names a release that is not there any more.
+        Refused (``ALIAS_DANGLING``) when one of them names a release that no longer exists.
 
         Args:
             name: The dataset.
-            generation: The one to restore.
+            generation: The generation to restore.
             expect_generation: Refuse if the catalog is at another generation.
             dry_run: Check, and write nothing.
         """
@@ -188,7 +188,7 @@ class Catalog:
         expect_generation: int | None = None,
         dry_run: bool = False,
     ) -> Report:
-        """Let an alias stand for a release, or for nothing any more.
+        """Let an alias stand for a release, or remove the alias.
 
         Args:
             name: The dataset.
@@ -294,7 +294,7 @@ class _RefusedError(AtdataError):
 
 
 def _finding(error: AtdataError) -> Finding:
-    """An error as a finding; one that has no code is for others to handle."""
+    """Return an error as a finding; raise one that has no code of :data:`CODES`."""
     if error.code not in CODES:
         raise error
     return Finding.of(error)

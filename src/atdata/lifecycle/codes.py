@@ -1,6 +1,6 @@
-"""Every code that a finding may have: the check it belongs to, its class, and what it means.
+"""All codes of findings: the check that each belongs to, its class, and its meaning.
 
-The class decides the exit code of a command, through the type of error that stands for it.
+The class decides the exit code of a command, by the type of its error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Code(NamedTuple):
     Attributes:
         check: The check that finds it.
         kind: Its class: a key of :data:`CLASSES`.
-        meaning: What is wrong, for people.
+        meaning: What is wrong, for readers.
     """
 
     check: str
@@ -32,7 +32,7 @@ CLASSES: dict[str, type[Exception]] = {
     "conflict": errors.EntryConflict,
     "missing": errors.StorageError,
 }
-"""Classes of findings, the gravest first, and the error that a report of such is raised as."""
+"""Classes of findings, the gravest first, each with the error that a report of it raises."""
 
 CODES: dict[str, Code] = {
     # The manifest, dataset.json
@@ -126,6 +126,6 @@ CODES: dict[str, Code] = {
     "GC_UNSAFE": Code("gc", "integrity", "what is live can't be told, so nothing is removed"),
     "GC_GRACE": Code("gc", "conflict", "a shorter grace than publications into the store need"),
     "GC_MOVED": Code("gc", "conflict", "the plan is not the one that was agreed to"),
-    # Us
+    # atdata itself
     "INTERNAL": Code("internal", "bug", "a bug in atdata"),
 }

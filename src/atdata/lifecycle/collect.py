@@ -1,8 +1,8 @@
-"""``catalog gc``: remove what no release needs, after saying what that is.
+"""``catalog gc``: remove files that no release needs, after listing them.
 
 Live is whatever a release names, what a publication that is under way names, and every release
-that any generation of the catalog names. If one manifest or history can't be read, what is live
-can't be told, and nothing is removed at all. What is younger than the grace is left alone: a
+that any generation of the catalog names. If one manifest or history can't be read, the live files
+are unknown, and nothing is removed at all. Files that are younger than the grace are kept: a
 publisher may be about to name it.
 """
 
@@ -46,10 +46,10 @@ def collect_garbage(
     Args:
         store_root: The store.
         apply: The digest of a plan. What would be planned now must have the same one.
-        grace: What is younger is left alone, in seconds; not less than the store's
+        grace: Seconds; younger files are kept. Not less than the store's
             ``files.least_grace``: 12 hours in S3, 0 in a folder.
-        releases: Whether releases go too that no generation of the catalog names: versions that
-            were published and never promoted or aliased.
+        releases: Whether to remove also releases that no generation of the catalog names: versions
+            that were published and never promoted or aliased.
 
     Returns:
         ``outcome`` is ``"planned"`` or ``"collected"``, ``result`` holds ``plan`` (its digest),
@@ -94,7 +94,7 @@ class _Collector:
         self._releases = releases
 
     def plan(self) -> dict[str, Any]:
-        """What could go."""
+        """Return what could be removed."""
         garbage = list(self._garbage())
         files = [stat.key for stat in garbage]
         return {
@@ -113,14 +113,14 @@ class _Collector:
                 code="GC_MOVED",
             )
         for key in plan["files"]:
-            # A publisher may have found a use for it in this very moment, and made it young.
+            # A publisher may have found a use for it in this very moment, and renewed its age.
             stat = self._store.files.stat(key)
             if stat is not None and stat.age > self._grace:
                 self._store.files.delete(key)
         return "collected", {**plan, "swept": self._store.files.sweep()}
 
     def _garbage(self) -> Iterator[FileStat]:
-        """Files that nobody needs, releases first: what they name is of no use without them."""
+        """Yield unneeded files, releases first: what only these name is useless without them."""
         files = self._store.files
         unneeded = self._unneeded_releases() if self._releases else {}
         live = self._live(set(unneeded))
@@ -131,7 +131,7 @@ class _Collector:
                     yield stat
 
     def _unneeded_releases(self) -> dict[str, FileStat]:
-        """Releases that the catalog has never named, by key."""
+        """Return releases that the catalog has never named, by key."""
         named = {
             release_key(name, version)
             for name in datasets(self._store)
@@ -144,7 +144,7 @@ class _Collector:
         }
 
     def _live(self, unneeded: set[str]) -> set[str]:
-        """Keys of all that releases and publications under way name."""
+        """Return the keys of all that releases and publications under way name."""
         live: set[str] = set()
         files = self._store.files
         for stat in files.find("releases/"):

@@ -2,7 +2,7 @@
 
 A pack is a plain tar archive: ``dataset.json``, ``schema.json``, then the shards as they are, in
 their order. Nothing in it varies: the same dataset always gives the same bytes, so its digest can
-be told to whoever receives it, by another way.
+be sent to the recipient by another way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
 from atdata.shards.tar import BLOCK, END, PADS, file_header
 from atdata.shards.window import CHUNK
 
-# The longest that the eleven octal digits of a tar header can say.
+# The largest size that the eleven octal digits of a tar header can hold.
 MAX_SHARD = 8**11 - 1
 _SCRATCH = ".atdata-pack-"
 _OF_SHARDS = NOT_LOOKED_AT - {"schema", "files"}
@@ -49,14 +49,14 @@ def pack(
 
     Args:
         root: A build root, or a serving store.
-        output: The file to write, which must not be there yet; by default
+        output: The file to write, which must not exist yet; by default
             ``{name}-{version}.tar`` in the current folder.
         name: As for :func:`~atdata.lifecycle.validate`.
         version: As for :func:`~atdata.lifecycle.validate`.
         deep: Decode every sample before packing.
-        dry_run: Write nothing; tell the digest that the pack would have.
-        engine: What runs the checks; all cores when None.
-        progress: Told how far it has come.
+        dry_run: Write nothing; return the digest that the pack would have.
+        engine: Runs the checks; all cores when None.
+        progress: Receives progress updates.
 
     Returns:
         What was found; ``outcome`` is ``"packed"``, ``"would_pack"``, or None when something was
@@ -90,7 +90,7 @@ def pack(
 
 
 def _can_pack(examination: RootExamination, manifest: Manifest, target: Path) -> bool:
-    """Whether a pack can be written there: what is known before the shards are read."""
+    """Return whether a pack can be written there, as far as known before the shards are read."""
     large = [index for index, info in enumerate(manifest.shards) if info.size > MAX_SHARD]
     for index in large:
         examination.add(
@@ -100,19 +100,19 @@ def _can_pack(examination: RootExamination, manifest: Manifest, target: Path) ->
             expected=MAX_SHARD,
             actual=manifest.shards[index].size,
         )
-    taken = os.path.lexists(target)  # by a link that leads nowhere, too
+    taken = os.path.lexists(target)  # also by a link that leads nowhere
     if taken:
         examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
     return not large and not taken
 
 
 def pack_header(name: str, size: int) -> bytes:
-    """The header of a member of a pack."""
+    """Return the header of a member of a pack."""
     return file_header(name.encode(), b"", size)
 
 
 class _Output:
-    """What is written, into a file or nowhere; its digest and length in any case."""
+    """Output to a file or to nothing; its digest and length in any case."""
 
     def __init__(self, file: IO[bytes] | None) -> None:
         self.sha256 = hashlib.sha256()
@@ -128,13 +128,13 @@ class _Output:
 
 
 def _write(examination: RootExamination, target: Path | None, progress: Progress) -> dict[str, Any]:
-    """Write the pack, or only hash it; its digest and length."""
+    """Write the pack, or only hash it; return its digest and length."""
     output = _Output(None)
     if target is None:
         _write_members(examination, output.put, progress)
         return _result(output)
     try:
-        # Beside the target, so that one step gives the finished file its name.
+        # Next to the target, so that one step gives the finished file its name.
         with scratch_folder(target.parent, _SCRATCH) as folder:
             unfinished = folder / "pack.tar"
             with unfinished.open("xb") as file:

@@ -1,4 +1,4 @@
-"""The members of a pack, one after the other, against what its manifest announces."""
+"""The check of a pack's members, one after the other, against its manifest."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ZEROS = bytes(BLOCK)
 
 
 class PackCheck:
-    """Reads a pack and feeds an examination with what is in it.
+    """Reads a pack and feeds an examination with its contents.
 
     Args:
-        examination: Takes the findings.
+        examination: Receives the findings.
         stream: The pack.
         pack: Its path or URL.
-        progress: Told how far it has come.
+        progress: Receives progress updates.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class PackCheck:
         self.complete = False  # whether the pack was read to its very end
 
     def run(self, name: str | None, version: str | None) -> None:
-        """Read to the end, or to where nothing more can be told."""
+        """Read to the end, or as far as the pack can be read."""
         if not self._head(name, version):
             return
         while (header := self._header()) is not None:
@@ -60,7 +60,7 @@ class PackCheck:
                 self._add("PACK_MEMBER", message, member, offset)
                 self._pass_over(size)
             self._seen.add(member)
-            # Whoever sends an endless pack is not listened to for ever.
+            # An endless pack is not read for ever.
             if not self._padding(size) or self._examination.findings.truncated:
                 return
         self._missing()
@@ -93,7 +93,7 @@ class PackCheck:
         return True
 
     def _header(self) -> tuple[str, int, int] | None:
-        """Name and size of the next member, and its offset; None at the end."""
+        """Return name and size of the next member, and its offset; None at the end."""
         offset = self._stream.size
         block = self._read(BLOCK)
         if len(block) < BLOCK:
@@ -118,7 +118,7 @@ class PackCheck:
         return member, size, offset
 
     def _expected(self) -> tuple[str, int] | None:
-        """The shard whose turn it is, and its size."""
+        """Return the shard that should be next, and its size."""
         place, manifest = len(self._seen), self._examination.manifest
         if manifest is None or not 0 < place < len(self._order):
             return None
@@ -156,7 +156,7 @@ class PackCheck:
         self._progress.advance(size, 1)
 
     def _padding(self, size: int) -> bool:
-        """Read what fills a member's last block; whether the pack goes on."""
+        """Read the padding of a member's last block; return whether the pack continues."""
         offset = self._stream.size
         pad = -size % BLOCK
         data = self._read(pad)
@@ -208,7 +208,7 @@ class Part:
 
     Args:
         stream: The stream, which is not read beyond them.
-        size: How many.
+        size: The number of bytes.
     """
 
     def __init__(self, stream: Readable, size: int) -> None:
@@ -216,7 +216,7 @@ class Part:
         self._left = size
 
     def read(self, size: int, /) -> bytes:
-        """Up to ``size`` bytes; none at the end of the part."""
+        """Return up to ``size`` bytes; none at the end of the part."""
         data = self._stream.read(min(size, self._left))
         self._left -= len(data)
         return data
@@ -231,7 +231,7 @@ class PackedShard:
     size: int
 
     def open(self) -> IO[bytes]:
-        """The stream, from its start."""
+        """Return the stream, from its start."""
         stream = open_url(self.pack)
         for _ in _pieces(stream, self.offset):
             pass

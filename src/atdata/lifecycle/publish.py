@@ -1,10 +1,10 @@
-"""``publish``: from the build root into the serving store, whole or not at all.
+"""``publish``: copy a build root into the serving store, completely or not at all.
 
-Each shard is copied to a workspace of our own, checked there in full depth, and only then put
-under the name of its content: what was checked is what is stored, whatever happens to the build
-root meanwhile. Until the release's manifest is written, in one step and last, readers see
-nothing; a run that was killed leaves shards that no release names, which the next run finds again
-and the collector of garbage removes.
+Each shard is copied to a private workspace, checked there in full depth, and only then put
+under the name of its content: what was checked is what is stored, even if the build root changes
+meanwhile. Until the release's manifest is written, in one step and last, readers see
+nothing; a killed run leaves shards that no release names, which the next run reuses
+and garbage collection removes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from atdata.progress import Progress
 from atdata.shards.manifest import Manifest, read_manifest
 from atdata.shards.window import CHUNK
 
-# What can be wrong with a shard's source; other trouble is the store's, and ends the command.
+# Errors of a shard's source; other errors are the store's, and end the command.
 _SOURCE_TROUBLE = ("SHARD_MISSING", "FILE_LINK", "UNREADABLE")
 
 
@@ -56,7 +56,7 @@ def publish(
     """Publish a build root as a release of a serving store.
 
     Publishing the same content again verifies the release, and changes nothing when it is sound;
-    a damaged one is written again. A version never changes.
+    a damaged release is written again. A version never changes.
 
     Args:
         source_root: The build root.
@@ -65,15 +65,15 @@ def publish(
         version: The version that it must have.
         policy: Gates for the dataset.
         dry_run: Check everything and write nothing.
-        engine: What runs the work; all cores when None.
-        progress: Told how far it has come.
+        engine: Runs the work; all cores when None.
+        progress: Receives progress updates.
 
     Returns:
         What was found; ``outcome`` is ``"published"``, ``"already_published"``, ``"repaired"``,
         ``"would_publish"``, or None when something was wrong and nothing was published.
 
     Raises:
-        StorageError, NetworkError: A place can't be read or written, a full disk for one.
+        StorageError, NetworkError: A place can't be read or written, for example a full disk.
         EntryConflict: The store's garbage is being collected.
     """
     examination = RootExamination("dataset publish", "deep", open_root(source_root), policy)
@@ -103,7 +103,7 @@ def publish(
 
 @dataclass(frozen=True, slots=True)
 class StageTask:
-    """A shard to stage, check and store; ``replace`` distrusts one that is there already."""
+    """A shard to stage, check and store; ``replace`` overwrites one that is in the store."""
 
     check: ShardTask
     files: StoreFiles
@@ -111,7 +111,7 @@ class StageTask:
 
     @property
     def expected(self) -> Any:
-        """What the manifest says of the shard."""
+        """The shard's info in the manifest."""
         return self.check.expected
 
 
@@ -159,7 +159,10 @@ class _Publication:
         return self._examination.manifest
 
     def look(self) -> bool:
-        """Whether the version is free, or holds the same; and manifest and schema are sound."""
+        """Return whether version, manifest and schema allow publication.
+
+        The version must be free, or hold the same content.
+        """
         examination = self._examination
         self._data = self._manifest.to_json()
         there = self._there() if self._store.exists() else None
@@ -169,7 +172,7 @@ class _Publication:
         return not examination.findings.items
 
     def is_published(self, engine: Engine | None, progress: Progress | None) -> bool:
-        """Whether the store has this release, and every byte of it is sound."""
+        """Return whether the store has this release, and every byte of it is sound."""
         store, manifest = self._store, self._manifest
         if self._damaged or not store.exists() or self._there() != self._data:
             return False
@@ -181,7 +184,7 @@ class _Publication:
         return not self._damaged
 
     def clean_up(self) -> None:
-        """Remove what a run left that was killed after its last step."""
+        """Remove the workspaces and marker of a run that was killed after its last step."""
         self._store.files.sweep()
         self._store.files.delete(self._sign)
 
@@ -202,7 +205,7 @@ class _Publication:
             return self.report(self._commit())
 
     def report(self, outcome: str | None) -> Report:
-        """The report; an outcome only when nothing is wrong."""
+        """Return the report; it has an outcome only when nothing is wrong."""
         sound = not self._examination.findings.items
         return self._examination.report(
             outcome=outcome if sound else None,
@@ -211,7 +214,7 @@ class _Publication:
         )
 
     def result(self) -> dict[str, Any]:
-        """What is, or would be, in the store."""
+        """Return what is, or would be, in the store."""
         manifest, store = self._manifest, self._store
         key = release_key(manifest.name, manifest.version)
         return {
@@ -229,12 +232,12 @@ class _Publication:
 
     def _put_schema(self, schema: bytes) -> None:
         files, key = self._store.files, schema_key(self._manifest.schema_cid)
-        # Its name is its CID: other bytes there are damaged.
+        # Its name is its CID, so different bytes there are damaged.
         if not files.create(key, schema) and files.read(key, len(schema)) != schema:
             files.replace(key, schema)
 
     def _commit(self) -> str | None:
-        """The one step that makes the release visible; what it turned out to be."""
+        """Make the release visible, in one step; return the outcome."""
         files, manifest = self._store.files, self._manifest
         key = release_key(manifest.name, manifest.version)
         if self._damaged:
@@ -260,10 +263,10 @@ class _Publication:
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
-        """A sign in the store that keeps the collector of garbage from these shards.
+        """Keep a marker in the store that protects these shards from garbage collection.
 
-        Every run for the same manifest has the same one, so that of a run that was killed goes
-        with the next.
+        Every run for the same manifest has the same marker, so that the next run removes the one
+        that a killed run left.
         """
         self._store.make()
         self._store.files.replace(self._sign, self._data)
@@ -278,6 +281,6 @@ class _Publication:
 
 
 def _is_damaged(release: bytes) -> bool:
-    """Whether a release's manifest is unreadable, and not just of a newer format."""
+    """Return whether a release's manifest is unreadable, and not just of a newer format."""
     manifest, problems = read_manifest(release)
     return manifest is None and all(problem.code != "MANIFEST_VERSION" for problem in problems)

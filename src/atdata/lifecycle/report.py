@@ -1,4 +1,4 @@
-"""What a lifecycle command found and did: one report, for people and for programs."""
+"""The report of a lifecycle command: what it found and did, for people and programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Finding:
 
     Attributes:
         code: A key of :data:`atdata.lifecycle.codes.CODES`.
-        message: In words.
+        message: What is wrong, in words.
         shard: Number of the shard.
         member: Name of the member in it.
         offset: Offset in the shard (of a pack's own members: in the pack), in bytes.
@@ -55,7 +55,7 @@ class Finding:
 
     @classmethod
     def of(cls, error: AtdataError, *, shard: int | None = None, code: str = "") -> Finding:
-        """The finding that an error of ours stands for."""
+        """Return the finding that an error of atdata stands for."""
         return cls(
             code=error.code if error.code in CODES else code,
             message=error.message,
@@ -66,7 +66,7 @@ class Finding:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As in a report's JSON."""
+        """Return the finding as in a report's JSON."""
         return {
             "code": self.code,
             "class": self.kind,
@@ -88,23 +88,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one command found and did.
+    """The findings and actions of one command.
 
     Attributes:
         command: Such as ``"dataset verify"``.
         level: ``"validate"``, ``"verify"`` or ``"deep"``: which checks ran.
-        trust: ``"anchored"`` when something from outside vouches for the samples,
+        trust: ``"anchored"`` when evidence from outside confirms the samples,
             ``"self-consistent"`` when they only agree with each other, ``"unverified"`` when they
-            don't, or were not all looked at.
-        subject: What was looked at: kind, path, name, version, manifest_sha256, content_cid.
-        counts: Numbers of shards, samples and bytes that were looked at.
+            don't, or were not all checked.
+        subject: What was checked: kind, path, name, version, manifest_sha256, content_cid.
+        counts: Numbers of shards, samples and bytes that were checked.
         findings: What is wrong, by shard and offset.
-        findings_truncated: Whether there was more of that.
+        findings_truncated: Whether there were more findings.
         outcome: What was done, such as ``"published"``; None when nothing was to be done.
-        result: More on what was done.
-        extra_checks: Checks beside those of the level.
+        result: Details of what was done.
+        extra_checks: Checks in addition to those of the level.
         skipped_checks: Checks of the level that did not run.
-        anchors: What vouches for the bytes: ``kind``, ``source``, and which parts of the
+        anchors: The evidence for the bytes: ``kind``, ``source``, and which parts of the
             manifest it ``covers``; what no anchor covers may be forged.
     """
 
@@ -145,7 +145,7 @@ class Report:
         return status | dict.fromkeys(sorted(failed), "fail")
 
     def raise_for_findings(self) -> None:
-        """Raise what the gravest finding stands for; do nothing when there is none.
+        """Raise the error of the gravest finding; do nothing when there is none.
 
         Raises:
             ShardError, DigestMismatch, SampleError, EntryConflict, StorageError: By class; see
@@ -159,7 +159,7 @@ class Report:
         raise CLASSES[self.kind](text)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON."""
+        """Return the report in JSON shape."""
         return {
             "report_version": REPORT_VERSION,
             "command": self.command,
@@ -178,7 +178,7 @@ class Report:
 
 
 class Findings:
-    """A list of findings that ends somewhere."""
+    """A bounded list of findings."""
 
     def __init__(self, limit: int = MAX_FINDINGS) -> None:
         self.items: list[Finding] = []
@@ -186,13 +186,13 @@ class Findings:
         self._limit = limit
 
     def add(self, finding: Finding) -> None:
-        """Take a finding, if there is room."""
+        """Add a finding, if there is room."""
         if len(self.items) < self._limit:
             self.items.append(finding)
         else:
             self.truncated = True
 
     def extend(self, findings: Iterable[Finding]) -> None:
-        """Take each."""
+        """Add each finding."""
         for finding in findings:
             self.add(finding)

@@ -1,4 +1,4 @@
-"""``validate`` and ``verify``: is this the dataset that its manifest says it is?"""
+"""``validate`` and ``verify``: check that a dataset is the one that its manifest describes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def validate(
 
     Args:
         root: A build root, or a serving store (a folder or ``s3://bucket/prefix``).
-        name: The dataset's name, which a serving store needs and a build root is held to.
+        name: The dataset's name: required for a serving store; a build root must have it if given.
         version: Its version, likewise.
-        engine: What runs the checks; all cores when None.
-        progress: Told how far it has come.
+        engine: Runs the checks; all cores when None.
+        progress: Receives progress updates.
 
     Returns:
-        What was found. Nothing is raised for what is wrong with the dataset.
+        What was found. Problems of the dataset are findings, and are not raised.
 
     Raises:
         StorageError, NetworkError: There is nothing at ``root``, or it can't be reached.
@@ -60,7 +60,8 @@ def verify(
         root: As for :func:`validate`.
         name: As for :func:`validate`.
         version: As for :func:`validate`.
-        deep: Decode every sample strictly, hold it to the schema, and recompute the content CID.
+        deep: Decode every sample strictly, check it against the schema, and recompute the
+            content CID.
         policy: Gates for the dataset, with ``deep``.
         engine: As for :func:`validate`.
         progress: As for :func:`validate`.
@@ -73,14 +74,14 @@ def verify(
 
 
 class RootExamination(Examination):
-    """A look at a build root or release."""
+    """An examination of a build root or release."""
 
     def __init__(self, command: str, level: str, root: Root, policy: Policy | None = None) -> None:
         super().__init__(command, level, kind=root.kind, location=root.location, policy=policy)
         self.root = root
 
     def read_head(self, name: str | None, version: str | None) -> bool:
-        """Check manifest, schema and files; whether shards can be looked at."""
+        """Check manifest, schema and files; return whether shards can be checked."""
         manifest = self.read_manifest(self.root.manifest(), name, version)
         if manifest is None:
             return False
@@ -96,15 +97,15 @@ class RootExamination(Examination):
         *,
         wrap: Callable[[ShardTask], Any] | None = None,
     ) -> None:
-        """Look at each shard, and at the whole.
+        """Check each shard, and the whole.
 
         Args:
-            check: What is done with each shard, in a worker.
-            engine: What runs it.
-            progress: Told how far it has come.
+            check: Called with each shard's task, in a worker.
+            engine: Runs it.
+            progress: Receives progress updates.
             wrap: Makes the argument of ``check`` from a task; without it, that is the task.
         """
-        assert self.manifest is not None  # noqa: S101 - read_head has told
+        assert self.manifest is not None  # noqa: S101 - read_head has checked
         manifest, root = self.manifest, self.root
         progress = progress or Silence()
         progress.begin(manifest.size, len(manifest.shards))

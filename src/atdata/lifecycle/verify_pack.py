@@ -1,7 +1,7 @@
 """``verify-pack``: read a pack from its first byte to its last, and extract nothing.
 
-The manifest comes first and says what has to follow, in which order and how long. Whatever is
-read is read once and in pieces, so memory does not grow with the pack.
+The manifest comes first and lists what has to follow, in which order and how long. Everything is
+read once and in pieces, so memory does not grow with the pack.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def verify_pack(
         pack: Path or URL of the pack.
         name: The name that the dataset must have.
         version: The version that it must have.
-        deep: Decode every sample strictly and hold it to the schema.
+        deep: Decode every sample strictly and check it against the schema.
         policy: Gates for the dataset; implies ``deep``.
         expect_digest: An anchor: the sha256 of the pack or of its ``dataset.json``, which cover
             all that the report shows; or the content CID, which covers samples and schema.
@@ -51,16 +51,16 @@ def verify_pack(
             source too; ``"content"``: unless they cover samples and schema.
         max_sample: Longest payload that is decoded, in bytes; memory is bounded by about three
             times that.
-        progress: Told how far it has come.
+        progress: Receives progress updates.
 
     Returns:
         What was found. ``trust`` is ``"anchored"`` when an anchor agrees with sound bytes, and
         ``"self-consistent"`` without one: then all of it may be forged. ``anchors`` names what
-        each anchor covers; the rest of the manifest may be forged all the same.
+        each anchor covers; the rest of the manifest may still be forged.
 
     Raises:
         ShardNotFound, StorageError, NetworkError: The pack, or the record, can't be read.
-        UrlError: ``expect_digest`` is no digest.
+        UrlError: ``expect_digest`` is not a digest.
     """
     anchors = [digest_anchor(expect_digest)] if expect_digest is not None else []
     if at_uri is not None:
@@ -94,7 +94,7 @@ def verify_pack(
 
 
 def _compare(examination: Examination, anchors: list[Anchor], found: Found) -> None:
-    """Take down each anchor that names another dataset."""
+    """Record a finding for each anchor that names another dataset."""
     for anchor in anchors:
         if anchor.kind(found) is None:
             examination.add(
@@ -116,6 +116,6 @@ def _require(examination: Examination, parts: tuple[str, ...], covered: set[str]
 
 
 def _row(anchor: Anchor, found: Found) -> dict[str, Any]:
-    """An anchor as in a report."""
+    """Return an anchor as in a report."""
     covers = list(anchor.covers(found))
     return {"kind": anchor.kind(found), "source": anchor.source, "covers": covers}

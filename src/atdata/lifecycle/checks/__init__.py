@@ -1,1 +1,1 @@
-"""What is checked of a dataset, and how."""
+"""The checks of a dataset."""

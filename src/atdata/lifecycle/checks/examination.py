@@ -1,4 +1,4 @@
-"""The checks of a whole dataset, fed with its parts in order, wherever they come from."""
+"""The checks of a whole dataset, given its parts in order from any place."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NOT_LOOKED_AT = frozenset(
 
 
 class Examination:
-    """One look at a dataset: manifest, then schema, then each shard, then the whole.
+    """One examination of a dataset: manifest, then schema, then each shard, then the whole.
 
     Args:
         command: Name of the command, for the report.
         level: Which checks: see :data:`atdata.lifecycle.report.LEVELS`.
-        kind: What is looked at, such as ``"build root"``.
+        kind: What is examined, such as ``"build root"``.
         location: Where it is.
-        policy: Gates that a deep look holds the dataset to.
+        policy: Gates that a deep examination checks.
         max_sample: Longest payload that is decoded, in bytes.
     """
 
@@ -68,13 +68,13 @@ class Examination:
         self._infos: list[ShardInfo] = []
 
     def add(self, code: str, message: str, **place: Any) -> None:
-        """Take down a finding."""
+        """Record a finding."""
         self.findings.add(Finding(code, message, **place))
 
     def read_manifest(
         self, data: bytes | None, name: str | None, version: str | None
     ) -> Manifest | None:
-        """Check the manifest, and that it is the one that was asked for."""
+        """Check the manifest, and that its name and version are the requested ones."""
         if data is None:
             self.add("MANIFEST_MISSING", "there is no manifest; nothing says what should be here")
             return None
@@ -127,9 +127,9 @@ class Examination:
         self.document, self.schema = document, data
 
     def task(self, index: int, opener: Opener, offsets: Opener | None = None) -> ShardTask:
-        """The work of looking at one shard."""
+        """Return the task of checking one shard."""
         assert self.manifest is not None  # noqa: S101 - the manifest comes first
-        # Without a schema there is nothing to decode by; all else can still be said.
+        # Without a schema, samples can't be decoded; everything else is still checked.
         level = "verify" if self.level == "deep" and self.document is None else self.level
         return ShardTask(
             index=index,
@@ -142,7 +142,7 @@ class Examination:
         )
 
     def merge(self, facts: ShardFacts, task: ShardTask) -> None:
-        """Take what was found in a shard; shards come in order."""
+        """Add the facts of a shard; shards come in order."""
         self.findings.extend(facts.findings)
         self.findings.truncated |= facts.truncated
         self._counts["shards"] += 1
@@ -155,7 +155,7 @@ class Examination:
             self.findings.extend(find_keys(task, common))
 
     def finish(self) -> None:
-        """Check what only the whole can tell."""
+        """Check what needs the whole dataset."""
         if self.level != "deep" or self.manifest is None:
             return
         found = content_cid(self.manifest.schema_cid, self._infos)
@@ -166,7 +166,7 @@ class Examination:
             self.findings.extend(self._policy.findings(self.manifest, self.document))
 
     def report(self, **more: Any) -> Report:
-        """What was found; ``more`` are further fields of the report."""
+        """Return the report; ``more`` are further fields of it."""
         trust = "unverified" if self.level == "validate" or self.doubtful else "self-consistent"
         fields: dict[str, Any] = {
             "trust": trust,
@@ -185,7 +185,7 @@ class Examination:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the bytes may not be the ones that the manifest tells of."""
+        """Whether the bytes may differ from those that the manifest describes."""
         grave = any(f.kind in _GRAVE for f in self.findings.items)
         return grave or self.manifest is None
 

@@ -1,8 +1,8 @@
-"""The keys of a dataset, remembered in little room, to find one that is there twice.
+"""A compact set of sample keys, to detect duplicates.
 
-Our writer numbers samples, so nearly all keys are runs of consecutive numbers, and a run is two
-numbers however long it is. Any other key costs two hashes. Keys are compared without regard to
-case, because half of all file systems do.
+atdata's writer numbers samples, so nearly all keys are runs of consecutive numbers, and a run is
+two numbers of any length. Any other key costs two hashes. Keys are compared without regard to
+case, because many file systems do so.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Runs:
 
     Attributes:
         starts: First number of each run.
-        stops: The number behind each run.
+        stops: The number after each run.
     """
 
     starts: list[int] = field(default_factory=list)
     stops: list[int] = field(default_factory=list)
 
     def add(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """Add the numbers from ``start`` up to ``stop``; the parts that were there already."""
+        """Add the numbers from ``start`` up to ``stop``; return the parts that it had already."""
         first = bisect_left(self.stops, start)
         behind = bisect_right(self.starts, stop)
         touched = list(zip(self.starts[first:behind], self.stops[first:behind], strict=True))
@@ -38,7 +38,7 @@ class Runs:
         return [(low, high) for low, high in common if low < high]
 
     def holds(self, number: int) -> bool:
-        """Whether the number is in the set."""
+        """Return whether the number is in the set."""
         place = bisect_right(self.starts, number) - 1
         return place >= 0 and number < self.stops[place]
 
@@ -48,8 +48,8 @@ class KeySet:
     """Keys that were seen in a shard, or in several.
 
     Attributes:
-        numbers: Keys that are decimal numbers, by how many digits they are written with.
-        hashes: Of all other keys: the hash in lower case, and that of the key itself.
+        numbers: Keys that are decimal numbers, by their number of digits.
+        hashes: For all other keys: hash of the lower-case key to hash of the key itself.
     """
 
     numbers: dict[int, Runs] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class KeySet:
         return bool(self.numbers or self.hashes)
 
     def add(self, key: str) -> str | None:
-        """Remember a key; ``"KEY_TWICE"`` or ``"KEY_CASE"`` when it collides with an earlier."""
+        """Add a key; return ``"KEY_TWICE"`` or ``"KEY_CASE"`` if it collides with another."""
         if _is_number(key):
             runs = self.numbers.setdefault(len(key), Runs())
             number = int(key)
@@ -74,7 +74,7 @@ class KeySet:
         return "KEY_TWICE" if found == exact else "KEY_CASE"
 
     def merge(self, other: KeySet) -> KeySet:
-        """Take over another shard's keys; those that were there already."""
+        """Add another shard's keys; return those that were in the set already."""
         common = KeySet()
         for width, theirs in other.numbers.items():
             runs = self.numbers.setdefault(width, Runs())
@@ -88,7 +88,7 @@ class KeySet:
         return common
 
     def collision(self, key: str) -> str | None:
-        """How a key collides with the set, which is left as it is."""
+        """Return how a key collides with the set, which is left unchanged."""
         if _is_number(key):
             runs = self.numbers.get(len(key))
             return "KEY_TWICE" if runs is not None and runs.holds(int(key)) else None

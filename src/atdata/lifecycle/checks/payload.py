@@ -1,8 +1,8 @@
-"""One sample's payload, held to its schema to the letter.
+"""One sample's payload, checked strictly against its schema.
 
-Reading is friendlier than this: it passes over fields that a class does not have. Here, whatever
-one reader could see and another not is an error: bytes behind the map, a key twice at any depth,
-extension types, fields that the schema does not know.
+Ordinary reading is more lenient: it skips fields that a class does not have. Here, anything
+that readers could interpret differently is an error: bytes after the map, a duplicate key at any
+depth, extension types, fields that the schema does not know.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from atdata.samples.arrays import MAGIC
 from atdata.samples.codec import codec_of
 from atdata.samples.wire import check_values
 
-# An array of objects, as its header says it; they are kept as pickles.
+# The header of an array of objects, which are stored as pickles.
 _OBJECTS = re.compile(rb"""['"][|<>=]?O\d*['"]""")
 _HEADER = 10_000
 
@@ -36,7 +36,7 @@ class PayloadCheck:
         self._required = {field.name for field in codec.fields if field.required}
 
     def __call__(self, payload: bytes) -> SampleError | None:
-        """What is wrong with a payload, with a code; None when it is a sample of the type."""
+        """Return the error of a payload, with a code; None when it is a sample of the type."""
         try:
             fields = _unpack(payload)
         except SampleError as error:

@@ -1,9 +1,9 @@
-"""A policy: what an organisation asks of datasets beyond being sound.
+"""A policy: an organisation's requirements on datasets that are otherwise valid.
 
 A JSON object. ``policy_version`` is 1; every other field is a gate, and all are optional:
 ``min_samples``, ``max_samples``, ``max_shards``, ``max_shard_bytes``, ``max_bytes`` (integers),
-``names`` and ``schema_cids`` (lists of what is allowed), ``required_fields`` (names that the
-schema must require), ``source_required`` (true: the manifest must say where samples came from).
+``names`` and ``schema_cids`` (lists of allowed values), ``required_fields`` (names that the
+schema must require), ``source_required`` (true: the manifest must name where samples came from).
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Policy:
     """Gates; see the module.
 
     Attributes:
-        gates: The fields of the file, but for ``policy_version``.
+        gates: The fields of the file, except ``policy_version``.
     """
 
     gates: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_file(cls, path: Path | str) -> Policy:
-        """The policy in a file.
+        """Return the policy in a file.
 
         Raises:
             StorageError: It can't be read.
-            SchemaError: It is no policy.
+            SchemaError: It is not a policy.
         """
         try:
             with Path(path).open("rb") as file:
@@ -57,10 +57,10 @@ class Policy:
 
     @classmethod
     def from_json(cls, data: bytes) -> Policy:
-        """The policy in these bytes.
+        """Return the policy in these bytes.
 
         Raises:
-            ManifestError, SchemaError: It is none.
+            ManifestError, SchemaError: They are not a policy.
         """
         gates = parse_json(data, limit=_MAX_BYTES)
         if not isinstance(gates, dict) or gates.pop("policy_version", None) != 1:
@@ -70,7 +70,7 @@ class Policy:
         return cls(gates)
 
     def findings(self, manifest: Manifest, document: dict[str, Any]) -> Iterator[Finding]:
-        """The gates that a dataset does not pass."""
+        """Yield a finding for each gate that a dataset does not pass."""
         for name, gate in sorted(self.gates.items()):
             if (refused := _refused(name, gate, manifest, document)) is not None:
                 expected, actual = refused
@@ -99,7 +99,7 @@ def _is_texts(value: Any) -> bool:
 def _refused(
     name: str, gate: Any, manifest: Manifest, document: dict[str, Any]
 ) -> tuple[str | int, str | int] | None:
-    """What the gate wants and what there is, when it does not let the dataset pass."""
+    """Return the gate's value and the actual one if the dataset does not pass; else None."""
     if name in _NUMBERS:
         number = _NUMBERS[name](manifest)
         passes = number >= gate if name.startswith("min") else number <= gate

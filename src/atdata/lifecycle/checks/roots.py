@@ -1,4 +1,4 @@
-"""What the checks look at: a build root or a release, behind one face."""
+"""The places that are checked: a build root or a release, with one interface."""
 
 from __future__ import annotations
 
@@ -32,44 +32,44 @@ class Root(Protocol):
 
     @property
     def location(self) -> str:
-        """Where, for people."""
+        """The location, for readers."""
         ...
 
     def manifest(self) -> bytes | None:
-        """The bytes of the manifest; None when there is none."""
+        """Return the bytes of the manifest; None when there is none."""
         ...
 
     def schema(self, manifest: Manifest) -> bytes | None:
-        """The bytes of the schema document; None when there is none."""
+        """Return the bytes of the schema document; None when there is none."""
         ...
 
     def shard(self, manifest: Manifest, index: int) -> Opener:
-        """Opens a shard."""
+        """Return an opener of a shard."""
         ...
 
     def offsets(self, manifest: Manifest, index: int) -> Opener | None:
-        """Opens a shard's offset index, if it has one."""
+        """Return an opener of a shard's offset index, if it has one."""
         ...
 
     def strangers(self, manifest: Manifest) -> Iterator[Finding]:
-        """What lies there and should not."""
+        """Yield a finding for each unexpected file."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PlainFile:
-    """Opens a file of this machine, in any process that sees it."""
+    """Opens a local file, in any process that sees it."""
 
     path: Path
 
     def open(self) -> IO[bytes]:
-        """The stream, from its start."""
+        """Return the stream, from its start."""
         return open_plain(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRoot:
-    """What a producer has just written; see :class:`Root`."""
+    """The folder that a producer has just written; see :class:`Root`."""
 
     folder: Path
 
@@ -98,13 +98,13 @@ class BuildRoot:
         return PlainFile(path) if path.exists() else None
 
     def strangers(self, manifest: Manifest) -> Iterator[Finding]:
-        """Files that the manifest does not account for, and links, in order of their names."""
+        """Yield findings for links, and for files that the manifest does not list, by name."""
         shards = set(manifest.paths)
         known = {MANIFEST_NAME, SCHEMA_NAME, *shards, *map(index_path, shards)}
         with os.scandir(self.folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.name in shards:
-                    continue  # opening it will tell
+                    continue  # opening it reports any problem
                 if not entry.is_file(follow_symlinks=False):
                     message = "a link or folder; a build root holds plain files only"
                     yield Finding("FILE_LINK", message, path=ascii(entry.name)[1:-1])
@@ -127,7 +127,7 @@ class BuildRoot:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What readers trust; see :class:`Root`."""
+    """A release that readers trust; see :class:`Root`."""
 
     store: Store
     name: str
@@ -153,17 +153,17 @@ class Release:
         return StoredFile(self.store.files, shard_key(manifest.shards[index]))
 
     def offsets(self, manifest: Manifest, index: int) -> None:
-        """A store keeps no offset indexes."""
+        """Return None: a store has no offset indexes."""
 
     def strangers(self, manifest: Manifest) -> Iterator[Finding]:
-        """None: a store holds many releases, and its collector of garbage sees to the rest."""
+        """Return no findings: a store holds many releases; garbage collection removes the rest."""
         return iter(())
 
 
 def open_root(
     location: str | os.PathLike[str], name: str | None = None, version: str | None = None
 ) -> Root:
-    """The build root or, when the place is a serving store, the release there.
+    """Return the build root or, when the place is a serving store, the release there.
 
     Args:
         location: A folder, or ``s3://bucket/prefix`` of a serving store.
@@ -171,8 +171,8 @@ def open_root(
         version: Its version.
 
     Raises:
-        UrlError: A serving store, and no name and version were given.
-        StorageError: There is nothing.
+        UrlError: It is a serving store, and no name and version were given.
+        StorageError: There is nothing at the place.
     """
     text = os.fspath(location)
     store = open_store(text)

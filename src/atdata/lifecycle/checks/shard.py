@@ -1,4 +1,4 @@
-"""One shard, looked at in one pass: the unit of work that engines spread over processes."""
+"""The check of one shard in one pass: the unit of work that engines spread over processes."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from atdata.shards.offsets import index_head, index_line
 from atdata.shards.tar import MAX_PAYLOAD, Skipped, walk
 from atdata.shards.window import CHUNK, Readable, Window
 
-# Larger payloads are hashed on the way and never held, unless samples are decoded.
+# Larger payloads are hashed while they are read and never held, unless samples are decoded.
 _GATHER = 1 << 16
 MAX_SAMPLE = MAX_PAYLOAD
 
-# What all file systems and readers take for the same name.
+# Names that all file systems and readers treat alike.
 _PORTABLE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 COMPRESSED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh.(?:1AY&SY|\x17rE8P)|\xfd7zXZ")
-"""How files of gzip, zstd, bzip2 and xz start."""
+"""The first bytes of gzip, zstd, bzip2 and xz files."""
 
 
 class Opener(Protocol):
-    """Something small, to be pickled, that opens a stream of bytes."""
+    """A small, picklable object that opens a stream of bytes."""
 
     def open(self) -> IO[bytes]:
-        """The stream, from its start; the caller closes it."""
+        """Return the stream, from its start; the caller closes it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """A shard to look at.
+    """A shard to check.
 
     Attributes:
         index: Its number.
         opener: Opens its bytes.
-        expected: What the manifest says of it.
+        expected: Its shard info in the manifest.
         level: Which checks: see :data:`atdata.lifecycle.report.LEVELS`.
         schema: Name of the sample type, and its schema document as text.
-        offsets: Opens its offset index, where there is one.
+        offsets: Opens its offset index, if there is one.
         max_sample: Longest payload that is decoded, in bytes.
         limit: Most findings.
     """
@@ -65,16 +65,16 @@ class ShardTask:
 
 @dataclass(frozen=True, slots=True)
 class ShardFacts:
-    """What was found in a shard.
+    """The result of checking a shard.
 
     Attributes:
         index: Its number.
-        size: Bytes that were there.
+        size: Bytes that were found.
         samples: Samples that were found.
-        cid: CID of the bytes; None when they were not read whole.
+        cid: CID of the bytes; None when they were not all read.
         keys: Keys of the samples.
         findings: What is wrong.
-        truncated: Whether there was more of that.
+        truncated: Whether there were more findings.
     """
 
     index: int
@@ -87,7 +87,7 @@ class ShardFacts:
 
 
 def check_shard(task: ShardTask) -> ShardFacts:
-    """Look at a shard; whatever is wrong is in the facts, and nothing is raised."""
+    """Check a shard; everything that is wrong is in the facts, and nothing is raised."""
     try:
         with task.opener.open() as stream:
             return check_stream(task, stream)
@@ -96,18 +96,18 @@ def check_shard(task: ShardTask) -> ShardFacts:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         return failed(task, Finding("UNREADABLE", f"can't be read: {reason}", task.index))
-    except Exception as error:  # a bug of ours must not pass for a sound shard
+    except Exception as error:  # a bug in atdata must not pass for a sound shard
         reason = f"{type(error).__name__}: {error}"
         return failed(task, Finding("INTERNAL", reason, task.index))
 
 
 def check_stream(task: ShardTask, stream: Readable) -> ShardFacts:
-    """As :func:`check_shard`, for a stream that is open; read to its end."""
+    """Check a shard as :func:`check_shard` does, from an open stream, which is read to its end."""
     return _ShardCheck(task, stream).run()
 
 
 def find_keys(task: ShardTask, keys: KeySet) -> list[Finding]:
-    """Where in a shard keys are that another shard has as well."""
+    """Locate keys in a shard that an earlier shard has too."""
     found = []
     with task.opener.open() as stream:
         try:
@@ -116,12 +116,12 @@ def find_keys(task: ShardTask, keys: KeySet) -> list[Finding]:
                     message = "the key is in an earlier shard already"
                     found.append(Finding(code, message, task.index, f"{key}.{extension}", offset))
         except ShardError:
-            pass  # told already, by the check of the shard
+            pass  # the check of the shard has reported it already
     return found
 
 
 class _ShardCheck:
-    """The state of one look at a shard."""
+    """The state of the check of one shard."""
 
     def __init__(self, task: ShardTask, stream: Readable) -> None:
         self._task = task
@@ -189,7 +189,7 @@ class _ShardCheck:
             self._sample(key, offset, payload)
 
     def _sample(self, key: str, offset: int, payload: memoryview) -> None:
-        assert self._payload is not None  # noqa: S101 - asked by the caller
+        assert self._payload is not None  # noqa: S101 - checked by the caller
         if isinstance(payload, Skipped) or len(payload) > self._task.max_sample:
             limit = self._task.max_sample
             message = f"the limit is {limit} bytes; --max-sample-size sets another"
@@ -256,7 +256,7 @@ class _ShardCheck:
 
 
 def _go_to(window: Window, offset: int) -> int:
-    """The position of an offset further on; what lies before it is passed over."""
+    """Skip forward to an offset; return its position."""
     *_, start = window.state()
     return window.skip(0, offset - start)
 
@@ -267,5 +267,5 @@ def _payload_check(schema: tuple[str, str]) -> PayloadCheck:
 
 
 def failed(task: ShardTask, finding: Finding) -> ShardFacts:
-    """The facts of a shard that could not be looked at."""
+    """Return the facts of a shard that could not be checked."""
     return ShardFacts(index=task.index, findings=(finding,))

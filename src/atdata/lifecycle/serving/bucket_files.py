@@ -20,9 +20,9 @@ from atdata.stores.copying import storage_error
 from atdata.stores.s3_upload import Upload, is_overtaken
 from atdata_records import cid
 
-# A shard that is there and younger than this is not uploaded again, in seconds.
+# A shard in the store that is younger than this is not uploaded again, in seconds.
 _YOUNG = 6 * 3600.0
-# A bucket has no locks: what a publication finds young must stay until it has ended, too.
+# A bucket has no locks: a shard that a publication relies on must stay until that has ended.
 _LEAST_GRACE = 2 * _YOUNG
 _MISSING = ("404", "NoSuchKey", "NotFound")
 _LOST = ("412", "PreconditionFailed", "ConditionalRequestConflict", "409")
@@ -138,15 +138,15 @@ class BucketFiles:
             raise storage_error(error, "the temporary folder can't be used") from error
 
     def sweep(self) -> list[str]:
-        """See :class:`StoreFiles`; they are in the temporary folder."""
+        """Return an empty list; workspaces are swept in the temporary folder."""
         with self.workspace():  # which sweeps
             return []
 
     @contextlib.contextmanager
     def lock(self, *, exclusive: bool) -> Iterator[None]:
-        """Nothing is held, because S3 has no locks.
+        """Hold nothing, because S3 has no locks.
 
-        Conditional writes decide who is first, and the collector of garbage leaves alone what is
+        Conditional writes decide which writer is first, and garbage collection keeps what is
         younger than its grace.
         """
         yield

@@ -1,6 +1,6 @@
-"""What a serving store keeps its files in: a folder, or a bucket. Both behave alike.
+"""The files of a serving store, in a folder or a bucket, with the same behaviour.
 
-A file here is whole or not there, and what is created once is never silently replaced. That is
+A file is complete or absent, and a file that was created is never silently replaced. That is
 all that publication and the catalog need to be atomic.
 """
 
@@ -39,15 +39,15 @@ class StoreFiles(Protocol):
 
     @property
     def location(self) -> str:
-        """The folder or URL, for people."""
+        """The folder or URL, for readers."""
         ...
 
     def read(self, key: str, limit: int) -> bytes | None:
-        """At most ``limit + 1`` bytes of a file; None when there is none."""
+        """Return at most ``limit + 1`` bytes of a file; None when there is none."""
         ...
 
     def open(self, key: str) -> IO[bytes]:
-        """A stream of a file.
+        """Return a stream of a file.
 
         Raises:
             StorageError: There is none; its code is ``SHARD_MISSING``.
@@ -55,48 +55,48 @@ class StoreFiles(Protocol):
         ...
 
     def stat(self, key: str) -> FileStat | None:
-        """Length and age of a file; None when there is none."""
+        """Return length and age of a file; None when there is none."""
         ...
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a file that is not there yet, at once; False when it is there already."""
+        """Write a new file in one step; return False when it exists already."""
         ...
 
     def replace(self, key: str, data: bytes) -> None:
-        """Write a file at once; one that is there already has these bytes afterwards."""
+        """Write a file in one step, in place of any that exists."""
         ...
 
     def put_shard(self, key: str, path: Path, info: ShardInfo, *, replace: bool = False) -> None:
-        """Have a shard under its key, from a local file of ours, which may be moved away.
+        """Store a shard under its key, from a local file, which may be moved away.
 
-        The key tells the content, so a file that is there already is as good, unless it was
-        found to be damaged (``replace``); but it is made young again, because the collector of
-        garbage goes by age.
+        The key follows from the content, so an existing file is equally good, unless it was
+        found to be damaged (``replace``); but its age is reset, because garbage collection
+        goes by age.
         """
         ...
 
     def find(self, prefix: str) -> Iterator[FileStat]:
-        """Files whose keys start with a prefix that ends in a slash, by key."""
+        """Yield the files whose keys start with a prefix that ends in a slash, by key."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove a file; nothing happens when there is none."""
+        """Remove a file; do nothing when there is none."""
         ...
 
     @property
     def least_grace(self) -> float:
-        """Seconds for which the collector of garbage must leave alone what is written.
+        """Seconds for which garbage collection must keep what is written.
 
-        A publication that is under way needs what it found or wrote in that time.
+        A publication under way needs what it found or wrote in that time.
         """
         ...
 
     def url(self, key: str) -> str:
-        """Path or URL of a file, as readers take it."""
+        """Return path or URL of a file, as readers take it."""
         ...
 
     def workspace(self) -> AbstractContextManager[Path]:
-        """A local folder for shards that are about to be put."""
+        """Return a local folder for shards that are about to be put."""
         ...
 
     def sweep(self) -> list[str]:
@@ -104,10 +104,10 @@ class StoreFiles(Protocol):
         ...
 
     def lock(self, *, exclusive: bool) -> AbstractContextManager[None]:
-        """Hold the store: many publishers at once, or one collector of garbage.
+        """Hold the store: many publishers at once, or one garbage collection.
 
         Raises:
-            EntryConflict: Somebody else holds it; the code is ``STORE_BUSY``.
+            EntryConflict: Another process holds it; the code is ``STORE_BUSY``.
         """
         ...
 
@@ -120,5 +120,5 @@ class StoredFile:
     key: str
 
     def open(self) -> IO[bytes]:
-        """The stream, from its start."""
+        """Return the stream, from its start."""
         return self.files.open(self.key)

@@ -1,4 +1,4 @@
-"""The files of a serving store in a folder of this machine, or of a shared file system."""
+"""The files of a serving store in a local folder, or in one of a shared file system."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class FolderFiles:
 
     @property
     def least_grace(self) -> float:
-        """None at all: the lock keeps publications and the collector of garbage apart."""
+        """Zero: the lock keeps publications and garbage collection apart."""
         return 0.0
 
     def url(self, key: str) -> str:
-        """The file's path."""
+        """Return the file's path."""
         return str(self.root / key)
 
     def read(self, key: str, limit: int) -> bytes | None:
@@ -83,7 +83,7 @@ class FolderFiles:
         target = self.root / key
         with self._told(key):
             make_folder(target.parent)
-            # The same bytes take the place of those that are there, should these be damaged.
+            # The same bytes replace those in the store, in case these are damaged.
             move_file(path, target)
 
     def find(self, prefix: str) -> Iterator[FileStat]:
@@ -113,7 +113,7 @@ class FolderFiles:
 
     @contextlib.contextmanager
     def lock(self, *, exclusive: bool) -> Iterator[None]:
-        """See :class:`~atdata.lifecycle.serving.files.StoreFiles`. A killed holder lets go."""
+        """See :class:`~atdata.lifecycle.serving.files.StoreFiles`. A killed holder releases it."""
         with self._told(_LOCK):
             make_folder(self.root)
             with contextlib.ExitStack() as holding:
@@ -130,7 +130,7 @@ class FolderFiles:
 
     @contextlib.contextmanager
     def _written(self, key: str, data: bytes) -> Iterator[Path]:
-        """A complete file in a workspace, and the folder that it is meant for."""
+        """Write a file in a workspace, and make the folder that it will be moved to."""
         make_folder((self.root / key).parent)
         with self.workspace() as folder:
             write_file(folder / "file", data)
@@ -145,7 +145,7 @@ class FolderFiles:
 
     @contextlib.contextmanager
     def _told(self, key: str) -> Iterator[None]:
-        """Errors of the file system as ours, with the place and what to do next."""
+        """Turn errors of the file system into atdata's, with the place and what to do next."""
         try:
             yield
         except AtdataError:
@@ -160,10 +160,10 @@ class FolderFiles:
 
 
 def _plain_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder of a store.
+    """Yield all files below a folder of a store.
 
     Raises:
-        StorageError: A symbolic link: what it leads to is not the store's (``FILE_LINK``).
+        StorageError: There is a symbolic link: its target is not the store's (``FILE_LINK``).
     """
     if folder.is_symlink():
         raise StorageError(
@@ -180,10 +180,10 @@ def _plain_files(folder: Path) -> Iterator[Path]:
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """A stream of a plain local file; symbolic links are not followed.
+    """Open a plain local file as a stream; symbolic links are not followed.
 
     Raises:
-        StorageError: There is no such file (code ``SHARD_MISSING``), it is a link or no plain
+        StorageError: There is no such file (code ``SHARD_MISSING``), it is a link or not a plain
             file (``FILE_LINK``), or it can't be read (``UNREADABLE``).
     """
     try:

@@ -1,9 +1,9 @@
-"""What a dataset's names stand for, as a history to which is only ever added.
+"""Append-only history of a dataset's current release and aliases.
 
-Each change writes one file, ``catalog/{name}/{generation}.json``, that says all there is to say:
-the current release and every alias. A file that is there is never written again, so of two who
-change at once one is first and the other learns of it; and each file holds the digest of the one
-before, so nobody rewrites history unnoticed.
+Each change writes one file, ``catalog/{name}/{generation}.json``, with the complete state:
+the current release and every alias. A file is never written again, so of two concurrent
+changes one succeeds and the other is refused; and each file holds the digest of the one
+before, so that history can't be rewritten unnoticed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One state of a dataset's names.
+    """One state of a dataset's current release and aliases.
 
     Attributes:
         name: The dataset.
         number: Counted from 1; 0 is the state before the first change.
         action: What was done, such as ``"promote 1.0.0"``.
-        at: When, as text of ISO 8601 in UTC.
+        at: The time, as text of ISO 8601 in UTC.
         current: Version of the current release; None when there is none.
         aliases: Versions by alias.
         previous: sha256 of the file of the generation before; None for the first.
@@ -58,11 +58,11 @@ class Generation:
         return hashlib.sha256(self.to_json()).hexdigest() if self.number else None
 
     def to_json(self) -> bytes:
-        """Its file."""
+        """Return the bytes of its file."""
         return canonical_json({"format_version": _FORMAT, **self.to_dict()})
 
     def to_dict(self) -> dict[str, Any]:
-        """As in reports."""
+        """Return the generation as in reports."""
         return {
             "name": self.name,
             "generation": self.number,
@@ -74,7 +74,7 @@ class Generation:
         }
 
     def following(self, action: str, *, current: str | None, aliases: dict[str, str]) -> Generation:
-        """The generation that a change makes of this one."""
+        """Return the generation that follows this one after a change."""
         at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return Generation(
             self.name, self.number + 1, action, at, current, dict(aliases), self.digest
@@ -82,7 +82,7 @@ class Generation:
 
 
 def check_alias(alias: str) -> None:
-    """Refuse what can't be an alias: it must not look like a version.
+    """Refuse text that can't be an alias: it must not look like a version.
 
     Raises:
         ManifestError: With the code ``MANIFEST_NAME``.
@@ -96,10 +96,10 @@ def check_alias(alias: str) -> None:
 
 
 def history(store: Store, name: str) -> list[Generation]:
-    """All generations of a dataset, the first first.
+    """Return all generations of a dataset, the first first.
 
     Raises:
-        ManifestError: The history does not hold together; the code is ``CATALOG_BROKEN``.
+        ManifestError: The history is inconsistent; the code is ``CATALOG_BROKEN``.
     """
     check_name(name, "0.0.0")
     generations: list[Generation] = []
@@ -123,7 +123,7 @@ def history(store: Store, name: str) -> list[Generation]:
 
 
 def datasets(store: Store) -> list[str]:
-    """Names of all datasets that have releases or a history."""
+    """Return the names of all datasets that have releases or a history."""
     names = {stat.key.split("/")[1] for stat in store.files.find("catalog/")}
     return sorted(names | {name for name, _ in store.releases()})
 
@@ -132,7 +132,7 @@ def write(store: Store, generation: Generation) -> None:
     """Add a generation.
 
     Raises:
-        EntryConflict: Somebody else was faster; the code is ``CATALOG_MOVED``.
+        EntryConflict: Another process was faster; the code is ``CATALOG_MOVED``.
     """
     key = _key(generation.name, generation.number)
     if not store.files.create(key, generation.to_json()):

@@ -1,4 +1,4 @@
-"""The serving store: what readers trust. Its layout, and how it is opened.
+"""The serving store that readers trust: its layout, and how it is opened.
 
 ::
 
@@ -39,16 +39,16 @@ class Store:
     """A serving store.
 
     Attributes:
-        files: Where its files are.
+        files: The files below it.
     """
 
     files: StoreFiles
 
     def exists(self) -> bool:
-        """Whether somebody has published here.
+        """Return whether there is a serving store.
 
         Raises:
-            StorageError: Something else lies here, or a store of a newer format.
+            StorageError: Something else is there, or a store of a newer format.
         """
         found = self.files.read(MARKER, len(_MARKER_BYTES))
         if found is not None and found != _MARKER_BYTES:
@@ -56,10 +56,10 @@ class Store:
         return found is not None
 
     def require(self) -> None:
-        """Refuse a place that is no store.
+        """Refuse a place that is not a store.
 
         Raises:
-            StorageError: It is none.
+            StorageError: It is not a store.
         """
         if not self.exists():
             raise StorageError(
@@ -74,11 +74,11 @@ class Store:
             self.files.create(MARKER, _MARKER_BYTES)
 
     def release_bytes(self, name: str, version: str) -> bytes | None:
-        """The manifest of a release, as it was published; None when there is no such release."""
+        """Return a release's manifest, as it was published; None when there is no such release."""
         return self.files.read(release_key(name, version), MAX_BYTES)
 
     def release(self, name: str, version: str) -> Manifest:
-        """The manifest of a release.
+        """Return the manifest of a release.
 
         Raises:
             EntryNotFound: There is no such release.
@@ -100,18 +100,18 @@ class Store:
         return manifest
 
     def releases(self, name: str | None = None) -> Iterator[tuple[str, str]]:
-        """Name and version of each release."""
+        """Yield name and version of each release."""
         prefix = "releases/" if name is None else f"releases/{name}/"
         for stat in self.files.find(prefix):
             _, dataset, file = stat.key.split("/", 2)
             yield dataset, file.removesuffix(".json")
 
     def schema_bytes(self, schema_cid: str) -> bytes | None:
-        """A schema document; None when it is not there."""
+        """Return a schema document; None when it is not there."""
         return self.files.read(schema_key(schema_cid), _MAX_SCHEMA)
 
     def missing_shards(self, manifest: Manifest) -> list[ShardInfo]:
-        """Shards of a manifest that the store does not have in full length."""
+        """Return the shards of a manifest that the store does not have in full length."""
         missing = []
         for info in manifest.shards:
             stat = self.files.stat(shard_key(info))
@@ -121,13 +121,13 @@ class Store:
 
 
 def open_store(location: str | os.PathLike[str] | Store) -> Store:
-    """The store at a folder or ``s3://bucket/prefix``; it need not be there yet.
+    """Return the store at a folder or ``s3://bucket/prefix``; it need not exist yet.
 
-    S3 is reached as :func:`atdata.storage.s3_access.access_for` says: by the AWS environment, or
-    as an ``S3DataStore`` of this process was told.
+    S3 is reached as :func:`atdata.storage.s3_access.access_for` describes: by the AWS environment,
+    or with the settings of an ``S3DataStore`` of this process.
 
     Raises:
-        UrlError: Another kind of URL.
+        UrlError: The URL is of another kind.
     """
     if isinstance(location, Store):
         return location
@@ -144,20 +144,20 @@ def open_store(location: str | os.PathLike[str] | Store) -> Store:
 
 
 def release_key(name: str, version: str) -> str:
-    """Where a release's manifest is.
+    """Return the key of a release's manifest.
 
     Raises:
-        ManifestError: A name or version that can't be one.
+        ManifestError: The name or version is not valid.
     """
     check_name(name, version)
     return f"releases/{name}/{version}.json"
 
 
 def shard_key(info: ShardInfo) -> str:
-    """Where a shard is."""
+    """Return the key of a shard."""
     return f"shards/{cid.digest(info.cid).hex()}.tar"
 
 
 def schema_key(schema_cid: str) -> str:
-    """Where a schema document is."""
+    """Return the key of a schema document."""
     return f"schemas/{schema_cid}.json"
