@@ -1,4 +1,4 @@
-"""Who asks: what counts as one client."""
+"""Identity of clients: what counts as one client."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import ipaddress
 
 from starlette.types import Scope
 
-_NETWORK_BITS = 64  # what a household or a machine gets of IPv6
+_NETWORK_BITS = 64  # the part of IPv6 that a household or a machine gets
 
 
 def client_of(scope: Scope) -> str:
-    """Return the client of a request: its address, or its network where that is IPv6."""
+    """Return the client of a request: its address, or its network if that is IPv6."""
     return network_of((scope.get("client") or ("", 0))[0])
 
 
 def network_of(address: str) -> str:
-    """Return an IPv4 address as it is, and of an IPv6 one the network: whole, they are free."""
+    """Return an IPv4 address as it is, and the network of an IPv6 one, which has many addresses."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

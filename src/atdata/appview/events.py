@@ -1,6 +1,6 @@
-"""What can happen in the network, as far as the AppView cares.
+"""Events of the network that the AppView handles.
 
-Every way of hearing of it (firehose, Jetstream, listings) gives these.
+Every source of events (firehose, Jetstream, listings) yields these.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"  # of a revision: the time in base 32, sortable
 _CLOCK_BITS = 10  # after the microseconds, the number of a clock
-_AHEAD = 600.0  # seconds that the clock of a server may be ahead of ours
+_AHEAD = 600.0  # seconds that the clock of a server may be ahead of this one
 
 COLLECTIONS: Final = (Record.NSID, SampleSchema.NSID)
 """The record types that are kept."""
@@ -55,7 +55,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A repository changed in a way that the event does not tell: it must be read again."""
+    """A repository changed in a way that the event does not describe: it must be read again."""
 
     did: str
     rev: str
@@ -84,9 +84,9 @@ class Event:
     """One message of a stream.
 
     Attributes:
-        position: Where the stream goes on after it.
-        what: What happened; None when it is nothing that is kept.
-        size: Bytes that it takes in memory, about.
+        position: Where the stream resumes after it.
+        what: The event; None when it is nothing that is kept.
+        size: Approximate number of bytes that it takes in memory.
     """
 
     position: int
@@ -96,10 +96,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """One message of a stream that can't be read: it is stepped over, and kept for inspection.
+    """One unreadable message of a stream: it is skipped, and kept for inspection.
 
     Attributes:
-        position: Where the stream goes on after it; None when not even that can be read.
+        position: Where the stream resumes after it; None when the position can't be read.
         reason: What is wrong with it.
         message: Its bytes.
     """
@@ -110,7 +110,7 @@ class Unreadable:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in memory, about."""
+        """Approximate number of bytes that it takes in memory."""
         return len(self.message)
 
 

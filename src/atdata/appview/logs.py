@@ -1,4 +1,4 @@
-"""The service's log: a message is one line, whatever other people's text is in it."""
+"""The service's log: a message is one line, even with text of other origin in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INSIDE = "  | "  # begins the lines of a traceback, so that none looks like a m
 
 
 class SafeFormatter(logging.Formatter):
-    """Writes messages without control characters, passwords or lines of their own."""
+    """Writes messages without control characters, passwords or line breaks."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line of a message."""
@@ -32,7 +32,7 @@ def set_up_logging() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(SafeFormatter(_FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Its lines at this level are requests that are made, with their URLs.
+    # httpx logs each request with its URL at this level.
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 

@@ -1,4 +1,4 @@
-"""Counters for Prometheus, and a limit of requests for each client."""
+"""Counters for Prometheus, and a rate limit for each client."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WATCHED = ("/health", "/metrics")
 
 
 class Requests:
-    """Middleware that counts requests and holds each client to a rate.
+    """Middleware that counts requests and limits the rate of each client.
 
     Args:
-        app: What answers.
+        app: The application that answers.
         rate: Requests a minute of one client; 0 for no limit. A client that was quiet
             may make as many at once.
     """
@@ -39,7 +39,7 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # CONNECT asks for no path, but for a host.
+        # CONNECT has no path, but a host.
         kind = scope["path"].removeprefix("/").partition("/")[0]
         kind = kind if kind in ("xrpc", "wds", "static", "preview") else "page"
 
@@ -57,10 +57,10 @@ class Requests:
         await self._app(scope, receive, counted)
 
     def _pause(self, scope: Scope) -> float:
-        """Seconds that the client has to wait; 0 when it may go on."""
+        """Return the seconds that the client has to wait; 0 when it may continue."""
         if not self._rate:
             return 0.0
-        # What watches the service is counted by itself, so that it does not go unanswered.
+        # Monitoring is counted separately, so that it is always answered.
         client, now = (client_of(scope), scope["path"] in _WATCHED), time.monotonic()
         left, since = self._left.pop(client, (float(self._rate), now))
         left = min(self._rate, left + (now - since) * self._rate / 60)
@@ -72,11 +72,11 @@ class Requests:
 
 
 class Remembered(Generic[T]):
-    """A value that is worked out again only every few seconds, by one thread at a time.
+    """A value that is computed again only every few seconds, by one thread at a time.
 
     Args:
-        work: Works it out.
-        seconds: For how long it holds.
+        work: Computes it.
+        seconds: How long it is kept.
     """
 
     def __init__(self, work: Callable[[], T], seconds: float = 5.0) -> None:
@@ -98,7 +98,7 @@ class Remembered(Generic[T]):
 def exposition(
     counts: Counter[tuple[str, int]], values: dict[str, tuple[str, dict[str, float]]]
 ) -> str:
-    """The text that Prometheus reads.
+    """Return the text that Prometheus reads.
 
     Args:
         counts: Requests by kind and status.

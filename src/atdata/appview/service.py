@@ -1,4 +1,4 @@
-"""The AppView as a whole: what follows the network, what answers, and what they share."""
+"""The AppView as a whole: ingest, routes, and what they share."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _EXPOSED = ["accept-ranges", "content-range", "etag", "retry-after"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the service runs.
+    """Configuration of the service.
 
     Attributes:
         data: Folder of the embedded database and the cache.
         database: ``postgresql://`` URL; None for the embedded one.
-        sources: Servers to follow; with none, what is in the database is served.
-        base_url: How clients reach the service; None to believe each request.
-        cache_bytes: How much of the disk verified shards may take.
-        largest_shard: Bytes of the largest shard that is passed on.
+        sources: Servers to follow; with none, the existing database is served.
+        base_url: The URL by which clients reach the service; None to trust each request.
+        cache_bytes: Bytes of the disk that verified shards may take.
+        largest_shard: Bytes of the largest shard that is proxied.
         rate: Requests a minute of one client; 0 for no limit.
-        buckets: S3 buckets whose objects anybody may read through this service.
+        buckets: S3 buckets whose objects any client may read through this service.
     """
 
     data: Path
@@ -60,7 +60,7 @@ class Settings:
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The service, as an ASGI application; it follows the network while it runs.
+    """Return the service, as an ASGI application; it follows the network while it runs.
 
     Raises:
         StorageError: The database or the cache can't be opened.

@@ -1,4 +1,4 @@
-"""Threads that go on whatever happens: a step that fails is tried again, after a pause."""
+"""Threads that keep running: a step that fails is tried again, after a pause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_PAUSE = 60.0  # seconds between two attempts
 
 
 class Workers:
-    """Threads by name, and how they fare.
+    """Threads by name, and their failures.
 
     Attributes:
         stopping: Set when all are to end.
@@ -45,7 +45,7 @@ class Workers:
         self.failing.pop(name, None)
 
     def stop(self) -> None:
-        """End all; returns when none runs any more."""
+        """End all threads; return when none runs any more."""
         self.stopping.set()
         with self._lock:
             threads = list(self._threads)
@@ -63,7 +63,7 @@ class Workers:
             began = time.monotonic()
             try:
                 goes_on = step()
-            except Exception as error:  # whatever it is, the worker lives on
+            except Exception as error:  # the worker goes on after any error
                 lasted = time.monotonic() - began
                 tries = 1 if lasted > _LONGEST_PAUSE else tries + 1
                 self._note(name, error)
@@ -77,6 +77,6 @@ class Workers:
     def _note(self, name: str, error: Exception) -> None:
         self.failing[name] = error
         self.failures[name] += 1
-        # A traceback helps with errors that are not of our making only.
+        # A traceback helps only with unexpected errors.
         unexpected = None if isinstance(error, AtdataError) else error
         _log.warning("%s: %s", name, one_line(str(error)), exc_info=unexpected)

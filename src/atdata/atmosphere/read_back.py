@@ -35,7 +35,7 @@ def read_back(
 
     Args:
         repositories: Reads them.
-        uri: The record, in the reader's own repository.
+        uri: The record, in the repository of the reader's account.
         expected: What the record should be.
         progress: Receives each shard that is read.
 

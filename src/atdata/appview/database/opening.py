@@ -1,4 +1,4 @@
-"""Opens a database, by what its name says."""
+"""Opening a database by its path or URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_database(where: str | Path) -> Database:
         where: Path of an SQLite file, or a ``postgresql://`` URL.
 
     Raises:
-        MissingExtra: PostgreSQL, and its driver is not installed.
+        MissingExtra: It is PostgreSQL, and its driver is not installed.
         StorageError: It can't be opened.
     """
     if str(where).startswith(("postgresql://", "postgres://")):

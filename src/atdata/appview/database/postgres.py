@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS words (
 CREATE INDEX IF NOT EXISTS words_found ON words USING gin (found)
 """
 _SIMULTANEOUS = 8
-# Two processes that make the tables at the same time would get in each other's way.
+# Two processes that make the tables at the same time would conflict.
 _LOCK = 7_100_291
 # SQLSTATEs of values beyond a limit, such as that of an index: not a failure of the server.
 _LIMITS = "54"
@@ -64,7 +64,7 @@ class PostgresDatabase:
                         f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column} TEXT"
                     )
         except self._driver.Error as error:
-            # The driver's own text may hold the URL with its password.
+            # The driver's own text may contain the URL with its password.
             raise StorageError(
                 f"can't open the PostgreSQL database ({type(error).__name__})"
             ) from None
@@ -72,8 +72,8 @@ class PostgresDatabase:
     def read(
         self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
     ) -> list[Row]:
-        """The rows of one SELECT."""
-        # PostgreSQL takes no NUL, and there is none in its tables.
+        """Return the rows of one SELECT."""
+        # PostgreSQL accepts no NUL, and there is none in its tables.
         asked = [one.replace("\0", "\ufffd") if isinstance(one, str) else one for one in parameters]
         with self._failing(), self._borrowed() as connection, connection.transaction():
             if seconds is not None:
@@ -86,12 +86,12 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[_Transaction]:
-        """A transaction."""
+        """Run a transaction."""
         with self._failing(), self._borrowed() as connection, connection.transaction():
             yield _Transaction(connection)
 
     def match(self, words: Sequence[str]) -> Match:
-        """Words are word characters only, so none is read as an operator."""
+        """Return the search for these words: word characters only, so none is an operator."""
         return Match(
             join="JOIN words ON words.dataset = d.id",
             where="words.found @@ to_tsquery('simple', ?)",
@@ -113,7 +113,7 @@ class PostgresDatabase:
         except (self._driver.OperationalError, self._driver.InterfaceError) as error:
             if (error.sqlstate or "").startswith(_LIMITS):
                 raise
-            # The driver's own text may hold the URL with its password.
+            # The driver's own text may contain the URL with its password.
             raise StorageError(f"the PostgreSQL database fails ({type(error).__name__})") from None
 
     @contextmanager
@@ -131,7 +131,7 @@ class PostgresDatabase:
             self._free.put(connection)
 
     def _drop_idle(self) -> None:
-        """Close the connections that are not in use: when one breaks, the server went away."""
+        """Close the idle connections: when one breaks, the server went away."""
         idle = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -165,7 +165,7 @@ class _Transaction:
 
 
 def _beginning(word: str) -> str:
-    # As for SQLite: one letter begins too many words.
+    # As for SQLite: too many words start with one letter.
     return word if len(word) == 1 and word.isascii() else f"{word}:*"
 
 

@@ -1,6 +1,6 @@
-"""Questions to the database. Only what may be shown is found.
+"""Queries of the database. Only records that may be shown are found.
 
-Pages follow a cursor of keys, so that a late page costs what the first one does.
+Pages follow a cursor of keys, so that a late page costs as much as the first one.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _SECONDS = 1.0  # that one search may take
 
 
 _MOST_BYTES = 2**20  # of a page's rows
-_MOST_VERSIONS = 10_000  # that are put in order
+_MOST_VERSIONS = 10_000  # that are sorted
 
 
 def _listed(table: str, *columns: str) -> str:
-    """Columns of a row in a list, whose record is not read when there is a summary of it."""
+    """Return the columns of a listed row; the record is left out when there is a summary of it."""
     names = ("id", "did", "rkey", "cid", "name", "indexed_at", "summary", *columns)
     record = f"CASE WHEN {table}.summary IS NULL THEN {table}.value END AS value"
     return ", ".join([*(f"{table}.{name}" for name in names), record, "r.handle", "r.pds"])
@@ -41,21 +41,21 @@ _DATASETS, _SCHEMAS = _listed("d"), _listed("s", "version", "schema_cid")
 
 
 class SearchError(UrlError):
-    """A search that is not answered."""
+    """A search that is refused."""
 
 
 class CursorError(SearchError):
-    """A cursor that no earlier answer gave."""
+    """A cursor that no earlier answer contained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to find datasets by; what is None or empty does not matter.
+    """Criteria to find datasets by; what is None or empty is ignored.
 
     Attributes:
         words: Each must begin a word of the name, the tags or the description.
         tags: All of them must be there.
-        license: Exactly this.
+        license: The exact license.
         schema: AT URI of the schema's record, or CID of its content.
         author: DID.
     """
@@ -69,34 +69,34 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, and the cursor of what follows them (None at the end)."""
+    """Rows, and the cursor of the next page (None at the end)."""
 
     rows: list[Row]
     cursor: str | None
 
 
 class Reading:
-    """Reads what may be shown.
+    """Reads records that may be shown.
 
     Args:
-        database: Where it is.
+        database: The database.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.counts = Remembered(self._counts)
-        """How many datasets, schemas and repositories are shown or followed; refused records."""
+        """Counts of shown datasets and schemas, followed repositories, and refused records."""
 
     def check(self) -> None:
-        """Read something.
+        """Read from the database, to check it.
 
         Raises:
-            StorageError: That is not possible.
+            StorageError: It can't be read.
         """
         self._database.read("SELECT 1 FROM sources LIMIT 1")
 
     def did_of(self, actor: str) -> str | None:
-        """The DID of a handle or DID; None for a handle that is not known."""
+        """Return the DID of a handle or DID; None for an unknown handle."""
         if formats.is_did(actor):
             return actor
         rows = self._database.read(
@@ -105,7 +105,7 @@ class Reading:
         return rows[0]["did"] if len(rows) == 1 else None
 
     def repo(self, did: str) -> Row | None:
-        """A repository that is followed and active."""
+        """Return a repository that is followed and active."""
         rows = self._database.read(
             "SELECT * FROM repos WHERE did = ? AND status = 'active'", (did,)
         )
@@ -114,11 +114,11 @@ class Reading:
     # -- datasets
 
     def datasets(self, search: Search, limit: int, cursor: str | None = None) -> Page:
-        """The datasets that a search finds: the best match first, or the newest without words.
+        """Return the datasets that a search finds, best match first; newest first without words.
 
         Raises:
-            CursorError: The cursor is none of an earlier answer to this search.
-            SearchError: More tags than a search may have.
+            CursorError: The cursor is not from an earlier answer to this search.
+            SearchError: There are more tags than a search may have.
             QueryTooLong: The search takes too long.
         """
         where, parameters = _conditions(search)
@@ -165,7 +165,7 @@ class Reading:
         return _page(rows, limit, "rank", "id")
 
     def dataset(self, did: str, rkey: str) -> Row | None:
-        """One dataset."""
+        """Return one dataset."""
         return self._one("datasets", did, rkey)
 
     # -- schemas
@@ -178,10 +178,10 @@ class Reading:
         author: str | None = None,
         name: str | None = None,
     ) -> Page:
-        """The schemas of an author or name, the newest first.
+        """Return the schemas of an author or name, the newest first.
 
         Raises:
-            CursorError: The cursor is none of an earlier answer.
+            CursorError: The cursor is not from an earlier answer.
         """
         where, parameters = ["s.visible = 1"], list[Any]()
         for column, value in (("s.did", author), ("s.name", name)):
@@ -199,11 +199,11 @@ class Reading:
         return _page(rows, limit, "id")
 
     def schema(self, did: str, rkey: str) -> Row | None:
-        """One version of a schema."""
+        """Return one version of a schema."""
         return self._one("schemas", did, rkey)
 
     def schema_at(self, uri: str) -> Row | None:
-        """The schema that a dataset refers to."""
+        """Return the schema that a dataset refers to."""
         try:
             at = AtUri.parse(uri)
         except UrlError:
@@ -212,7 +212,7 @@ class Reading:
         return self.schema(did, at.rkey) if did else None
 
     def versions(self, did: str, name: str, limit: int = 100) -> list[Row]:
-        """The versions of a schema: by precedence, the highest first, pre-releases last."""
+        """Return the versions of a schema by precedence, the highest first, pre-releases last."""
         found = self._database.read(
             "SELECT id, version FROM schemas WHERE did = ? AND name = ? AND visible = 1"
             " ORDER BY id DESC LIMIT ?",
@@ -249,7 +249,7 @@ class Reading:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a search; of those that begin alike, the longest asks for the others, too."""
+    """Return the words of a search, without those that begin a longer one, which includes them."""
     words = sorted(dict.fromkeys(_WORD.findall(text[:_LONGEST_TEXT].lower())[:_MOST_WORDS]))
     return [word for word, after in pairwise([*words, ""]) if not after.startswith(word)]
 
@@ -294,7 +294,7 @@ def _page(rows: list[Row], limit: int, *keys: str) -> Page:
 
 
 def _fitting(rows: list[Row]) -> int:
-    """How many rows a page may have for their lengths: one in any case."""
+    """Return how many rows fit on a page by their lengths, at least one."""
     lengths = accumulate(len(row["summary"] or row["value"]) for row in rows)
     return max(1, sum(length <= _MOST_BYTES for length in lengths))
 

@@ -35,17 +35,17 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
 )
-# What SQLite says of the values that a statement was given, not of itself.
+# SQLite's errors about the values that a statement was given, not about the database.
 _VALUE_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
-_GLANCE = 10_000  # steps of SQLite's machine between two looks at the time
+_GLANCE = 10_000  # steps of SQLite's machine between two checks of the time
 _PATIENCE = 30.0  # seconds that a writer waits for another process
 
 
 class SqliteDatabase:
-    """One file. Each thread reads over a connection of its own; writers take turns.
+    """One file. Each thread reads over its own connection; writers take turns.
 
     Raises:
-        StorageError: The file can't be opened or is no database.
+        StorageError: The file can't be opened or is not a database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,7 +69,7 @@ class SqliteDatabase:
     def read(
         self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
     ) -> list[Row]:
-        """The rows of one SELECT, which may take so many seconds of CPU time."""
+        """Return the rows of one SELECT, which may take ``seconds`` of CPU time."""
         with self._failing():
             connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
             if connection is None:
@@ -89,7 +89,7 @@ class SqliteDatabase:
 
     @contextmanager
     def write(self) -> Iterator[_Transaction]:
-        """A transaction; others wait until it ends."""
+        """Run a transaction; others wait until it ends."""
         with self._writing, self._failing():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -102,7 +102,7 @@ class SqliteDatabase:
                 raise
 
     def match(self, words: Sequence[str]) -> Match:
-        """Quoted, so that no word is read as an operator of the query language."""
+        """Return the search for these words, quoted, so that none is read as an operator."""
         return Match(
             join="JOIN words ON words.rowid = d.id",
             where="words MATCH ?",
@@ -138,7 +138,7 @@ class SqliteDatabase:
 
 
 def _beginning(word: str) -> str:
-    # One letter begins too many words, and there is no index of those.
+    # Too many words start with one letter, and there is no index of those.
     return f'"{word}"' if len(word) == 1 and word.isascii() else f'"{word}"*'
 
 

@@ -1,7 +1,7 @@
-"""What the AppView knows, in SQLite or PostgreSQL behind one small protocol.
+"""The AppView's tables, in SQLite or PostgreSQL with one small protocol.
 
-Statements are written once, in the SQL that both speak, with ``?`` for parameters. Where the two
-differ (text search, numbering rows), a database says how it does it.
+Statements are written once, in the SQL that both accept, with ``?`` for parameters. Where the two
+differ (text search, numbering rows), a database supplies its own SQL.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Parameters: TypeAlias = Sequence[Any]
 
 
 class QueryTooLong(StorageError):
-    """A question that takes longer than it may."""
+    """A query that takes longer than it may."""
 
 
 class Text(NamedTuple):
-    """What of a dataset can be found by its words, the weightiest first."""
+    """The texts that a dataset can be found by, the weightiest first."""
 
     name: str
     tags: str
@@ -29,13 +29,13 @@ class Text(NamedTuple):
 
 
 class Match(NamedTuple):
-    """How a database finds datasets by words, as parts of a SELECT.
+    """The parts of a SELECT by which a database finds datasets by words.
 
     Attributes:
         join: Joins ``datasets d`` with its index of words.
         where: Holds for datasets that match.
         rank: A number; smaller is better.
-        parameters: For the one ``?`` of each ``rank`` and ``where``.
+        words: For the one ``?`` of each ``rank`` and ``where``.
     """
 
     join: str
@@ -48,7 +48,7 @@ class Transaction(Protocol):
     """Statements that take effect together, or not at all."""
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Run one statement; its rows, if it gives any."""
+        """Run one statement; return its rows, if it gives any."""
         ...
 
     def put_text(self, dataset: int, text: Text) -> None:
@@ -61,16 +61,16 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """Where the AppView keeps what it knows. Safe to share between threads.
+    """The AppView's database. Safe to share between threads.
 
     Reading and writing raise ``StorageError`` when the database fails, and may work again later.
-    An error of the driver is one about the values that it was given.
+    An error of the driver is about the values that it was given.
     """
 
     def read(
         self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
     ) -> list[Row]:
-        """The rows of one SELECT.
+        """Return the rows of one SELECT.
 
         Raises:
             QueryTooLong: It takes longer than ``seconds``.
@@ -78,11 +78,11 @@ class Database(Protocol):
         ...
 
     def write(self) -> AbstractContextManager[Transaction]:
-        """A transaction: committed at the end of the block, undone when that raises."""
+        """Run a transaction: committed at the end of the block, undone when that raises."""
         ...
 
     def match(self, words: Sequence[str]) -> Match:
-        """How to find the datasets that hold words beginning with each of these."""
+        """Return how to find the datasets that hold words beginning with each of these."""
         ...
 
     def close(self) -> None:
@@ -188,5 +188,5 @@ ADDED = (("datasets", "summary"), ("schemas", "summary"))
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script that holds no ``;`` elsewhere."""
+    """Yield the statements of a script that contains no ``;`` elsewhere."""
     return (part for part in script.split(";") if part.strip())

@@ -1,4 +1,4 @@
-"""What an operator means to hide: only what can be resolved is taken down."""
+"""Subjects of takedowns: only what can be resolved is taken down."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def find_subject(database: Database, text: str, *, ahead: bool = False) -> str:
     """Return the DID, or the AT URI with a DID, that a text stands for.
 
     Args:
-        database: Where repositories and records are looked for.
-        text: A DID or handle, as ``at://`` URI or not, or the URI of a record.
-        ahead: Take also a DID or a record that is not known yet.
+        database: Is searched for repositories and records.
+        text: A DID or handle, with or without ``at://``, or the URI of a record.
+        ahead: Accept also a DID or a record that is not known yet.
 
     Raises:
         UrlError: It can't be a repository or a record of a kind that is shown.
@@ -38,10 +38,10 @@ def find_takedown(database: Database, text: str) -> str:
     """Return the subject of a takedown.
 
     Raises:
-        UrlError: It can't be one.
+        UrlError: The text can't be the subject of a takedown.
         EntryNotFound: It is not taken down.
     """
-    # As it was written down, whatever that was.
+    # As it was recorded, even if it can't be resolved.
     if _is_taken_down(database, text):
         return text
     subject = _subject(database, text)

@@ -1,4 +1,4 @@
-"""Rows of the database as the lexicons have them shown."""
+"""Rows of the database in the shapes that the lexicons define."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _DIGITS = 6
 
 
 def uri_of(row: Row, collection: str) -> str:
-    """The AT URI of a row's record."""
+    """Return the AT URI of a row's record."""
     return f"at://{row['did']}/{collection}/{row['rkey']}"
 
 
 def record_of(row: Row) -> Record:
-    """A row's dataset record, which was checked when it was put there."""
+    """Return a row's dataset record, which was checked when it was stored."""
     return Record.from_json(row["value"])
 
 
 def schema_of(row: Row) -> SampleSchema:
-    """A row's schema record, which was checked when it was put there."""
+    """Return a row's schema record, which was checked when it was stored."""
     return SampleSchema.from_json(row["value"])
 
 
 def dataset_summary(record: Record) -> str:
-    """What lists show of a dataset, as JSON: a record may be a hundred times as long."""
+    """Return what lists show of a dataset, as JSON: a record may be a hundred times as long."""
     return json.dumps(
         {
             "name": record.name,
@@ -51,7 +51,7 @@ def dataset_summary(record: Record) -> str:
 
 
 def schema_summary(record: SampleSchema) -> str:
-    """What lists show of a schema, as JSON."""
+    """Return what lists show of a schema, as JSON."""
     return json.dumps(
         {
             "name": record.name,
@@ -63,7 +63,7 @@ def schema_summary(record: SampleSchema) -> str:
 
 
 def dataset_view(row: Row, base: str) -> Dataset:
-    """A dataset as queries show it.
+    """Return a dataset as queries show it.
 
     Args:
         row: From ``datasets``, with the ``handle`` of its repository.
@@ -84,7 +84,7 @@ def dataset_view(row: Row, base: str) -> Dataset:
 
 
 def schema_view(row: Row) -> Schema:
-    """A schema as queries show it; the row has the ``handle`` of its repository."""
+    """Return a schema as queries show it; the row has the ``handle`` of its repository."""
     summary = json.loads(row["summary"] or schema_summary(schema_of(row)))
     return Schema(
         uri=uri_of(row, SampleSchema.NSID),
@@ -98,28 +98,28 @@ def schema_view(row: Row) -> Schema:
 
 
 def storage_kind(record: Record) -> str:
-    """``"blobs"``, ``"urls"``, or ``"other"`` for a kind that is not known yet."""
+    """Return ``"blobs"``, ``"urls"``, or ``"other"`` for a kind that is not known yet."""
     if isinstance(record.storage, BlobStorage):
         return "blobs"
     return "urls" if isinstance(record.storage, UrlStorage) else "other"
 
 
 def shard_count(record: Record) -> int | None:
-    """How many shards a record tells of; None when the list is not in it."""
+    """Return the number of shards in a record; None when the list is not in it."""
     if isinstance(record.storage, BlobStorage):
         return len(record.storage.blobs)
     return len(record.shards) if record.shards is not None else None
 
 
 def known_shards(record: Record) -> list[ShardInfo] | None:
-    """What a record itself says of its shards."""
+    """Return the shard infos in a record; None when it has none."""
     if record.shards is None:
         return None
     return [ShardInfo(shard.cid, shard.size, shard.samples) for shard in record.shards]
 
 
 def wds_url(base: str, did: str, rkey: str, count: int) -> str:
-    """The WebDataset URL of all shards, in brace notation."""
+    """Return the WebDataset URL of all shards, in brace notation."""
     numbers = f"{0:0{_DIGITS}d}"
     if count > 1:
         numbers = f"{{{numbers}..{count - 1:0{_DIGITS}d}}}"
@@ -127,11 +127,11 @@ def wds_url(base: str, did: str, rkey: str, count: int) -> str:
 
 
 def shard_url(base: str, did: str, rkey: str, number: int) -> str:
-    """The URL of one shard."""
+    """Return the URL of one shard."""
     return wds_url(base, did, rkey, 1).replace("000000.tar", f"{number:0{_DIGITS}d}.tar")
 
 
 def shown_record(row: Row) -> dict[str, Any]:
-    """A row's record in JSON shape."""
+    """Return a row's record in JSON shape."""
     value: dict[str, Any] = json.loads(row["value"])
     return value

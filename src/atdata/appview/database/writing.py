@@ -1,6 +1,6 @@
-"""Putting records into the database. Every function works inside one transaction.
+"""Writing records to the database. Every function works inside one transaction.
 
-Writing a record again changes nothing, and whoever calls goes forward in a repository's
+Writing a record again changes nothing, and callers never go back in a repository's
 revisions, so events may come twice.
 """
 
@@ -23,9 +23,9 @@ from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from atdata_records.errors import only
 
-_LONGEST = 2000  # bytes of an indexed value: PostgreSQL takes 2,704, with what is beside it
+_LONGEST = 2000  # bytes of an indexed value: PostgreSQL takes 2,704, with other columns
 MOST_RECORDS = 1000
-"""Records of one type that one repository may bring; refused ones count apart."""
+"""Records of one type that one repository may have; refused ones are counted separately."""
 _MOST_TAGS = 32  # of a dataset, by which it is found
 _UNREADABLE = 1000  # messages that are kept for inspection
 _SHOWN = 16 * 2**10  # bytes of each that are kept
@@ -63,7 +63,7 @@ def put_records(tx: Transaction, did: str, rev: str, writes: Iterable[Write]) ->
 
 
 def drop_older(tx: Transaction, did: str, rev: str) -> None:
-    """Delete a repository's records that were not seen in its listing at this revision."""
+    """Delete a repository's records that are older than this revision."""
     for collection in _TABLES:
         _drop(tx, collection, "did = ? AND rev < ?", (did, rev))
     tx.run("DELETE FROM refused WHERE did = ? AND rev < ?", (did, rev))
@@ -77,7 +77,7 @@ def drop_all(tx: Transaction, did: str) -> None:
 
 
 def show_or_hide(tx: Transaction, did: str) -> None:
-    """List a repository's records, or not: as its account's status and takedowns say."""
+    """Show or hide a repository's records, by its account's status and takedowns."""
     hidden = sorted(_hidden(tx, did))
     for collection, table in _TABLES.items():
         uri = f"'at://' || did || '/{collection}/' || rkey"
@@ -90,7 +90,7 @@ def show_or_hide(tx: Transaction, did: str) -> None:
 
 
 def keep_unreadable(tx: Transaction, source: str, messages: Sequence[Unreadable]) -> None:
-    """Keep messages that can't be read for inspection, in place of the oldest ones."""
+    """Keep unreadable messages for inspection, in place of the oldest ones."""
     for one in messages[-_UNREADABLE:]:
         tx.run(
             "INSERT INTO unreadable (source, position, reason, size, message, heard_at)"
@@ -132,7 +132,7 @@ def _did_of(subject: str) -> str:
 
 
 def _hidden(tx: Transaction, did: str) -> set[str]:
-    """The DID if the repository is hidden as a whole, and the URIs of hidden records in it."""
+    """Return the DID if the whole repository is hidden, and the URIs of its hidden records."""
     rows = tx.run(
         "SELECT subject FROM takedowns WHERE subject = ? OR (subject > ? AND subject < ?)",
         (did, f"at://{did}/", f"at://{did}0"),  # "0" follows "/"
@@ -153,7 +153,7 @@ def _read(write: Write) -> Record | SampleSchema:
             found = record.cid()
     except ValidationError:
         raise
-    except Exception as error:  # whatever content of unknown origin makes a decoder raise
+    except Exception as error:  # any error of a decoder on content of unknown origin
         reason = f"can't be read: {type(error).__name__}"
         raise ValidationError(kind.NSID, only("form", reason)) from error
     if found != write.cid:
@@ -162,7 +162,7 @@ def _read(write: Write) -> Record | SampleSchema:
 
 
 def _is_full(tx: Transaction, table: str, did: str, rkey: str) -> bool:
-    """Whether a repository may bring no more records; those that it has it may change."""
+    """Return whether a repository may add no more records; it may still change its own."""
     (row,) = tx.run(
         "SELECT count(*) AS known, coalesce(sum(CASE WHEN rkey = ? THEN 1 ELSE 0 END), 0) AS same"
         f" FROM {table} WHERE did = ?",
@@ -184,7 +184,7 @@ def _refuse(
             write.collection,
             write.rkey,
             rev,
-            # Whatever a server called it: databases take neither NUL nor half a character.
+            # A server may name it anything: databases accept neither NUL nor half a character.
             ascii(write.cid)[1:201],
             _shown(write.content),
             json.dumps(issues),
@@ -194,7 +194,7 @@ def _refuse(
 
 
 def _shown(content: bytes | dict[str, Any] | None) -> str:
-    """What was refused, as text: hexadecimal digits when it is not even DAG-CBOR."""
+    """Return refused content as text: hexadecimal digits when it is not even DAG-CBOR."""
     if isinstance(content, bytes):
         try:
             return json.dumps(dag_cbor.decode(content), default=str)
@@ -239,7 +239,7 @@ def _put_schema(tx: Transaction, record: SampleSchema, common: tuple[Any, ...]) 
     try:
         schema_cid = record_cid(record)
     except SchemaError:
-        # A format that is not ours: the record as a whole is the best identity there is.
+        # An unknown format: the record as a whole is the best identity there is.
         schema_cid = common[3]
     tx.run(
         "INSERT INTO schemas (did, rkey, rev, cid, indexed_at, visible,"
@@ -269,7 +269,7 @@ def _drop(tx: Transaction, collection: str, where: str, parameters: tuple[Any, .
 
 
 def _plain(text: str | None, most: int = _LONGEST) -> str | None:
-    """Text that can be indexed; PostgreSQL takes no NUL."""
+    """Return text that can be indexed; PostgreSQL accepts no NUL."""
     if text is None:
         return None
     return text.replace("\0", "").encode()[:most].decode(errors="ignore")

@@ -26,24 +26,24 @@ _BATCH = 1000  # messages of one transaction
 _BATCH_BYTES = 64 * 2**20  # and what they may take in memory
 _LARGEST = 8 * 2**20  # bytes of a message; a commit has two million at most
 _QUEUED = 2  # messages that are received ahead
-_TOO_LARGE = 1009  # the WebSocket status by which we close a stream with a larger one
-_GLANCE = 0.5  # seconds between looks at whether to stop
+_TOO_LARGE = 1009  # the WebSocket status by which the client closes a stream with a larger one
+_GLANCE = 0.5  # seconds between checks whether to stop
 _LOST = ("FutureCursor", "OutdatedCursor")
 
 
 class Ingest:
-    """Keeps a database in step with the network, from threads of its own.
+    """Keeps a database in step with the network, from its own threads.
 
     Args:
-        database: Where everything is kept.
+        database: The database to write to.
         network: Answers questions about accounts and repositories.
-        sources: Where to hear of events.
+        sources: The servers that send events.
     """
 
     def __init__(self, database: Database, network: Network, sources: Iterable[Source]) -> None:
         self.ledger = Ledger(database)
         self.heard: dict[str, int] = {}
-        """Events heard, by name of the source."""
+        """Events received, by name of the source."""
         self.workers = Workers()
         """Threads that follow sources and read repositories."""
         self._network = network
@@ -54,16 +54,16 @@ class Ingest:
         self._choosing = threading.Lock()
 
     def start(self) -> None:
-        """Begin to follow; returns at once."""
+        """Begin to follow; return at once."""
         for source in self._sources:
             self.workers.start(_follower(source), partial(self._follow, source))
         for number in range(_READERS):
-            # One reader for those that failed before: they must not hold up the others.
+            # One reader for repositories that failed before: they must not delay the others.
             again = number == _READERS - 1
             self.workers.start(f"read {number}", partial(self._read_next, again=again))
 
     def stop(self) -> None:
-        """Stop following; returns when nothing is being written any more."""
+        """Stop following; return when nothing is being written any more."""
         self.workers.stopping.set()
         self.ledger.work.set()
         self.workers.stop()
@@ -71,7 +71,7 @@ class Ingest:
     # -- streams
 
     def _follow(self, source: Source) -> bool:
-        """Take in a stream until it ends."""
+        """Read a stream until it ends."""
         client = require("websockets.sync.client", extra="appview")
         exceptions = require("websockets.exceptions", extra="appview")
         position, is_listed = self.ledger.position(source)
@@ -92,7 +92,7 @@ class Ingest:
             raise
         except exceptions.ConnectionClosed as error:
             if error.sent and error.sent.code == _TOO_LARGE:
-                # There is no telling where the stream goes on after it: it is begun anew.
+                # Where the stream resumes after it is unknown: it is begun anew.
                 self.ledger.forget(source)
                 self.ledger.unreadable[source.name] += 1
             raise NetworkError.passing(f"the stream ended: {error}") from error
@@ -105,7 +105,7 @@ class Ingest:
         return True
 
     def _hear(self, source: Source, stream: object) -> None:
-        """Take in what has arrived, in one transaction."""
+        """Write what has arrived to the database, in one transaction."""
         heard: list[Event | Unreadable] = []
         size, wait = 0, _GLANCE
         try:
@@ -129,7 +129,7 @@ class Ingest:
         self.workers.start(f"list {source.name}", partial(self._list, source, obsolete))
 
     def _list(self, source: Source, obsolete: threading.Event) -> bool:
-        """Hear of all repositories of a source."""
+        """Read the list of all repositories of a source."""
         if obsolete.is_set():
             return False
         for dids in self._network.repositories(source):
@@ -143,7 +143,7 @@ class Ingest:
     # -- repositories
 
     def _read_next(self, *, again: bool) -> bool:
-        """Read a repository that is to be read, or wait a little for one."""
+        """Read a repository that is due, or wait a little for one."""
         self.ledger.work.clear()
         with self._choosing:
             repo = self.ledger.to_read(but=self._busy, again=again)

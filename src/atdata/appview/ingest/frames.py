@@ -32,21 +32,21 @@ _CID = 36  # bytes of a binary CIDv1 with sha2-256
 class FrameError(NetworkError):
     """A message of a stream that can't be read.
 
-    ``position`` is where the stream goes on after it; None when not even that can be read.
+    ``position`` is where the stream resumes after it; None when the position can't be read.
     """
 
     position: int | None = None
 
     @classmethod
     def of(cls, error: Exception, position: int | None = None) -> Self:
-        """Return the error for one message, by what reading it raised."""
+        """Return the error for one message, from the exception that reading it raised."""
         found = cls(f"a message can't be read: {type(error).__name__}: {error!s:.300}")
         found.position = position
         return found
 
 
 class StreamEnded(FrameError):
-    """A message by which the server ends the stream.
+    """A message with which the server ends the stream.
 
     ``code`` is the server's name for the reason, such as ``"FutureCursor"``.
     """
@@ -58,10 +58,10 @@ class StreamEnded(FrameError):
 
 
 def read_frame(data: bytes) -> Event | None:
-    """The event of one frame; None for one that carries none.
+    """Return the event of one frame; None for a frame without an event of interest.
 
     Raises:
-        StreamEnded: The server ends the stream by it.
+        StreamEnded: The server ends the stream with it.
         FrameError: It can't be read.
     """
     decode = require("libipld", extra="appview").decode_dag_cbor_multi
@@ -79,7 +79,7 @@ def read_frame(data: bytes) -> Event | None:
         return Event(position, _happening(kind, body), len(data))
     except FrameError:
         raise
-    except Exception as error:  # whatever a decoder makes of bytes of unknown origin
+    except Exception as error:  # any error of a decoder on bytes of unknown origin
         raise FrameError.of(error, position) from error
 
 
@@ -119,7 +119,7 @@ def _commit(body: dict[str, Any]) -> Commit | Gap | None:
 
 
 def _blocks(car: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """CID and bytes of the blocks of a CAR file (version 1); only those that match are given."""
+    """Yield CID and bytes of a CAR file's blocks (version 1) that match their CIDs."""
     size, at = _varint(car, 0)
     at += size
     while at < len(car):

@@ -1,4 +1,4 @@
-"""The messages of Jetstream: the firehose as JSON, for those who can't read all of it."""
+"""The messages of Jetstream: the firehose as JSON, for clients that can't read all of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GROWTH = 24  # bytes in memory for a byte of JSON, at most: "[]," becomes a lis
 
 
 def read_message(text: str | bytes) -> Event:
-    """The event of one message.
+    """Return the event of one message.
 
     Raises:
         FrameError: It can't be read.
@@ -36,7 +36,7 @@ def read_message(text: str | bytes) -> Event:
         if not formats.is_did(did):
             raise ValueError(f"{did!r:.80} is not a DID")
         return Event(position, _happening(did, message), len(text) * _GROWTH)
-    except Exception as error:  # whatever a decoder makes of text of unknown origin
+    except Exception as error:  # any error of a decoder on text of unknown origin
         raise FrameError.of(error, position) from error
 
 

@@ -1,9 +1,9 @@
-"""What is known of repositories: how far each was followed, and what is still to be read.
+"""The state of repositories: how far each was followed, and what is still to be read.
 
 A repository's history is read from its own server; commits that arrive meanwhile wait until
-that is in. They are kept in memory only: after a crash, and when there is no room for them, the
-history is read again, and holds them. All that must not be lost is in the database, and the
-position in a stream is committed with what was read up to it.
+history is complete. They are kept in memory only: after a crash, and when there is no room for
+them, the history is read again, and contains them. All that must not be lost is in the database,
+and the position in a stream is committed with what was read up to it.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _EVER = 2**31 - 1  # more tries than any repository gets
 
 
 class Ledger:
-    """Keeps the database in step with what is heard. Safe to share between threads.
+    """Keeps the database in step with events. Safe to share between threads.
 
     Args:
-        database: Where everything is kept.
+        database: The database to write to.
     """
 
     def __init__(self, database: Database) -> None:
@@ -56,14 +56,14 @@ class Ledger:
         self._lock = threading.Lock()
         self._waiting = WaitingRoom()
         self.unreadable: Counter[str] = Counter()
-        """Messages that were stepped over, by name of the source."""
+        """Messages that were skipped, by name of the source."""
         self.work = threading.Event()
-        """Set when a repository is to be read."""
+        """Set when a repository is due to be read."""
 
     # -- streams
 
     def position(self, source: Source) -> tuple[int, bool]:
-        """Where to go on with a stream (0: from now), and whether its past is known."""
+        """Return where to resume a stream (0: from now), and whether its past has been listed."""
         rows = self._database.read(
             "SELECT position, listed FROM sources WHERE url = ?", (source.name,)
         )
@@ -72,12 +72,12 @@ class Ledger:
         return int(rows[0]["position"]), bool(rows[0]["listed"])
 
     def forget(self, source: Source) -> None:
-        """The stream can't go on where it was left."""
+        """Forget a source's position and listing: its stream can't resume where it stopped."""
         with self._lock, self._database.write() as tx:
             tx.run("DELETE FROM sources WHERE url = ?", (source.name,))
 
     def is_listed(self, source: Source) -> None:
-        """All repositories of a source are known now."""
+        """Record that all repositories of a source are known."""
         with self._lock, self._database.write() as tx:
             tx.run(
                 "INSERT INTO sources (url, position, listed) VALUES (?, 0, 1)"
@@ -86,7 +86,7 @@ class Ledger:
             )
 
     def expect(self, dids: Iterable[str]) -> None:
-        """These repositories exist: their history is to be read."""
+        """Record that these repositories exist: their history is to be read."""
         with self._lock, self._database.write() as tx:
             for did in dids:
                 tx.run(
@@ -97,12 +97,12 @@ class Ledger:
         self.work.set()
 
     def hear(self, source: Source, heard: Sequence[Event | Unreadable]) -> None:
-        """Take in what a source sent, in order, and remember how far it was read.
+        """Write what a source sent, in order, and its position after it.
 
-        A message that can't be taken in is stepped over, and kept for inspection.
+        A message that can't be written is skipped, and kept for inspection.
 
         Raises:
-            StorageError: The database fails; nothing was taken in.
+            StorageError: The database fails; nothing was written.
         """
         if not heard:
             return
@@ -136,7 +136,7 @@ class Ledger:
 
     def _report(self, source: Source, unreadable: Sequence[Unreadable]) -> None:
         self.unreadable[source.name] += len(unreadable)
-        # One line for all of them: a source must not fill the disk with our log.
+        # One line for all of them: a source must not fill the disk with log lines.
         for last in unreadable[-1:]:
             place = "unknown" if last.position is None else last.position
             _log.warning(
@@ -190,7 +190,7 @@ class Ledger:
     # -- repositories
 
     def to_read(self, but: Iterable[str] = (), *, again: bool = True) -> Row | None:
-        """A repository that is to be read now, other than these.
+        """Return a repository that is due to be read, other than ``but``; None when there is none.
 
         Args:
             but: DIDs of repositories that are being read.
@@ -207,9 +207,9 @@ class Ledger:
         return rows[0] if rows else None
 
     def identify(self, did: str, pds: str, handle: str | None) -> None:
-        """A repository's server and handle are these."""
+        """Record a repository's server and handle."""
         with self._lock, self._database.write() as tx:
-            # A handle stands for one account: who had it before, has it no longer.
+            # A handle stands for one account: another account that had it has it no longer.
             tx.run(
                 "UPDATE repos SET handle = NULL, needs_identity = 1, due = 0"
                 " WHERE handle = ? AND did <> ?",
@@ -222,17 +222,17 @@ class Ledger:
             )
 
     def set_status(self, did: str, status: str) -> None:
-        """A repository's own server says that it is in this state."""
+        """Record the status of a repository that its own server reports."""
         with self._lock, self._database.write() as tx:
             self._turn(tx, AccountChange(did, status))
 
     def put_page(self, commit: Commit) -> None:
-        """A part of a repository's history, as of a revision."""
+        """Write a part of a repository's history, as of a revision."""
         with self._lock, self._database.write() as tx:
             put_records(tx, commit.did, commit.rev, commit.writes)
 
     def has_history(self, did: str, rev: str) -> None:
-        """A repository's history is in, as of a revision: go on with what waited."""
+        """Finish a repository's history, as of a revision, and apply the commits that waited."""
         with self._lock:
             with self._database.write() as tx:
                 drop_older(tx, did, rev)
@@ -247,7 +247,7 @@ class Ledger:
                 )
 
     def _apply_alone(self, commit: Commit, source: Source) -> None:
-        """Apply a commit in a transaction of its own, so that it can't undo others."""
+        """Apply a commit in its own transaction, so that it can't undo others."""
         try:
             with self._database.write() as tx:
                 if repo := _repo(tx, commit.did):
@@ -261,7 +261,7 @@ class Ledger:
             self._report(source, unreadable)
 
     def try_later(self, did: str) -> None:
-        """A repository can't be read now: wait longer after each failure."""
+        """Postpone the reading of a repository; the pause grows after each failure."""
         with self._lock, self._database.write() as tx:
             repo = _repo(tx, did)
             pause = min(2.0 ** (repo["tries"] if repo else 0), _LONGEST_PAUSE)
@@ -277,7 +277,7 @@ def _repo(tx: Transaction, did: str) -> Row | None:
 
 
 def _may_speak(repo: Row, source: Source, *, unknown: bool = False) -> bool:
-    """Whether what a source says counts; ``unknown`` while the repository's server is not known."""
+    """Return whether a source's events count; ``unknown`` if the repository's server is unknown."""
     if source.speaks_for is None:
         return True
     return unknown if repo["pds"] is None else bool(repo["pds"] == source.speaks_for)

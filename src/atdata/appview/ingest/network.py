@@ -1,4 +1,4 @@
-"""Questions to the network's servers: who an account is, and which repositories there are."""
+"""Queries to the network's servers about accounts and repositories."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from atdata_records import formats
 
 _PAGE = 500
 _MAX_PAGES = 100_000
-_WRITES = 100  # of a repository's history, in one piece
+_WRITES = 100  # of a repository's history, in one commit
 
 
 class Network(Repositories):
-    """Public reads for a service that runs for long.
+    """Public reads for a long-running service.
 
     Args:
         chosen: Base URLs of servers that the operator chose.
@@ -31,13 +31,13 @@ class Network(Repositories):
     def __init__(self, chosen: Iterable[str] = ()) -> None:
         servers = list(chosen)
         self.visits = Visits()
-        """Bounds what each repository takes."""
+        """Bounds time and bytes of each repository's reading."""
         super().__init__(servers[0] if servers else None, self.visits)
         # Identities name servers without the password that an operator may have given.
         self._chosen.update(servers, map(redacted, servers))
 
     def refresh(self, did: str) -> Identity:
-        """An account as its DID's document has it now.
+        """Return an account as its DID's document describes it now.
 
         Raises:
             UrlError, NetworkError: It can't be resolved.
@@ -45,10 +45,10 @@ class Network(Repositories):
         return self._resolver.look_up_again(did)
 
     def state(self, did: str) -> tuple[str, str]:
-        """The status of a repository, ``"active"`` or why it is not, and its revision.
+        """Return a repository's status, ``"active"`` or why it is not, and its revision.
 
         Raises:
-            UrlError, NetworkError: Its server does not say.
+            UrlError, NetworkError: Its server does not report them.
         """
         pds = self.resolve(did).pds
         try:
@@ -65,7 +65,7 @@ class Network(Repositories):
         return "active", rev
 
     def history(self, did: str, rev: str) -> Iterator[Commit]:
-        """The records of a repository that are kept, in pieces, as of a revision; the newest ones.
+        """Yield a repository's newest records of the kept types, in commits, as of a revision.
 
         Raises:
             UrlError, NetworkError: They can't be read.
@@ -73,7 +73,7 @@ class Network(Repositories):
         for collection in COLLECTIONS:
             writes: list[Write] = []
             for found in islice(self.records(collection, did), MOST_RECORDS):
-                # Only the key is news: a server could name any repository here.
+                # Only the key is used: a server could name any repository here.
                 rkey = found.uri.rkey
                 if found.uri.collection == collection:
                     writes.append(Write(collection, rkey, found.cid, found.value))
@@ -83,10 +83,12 @@ class Network(Repositories):
             yield Commit(did, rev, tuple(writes))
 
     def repositories(self, source: Source) -> Iterator[list[str]]:
-        """The repositories that a source knows, page by page; for a relay, those of interest.
+        """Yield the repositories that a source lists, page by page; Jetstream lists none.
+
+        A relay that can't list the repositories with kept record types lists all of its own.
 
         Raises:
-            NetworkError: The source does not say.
+            NetworkError: The source does not report them.
         """
         if source.kind == "jetstream":
             return

@@ -1,4 +1,4 @@
-"""Servers that took too long: their repositories wait for the reader of those that failed."""
+"""Servers that took too long: their repositories are left to the reader for failed ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 10_000  # servers that are remembered
 
 
 class SlowServers:
-    """Remembers servers, by address: names and ports cost nothing."""
+    """Remembers servers by address, because names and ports are free."""
 
     def __init__(self) -> None:
         self._since: OrderedDict[str, float] = OrderedDict()
@@ -25,14 +25,14 @@ class SlowServers:
 
     @contextmanager
     def kept_apart(self, pds: str, *, again: bool) -> Iterator[None]:
-        """Read a repository of a server in the block, and see whether that takes too long.
+        """Hold a block that reads a server's repository, and note the server if it is too slow.
 
         Args:
             pds: URL of the server.
             again: Whether the reader is the one for slow servers.
 
         Raises:
-            NetworkError: The server is a slow one, and the reader is another.
+            NetworkError: The server is slow, and the reader is not the one for slow servers.
         """
         address = address_of(pds)
         if not again and self._is_slow(address):

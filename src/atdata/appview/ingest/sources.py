@@ -1,4 +1,4 @@
-"""Where the AppView hears of the network from. The operator chooses these servers."""
+"""The servers that the AppView receives events from. The operator chooses them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from atdata.storage.urls import split_url
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A server that tells of events.
+    """A server that sends events.
 
     Attributes:
         kind: A personal data server speaks for the repositories that it holds, and no others. A
-            relay is believed about all. Jetstream is a relay that speaks JSON; it has no
-            listing, so only repositories that write something are heard of.
-        url: Its base URL, ``https://host``, with a password if it wants one.
+            relay is trusted about all. Jetstream is a relay that sends JSON; it has no
+            listing, so only repositories that write something become known.
+        url: Its base URL, ``https://host``, with a password if it needs one.
         name: The same without the password, which may be shown.
     """
 
@@ -41,11 +41,11 @@ class Source:
 
     @property
     def speaks_for(self) -> str | None:
-        """The server whose repositories alone it speaks for; None when that is all of them."""
+        """The server whose repositories alone it speaks for; None if it speaks for all."""
         return self.name if self.kind == "pds" else None
 
     def stream_url(self, position: int) -> str:
-        """Where its stream is, from a position on; from now on when that is 0."""
+        """Return the URL of its stream, from a position on, or from now on when that is 0."""
         base = self.url.replace("http", "ws", 1)
         query: list[tuple[str, str]] = []
         path = "xrpc/com.atproto.sync.subscribeRepos"
@@ -57,10 +57,12 @@ class Source:
         return f"{base}/{path}?{urlencode(query)}"
 
     def read(self, message: str | bytes) -> Event | Unreadable | None:
-        """Read a message of its stream: an event, nothing of interest, or what can't be read.
+        """Read a message of its stream; return None if it is of no interest.
+
+        A message that can't be read is returned as ``Unreadable``.
 
         Raises:
-            StreamEnded: The server ends the stream by it.
+            StreamEnded: The server ends the stream with it.
         """
         data = message if isinstance(message, bytes) else message.encode()
         try:

@@ -1,4 +1,4 @@
-"""How long, and how much, the reading of one repository may take."""
+"""Limits of time and bytes for reading one repository."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class VisitTooLong(NetworkError):
 
 
 class Visits(threading.local):
-    """Watches connections: those of a thread that visits a repository end with its visit."""
+    """Bounds the connections of a thread while it visits a repository."""
 
     def __init__(self) -> None:
         self._end = 0.0
         self._left = 0
 
     def begin(self) -> None:
-        """From now on, this thread visits a repository."""
+        """Begin a visit of this thread to a repository."""
         self._end, self._left = time.monotonic() + _SECONDS, _MOST
 
     def finish(self) -> None:
-        """This thread visits no repository any more."""
+        """End the visit of this thread."""
         self._end = 0.0
 
     def seconds(self, timeout: float | None) -> float | None:
@@ -48,7 +48,7 @@ class Visits(threading.local):
         """Allow the time that this many bytes take at the least rate.
 
         Raises:
-            VisitTooLong: It sends more than a repository may bring.
+            VisitTooLong: It sends more bytes than a visit may have.
         """
         if self._end:
             self._end += count / _RATE

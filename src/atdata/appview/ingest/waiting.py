@@ -1,4 +1,4 @@
-"""Commits that wait until the history of their repository is in. Kept in memory only."""
+"""Commits that wait until the history of their repository is read. Kept in memory only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from atdata.appview.events import Commit
 from atdata.appview.ingest.sources import Source
 
 _ROOM = 64 * 2**20  # bytes that the commits of one source may take
-_OVERHEAD = 1000  # bytes that a commit takes whatever it holds
+_OVERHEAD = 1000  # bytes that any commit takes in addition to its content
 
 
 class Waiting(NamedTuple):
@@ -21,14 +21,14 @@ class Waiting(NamedTuple):
 
 
 class WaitingRoom:
-    """Commits by repository. Each source has room of its own, so that none crowds out others."""
+    """Commits by repository. Each source has its own room, so that none crowds out others."""
 
     def __init__(self) -> None:
         self._commits: dict[str, list[Waiting]] = {}
         self._taken: Counter[Source] = Counter()
 
     def add(self, commit: Commit, source: Source, size: int) -> bool:
-        """Keep a commit; whether there was room for it."""
+        """Keep a commit; return whether there was room for it."""
         size += _OVERHEAD
         if self._taken[source] + size > _ROOM:
             return False
@@ -37,7 +37,7 @@ class WaitingRoom:
         return True
 
     def take(self, did: str) -> list[Waiting]:
-        """Return the commits that wait for a repository, in order; they wait no longer."""
+        """Remove the commits that wait for a repository, and return them in order."""
         found = self._commits.pop(did, [])
         for one in found:
             self._taken[one.source] -= one.size

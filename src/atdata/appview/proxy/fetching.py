@@ -1,9 +1,9 @@
-"""Each shard is fetched once from each place, however many clients wait for it.
+"""Single-flight downloads: each shard is fetched once from each place, for all its clients.
 
-A thread writes the bytes to a file and hashes them; those who wait read the file as it grows. The
-last piece is held back until the digest has been checked, so a shard that arrives whole is the
-right one. Fetches and failures belong to a shard at a place: what another record says of the same
-shard does not count.
+A thread writes the bytes to a file and hashes them; clients read the file as it grows. The
+last piece is held back until the digest has been checked, so a shard that arrives complete is the
+right one. Fetches and failures belong to a shard at a place: what another record states about the
+same shard does not count.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ PIECE = 2**20  # bytes read and sent at once
 _FETCHES, _FETCHES_OF_HOST, _FETCHES_OF_CLIENT = 16, 4, 4
 _MOST_WAITING, _MOST_WAITING_OF_CLIENT = 1024, 64
 _MOST_FAILURES = 4096
-_REMEMBERED_SECONDS = 2.0  # how long a failure is told again without asking the server
+_REMEMBERED_SECONDS = 2.0  # how long a failure is repeated without asking the server
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A shard, and where it can be had.
+    """A shard, and the place to fetch it from.
 
     Attributes:
-        cid: What its bytes must be.
-        size: How many they must be.
-        url: Where.
+        cid: Expected CID of its bytes.
+        size: Expected number of bytes.
+        url: The URL to fetch.
     """
 
     cid: str
@@ -62,7 +62,7 @@ class Fetch:
         self.turn = turn
         self.readers = 0
         self.sound = 0
-        """Bytes of the file that may be passed on."""
+        """Bytes of the file that may be sent to clients."""
         self.is_done = False
         self.error: UpstreamError | None = None
         self._failure: UpstreamError | None = None
@@ -72,10 +72,10 @@ class Fetch:
         self._cancelled = threading.Event()
 
     async def wait(self, size: int) -> None:
-        """Wait until this many bytes may be passed on, or all there are.
+        """Wait until this many bytes may be sent, or all there are.
 
         Raises:
-            UpstreamError: The rest can't be had.
+            UpstreamError: The rest can't be fetched.
         """
         while self.sound < size and not self.is_done:
             await self._progress.wait()
@@ -83,12 +83,12 @@ class Fetch:
             raise self.error
 
     def open(self, cache: ShardCache) -> IO[bytes]:
-        """The file to read behind, once some of it may be passed on; the caller closes it."""
+        """Open the file to read while it grows, once it has bytes to send; the caller closes it."""
         assert self._path  # noqa: S101 - there is a file before there is something in it
         try:
             return self._path.open("rb")
         except FileNotFoundError:
-            # It was verified meanwhile, and has its name now.
+            # It was verified meanwhile, and has its final name now.
             file = cache.open(self.wanted.cid)
             if file is None:
                 raise self._failure or UpstreamError(
@@ -97,16 +97,16 @@ class Fetch:
             return file
 
     def cancel(self) -> None:
-        """Give up: no reader is left."""
+        """Cancel the fetch: no reader is left."""
         self._cancelled.set()
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it was given up."""
+        """Whether it was cancelled."""
         return self._cancelled.is_set()
 
     def run(self, cache: ShardCache, buckets: frozenset[str]) -> None:
-        """Fetch the shard into the cache; the work of a thread of its own."""
+        """Fetch the shard into the cache; the work of its own thread."""
         seen = 0
         try:
             # An earlier fetch may have ended since the cache was looked at.
@@ -123,7 +123,7 @@ class Fetch:
             self._loop.call_soon_threadsafe(self._end, seen, self._failure)
 
     def _fill(self, file: IO[bytes], cache: ShardCache, buckets: frozenset[str]) -> int:
-        """The number of bytes; errors are noted before the file goes, for who would open it."""
+        """Return the number of bytes; note an error before the file is deleted, for its readers."""
         seen = 0
         try:
             with self._open(buckets) as stream, told():
@@ -167,10 +167,10 @@ def _no_room(error: OSError) -> UpstreamError:
 
 
 class Fetcher:
-    """Shards from the cache, or from the network into it.
+    """Shards from the cache, or from the network through the cache.
 
     Args:
-        cache: Where verified shards are kept.
+        cache: Holds verified shards.
         largest: Bytes of the largest shard that is fetched.
         buckets: S3 buckets that may be read.
     """
@@ -190,7 +190,7 @@ class Fetcher:
 
     @asynccontextmanager
     async def reading(self, wanted: Wanted, client: str) -> AsyncIterator[Fetch]:
-        """A fetch to read from; given up at the end of the block unless others read it too.
+        """Yield a fetch to read from; cancel it after the block unless others read it too.
 
         Raises:
             UpstreamError: It failed just now, is too large, or too many are waiting.
@@ -210,10 +210,10 @@ class Fetcher:
                 self._give_up(fetch)
 
     async def whole(self, wanted: Wanted, client: str) -> IO[bytes]:
-        """A shard as a verified file, opened. The caller closes it.
+        """Return a shard as a verified, open file. The caller closes it.
 
         Raises:
-            UpstreamError: It can't be had.
+            UpstreamError: It can't be fetched.
         """
         while (file := await asyncio.to_thread(self.cache.open, wanted.cid)) is None:
             async with self.reading(wanted, client) as fetch:
@@ -257,7 +257,7 @@ class Fetcher:
             await turn.begin()
             if fetch.is_cancelled:
                 return
-            # Names cost nothing, so a host is counted by its address.
+            # Host names are free, so a host is counted by its address.
             self._shares.move(turn, await in_thread(partial(address_of, fetch.wanted.url)))
             await turn.begin()
             if fetch.is_cancelled:
@@ -278,14 +278,14 @@ class Fetcher:
 
 
 async def in_thread(run: Callable[[], T]) -> T:
-    """Run in a thread of its own: the pool is for short work."""
+    """Run in a new thread: the pool is for short work."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def work() -> None:
         try:
             answer = run()
-        except BaseException as error:  # whatever it is, it is for who waits
+        except BaseException as error:  # any error is for the waiting task
             loop.call_soon_threadsafe(done.set_exception, error)
         else:
             loop.call_soon_threadsafe(done.set_result, answer)

@@ -1,18 +1,18 @@
 """Shards at plain URLs: ``/wds/{did}/{rkey}/{NNNNNN}.tar``.
 
-What the answers mean:
+Meanings of the answers:
 
 ====  =====================  ==========================================================
 200                          the shard; the connection breaks when it proves to be wrong
 206                          a part of it, after all of it was verified
 304                          the client has it already
-307                          its digest is not known, so it is not passed on: ask there
+307                          its digest is not known, so it is not proxied: fetch it there
 404   NotFound               no such dataset or shard, or it was taken down
 404   UpstreamNotFound       its server does not have it (any more)
 416                          not a range of it
-429   RateLimited            this client asks too often
-501   NotProxied, TooLarge   a place or size that this service does not pass on
-502   DigestMismatch         its server sent other bytes
+429   RateLimited            this client sends too many requests
+501   NotProxied, TooLarge   a place or size that this service does not proxy
+502   DigestMismatch         its server sent different bytes
 502   AddressRefused         the record leads to a private address
 502   UpstreamRefused        its server refused
 502   UpstreamUnreachable    its server can't be reached, or broke off
@@ -46,8 +46,8 @@ from atdata.errors import StorageError
 
 _NAME = re.compile(r"(\d{6,9})\.tar")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-_GLANCE = 0.5  # seconds between looks at whether the client is still there
-# A name may stand for other shards one day, so a cache asks again after an hour; within it,
+_GLANCE = 0.5  # seconds between checks whether the client is still connected
+# A name may stand for other shards one day, so a cache asks again after an hour; until then,
 # the bytes are those of the ETag, a CID.
 _CACHED = "public, max-age=3600, immutable"
 T = TypeVar("T")
@@ -61,9 +61,9 @@ class Proxy:
     """Answers requests for shards.
 
     Args:
-        reading: Knows the datasets.
-        shards: Knows where their shards are.
-        fetcher: Gets them.
+        reading: Finds the datasets.
+        shards: Finds the places of their shards.
+        fetcher: Fetches them.
     """
 
     def __init__(self, reading: Reading, shards: Shards, fetcher: Fetcher) -> None:
@@ -74,7 +74,7 @@ class Proxy:
         """Bytes of shards sent so far."""
 
     async def answer(self, request: Request) -> Response:
-        """The answer to one request."""
+        """Return the answer to one request."""
         try:
             place = await self._place(request.path_params, client_of(request.scope))
             if place.wanted is None:
@@ -121,7 +121,7 @@ class Proxy:
         if file is not None:
             return self._from_file(file, part, headers, with_body=request.method != "HEAD")
         pieces = self._fetched_pieces(wanted, client)
-        # The first piece decides: what fails before it can still be told by a status.
+        # Wait for the first piece: a failure before it can still be reported by a status.
         first = await _for_client(request, _first(pieces))
         return _Stream(_chained(first, pieces), 200, headers, media_type="application/x-tar")
 
@@ -175,7 +175,7 @@ class Proxy:
 
 
 class _Stream(StreamingResponse):
-    """A response that lets go of its file at once when the client goes away."""
+    """A response that closes its file at once when the client disconnects."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -198,10 +198,10 @@ async def _first(pieces: AsyncGenerator[bytes, None]) -> bytes:
 
 
 async def _for_client(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, unless the client goes away.
+    """Do the work, unless the client disconnects.
 
     Raises:
-        ClientDisconnect: It went.
+        ClientDisconnect: It disconnected.
     """
     task = asyncio.create_task(work)
     try:
@@ -225,7 +225,7 @@ async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGene
 
 
 def error_response(error: UpstreamError) -> Response:
-    """An error as XRPC has it."""
+    """Return an error in the form of XRPC."""
     headers = {**SANDBOX, "cache-control": "no-store"}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
@@ -247,7 +247,7 @@ def _matches(header: str | None, cid: str) -> bool:
 
 
 def _part_asked_for(request: Request, cid: str) -> tuple[int | None, int | None] | None:
-    """First and last byte of a single range; None when all is asked for."""
+    """Return first and last byte of a single range; None when everything is requested."""
     found = _RANGE.fullmatch(request.headers.get("range", ""))
     if found is None or found[0] == "bytes=-":
         return None

@@ -1,4 +1,4 @@
-"""Which bytes a shard of a dataset must be, and where they can be had."""
+"""The expected bytes of a dataset's shards, and the places to fetch them from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 
 _LARGEST_MANIFEST = 16 * 2**20
-# Values in a list of shards, of which each takes a hundred times its bytes when it is read.
+# Values in a list of shards, each of which takes a hundred times its bytes when it is read.
 _MOST_VALUES = 6 * MAX_RECORD_NAMES
 _MOST_KEPT = 2 * MAX_RECORD_NAMES  # shards, of all datasets whose lists are kept
 
@@ -32,8 +32,8 @@ class Place:
     """One shard of a dataset.
 
     Attributes:
-        url: Where it can be had.
-        info: What it must be; None when that is not known.
+        url: The URL to fetch it from.
+        info: What is known of its bytes; None when nothing is known.
         is_blob: Whether it is a blob of the repository.
     """
 
@@ -43,23 +43,23 @@ class Place:
 
     @property
     def samples(self) -> int | None:
-        """How many it holds; None when that is not known."""
+        """The number of its samples; None when that is not known."""
         return self.info.samples if isinstance(self.info, ShardInfo) else None
 
     @property
     def wanted(self) -> Wanted | None:
-        """What to fetch; None when its bytes can't be checked."""
+        """The fetch to make; None when its bytes can't be checked."""
         if self.info is None or self.info.size is None:
             return None
         return Wanted(self.info.cid, self.info.size, self.url)
 
 
 class Places(Sequence[Place]):
-    """The shards of a dataset, in order; each place is made when it is asked for.
+    """The shards of a dataset, in order; each place is made on access.
 
     Args:
-        urls: Where each can be had.
-        infos: What each must be; None when the record tells nothing.
+        urls: The URL of each.
+        infos: What is known of each; None when the record contains nothing.
         is_blob: Whether they are blobs of the repository.
     """
 
@@ -101,14 +101,14 @@ class Shards:
         self._kept: OrderedDict[tuple[str, ...], Places] = OrderedDict()
 
     async def of(self, row: Row, client: str) -> Places:
-        """The shards of a dataset, in order.
+        """Return the shards of a dataset, in order.
 
         Args:
             row: The dataset.
-            client: Who asks.
+            client: The client that asks.
 
         Raises:
-            UpstreamError: They can't be told.
+            UpstreamError: They can't be listed.
         """
         key = (row["did"], row["cid"], row["pds"] or "")
         places = self._kept.get(key)
@@ -135,7 +135,7 @@ class Shards:
 
 
 def _pds(row: Row) -> str:
-    """Return the server of a dataset's repository; looking for it is the ingest's work."""
+    """Return the server of a dataset's repository; the ingest resolves unknown ones."""
     if row["pds"]:
         return str(row["pds"])
     raise UpstreamError(503, "Unresolved", "the repository's server is not known yet", 30)
@@ -162,7 +162,7 @@ def _listed(manifest: bytes) -> list[ShardInfo]:
 
 
 def blob_url(pds: str, did: str, blob: str) -> str:
-    """Where a repository's server offers one of its blobs."""
+    """Return the URL at which a repository's server offers one of its blobs."""
     return f"{pds}/xrpc/com.atproto.sync.getBlob?{urlencode({'did': did, 'cid': blob}, safe=':')}"
 
 

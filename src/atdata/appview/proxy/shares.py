@@ -1,4 +1,4 @@
-"""Fair shares of a bounded number of places: no client and no host may hold them all."""
+"""Fair sharing of a bounded number of places: no client and no host may hold them all."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Turn:
     """Work that waits for a place, or has one.
 
     Attributes:
-        host: Where it is done.
-        clients: Who waits for it, and how often.
-        client: For whom it has its place.
+        host: The host that it uses.
+        clients: The clients that wait for it, and how often.
+        client: The client that its place is counted for.
     """
 
     host: str
@@ -31,9 +31,9 @@ class Shares:
     """Gives places to turns. A freed place goes to the client that has the fewest.
 
     Args:
-        places: How many there are.
-        of_client: How many may be held for one client.
-        of_host: How many may be at one host.
+        places: The number of places.
+        of_client: Most places held for one client.
+        of_host: Most places at one host.
     """
 
     def __init__(self, places: int, *, of_client: int, of_host: int) -> None:
@@ -44,27 +44,27 @@ class Shares:
         self._begun: list[Turn] = []
 
     def waiting_for(self, client: str) -> int:
-        """How many turns wait that this client waits for."""
+        """Return the number of waiting turns that this client waits for."""
         return sum(client in turn.clients for turn in self._waiting)
 
     def ask(self, host: str, client: str) -> Turn:
-        """A new turn; it begins when there is a place."""
+        """Return a new turn; it begins when there is a place."""
         turn = Turn(host, Counter([client]))
         self._waiting.append(turn)
         self._give()
         return turn
 
     def join(self, turn: Turn, client: str) -> None:
-        """Have one more client wait for a turn."""
+        """Add one more client that waits for a turn."""
         turn.clients[client] += 1
         self._give()
 
     def leave(self, turn: Turn, client: str) -> None:
-        """Have a client wait no more."""
+        """Remove a client that waits no more."""
         turn.clients -= Counter([client])
 
     def move(self, turn: Turn, host: str) -> None:
-        """Name the host anew; the turn waits again when too many are there."""
+        """Change the host of a turn; it waits again when too many are there."""
         turn.host = host
         if turn in self._begun and sum(one.host == host for one in self._begun) > self._of_host:
             turn._begun.clear()

@@ -1,4 +1,4 @@
-"""Bytes from servers that strangers name: guarded, bounded, and with errors told apart."""
+"""Bytes from untrusted servers: guarded, bounded, and with distinct errors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from atdata.storage.http import http_client
 
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 15.0
 _GRACE_SECONDS = 30.0
-_SLOWEST = 64 * 2**10  # bytes a second; what is slower only holds a place that others need
-_LONGEST_SECONDS = 3600.0  # of a whole transfer, whatever size a record claims
+_SLOWEST = 64 * 2**10  # bytes a second; a slower server only holds a place that others need
+_LONGEST_SECONDS = 3600.0  # of a whole transfer, for any size that a record claims
 _LONGEST_RETRY = 3600
 # Below this one are ports of other services: mail, shells, databases of the host itself.
 _FIRST_FREE_PORT = 1024
@@ -30,13 +30,13 @@ _WEB_PORTS = (80, 443)
 
 @dataclass
 class UpstreamError(Exception):
-    """A shard can't be had.
+    """A shard can't be fetched.
 
     Attributes:
-        status: The HTTP status that says so.
+        status: The HTTP status of the answer.
         code: A name for the reason, for programs.
-        message: The reason, for people.
-        retry_after: Seconds after which to ask again, when the server said so.
+        message: The reason, for readers.
+        retry_after: Seconds after which to ask again, when the server gave them.
     """
 
     status: int
@@ -46,22 +46,22 @@ class UpstreamError(Exception):
 
 
 class Cancelled(Exception):
-    """Reading was given up."""
+    """Reading was cancelled."""
 
 
 def open_upstream(
     url: str, size: int, *, buckets: frozenset[str], is_cancelled: Callable[[], bool]
 ) -> IO[bytes]:
-    """A stream of the bytes at a URL that a record names.
+    """Open a stream of the bytes at a URL that a record names.
 
     Args:
-        url: Where: http(s), or s3 in one of ``buckets``, which the operator opened.
-        size: How many bytes are promised; sets how long they may take.
+        url: http(s), or s3 in one of ``buckets``, which the operator opened.
+        size: The promised number of bytes; sets how long they may take.
         buckets: Names of S3 buckets that may be read with the operator's own credentials.
-        is_cancelled: Asked now and then; when it says yes, reading ends with ``Cancelled``.
+        is_cancelled: Called now and then; when it returns True, reading ends with ``Cancelled``.
 
     Raises:
-        UpstreamError: They can't be had; from reading too.
+        UpstreamError: They can't be fetched; from reading too.
         Cancelled: From reading.
     """
     with told():
@@ -78,7 +78,7 @@ def open_upstream(
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, without its port: ports cost nothing."""
+    """Return the host of a URL, without its port, because ports are free."""
     try:
         return (urlsplit(url).hostname or "").lower()
     except ValueError:
@@ -86,7 +86,7 @@ def host_of(url: str) -> str:
 
 
 def address_of(url: str) -> str:
-    """Return what a URL's host counts as: its address, or its name if that has none."""
+    """Return what a URL's host is counted as: its address, or its name if that has none."""
     host = host_of(url)
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -96,7 +96,7 @@ def address_of(url: str) -> str:
 
 
 class _Patience:
-    """How long a server may take: it keeps to a least rate, and there is an end to it.
+    """Limit of a server's time: a least rate, and an end.
 
     Args:
         size: Bytes of the whole transfer.
@@ -171,7 +171,7 @@ def _refused(answer: httpx.Response) -> UpstreamError:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Errors of all kinds as ``UpstreamError``."""
+    """Turn errors of all kinds into ``UpstreamError``."""
     try:
         yield
     except DigestMismatch as error:

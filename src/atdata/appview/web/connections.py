@@ -1,4 +1,4 @@
-"""Connections of clients: so many of each, and so long for each step."""
+"""Connections of clients: limits of their number and of the time of each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from atdata.appview.clients import network_of
 
 _MOST_OF_CLIENT = 128
-_REQUEST_SECONDS = 10.0  # for a request to arrive whole
+_REQUEST_SECONDS = 10.0  # for a request to arrive completely
 _STALLED_SECONDS = 60.0  # for a client to take what was sent: a mebibyte at most
 _LARGEST_HEAD = 16 * 2**10
 _FILES = 65_536  # that the service may have open, where the operating system allows as many
@@ -22,7 +22,8 @@ def uvicorn_settings(proxies: str | None = None) -> dict[str, Any]:
     """Return settings of uvicorn that bound what connections may take.
 
     Args:
-        proxies: Addresses of reverse proxies, with commas: their connections are of many clients.
+        proxies: Comma-separated addresses of reverse proxies, whose connections are of many
+            clients.
     """
     trusted = frozenset(proxy.strip() for proxy in (proxies or "").split(",")) - {""}
     kind = type("Connection", (Connection,), {"open": {}, "proxies": trusted})
@@ -30,7 +31,7 @@ def uvicorn_settings(proxies: str | None = None) -> dict[str, Any]:
 
 
 def allow_files() -> None:
-    """Let this process have as many open files as it may: each connection is one."""
+    """Raise this process's limit of open files: each connection is one."""
     try:
         import resource
     except ImportError:  # Windows
@@ -76,7 +77,7 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in a part of a request."""
+        """Receive a part of a request."""
         super().data_received(data)
         self._watch()
 
@@ -131,7 +132,7 @@ class Connection(H11Protocol):
 
 
 def _first_idle(connections: Iterable[Connection]) -> Connection:
-    """The oldest that is not being answered; the newest when all are."""
+    """Return the oldest that is not being answered; the newest when all are."""
     for connection in connections:
         if not connection.is_busy:
             break

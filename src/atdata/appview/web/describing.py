@@ -40,7 +40,7 @@ class Field:
 
 
 def fields_of(schema: SampleSchema) -> list[Field] | None:
-    """The first fields of a sample type; None when its document is in no format that we know."""
+    """Return the first fields of a sample type; None when its document has an unknown format."""
     try:
         document = record_document(schema)
     except AtdataError:
@@ -67,7 +67,7 @@ def _field(name: str, document: Any, is_required: bool) -> Field:
 
 
 def _kind(document: Any, depth: int = 0) -> str:
-    """A type in words; of documents that no sample type has, as much as can be said."""
+    """Return a type in words; for documents that no sample type has, as far as possible."""
     if not isinstance(document, dict) or depth > _DEEPEST:
         return "anything"
     ours = document.get("x-atdata-type")
@@ -98,7 +98,7 @@ def _word(value: Any) -> str:
 
 
 def document_of(schema: SampleSchema) -> str | None:
-    """The document of a schema as a page shows it: indented, if that is of any use."""
+    """Return a schema's document as a page shows it: indented, unless that is too long."""
     text = getattr(schema.schema, "text", None)
     if not isinstance(text, str):
         return None
@@ -114,7 +114,7 @@ def document_of(schema: SampleSchema) -> str | None:
 
 
 def _at_most(pieces: Iterable[str], most: int) -> list[str]:
-    """The pieces; none of them when they are longer together."""
+    """Return the pieces; an empty list when they are longer together."""
     taken, length = [], 0
     for piece in pieces:
         length += len(piece)
@@ -125,7 +125,7 @@ def _at_most(pieces: Iterable[str], most: int) -> list[str]:
 
 
 def size_text(size: int) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes in readable form."""
     number = float(size)
     for unit in _UNITS:
         if number < 1024 or unit == _UNITS[-1]:
@@ -135,7 +135,7 @@ def size_text(size: int) -> str:
 
 
 def trust(record: Record, places: Places, schema_cid: str | None) -> tuple[str, str]:
-    """How far the data can be checked: a grade (``good``, ``fair``, ``bad``) and a sentence."""
+    """Return how far the data can be checked: ``good``, ``fair`` or ``bad``, and a sentence."""
     infos = places.infos
     if infos is None:
         return "fair", "The record tells no digests of its shards: their bytes can't be checked."
@@ -155,12 +155,12 @@ def trust(record: Record, places: Places, schema_cid: str | None) -> tuple[str, 
 
 
 def snippets(view: Dataset, wds: str | None, first: str | None) -> list[tuple[str, str]]:
-    """Code that loads a dataset: the tool and the text. No name can break out of its quotes.
+    """Return code that loads a dataset, as pairs of tool and text. Names can't end their quotes.
 
     Args:
         view: The dataset.
         wds: URL of all shards at this service; None when they can't be listed.
-        first: URL of the first one.
+        first: URL of the first shard.
     """
     ref = _quoted(f"@{view.handle or view.did}/{view.name}")
     load = f'ds = atdata.load_dataset({ref}, split="train")'
@@ -173,12 +173,12 @@ def snippets(view: Dataset, wds: str | None, first: str | None) -> list[tuple[st
 
 
 def _quoted(text: str) -> str:
-    """A literal of Python; what can't be seen is escaped."""
+    """Return a literal of Python; characters that can't be printed are escaped."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[str, Any]:
-    """A dataset as Croissant 1.0 (mlcommons.org/croissant), without what it can't express.
+    """Return a dataset as Croissant 1.0 (mlcommons.org/croissant), as far as that can express it.
 
     Args:
         view: The dataset.

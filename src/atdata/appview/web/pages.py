@@ -1,4 +1,4 @@
-"""Pages for people: search, datasets, schemas, authors. They work without scripts, too."""
+"""HTML pages: search, datasets, schemas, authors. They work without scripts, too."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ _HEADERS = {
 
 
 class Pages:
-    """Draws the pages.
+    """Renders the pages.
 
     Args:
-        reading: What is known.
-        shards: Where shards are.
-        previews: The first samples of shards.
+        reading: Finds the records.
+        shards: Finds the places of shards.
+        previews: Makes the first samples of shards.
         base: Base URL of this service, for a request.
     """
 
@@ -91,7 +91,7 @@ class Pages:
         self._templates.filters["page"] = page_of
 
     def routes(self) -> list[Route | Mount]:
-        """One route a kind of page."""
+        """Return one route for each kind of page."""
         return [
             Route("/", self._answering(self.search)),
             Route("/dataset/{actor}/{rkey}", self._answering(self.dataset)),
@@ -102,7 +102,7 @@ class Pages:
         ]
 
     def search(self, request: Request) -> Response:
-        """Search, and its results."""
+        """Answer a search: its form and results."""
         asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
         author = asked["author"]
         did = self._reading.did_of(author) if author else None
@@ -126,7 +126,7 @@ class Pages:
         )
 
     async def dataset(self, request: Request) -> Response:
-        """One dataset."""
+        """Show one dataset."""
         row = await asyncio.to_thread(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
@@ -163,7 +163,7 @@ class Pages:
         )
 
     async def preview(self, request: Request) -> Response:
-        """The first samples of a dataset: a part of its page, or a page without scripts."""
+        """Show the first samples of a dataset: a part of its page, or a page without scripts."""
         row = await asyncio.to_thread(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
@@ -183,7 +183,7 @@ class Pages:
         )
 
     def schema(self, request: Request) -> Response:
-        """One version of a schema, its other versions, and the datasets that use it."""
+        """Show one version of a schema, its other versions, and the datasets that use it."""
         row = self._row(request, SampleSchema.NSID)
         if row is None:
             return self._missing("schema")
@@ -202,7 +202,7 @@ class Pages:
         )
 
     def author(self, request: Request) -> Response:
-        """What an account has published."""
+        """Show what an account has published."""
         repo = self._repo(request.path_params["actor"])
         if repo is None:
             return self._missing("author")
@@ -269,7 +269,7 @@ class Pages:
             try:
                 if inspect.iscoroutinefunction(handler):
                     return await handler(request)  # type: ignore[no-any-return]
-                # Reading and drawing take a while, and others are to be answered meanwhile.
+                # Reading and rendering take a while, and others must be answered meanwhile.
                 return await asyncio.to_thread(handler, request)  # type: ignore[arg-type]
             except SearchError:
                 return self._page("missing.html", 400, title="Not found", what="page of results")
@@ -283,13 +283,13 @@ _ASKED = ("q", "tag", "license", "schema", "author")
 
 
 def page_of(uri: str) -> str:
-    """The path of the page about a record."""
+    """Return the path of the page about a record."""
     did, collection, rkey = uri.removeprefix("at://").split("/")
     kind = "dataset" if collection == Record.NSID else "schema"
     return f"/{kind}/{quote(did, safe=':')}/{quote(rkey, safe=':~')}"
 
 
 def _script(value: Any) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element."""
+    """Return JSON that can stand in a script element: nothing in it ends the element."""
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -25,9 +25,9 @@ _MAGIC = {
 
 
 def image_url(array: np.ndarray[Any, Any]) -> str | None:
-    """A ``data:`` URL of an array that looks like an image; None for other arrays.
+    """Return a ``data:`` URL of an array that looks like an image; None for other arrays.
 
-    Such are arrays of numbers with two axes, or with a third of 1, 3 or 4 channels, first or
+    Such arrays contain numbers and have two axes, or a third of 1, 3 or 4 channels, first or
     last. Numbers other than bytes are stretched to the range from black to white.
     """
     pixels = _channels_last(array)
@@ -38,7 +38,7 @@ def image_url(array: np.ndarray[Any, Any]) -> str | None:
 
 
 def file_url(data: bytes, most: int) -> str | None:
-    """A ``data:`` URL of an image file of at most this size; None for other bytes."""
+    """Return a ``data:`` URL of an image file of at most ``most`` bytes; None for other bytes."""
     for magic, media_type in _MAGIC.items():
         if data.startswith(magic) and len(data) <= most:
             return _data_url(data, media_type)
@@ -46,7 +46,7 @@ def file_url(data: bytes, most: int) -> str | None:
 
 
 def file_pixels(data: bytes) -> int | None:
-    """How many pixels an image file says that it has; None when its header can't be read."""
+    """Return the number of pixels in an image file's header; None when it can't be read."""
     try:
         width, height = _size(data)
     except (struct.error, IndexError):
@@ -92,7 +92,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def histogram(array: np.ndarray[Any, Any]) -> str | None:
-    """An SVG histogram of an array's numbers; None when there is nothing to draw."""
+    """Return an SVG histogram of an array's numbers; None when there is nothing to draw."""
     numbers = _finite(array)
     if numbers.size < 2:
         return None
@@ -114,7 +114,7 @@ def histogram(array: np.ndarray[Any, Any]) -> str | None:
 
 
 def summary(array: np.ndarray[Any, Any]) -> str:
-    """An array's type, shape, and range of numbers."""
+    """Return an array's type, shape, and range and mean of its numbers."""
     shape = " x ".join(map(str, array.shape)) or "scalar"
     numbers = _finite(array)
     if not numbers.size:

@@ -1,8 +1,8 @@
 """The first samples of a dataset, as a page may show them: decoded safely, within bounds.
 
 ``python -m atdata.appview.web.preview SHARD`` is the worker of :mod:`~atdata.appview.web.previews`:
-it limits its own memory and time, takes the schema's record on stdin, and writes JSON. What a shard
-makes it do, only this process does.
+it limits its own memory and time, reads the schema's record on stdin, and writes JSON. The effects
+of a malicious shard are confined to this process.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Shown:
 
     Attributes:
         name: Its name.
-        text: What it holds, in words.
-        picture: ``data:`` URL of the image that it is.
-        histogram: SVG of the numbers that it holds.
+        text: Its value, in words.
+        picture: ``data:`` URL of its value as an image.
+        histogram: SVG of the numbers in its value.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Shown:
 
 @dataclass
 class _Budget:
-    """What all pictures of a preview may take: of the page, and of a browser's memory.
+    """Limits of all pictures of a preview: of the page, and of a browser's memory.
 
     Attributes:
         characters: Of their ``data:`` URLs.
@@ -79,14 +79,14 @@ class _Budget:
 
 
 def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[Shown]]:
-    """The first samples of a shard, field by field.
+    """Return the first samples of a shard, field by field.
 
     Args:
         file: The shard, verified.
-        schema: What its samples are; without it they are shown as they lie there.
+        schema: The schema of its samples; without it they are shown as they are stored.
 
     Raises:
-        ShardError, SampleError: It is not sound.
+        ShardError, SampleError: It is not valid.
     """
     sample_type: Any = _type(schema)
     shown, budget = [], _Budget()
@@ -166,7 +166,7 @@ def main() -> None:
 
 
 def _limit(mapped: int) -> None:
-    """Limit this process's memory and time, where the operating system can."""
+    """Limit this process's memory and time, if the operating system can."""
     try:
         import resource
     except ImportError:  # Windows

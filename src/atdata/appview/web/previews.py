@@ -1,4 +1,4 @@
-"""Previews, made by worker processes one at a time and kept, failures too."""
+"""Previews, made by one worker process at a time and cached, failures too."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PreviewError(Exception):
     """There is no preview of a shard.
 
     Attributes:
-        message: Why.
+        message: The reason.
     """
 
     message: str
@@ -43,7 +43,7 @@ class Previews:
     """The first samples of shards.
 
     Args:
-        fetcher: Gets the shards.
+        fetcher: Fetches the shards.
     """
 
     def __init__(self, fetcher: Fetcher) -> None:
@@ -58,11 +58,11 @@ class Previews:
         Args:
             wanted: The shard.
             schema: The record of its samples' schema, as JSON.
-            client: Who asks.
+            client: The client that asks.
 
         Raises:
-            UpstreamError: The shard can't be had.
-            PreviewError: It is not sound, or takes too much to be shown.
+            UpstreamError: The shard can't be fetched.
+            PreviewError: It is damaged, or takes too much to be shown.
         """
         key = wanted.cid, hashlib.sha256((schema or "").encode()).hexdigest()
         until, text = self._kept.get(key, (0.0, b""))
@@ -75,7 +75,7 @@ class Previews:
         return [[Shown(**field) for field in sample] for sample in answer["samples"]]
 
     async def _made(self, key: tuple[str, str], schema: str | None, client: str) -> bytes:
-        """Make an answer once, however many ask for it."""
+        """Make an answer once, for all clients that ask for it."""
         task = self._making.get(key)
         if task is None:
             if self._shares.waiting_for(client) >= _MOST_WAITING_OF_CLIENT:
@@ -101,7 +101,7 @@ class Previews:
 
 
 def _work(path: Path, schema: str) -> bytes:
-    """Return what a worker says of a shard; its death says something, too."""
+    """Return a worker's answer about a shard, or a problem if the worker fails."""
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 - this program, and a name of the cache
@@ -109,7 +109,7 @@ def _work(path: Path, schema: str) -> bytes:
             input=schema.encode(),
             capture_output=True,
             timeout=_SECONDS,
-            # Threads of numerical libraries would take memory, for nothing.
+            # Threads of numerical libraries would take memory for nothing.
             env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:

@@ -90,8 +90,8 @@ class Queries:
     """Answers the queries.
 
     Args:
-        reading: What is known.
-        shards: Where shards are.
+        reading: Finds the records.
+        shards: Finds the places of shards.
         base: Base URL of this service, for links; that of the request when None.
         sources: URLs of the servers that are followed.
     """
@@ -105,7 +105,7 @@ class Queries:
         self._sources = sources
 
     def routes(self) -> list[Route]:
-        """One route a query."""
+        """Return one route for each query."""
         handlers = {
             LIST_DATASETS: self.list_datasets,
             SEARCH_DATASETS: self.search_datasets,
@@ -122,17 +122,17 @@ class Queries:
         ]
 
     def base(self, request: Request) -> str:
-        """Base URL of this service, as links have it."""
+        """Return the base URL of this service for links."""
         return self._base or str(request.base_url).rstrip("/")
 
     def list_datasets(self, request: Request) -> Any:
-        """``listDatasets``."""
+        """Answer ``listDatasets``."""
         asked = _params(request, ListDatasetsParams)
         search = Search(author=self._author(asked.author))
         return self._found(request, search, asked, ListDatasetsOutput)
 
     def search_datasets(self, request: Request) -> Any:
-        """``searchDatasets``."""
+        """Answer ``searchDatasets``."""
         asked = _params(request, SearchDatasetsParams)
         search = Search(
             words=asked.q or "",
@@ -144,13 +144,13 @@ class Queries:
         return self._found(request, search, asked, SearchDatasetsOutput)
 
     def get_dataset(self, request: Request) -> Any:
-        """``getDataset``."""
+        """Answer ``getDataset``."""
         row = self._dataset(_params(request, GetDatasetParams).uri)
         view = dataset_view(row, self.base(request))
         return GetDatasetOutput(dataset=view, record=shown_record(row))
 
     def list_schemas(self, request: Request) -> Any:
-        """``listSchemas``."""
+        """Answer ``listSchemas``."""
         asked = _params(request, ListSchemasParams)
         author = self._author(asked.author)
         page = self._reading.schemas(
@@ -161,13 +161,13 @@ class Queries:
         )
 
     def get_schema(self, request: Request) -> Any:
-        """``getSchema``."""
+        """Answer ``getSchema``."""
         at = self._at(_params(request, GetSchemaParams).uri, SampleSchema.NSID)
         row = self._reading.schema(at.authority, at.rkey)
         return _schema(row, GetSchemaOutput)
 
     def get_latest_schema(self, request: Request) -> Any:
-        """``getLatestSchema``."""
+        """Answer ``getLatestSchema``."""
         asked = _params(request, GetLatestSchemaParams)
         author = self._author(asked.author) or ""
         rows = self._reading.versions(author, asked.name, 1)
@@ -175,7 +175,7 @@ class Queries:
         return _schema(row, GetLatestSchemaOutput)
 
     async def resolve_shards(self, request: Request) -> Any:
-        """``resolveShards``."""
+        """Answer ``resolveShards``."""
         row = await asyncio.to_thread(self._dataset, _params(request, ResolveShardsParams).uri)
         try:
             places = await self._shards.of(row, client_of(request.scope))
@@ -186,7 +186,7 @@ class Queries:
         return await asyncio.to_thread(_resolved, self.base(request), row, places)
 
     def describe_service(self, request: Request) -> Any:
-        """``describeService``."""
+        """Answer ``describeService``."""
         counts = self._reading.counts()
         return DescribeServiceOutput(
             version=__version__,
@@ -205,7 +205,7 @@ class Queries:
         if actor is None:
             return None
         did = self._reading.did_of(actor)
-        # Somebody who is not known has published nothing that is.
+        # An unknown author has published nothing that is known.
         return did or "did:unknown:nobody"
 
     def _at(self, uri: str, collection: str) -> AtUri:
@@ -241,7 +241,7 @@ def _shard(url: str, place: Place) -> Shard:
 
 
 def _params(request: Request, kind: Any) -> Any:
-    """The query's parameters, checked by its lexicon."""
+    """Return the query's parameters, checked by its lexicon."""
     value: dict[str, Any] = {}
     for name, text in request.query_params.multi_items():
         if name in _LISTS:
@@ -270,7 +270,7 @@ def _too_long() -> QueryError:
 def _answering(handler: Callable[[Request], Any]) -> Handler:
     async def answer(request: Request) -> Response:
         try:
-            # Reading and writing take a while, and others are to be answered meanwhile.
+            # Reading and writing take a while, and others must be answered meanwhile.
             if inspect.iscoroutinefunction(handler):
                 output = await handler(request)
             else:
@@ -296,7 +296,7 @@ def _answering(handler: Callable[[Request], Any]) -> Handler:
 
 
 def with_etag(request: Request, body: bytes, media_type: str) -> Response:
-    """A response that a client need not load twice."""
+    """Return a response that a client need not load twice."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"etag": etag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
     if etag in request.headers.get("if-none-match", ""):
@@ -305,5 +305,5 @@ def with_etag(request: Request, body: bytes, media_type: str) -> Response:
 
 
 def refusal(status: int, code: str, message: str) -> Response:
-    """An error as XRPC has it."""
+    """Return an error in the form of XRPC."""
     return JSONResponse({"error": code, "message": message}, status)
