@@ -1,4 +1,4 @@
-"""Annotations without their aliases: ``type X = …``, and ``TypeAliasType`` by any other means.
+"""Expansion of type aliases in annotations: ``type X = …``, and every other ``TypeAliasType``.
 
 NumPy's own ``NDArray`` is such an alias from NumPy 2.5 on.
 """
@@ -12,10 +12,10 @@ from atdata.errors import SchemaError
 
 
 def expanded(annotation: Any) -> Any:
-    """What an annotation (an object, not text) says when every alias in it is spelled out.
+    """Return an annotation (an object, not text) with every alias in it replaced by its value.
 
     Raises:
-        SchemaError: An alias holds itself, or names what is not defined.
+        SchemaError: An alias contains itself, or an undefined name.
     """
     return _expanded(annotation, ())
 
@@ -26,7 +26,7 @@ def _expanded(annotation: Any, within: tuple[Any, ...]) -> Any:
     if _is_alias(alias):
         if alias in within:
             raise SchemaError(f"the type alias {alias.__name__} holds itself")
-        args = tuple(_expanded(arg, within) for arg in args)  # Maybe[Maybe[int]] is sound
+        args = tuple(_expanded(arg, within) for arg in args)  # Maybe[Maybe[int]] is valid
         return _expanded(_value(alias, args), (*within, alias))
     if origin is None or origin is Literal:
         return annotation
@@ -44,7 +44,7 @@ def _is_alias(found: Any) -> bool:
 
 
 def _value(alias: Any, args: tuple[Any, ...]) -> Any:
-    """What an alias stands for, with its parameters replaced; those not given are Any."""
+    """Return the value of an alias, with its parameters replaced; missing ones are Any."""
     try:
         value = alias.__value__
     except NameError as error:

@@ -1,4 +1,4 @@
-"""From an annotation to the kind of value it stands for."""
+"""Conversion between annotations and kinds of values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENUM_VALUES = (str, int, float, bool)
 
 
 def kind_of(annotation: Any) -> Kind:
-    """The kind of value that an annotation (an object, not text) stands for.
+    """Return the kind of value that an annotation (an object, not text) means.
 
     Raises:
         SchemaError: Samples can't hold such values.
@@ -66,7 +66,7 @@ def kind_of(annotation: Any) -> Kind:
 
 
 def annotation_of(kind: Kind) -> Any:
-    """The annotation that stands for a kind; ``kind_of`` turns it back."""
+    """Return the annotation for a kind; the inverse of ``kind_of``."""
     match kind:
         case Scalar(plain) | Moment(plain) | Member(plain) | Nested(plain):
             return plain
@@ -88,7 +88,7 @@ def annotation_of(kind: Kind) -> Any:
 
 
 def description_of(annotation: Any) -> str | None:
-    """The text in ``Annotated[T, "text"]``."""
+    """Return the text in ``Annotated[T, "text"]``, or None."""
     notes = getattr(expanded(annotation), "__metadata__", ())
     texts = [note for note in notes if isinstance(note, str)]
     return texts[0] if texts else None

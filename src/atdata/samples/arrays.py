@@ -4,8 +4,8 @@ The bytes are what ``np.save`` writes and ``np.load`` reads (NumPy enhancement p
 magic, version, length of the header, a Python literal padded to 64 bytes, the elements.
 Object arrays need pickle, which runs code when it is read, so they are refused on both sides.
 
-Arrays that are read are views into the payload: nothing is copied, and they are **read-only**.
-``array.copy()`` gives one to write into; a stacked column of a batch is writable already.
+Arrays that are read are views of the ``.npy`` bytes, without a copy, and **read-only**.
+``array.copy()`` gives a writable one; a stacked column of a batch is writable already.
 Shape, byte order and Fortran order are kept.
 """
 
@@ -36,7 +36,7 @@ USUAL_HEAD = 128
 
 # Kind and size of a plain dtype, with the unit of dates.
 _DESCR = re.compile(r"[|<>][biufcmMSUV]\d{1,9}(\[\d{0,9}[a-zA-Zμ]{1,7}\])?")
-# What literal_eval and NumPy raise on texts that are no header.
+# What literal_eval and NumPy raise on text that is not a header.
 _UNSOUND = (
     ArithmeticError,
     AttributeError,
@@ -56,7 +56,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Layout(NamedTuple):
-    """What a header says of the bytes behind it."""
+    """What a header states about the bytes after it."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -70,7 +70,7 @@ _layouts: dict[bytes, Layout] = {}
 
 
 def to_npy(array: Array) -> bytes:
-    """The array as ``.npy`` bytes.
+    """Return the array as ``.npy`` bytes.
 
     Raises:
         SampleError: The dtype can't be kept without pickle, or the array is masked.
@@ -79,7 +79,7 @@ def to_npy(array: Array) -> bytes:
 
 
 def npy_parts(array: Array) -> tuple[bytes, Any]:
-    """Header and elements of the ``.npy`` form; the elements are not copied if it can be helped.
+    """Return header and elements of the ``.npy`` form; elements are copied only if necessary.
 
     Raises:
         SampleError: As :func:`to_npy`.
@@ -96,12 +96,12 @@ def npy_parts(array: Array) -> tuple[bytes, Any]:
         array = array.T
     elif not flags.c_contiguous:
         array = np.ascontiguousarray(array)
-    # Dates have no buffer interface; their bytes have.
+    # Dates have no buffer interface; their bytes do.
     return head, array.tobytes() if array.dtype.kind in "mM" else array
 
 
 def from_npy(payload: bytes) -> Array:
-    """The array in ``.npy`` bytes, as a read-only view of them.
+    """Return the array in ``.npy`` bytes, as a read-only view of them.
 
     Raises:
         SampleError: Not sound ``.npy`` bytes of format 1 to 3, an object dtype, or a length
@@ -202,7 +202,7 @@ def _parse(header: bytes, version: int) -> Layout:
     except SampleError:
         raise
     except _UNSOUND as error:
-        # What Python says of a malformed literal holds addresses in memory.
+        # Python's message about a malformed literal contains memory addresses.
         reason = str(error).partition(": <ast.")[0]
         raise SampleError(f"unsound .npy header: {type(error).__name__}: {reason}") from None
     check_dtype(dtype)
@@ -212,7 +212,7 @@ def _parse(header: bytes, version: int) -> Layout:
 
 
 def _check_descr(descr: Any) -> None:
-    """Only what ``np.save`` writes: NumPy's own parser takes far more."""
+    """Refuse descriptions that ``np.save`` does not write; NumPy's own parser accepts far more."""
     if isinstance(descr, str):
         if descr.lstrip("|<>=").startswith("O"):
             raise SampleError("an array of objects is refused", hint=_NO_PICKLE)
@@ -226,7 +226,7 @@ def _check_descr(descr: Any) -> None:
 
 
 def _check_extent(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
-    """Number of elements; elements of no bytes would let a few bytes claim any number of them."""
+    """Return the number of elements; refuse those of 0 bytes, whose number would be unbounded."""
     count = math.prod(shape)
     if dtype.itemsize == 0 and count:
         raise SampleError(f"elements of dtype {dtype} have no bytes")
@@ -238,7 +238,7 @@ def _check_extent(dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
 
 def remember(cache: dict[Any, Any], key: Any, value: Any) -> Any:
     """Put a value into a cache of heads, and return it."""
-    # Full caches start anew: ragged arrays may have as many headers as there are samples.
+    # Full caches are emptied: ragged arrays may have as many headers as there are samples.
     if len(cache) >= _MAX_CACHED:
         cache.clear()
     cache[key] = value

@@ -17,11 +17,11 @@ _T = TypeVar("_T")
 
 
 class Stretch:
-    """Samples that are still columns: some of the rows of what was read at once.
+    """Samples that are still columns: a range of rows of each block that was read.
 
     Args:
         codec: Of their class.
-        pieces: Columns of all fields, with the first row that counts and the one behind the last.
+        pieces: Columns of all fields, with the first row and the one after the last.
     """
 
     __slots__ = ("_codec", "_pieces", "names")
@@ -35,7 +35,7 @@ class Stretch:
         return sum(stop - start for _, start, stop in self._pieces)
 
     def samples(self) -> list[Any]:
-        """The samples."""
+        """Make the samples."""
         make = self._codec.make
         return [
             sample
@@ -44,7 +44,7 @@ class Stretch:
         ]
 
     def column(self, name: str) -> Any:
-        """The values of one field: one new array, or a list."""
+        """Return the values of one field: one new array, or a list."""
         index = self.names[name]
         parts = [columns[index][start:stop] for columns, start, stop in self._pieces]
         if len(parts) == 1:
@@ -94,7 +94,7 @@ class SampleBatch(Generic[_T]):
         return type(self.samples[0])
 
     def column(self, name: str) -> Any:
-        """The values of one field: ``batch.name``, also where the batch itself has that name.
+        """Return the values of one field: ``batch.name``, also if the batch has such an attribute.
 
         Raises:
             AttributeError: A sample has no such field.
@@ -110,7 +110,7 @@ class SampleBatch(Generic[_T]):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_given", "_columns"):
-            raise AttributeError(name)  # asked by copy and pickle before there is anything
+            raise AttributeError(name)  # copy and pickle ask before __init__ has run
         return self.column(name)
 
     def __len__(self) -> int:
@@ -142,7 +142,7 @@ def _names(sample: Any) -> Iterable[str]:
 
 
 def _form(column: Any) -> str:
-    """What a column is: dtype and shape of an array, or the types in a list."""
+    """Describe a column: dtype and shape of an array, or the types in a list."""
     if isinstance(column, np.ndarray):
         return f"{column.dtype} {column.shape}"
     return f"list of {', '.join(sorted({type(value).__name__ for value in column}))}"

@@ -1,4 +1,4 @@
-"""JSON documents as one text each, so that equal documents have equal CIDs."""
+"""Canonical JSON text of schema documents: equal documents have equal CIDs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_TEXT = 500_000  # the limit of the lexicon ac.foundation.dataset.sampleSchem
 
 
 def canonical_text(document: Mapping[str, Any]) -> str:
-    """A schema document as JSON with sorted keys, no spaces and no escapes but the needed ones.
+    """Return a schema document as JSON with sorted keys, no spaces and only necessary escapes.
 
     Raises:
-        SchemaError: It holds what JSON does not (bytes, NaN, keys that are no text, text that is
-            no valid Unicode), or is larger than 500,000 bytes.
+        SchemaError: It holds what JSON can't (bytes, NaN, keys that are not text, text that is
+            not valid Unicode), or is larger than 500,000 bytes.
     """
     try:
         text = json.dumps(
@@ -34,10 +34,10 @@ def canonical_text(document: Mapping[str, Any]) -> str:
 
 
 def parse_document(text: str) -> dict[str, Any]:
-    """The JSON object in a text that may come from anybody.
+    """Parse the JSON object in a text of unknown origin.
 
     Raises:
-        SchemaError: Not one JSON object, a key twice, or more than 500,000 bytes.
+        SchemaError: Not one JSON object, a key twice, or more than 500,000 characters.
     """
     _check_size(len(text))
     try:

@@ -1,6 +1,6 @@
-"""What to do with a value that its field does not take: the cast that would help, as a sentence.
+"""Hints for values that do not fit their field: the cast that would help, as a sentence.
 
-Looked for only when a sample can't be written, so it may take its time.
+They are made only when a sample can't be written, so speed does not matter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TYPICAL = {np.floating: np.float64, np.integer: np.int64, np.number: np.float64
 
 
 def advice(kind: Kind, value: Any) -> str | None:
-    """Return what makes a value one that this kind of field takes; None if nothing is known."""
+    """Return how to convert a value for this kind of field; None if nothing is known."""
     kind, value = _culprit(kind, value)
     kind = kind.inner if isinstance(kind, Nullable) else kind
     if value is None:
@@ -57,7 +57,7 @@ def advice(kind: Kind, value: Any) -> str | None:
 
 
 def _culprit(kind: Kind, value: Any) -> tuple[Kind, Any]:
-    """The part of a value that does not fit, and what it should be."""
+    """Return the kind that a part of the value should have, and the part that does not fit."""
     for inner, part in _parts(kind, value):
         try:
             inner.encode(part)

@@ -1,14 +1,14 @@
-"""Samples to bytes and back: one encoder and one decoder compiled for each class.
+"""Encoding and decoding of samples: one encoder and one decoder compiled for each class.
 
 The bytes are a msgpack map from field names to wire forms (see :mod:`atdata.samples.kinds`), in
-the order of the fields. The compiled functions are straight lines over the fields, and look at
-types only; whatever is unusual goes to the kinds' own ``encode`` and ``decode``. Their source can
-be read in a traceback (it is registered in ``linecache``).
+the order of the fields. The compiled functions go straight through the fields and check types
+only; unusual values are passed to the kinds' own ``encode`` and ``decode``. Tracebacks show
+their source (it is registered in ``linecache``).
 
-Reading is strict about the form (no extension types, no key twice, nothing behind the map) and
-free about the fields: one that the class does not have is dropped; or kept and written again, if
-the class says ``unknown_fields="keep"`` (see :func:`kept_fields`); or refused, if it says
-``"refuse"``. Nothing in the data can run.
+Reading is strict about the form (no extension types, no key twice, nothing after the map) and
+lenient about the fields: one that the class does not have is dropped; or kept and written again,
+if the class has ``unknown_fields="keep"`` (see :func:`kept_fields`); or refused, if it has
+``"refuse"``. No code in the data is run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Codec:
 
     ``encode(sample) -> bytes`` and ``decode(bytes) -> sample`` raise :class:`SampleError` naming
     class and field. ``build(mapping) -> sample`` is for maps inside of samples: its errors name
-    the place only, so that the sample around can say the whole of it. ``make`` takes the values of
+    the place only, so that the outer sample can name the whole path. ``make`` takes the values of
     all fields in order; ``columns`` reads many samples at once.
     """
 
@@ -72,10 +72,10 @@ class Codec:
         self.columns = ColumnReader(self)
 
     def from_data(self, data: Mapping[str, Any]) -> Any:
-        """The sample of these field values, decoded or in wire form.
+        """Make a sample of these field values, decoded or in wire form.
 
         Raises:
-            SampleError: No sample of the class; class and field are named.
+            SampleError: Not a sample of the class; class and field are named.
         """
         if not isinstance(data, Mapping):
             raise SampleError(f"{self.name}: expected a map of fields, got {type(data).__name__}")
@@ -85,7 +85,7 @@ class Codec:
             raise self.named(error) from None
 
     def to_plain(self, sample: Any) -> dict[str, Any]:
-        """The sample as plain data: what its bytes hold.
+        """Return the sample as plain data: what its bytes hold.
 
         Raises:
             SampleError: A field's value does not fit; the field is named.
@@ -97,7 +97,7 @@ class Codec:
         return plain | to_wire(kept_fields(sample)) if self.unknown == "keep" else plain
 
     def unpack(self, data: bytes) -> dict[str, Any]:
-        """The map in the bytes, its values still in wire form.
+        """Return the map in the bytes, its values still in wire form.
 
         Raises:
             SampleError: Not one sound msgpack map.
@@ -105,27 +105,27 @@ class Codec:
         return unpack_map(data, self.name)
 
     def keep(self, sample: Any, data: Mapping[str, Any]) -> Any:
-        """The sample, which has the fields with it that the class does not have."""
+        """Return the sample, after adding to it the fields that the class does not have."""
         known = self.columns.names
-        # Past a frozen class's own setter.
+        # Bypasses the setter of a frozen class.
         kept = {name: from_wire(value) for name, value in data.items() if name not in known}
         object.__setattr__(sample, _KEPT, kept)
         return sample
 
     def with_kept(self, sample: Any, packed: bytes) -> bytes:
-        """The bytes of a sample, with the fields that it has kept."""
+        """Return the bytes of a sample, with the fields that it has kept."""
         kept = to_wire(kept_fields(sample))
         count = len(self.fields)
         parts = [map_head(count + len(kept)), packed[len(map_head(count)) :]]
         return b"".join([*parts, *(pack(name) + pack(kept[name]) for name in sorted(kept))])
 
     def named(self, error: SampleError) -> SampleError:
-        """The same error, with the class in it."""
+        """Return the same error, with the class in it."""
         place = f"{self.name}.{error.path}" if error.path else self.name
         return SampleError(f"{place}: {error.message}", hint=error.hint, path=error.path)
 
     def fail_encode(self, index: int, sample: Any, error: Exception) -> NoReturn:
-        """Raise the error of a field whose value could not be written, with the cast that helps."""
+        """Raise the error of a field that could not be written; hint at the cast that helps."""
         field = self.fields[index]
         located = self.named(_located(field, error))
         located.hint = located.hint or advice(field.kind, getattr(sample, field.name, None))
@@ -158,7 +158,7 @@ def _encode_checked(encode: Callable[[Any], bytes], name: str, sample: Any) -> b
 
 
 def _located(field: Field, error: Exception) -> SampleError:
-    """The error as one of this field; what is no matter of the data is raised as it is."""
+    """Return the error as one of this field; raise errors that the data did not cause."""
     match error:
         case SampleError():
             return within(field.name, error)
@@ -172,19 +172,19 @@ def _located(field: Field, error: Exception) -> SampleError:
 
 
 def kept_fields(sample: Any) -> dict[str, Any]:
-    """Fields that a sample was read with and its class does not have, by name.
+    """Return the fields that a sample was read with and its class does not have, by name.
 
-    There are some only if the class says ``unknown_fields="keep"``. They are written again with
-    the sample; ``==`` does not look at them.
+    There are some only if the class has ``unknown_fields="keep"``. They are written again with
+    the sample; ``==`` ignores them.
     """
     return getattr(sample, _KEPT, {})
 
 
 def codec_of(sample_type: type) -> Codec:
-    """The codec of a class, compiled when first asked for.
+    """Return the codec of a class, compiled at the first call.
 
     Raises:
-        SchemaError: The class is no sample type, or names types that are not defined.
+        SchemaError: The class is not a sample type, or names types that are not defined.
     """
     codec: Codec | None = sample_type.__dict__.get(_SLOT)
     if codec is None:
@@ -203,14 +203,14 @@ Codecs.of = codec_of
 
 
 def set_unknown_fields(sample_type: type, policy: str) -> None:
-    """Say what the class does with fields in the data that it does not have.
+    """Set what reading does with fields in the data that the class does not have.
 
     Args:
         sample_type: The class.
         policy: ``"drop"``, ``"keep"`` or ``"refuse"``.
 
     Raises:
-        SchemaError: Another word, or ``"keep"`` and samples without room for more attributes.
+        SchemaError: Another word, or ``"keep"`` for samples that can't have more attributes.
     """
     if policy not in _POLICIES:
         raise SchemaError(f"unknown_fields is 'drop', 'keep' or 'refuse', not {policy!r}")

@@ -1,10 +1,10 @@
-"""Many samples of one form at once: their columns, cut out of the bytes by a template.
+"""Reading many samples of one form at once: columns cut out of the bytes by a template.
 
 Samples of a class that have the same length mostly have the same form: the same names, the same
-array headers, numbers of the same width. A template remembers where the values of one sample lie
-and which bytes around them say so. Where all samples agree with it in those bytes, a column is a
-strided view of the buffer, made in one call. Where one does not agree, the compiled decoder reads
-each sample; so results and errors are the same.
+array headers, numbers of the same width. A template holds the positions of the values of one
+sample, and the bytes around them that define the form. If all samples have the same such bytes, a
+column is a strided view of the buffer, made in one call. If one differs, the compiled decoder
+reads each sample; so results and errors are the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from atdata.samples.kinds import ArrayOf, Kind, Nullable, Scalar
 from atdata.samples.wire import map_head, pack
 
 _NIL = 0xC0
-# msgpack's marks of numbers, and how NumPy calls what follows.
+# msgpack's marks of numbers, and NumPy's names of what follows.
 _NUMBERS: dict[type, dict[int, str]] = {
     int: {
         0xCC: ">u1", 0xCD: ">u2", 0xCE: ">u4", 0xCF: ">u8",
@@ -51,14 +51,14 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where the payloads of several samples lie.
+    """The positions of the payloads of several samples.
 
     Attributes:
         buffer: Bytes that hold them.
         start: Position of the first payload.
         size: Length of each.
-        stride: From one to the next.
-        count: How many there are.
+        stride: Bytes from one to the next.
+        count: Number of payloads.
     """
 
     buffer: Buffer
@@ -68,7 +68,7 @@ class Rows:
     count: int
 
     def cut(self, offset: int, dtype: Any, shape: tuple[int, ...], order: str = "C") -> Array:
-        """A view of the values at one place of each payload."""
+        """Return a view of the values at one place of each payload."""
         dtype = np.dtype(dtype)
         steps, step = [], dtype.itemsize
         for axis in shape if order == "F" else reversed(shape):
@@ -81,7 +81,7 @@ class Rows:
 
 
 class _NoTemplateError(Exception):
-    """The sample has a form that is read one by one."""
+    """Samples of this form have to be read one by one."""
 
 
 Cut = Callable[[Rows], Column]
@@ -108,7 +108,7 @@ class Template:
             raise _NoTemplateError
 
     def columns(self, rows: Rows) -> list[Column] | None:
-        """The columns of all samples; None where one of them has another form."""
+        """Return the columns of all samples; None if one of them has another form."""
         payload = self._payload
         for start, stop in self._merged():
             wanted = np.frombuffer(payload, np.uint8, stop - start, start)
@@ -134,7 +134,7 @@ class Template:
         self._fix(len(data))
 
     def _fix(self, count: int) -> int:
-        """Pass over bytes that are the same in all samples; the position behind them."""
+        """Skip bytes that are the same in all samples; return the position after them."""
         start = self._position
         self._position += count
         self._fixed.append((start, self._position))
@@ -225,8 +225,8 @@ def _small_integers(marks: Array) -> list[int]:
 class ColumnReader:
     """Reads the columns of a class; templates are kept from one call to the next.
 
-    ``names`` are the fields and their places; ``direct`` says whether a sample's attributes are
-    what is in the columns.
+    ``names`` maps fields to their places; ``direct`` is whether a sample's attributes are the
+    values in the columns.
     """
 
     __slots__ = ("_codec", "_templates", "direct", "names")
@@ -236,7 +236,7 @@ class ColumnReader:
     def __init__(self, codec: Decoder) -> None:
         self._codec = codec
         self.names = {field.name: index for index, field in enumerate(codec.fields)}
-        # Where the constructor does more than to keep its arguments, columns are not all of it.
+        # If the constructor does more than to keep its arguments, columns do not have all values.
         made = getattr(codec.sample_type.__init__, "__code__", None)  # type: ignore[misc]
         self.direct = not hasattr(codec.sample_type, "__post_init__") and (
             made is not None and made.co_filename == "<string>"
@@ -244,7 +244,7 @@ class ColumnReader:
         self._templates: dict[int, Template | None] = {}
 
     def read(self, rows: Rows) -> list[Column] | None:
-        """One column a field, in order; None when the samples have to be read one by one."""
+        """Return one column a field, in order; None if the samples have to be read one by one."""
         size = rows.size
         if size in self._templates:
             template = self._templates[size]

@@ -1,4 +1,4 @@
-"""The straight-line functions of a codec, as source that is compiled once for each class.
+"""The functions of a codec without loops, as source that is compiled once for each class.
 
 For ``features: NDArray`` and ``label: int`` the source is::
 
@@ -25,9 +25,9 @@ For ``features: NDArray`` and ``label: int`` the source is::
         …
         return make(v0, v1)
 
-Names of fields are all that comes from the class, and only after ``fields.check_name``. A
-msgpack map is the sequence of its parts, so the parts are joined without building the map. A
-``try`` costs nothing where nothing is raised.
+Only the names of fields come from the class, after ``fields.check_name``. A msgpack map is the
+sequence of its parts, so the parts are joined without building the map. A ``try`` costs nothing
+if nothing is raised.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Functions = tuple[
 
 
 class Host(Protocol):
-    """The codec that functions are compiled for, as far as they call it."""
+    """The codec that functions are compiled for, with the members that they use."""
 
     sample_type: type
     fields: tuple[Field, ...]
@@ -81,7 +81,7 @@ class Host(Protocol):
 
 
 def compile_functions(codec: Host) -> Functions:
-    """``encode``, ``decode`` and ``build`` of a codec, whose fields are known."""
+    """Compile ``encode``, ``decode`` and ``build`` of a codec, whose fields are known."""
     names: dict[str, Any] = {
         "codec": codec,
         "unpack": codec.unpack,
@@ -117,7 +117,7 @@ def _run(source: str, names: dict[str, Any], sample_type: type) -> None:
 
 
 def _names(index: int, field: Field, total: int) -> dict[str, Any]:
-    """The objects that the lines of one field refer to."""
+    """Return the objects that the lines of one field refer to."""
     key = pack(field.name)
     names = {
         # The head of the map goes with the first key.
@@ -188,7 +188,7 @@ def _build_lines(codec: Host) -> Iterator[str]:
 
 
 def _unless_plain(index: int, kind: Kind) -> str:
-    """The condition under which a value needs more than a look at its type."""
+    """Return the condition under which a value needs more than a check of its type."""
     if not isinstance(_inner(kind), Scalar):
         return ""
     test = f"if type(v{index}) is not type{index}"
@@ -196,7 +196,7 @@ def _unless_plain(index: int, kind: Kind) -> str:
 
 
 def _arguments(codec: Host) -> Iterator[str]:
-    """Arguments of the constructor: by position, which is faster, where that is sure."""
+    """Yield the arguments of the constructor: by position, which is faster, where that is safe."""
     signature = inspect.signature(codec.sample_type.__init__)  # type: ignore[misc]
     parameters = list(signature.parameters.values())[1:]
     positional = True
@@ -211,7 +211,7 @@ def _arguments(codec: Host) -> Iterator[str]:
 
 
 def constructor(codec: Host) -> Callable[..., Any]:
-    """A function from the values of all fields, in order, to a sample."""
+    """Return a function from the values of all fields, in order, to a sample."""
     if not any("=" in argument for argument in _arguments(codec)):
         return codec.sample_type
     names = [field.name for field in codec.fields]
@@ -220,7 +220,7 @@ def constructor(codec: Host) -> Callable[..., Any]:
 
 
 def _array_parts(kind: ArrayOf) -> Parts:
-    """A function from an array to its msgpack and ``.npy`` head, and its elements."""
+    """Return a function from an array to its msgpack and ``.npy`` head, and its elements."""
     heads: dict[tuple[np.dtype[Any], tuple[int, ...]], bytes] = {}
 
     def parts(value: Any) -> tuple[bytes, Any]:
@@ -239,7 +239,7 @@ def _array_parts(kind: ArrayOf) -> Parts:
 
 
 def _array_reader(kind: ArrayOf) -> Callable[[Any], arrays.Array]:
-    """A function from ``.npy`` bytes to an array; equal headers are parsed and checked once."""
+    """Return a function from ``.npy`` bytes to an array, which parses equal headers once."""
     layouts: dict[bytes, arrays.Layout] = {}
     usual, ndarray = arrays.USUAL_HEAD, np.ndarray
 

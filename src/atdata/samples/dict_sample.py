@@ -1,4 +1,4 @@
-"""Samples of no declared type: whatever fields the data holds."""
+"""Samples without a declared type, with the fields that the data holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DictSample:
     """A sample whose fields are those of its data, by attribute and by item.
 
     Bytes that start as ``.npy`` does are read as arrays. A field that has the name of a method
-    (``keys``, ``packed``, …) is reached by item only.
+    (``keys``, ``packed``, …) is available by item only.
 
     Args:
         data: Field values by name.
@@ -31,16 +31,16 @@ class DictSample:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The sample of these field values (arrays may be ``.npy`` bytes).
+        """Make a sample of these field values (arrays may be ``.npy`` bytes).
 
         Raises:
-            SampleError: The data is no map, or holds what samples can't.
+            SampleError: The data is not a map, or holds what samples can't.
         """
         return cls(_converted(cls.__name__, from_wire, data))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """The sample in msgpack bytes. Its arrays are read-only views of them.
+        """Read the sample in msgpack bytes. Its arrays are read-only.
 
         Raises:
             SampleError: Not a msgpack map, or an unsound array in it.
@@ -69,23 +69,23 @@ class DictSample:
         return {"__key__": uuid.uuid4().hex, "msgpack": self.packed}
 
     def keys(self) -> KeysView[str]:
-        """Names of the fields."""
+        """Return the names of the fields."""
         return self._data.keys()
 
     def values(self) -> ValuesView[Any]:
-        """Values of the fields."""
+        """Return the values of the fields."""
         return self._data.values()
 
     def items(self) -> ItemsView[str, Any]:
-        """Names and values of the fields."""
+        """Return names and values of the fields."""
         return self._data.items()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of a field, or the default."""
+        """Return the value of a field, or the default."""
         return self._data.get(name, default)
 
     def to_dict(self) -> dict[str, Any]:
-        """A new dict of the fields."""
+        """Return a new dict of the fields."""
         return dict(self._data)
 
     def __getattr__(self, name: str) -> Any:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-# Values are subclasses of np.generic; type checkers take the abstract ones among them for no types.
-# Sized types by size, families by NumPy's own words. `object` has no name here: its arrays need
+# Values are subclasses of np.generic; type checkers don't accept the abstract ones as types.
+# Sized types by size, families by NumPy's own names. `object` has no name here: its arrays need
 # pickle.
 DTYPES: Final[dict[str, Any]] = {
     "bool": np.bool_,
@@ -46,7 +46,7 @@ _NAMES = {scalar: name for name, scalar in DTYPES.items()}
 
 
 def dtype_name(scalar: type[np.generic]) -> str | None:
-    """The name of a scalar type, or None when arrays of it can't be kept.
+    """Return the name of a scalar type, or None if arrays of it can't be kept.
 
     Two C types of one size (``long`` and ``long long``) have the name of that size.
     """

@@ -1,18 +1,19 @@
-"""What a changed schema means for data and readers, and the version that follows from it.
+"""The kind of change between two versions of a schema, and the version that follows from it.
 
 ===========  ===================================================================================
 step         the new document, beside the latest one
 ===========  ===================================================================================
 major        breaks readers or data: a field is gone, has another type, shape or dtype, lost its
              default, or is new and has no default; unknown fields are refused from now on
-minor        adds: fields with defaults; or changes defaults, the order of the fields, the names
-             of nested classes
+minor        adds: fields with defaults; or changes defaults, the order of the fields, which are
+             keyword-only, the names of classes (but not of enums), or what else happens to
+             unknown fields
 patch        changes descriptions only, or nothing
 ===========  ===================================================================================
 
-Every other change is a major one: what is not known to be compatible is not called so. Fields are
-known by name. A document that shares not more than half of its field names with the latest one
-(of the smaller of the two) describes another class, which needs a name of its own.
+Every other change is a major one, because it is not known to be compatible. Fields are matched by
+name. If two documents with fields share at most half of the field names of the smaller one, they
+describe different classes, and the new one needs another name.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from atdata.samples.versions import difference, version_order
 
 _Document = Mapping[str, Any]
 _DESCRIPTION, _DEFAULT, _FIELDS = "description", "default", "properties"
-# What a class says of its fields together; the fields themselves are compared one by one.
+# Keywords of a class as a whole; its fields are compared one by one.
 _OF_CLASSES = frozenset({_DESCRIPTION, _FIELDS, "required", "additionalProperties", "$defs"})
 
 
@@ -64,7 +65,7 @@ def following_version(latest: str, published: _Document, offered: _Document) -> 
 
 
 def step_between(published: _Document, offered: _Document) -> Step:
-    """Return what kind of change leads from one document to another."""
+    """Return the kind of change from one document to another."""
     return _Comparison(published, offered).step()
 
 
@@ -81,7 +82,7 @@ def _are_related(published: _Document, offered: _Document) -> bool:
 
 
 class _Comparison:
-    """Two documents, walked side by side. References lead into each one's own ``$defs``."""
+    """Two documents, walked side by side. References point into each one's own ``$defs``."""
 
     def __init__(self, old: _Document, new: _Document) -> None:
         self._old, self._new = old, new

@@ -1,7 +1,7 @@
-"""What the fields of a sample type are.
+"""The fields of a sample type.
 
-The fields are those of the dataclass that the type is, in order, but for those that
-``__init__`` does not take: these are computed, not data. Annotations may be text
+They are those of its dataclass, in order, except for those that ``__init__`` does not take: these
+are computed, not data. Annotations may be text
 (``from __future__ import annotations``) and may name types of the function that the class is
 defined in.
 """
@@ -22,7 +22,7 @@ from atdata.errors import SchemaError
 from atdata.samples.annotations import description_of, kind_of
 from atdata.samples.kinds import Kind
 
-# Names that samples need for themselves.
+# Names that samples use themselves.
 RESERVED = frozenset({"packed", "as_wds", "from_bytes", "from_data"})
 
 _MAX_NAME = 256
@@ -31,7 +31,7 @@ _SCOPE = "__atdata_scope__"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name, the kind of its values, and what is there when the data has none."""
+    """One field: its name, the kind of its values, and its value if the data has none."""
 
     name: str
     kind: Kind
@@ -47,17 +47,17 @@ class Field:
         return self.default is MISSING and self.factory is MISSING
 
     def fallback(self) -> Any:
-        """The value of a sample whose data lacks the field."""
+        """Return the value for a sample whose data lacks the field."""
         return self.default if self.factory is MISSING else self.factory()
 
 
 def fields_of(sample_type: type) -> tuple[Field, ...]:
-    """The fields of a sample type.
+    """Return the fields of a sample type.
 
     Raises:
-        SchemaError: It is no dataclass, an annotation stands for nothing that samples can hold,
-            a name can't be used, or ``__init__`` wants more than the fields.
-        NameError: An annotation names what is not defined (yet).
+        SchemaError: It is not a dataclass, samples can't hold values of an annotation, a name
+            can't be used, or ``__init__`` needs more than the fields.
+        NameError: An annotation contains a name that is not defined (yet).
     """
     if not dataclasses.is_dataclass(sample_type):
         raise SchemaError(
@@ -74,7 +74,7 @@ def fields_of(sample_type: type) -> tuple[Field, ...]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a field name that is no plain identifier, or that samples need for themselves.
+    """Refuse a field name that is not a plain identifier, or that samples use themselves.
 
     Names become attributes and parts of compiled source, so the check is strict.
 
@@ -90,7 +90,7 @@ def check_name(name: str) -> None:
 
 
 def check_identifier(name: str, what: str) -> None:
-    """Refuse a name that Python source could not use as it stands.
+    """Refuse a name that Python source could not use unchanged.
 
     Args:
         name: The name.
@@ -112,7 +112,7 @@ def check_identifier(name: str, what: str) -> None:
 def remember_scope(sample_type: type) -> None:
     """Keep the names around a class definition, for annotations that are text.
 
-    To be called while the class is being defined.
+    Call it while the class is being defined.
     """
     if any(isinstance(text, str) for text in inspect.get_annotations(sample_type).values()):
         setattr(sample_type, _SCOPE, _names_around(sample_type.__module__))

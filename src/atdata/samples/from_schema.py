@@ -1,6 +1,6 @@
-"""From a JSON Schema document to a sample type. The words are those of ``schema``.
+"""Sample types from JSON Schema documents. The keywords are those of ``schema``.
 
-The document may come from anybody. No part of it is ever compiled or evaluated as text: names
+The document may come from other people. No part of it is compiled or evaluated as text: names
 are checked strictly, then classes are made with ``type`` and ``dataclasses``, with types and
 defaults as objects.
 """
@@ -45,7 +45,7 @@ _MAX_ALL_FIELDS = 2_000  # of all classes of a document
 _MAX_VALUES = 32_768  # of all enums of a document
 _MAX_CLASSES = 100  # below $defs
 _MAX_DEPTH = 32  # of one field's lists, maps and unions
-_MAX_TYPES = 128  # that are remembered
+_MAX_TYPES = 128  # that are cached
 
 _MODULE = "atdata.schemas"
 _CLASSES = "__atdata_classes__"
@@ -67,22 +67,22 @@ _BASES: dict[str, tuple[Any, type | None, tuple[type, ...]]] = {
 def type_from_document(
     document: Mapping[str, Any], *, name: str | None = None
 ) -> type[PackableSample]:
-    """The sample type that a JSON Schema document describes.
+    """Return the sample type that a JSON Schema document describes.
 
-    Equal documents give the same class, as long as it is among the last 128 asked for.
+    Equal documents and names give the same class, as long as it is among the last 128 used.
 
     Args:
         document: As :func:`schema_document` makes them.
-        name: Name of the class; the document's title when None.
+        name: Name of the class; the document's title if None.
 
     Raises:
-        SchemaError: The document describes no sample type, is too large, or holds a name that
-            can't be one.
+        SchemaError: The document does not describe a sample type, is too large, or holds a name
+            that can't be used.
     """
     return _type_from_text(canonical_text(document), name)
 
 
-# The text is all that the class depends on. A name alone would not do as a key.
+# The class depends on the text and the name only. The name alone would not do as a key.
 @lru_cache(maxsize=_MAX_TYPES)
 def _type_from_text(text: str, name: str | None) -> type[PackableSample]:
     root: type[PackableSample] = _Reader(text, name).root
@@ -95,7 +95,7 @@ class _Decoded(ABCMeta):
 
 def _reduce(sample_type: type) -> Any:
     origin = sample_type.__dict__.get(_ORIGIN)
-    # Somebody's subclass of such a type is found in its module, as other classes are.
+    # A user's subclass of such a type is found in its module, as other classes are.
     return sample_type.__qualname__ if origin is None else (_class_of, origin)
 
 
@@ -144,7 +144,7 @@ class _Reader:
                 codec_of(sample_type)
 
     def _counted(self, values: Any) -> Any:
-        """The same values of an enum, if the document has not too many with them."""
+        """Return the values of an enum, unless the document has too many with them."""
         self._values_left -= len(values)
         if self._values_left < 0:
             raise SchemaError(f"more than {_MAX_VALUES} values of enums in one schema document")
@@ -178,7 +178,7 @@ class _Reader:
             dataclasses.dataclass(sample_type)
         except TypeError as error:
             raise SchemaError(f"{sample_type.__name__}: {error}") from None
-        # After dataclass(), which would write a docstring of its own.
+        # After dataclass(), which would set its own docstring.
         sample_type.__doc__ = _text(document)
 
     def _field(
@@ -193,7 +193,7 @@ class _Reader:
         if "default" in document:
             options |= _default(kind, document["default"], name)
         elif not required:
-            # JSON Schema lets it be absent, so absent it is.
+            # JSON Schema lets it be absent; it is None then.
             kind = kind if isinstance(kind, Nullable | Anything) else Nullable(kind)
             options["default"] = None
         return kind, dataclasses.field(**options)

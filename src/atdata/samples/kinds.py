@@ -20,7 +20,7 @@ a packable class                   map of its fields
 ``Any``                            plain data; bytes that start as ``.npy`` does become an array
 =================================  ==============================================================
 
-See :mod:`atdata.samples.plain` for what counts as which plain value.
+See :mod:`atdata.samples.plain` for the conversions to plain values.
 """
 
 # ruff: noqa: D102 - what encode and decode do is said once, in Kind
@@ -42,19 +42,19 @@ from atdata.samples import arrays, plain
 
 
 class Kind:
-    """One kind of value. Kinds are immutable, and equal when they mean the same.
+    """One kind of value. Kinds are immutable, and equal if they mean the same.
 
-    ``str(kind)`` is what messages call it.
+    ``str(kind)`` is its name in messages.
     """
 
     __slots__ = ()
 
     def encode(self, value: Any) -> Any:
-        """The value as plain data for msgpack."""
+        """Return the value as plain data for msgpack."""
         raise NotImplementedError
 
     def decode(self, data: Any) -> Any:
-        """The value in plain data; a value that is decoded already passes."""
+        """Return the value in plain data; accept values that are decoded already."""
         raise NotImplementedError
 
 
@@ -76,7 +76,7 @@ class Scalar(Kind):
 
 @dataclass(frozen=True, slots=True)
 class ArrayOf(Kind):
-    """A NumPy array. The dtype is a scalar type, concrete or abstract; None leaves things open."""
+    """A NumPy array. The dtype is a scalar type, concrete or abstract; None allows any."""
 
     dtype: type[np.generic] | None = None
     shape: tuple[int | None, ...] | None = None
@@ -85,7 +85,7 @@ class ArrayOf(Kind):
         return b"".join(self.parts(value))
 
     def parts(self, value: Any) -> tuple[bytes, Any]:
-        """Header and elements of the ``.npy`` form, not yet joined."""
+        """Return header and elements of the ``.npy`` form, not yet joined."""
         if not isinstance(value, np.ndarray):
             raise plain.unfit(str(self), value)
         self.check(value.dtype, value.shape)
@@ -103,7 +103,7 @@ class ArrayOf(Kind):
         return array
 
     def check(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        """Refuse another dtype (byte order is free) or shape."""
+        """Refuse another dtype (any byte order is accepted) or shape."""
         if self.dtype is not None and not _is_dtype(dtype, self.dtype):
             raise SampleError(f"expected {self}, got an array of dtype {dtype}")
         if self.shape is not None and (
@@ -140,7 +140,7 @@ class Sequence(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Row(Kind):
-    """``tuple[A, B, C]``: one kind a place."""
+    """``tuple[A, B, C]``: one kind for each place."""
 
     items: tuple[Kind, ...]
 
@@ -180,7 +180,7 @@ class Table(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """``Literal[...]``: one of a few texts, integers or bools."""
+    """``Literal[...]``: one of several texts, integers or bools."""
 
     values: tuple[str | int | bool, ...]
     _known: frozenset[Any] = field(init=False, repr=False, compare=False)
@@ -249,7 +249,7 @@ class Moment(Kind):
 
 
 class NestedCodec(Protocol):
-    """What a nested class is encoded and decoded with."""
+    """The codec of a nested class, with the members that kinds use."""
 
     @property
     def build(self) -> Callable[[Mapping[str, Any]], Any]:
@@ -262,9 +262,9 @@ class NestedCodec(Protocol):
 
 
 class Codecs:
-    """Finds the codec of a nested class when it is needed: classes may hold themselves.
+    """Finds the codec of a nested class when it is needed: classes may contain themselves.
 
-    Codecs are made of kinds, so it is their module that sets ``of``.
+    Codecs are made of kinds, so the module of the codecs sets ``of``.
     """
 
     of: ClassVar[Callable[[Any], NestedCodec]]
@@ -272,7 +272,7 @@ class Codecs:
 
 @dataclass(frozen=True, slots=True)
 class Nested(Kind):
-    """Another packable class. It may be the class itself that holds the field."""
+    """Another packable class, or the class that has the field itself."""
 
     type: type
 
@@ -323,7 +323,7 @@ class Anything(Kind):
 
 
 def holds_many(kind: Kind) -> bool:
-    """Whether values of this kind may hold any number of other values, arrays apart."""
+    """Return whether values of this kind may hold any number of other values, arrays apart."""
     match kind:
         case Nullable(inner):
             return holds_many(inner)
@@ -333,7 +333,7 @@ def holds_many(kind: Kind) -> bool:
 
 
 def holds_samples(kind: Kind) -> bool:
-    """Whether values of this kind are, or contain, other samples."""
+    """Return whether values of this kind are, or contain, other samples."""
     match kind:
         case Nested():
             return True
@@ -346,7 +346,7 @@ def holds_samples(kind: Kind) -> bool:
 
 @lru_cache(maxsize=256)
 def _members(enum_type: type[enum.Enum]) -> dict[tuple[type, Any], enum.Enum]:
-    """The members by type and value: 1 == True in Python, but not on the wire."""
+    """Return the members by type and value: 1 == True in Python, but not on the wire."""
     raw = ((plain.unwrap(member.value), member) for member in enum_type)
     return {(type(value), value): member for value, member in raw}
 

@@ -1,11 +1,11 @@
-"""Lenses: samples of one type seen as samples of another, and changes carried back.
+"""Lenses: views of samples of one type as samples of another, and changes written back.
 
-A lens from A to B has a getter ``A -> B`` and, if one was written, a putter ``(B, A) -> A`` that
-gives the A which shows as that B. A well-behaved lens keeps two laws, which
+A lens from A to B has a getter ``A -> B`` and, optionally, a putter ``(B, A) -> A`` that returns
+an A whose view is that B. A well-behaved lens keeps two laws, which
 :func:`atdata.testing.check_lens_laws` tests:
 
-* GetPut: ``put(get(a), a) == a``; what is put back unchanged changes nothing.
-* PutGet: ``get(put(b, a)) == b``; what is put is what is seen.
+* GetPut: ``put(get(a), a) == a``; an unchanged view changes nothing.
+* PutGet: ``get(put(b, a)) == b``; the view that is put is the view that is read.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ W = TypeVar("W")
 class Lens(Generic[S, V]):
     """A way to see an ``S`` as a ``V``. Calling it is the same as :meth:`get`.
 
-    ``@lens`` on the getter makes one and registers it; ``Lens(…)`` makes one for own use.
+    ``@lens`` on the getter makes and registers a lens; ``Lens(…)`` only makes one.
 
     Args:
         getter: From source to view.
-        putter: From view and source to the new source; None when there is no way back.
+        putter: From view and source to the new source; None if there is no way back.
         source_type: Type of what the getter takes.
         view_type: Type of what it gives.
     """
@@ -55,11 +55,11 @@ class Lens(Generic[S, V]):
         functools.update_wrapper(cast("Callable[..., Any]", self), getter)
 
     def __call__(self, source: S) -> V:
-        """The same as :meth:`get`."""
+        """Return the view of a source; the same as :meth:`get`."""
         return self.get(source)
 
     def put(self, view: V, source: S) -> S:
-        """The source that shows as this view, and is as the given one in all else.
+        """Return a source with this view, which otherwise equals the given one.
 
         Raises:
             SampleError: The lens has no putter.
@@ -69,12 +69,12 @@ class Lens(Generic[S, V]):
         return self._put(view, source)
 
     def putter(self, put: Callable[[V, S], S]) -> Callable[[V, S], S]:
-        """Decorator: the function is the putter from now on."""
+        """Set the putter; usable as a decorator."""
         self._put = put
         return put
 
     def then(self, other: Lens[V, W]) -> Lens[S, W]:
-        """This lens and the other behind it. There is a way back when both have one."""
+        """Compose this lens with the next one. The result has a putter if both have one."""
         first, second = self, other
 
         def get(source: S) -> W:
@@ -87,7 +87,8 @@ class Lens(Generic[S, V]):
         return Lens(get, back, source_type=first.source_type, view_type=second.view_type)
 
     def __reduce__(self) -> Any:
-        # The name of the getter is that of the lens. Worker processes import it, and know it too.
+        # The getter's name refers to the lens, so the getter can't be pickled. Workers import the
+        # module, which registers the lens, and look it up.
         return _again, (self.source_type, self.view_type)
 
     def __repr__(self) -> str:
@@ -95,32 +96,32 @@ class Lens(Generic[S, V]):
 
 
 class LensNetwork:
-    """The lenses of this process, and the ways through them. ``LensNetwork()`` is always the same.
+    """The lenses of this process, and paths through them. ``LensNetwork()`` is always the same.
 
-    There is a lens from :class:`DictSample` to every packable class without anybody writing it
-    (fields by name); one that is registered goes before it.
+    There is a built-in lens from :class:`DictSample` to every packable class (fields by name); a
+    registered one takes precedence.
     """
 
     _the_one: LensNetwork | None = None
     _lenses: dict[type, dict[type, Lens[Any, Any]]]
 
     def __new__(cls) -> LensNetwork:
-        """The network; made when it is first asked for."""
+        """Return the network; it is made at the first call."""
         if cls._the_one is None:
             cls._the_one = super().__new__(cls)
             cls._the_one._lenses = {}
         return cls._the_one
 
     def register(self, lens: Lens[Any, Any]) -> None:
-        """Make a lens known; an earlier one between the same types is replaced."""
+        """Register a lens; an earlier one between the same types is replaced."""
         self._lenses.setdefault(lens.source_type, {})[lens.view_type] = lens
 
     def transform(self, source: type[S], view: type[V]) -> Lens[S, V]:
-        """The lens from one type to another: the registered one, or the shortest composition.
+        """Return the lens from one type to another: a registered one, or the shortest composition.
 
         Raises:
-            SchemaError: There is no way, or several that are equally short. Which one is meant
-                is then for a lens of one step to say; nothing is chosen in silence.
+            SchemaError: There is no path, or several that are equally short; register a direct
+                lens to choose.
         """
         ways = self._shortest(source, view)
         if len(ways) == 1:
@@ -134,14 +135,14 @@ class LensNetwork:
         raise SchemaError(f"no lens leads from {source.__name__} to {view.__name__}", hint=hint)
 
     def is_registered(self, source: type, view: type) -> bool:
-        """Whether somebody wrote a lens of one step between these types."""
+        """Return whether a direct lens between these types is registered."""
         return view in self._lenses.get(source, {})
 
     def __iter__(self) -> Iterator[Lens[Any, Any]]:
         return (lens for views in self._lenses.values() for lens in views.values())
 
     def _shortest(self, source: type, view: type) -> list[tuple[Lens[Any, Any], ...]]:
-        """The shortest ways; two of them are enough to know that there are several."""
+        """Return the shortest paths; two of them are enough to know that there are several."""
         if source is DictSample and not self.is_registered(source, view):
             return []  # the lens by field names is one step long
         seen = {source}
@@ -160,10 +161,10 @@ class LensNetwork:
 
 
 def lens(getter: Callable[[S], V]) -> Lens[S, V]:
-    """Decorator: ``def f(a: A) -> B`` becomes the lens from A to B, known to the network.
+    """Make and register a lens; a decorator: ``def f(a: A) -> B`` becomes the lens from A to B.
 
     Raises:
-        SchemaError: The function does not say its two types, or they are no sample types.
+        SchemaError: The function lacks annotations of its two types, or they are not sample types.
     """
     source_type, view_type = _types(getter, sys._getframe(1).f_locals)
     made = Lens(getter, source_type=source_type, view_type=view_type)
@@ -172,13 +173,13 @@ def lens(getter: Callable[[S], V]) -> Lens[S, V]:
 
 
 def from_dict_sample(view_type: type[V]) -> Lens[DictSample, V]:
-    """The lens from samples of no type to a packable class: its fields, by their names.
+    """Return the lens from samples without a type to a packable class: fields by name.
 
-    Putting changes the fields that differ and leaves alone all others, those that the class does
-    not have among them; so a field that is missing and has its default stays missing.
+    Putting changes the fields that differ and keeps all others, including those that the class
+    does not have; so a field that is missing and has its default stays missing.
 
     Raises:
-        SchemaError: The class is no sample type.
+        SchemaError: The class is not a sample type.
     """
     codec = codec_of(view_type)
 

@@ -1,7 +1,7 @@
-"""Sample types: ``@packable`` classes and :class:`PackableSample`; and samples of no type.
+"""Sample types: ``@packable`` classes and subclasses of :class:`PackableSample`.
 
-Both kinds of sample type are dataclasses and stay what dataclasses are: the class is not made
-anew, and ``__init__``, ``__repr__``, ordering and hashing are those of :mod:`dataclasses`. Only
+Both are dataclasses and behave as dataclasses: the class is not replaced by another, and
+``__init__``, ``__repr__``, ordering and hashing are those of :mod:`dataclasses`. Only
 ``__eq__`` differs: it compares arrays by their elements and gives a bool.
 """
 
@@ -45,7 +45,7 @@ else:
 
 
 class _ByClass(_ProtocolMeta):
-    """``isinstance`` by the attributes of the class: asking must not pack a sample."""
+    """``isinstance`` by the attributes of the class, so that it does not pack a sample."""
 
     def __instancecheck__(self, instance: Any) -> bool:
         names = ("packed", "as_wds", "from_bytes", "from_data")
@@ -54,7 +54,7 @@ class _ByClass(_ProtocolMeta):
 
 @runtime_checkable
 class Packable(Protocol, metaclass=_ByClass):
-    """What all samples can do."""
+    """The protocol of all samples."""
 
     @property
     def packed(self) -> bytes:
@@ -68,20 +68,20 @@ class Packable(Protocol, metaclass=_ByClass):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """The sample in msgpack bytes."""
+        """Read the sample in msgpack bytes."""
         ...
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The sample of these field values."""
+        """Make a sample of these field values."""
         ...
 
 
 class PackableSample(metaclass=ABCMeta):  # noqa: B024 - for register(), not for abstract methods
     """Base of sample types; ``@dataclass class S(PackableSample)`` is one.
 
-    Classes made by :func:`packable` count as subclasses too. To inherit says the same to type
-    checkers, which then know :attr:`packed` and its companions.
+    Classes made by :func:`packable` count as subclasses too. With inheritance, type checkers also
+    know :attr:`packed` and the other members.
 
     Args:
         unknown_fields: Class keyword: what :meth:`from_bytes` and :meth:`from_data` do with a
@@ -97,7 +97,7 @@ class PackableSample(metaclass=ABCMeta):  # noqa: B024 - for register(), not for
 
     @property
     def packed(self) -> bytes:
-        """The sample as msgpack bytes: a map of its fields, in order; equal samples, equal bytes.
+        """The sample as msgpack bytes: a map of its fields, in order; always the same bytes.
 
         Raises:
             SampleError: A value does not fit its field; class and field are named.
@@ -111,7 +111,7 @@ class PackableSample(metaclass=ABCMeta):  # noqa: B024 - for register(), not for
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """The sample in msgpack bytes. Its arrays are read-only views of them.
+        """Read the sample in msgpack bytes. Its arrays are read-only.
 
         Raises:
             SampleError: Not a sample of this type; class and field are named.
@@ -120,7 +120,7 @@ class PackableSample(metaclass=ABCMeta):  # noqa: B024 - for register(), not for
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The sample of these field values, which may be in wire form (arrays as ``.npy`` bytes).
+        """Make a sample of these field values, also in wire form (arrays as ``.npy`` bytes).
 
         Raises:
             SampleError: Not a sample of this type; class and field are named.
@@ -156,8 +156,8 @@ def packable(
 ) -> type[_T] | Callable[[type[_T]], type[_T]]:
     """Make a class a sample type: a dataclass that packs itself.
 
-    See :mod:`atdata.samples.kinds` for the annotations that fields may have. A class that is a
-    dataclass already is kept as it is.
+    See :mod:`atdata.samples.kinds` for the annotations that fields may have. A class that is
+    already a dataclass is not made one again.
 
     Args:
         cls: The class.
@@ -187,18 +187,18 @@ def _prepare(cls: type, unknown_fields: Unknown | None) -> None:
     remember_scope(cls)
     if unknown_fields is not None:
         set_unknown_fields(cls, unknown_fields)
-    # dataclass() leaves an __eq__ alone that is there before it.
+    # dataclass() keeps an __eq__ that is there before it.
     if _is_generated(cls.__dict__.get("__eq__")):
         cls.__eq__ = _equal  # type: ignore[assignment, method-assign]
 
 
 def _is_generated(method: Any) -> bool:
-    """Whether dataclass() made the method, or it is missing."""
+    """Return whether dataclass() made the method, or it is missing."""
     return method is None or getattr(method, "__code__", None).co_filename == "<string>"  # type: ignore[union-attr]
 
 
 def _make_dataclass(cls: type, *, kw_only: bool, frozen: bool) -> None:
-    # dataclass() compiles the names of fields, so they are looked at before.
+    # dataclass() compiles the names of fields, so they are checked before.
     for name in inspect.get_annotations(cls):
         check_identifier(name, "a field")
     try:
@@ -223,10 +223,10 @@ class _Projection(type):
 
 @lru_cache(maxsize=128)
 def projection(sample_type: type, names: tuple[str, ...]) -> type:
-    """A sample type with some of another one's fields, which drops the others when it reads.
+    """Return a sample type with some of another one's fields, which drops the others when it reads.
 
     Raises:
-        SchemaError: The class is no sample type with declared fields, or has no such field.
+        SchemaError: The class is not a sample type with declared fields, or has no such field.
     """
     if not dataclasses.is_dataclass(sample_type):
         raise SchemaError(f"{sample_type.__name__} declares no fields to choose from")
@@ -248,13 +248,13 @@ def projection(sample_type: type, names: tuple[str, ...]) -> type:
 
 
 def is_projection(sample_type: type) -> bool:
-    """Whether a class holds some fields of another one, from whose samples it is read."""
+    """Return whether a class was made by :func:`projection`."""
     return _MADE_OF in sample_type.__dict__
 
 
 def _reduce(cls: type) -> Any:
     made_of = cls.__dict__.get(_MADE_OF)
-    # Somebody's subclass of one is found in its module, as other classes are.
+    # A user's subclass of one is found in its module, as other classes are.
     return cls.__qualname__ if made_of is None else (projection, made_of)
 
 

@@ -1,9 +1,9 @@
-"""Plain data: what msgpack keeps as it is, and how near relatives of it become it.
+"""Plain data: what msgpack keeps unchanged, and the conversion of similar types to it.
 
 Plain is None, bool, int, float, str, bytes, lists and maps with text keys. NumPy scalars,
 subclasses (``IntEnum``, ``np.str_``) and other buffers turn into the plain value they hold.
-A number is never turned into another kind of number, but for an integer where a float is
-expected: as type checkers see it, an ``int`` is a ``float`` too.
+A number is never turned into another kind of number, except for an integer where a float is
+expected: type checkers accept an ``int`` as a ``float`` too.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from atdata.errors import SampleError
 from atdata.samples import arrays
 
-# msgpack itself stops at 511 levels, in a less telling way.
+# msgpack itself stops at 511 levels, with a less helpful error.
 _MAX_DEPTH = 100
 
 
 def unfit(expected: str, value: Any) -> SampleError:
-    """The error for a value of the wrong type."""
+    """Return the error for a value of the wrong type."""
     return SampleError(f"expected {expected}, got {type(value).__name__}")
 
 
 def within(place: str, error: SampleError) -> SampleError:
-    """The same error, seen from one level further out."""
+    """Return the same error, with a path from one level further out."""
     inner = error.path or ""
     dot = "." if inner and not inner.startswith("[") else ""
     return SampleError(error.message, hint=error.hint, path=f"{place}{dot}{inner}")
@@ -62,33 +62,33 @@ def convert_values(convert: Callable[[Any], Any], table: Any) -> dict[str, Any]:
 
 
 def unwrap(value: Any) -> Any:
-    """The Python value of a NumPy scalar; anything else as it is."""
+    """Return the Python value of a NumPy scalar; anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def to_str(value: Any) -> str:
-    """A ``str`` of exactly that type."""
+    """Convert to exactly ``str``, from its subclasses."""
     if isinstance(value, str):
         return str.__str__(value)
     raise unfit("str", value)
 
 
 def to_bytes(value: Any) -> bytes:
-    """The bytes of a buffer."""
+    """Return the bytes of a buffer."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     raise unfit("bytes", value)
 
 
 def to_bool(value: Any) -> bool:
-    """A ``bool``; numbers are none."""
+    """Convert to ``bool``; numbers are rejected."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     raise unfit("bool", value)
 
 
 def to_int(value: Any) -> int:
-    """An ``int``; ``bool`` and spans of time are none."""
+    """Convert to ``int``; ``bool``, ``timedelta64`` and more than 64 bits are rejected."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool | np.timedelta64):
         raise unfit("int", value)
     number = int(value)
@@ -98,7 +98,7 @@ def to_int(value: Any) -> int:
 
 
 def to_float(value: Any) -> float:
-    """A ``float``; an integer becomes one."""
+    """Convert to ``float``, from integers too; ``bool`` and ``timedelta64`` are rejected."""
     if isinstance(value, float | np.floating):
         return float(value)
     if not isinstance(value, int | np.integer) or isinstance(value, bool | np.timedelta64):
@@ -119,17 +119,17 @@ SCALARS: dict[type, Callable[[Any], Any]] = {
 
 
 def to_wire(value: Any) -> Any:
-    """Any plain data; arrays in it become ``.npy`` bytes."""
+    """Convert plain data; arrays in it become ``.npy`` bytes."""
     return _walk(value, _wire_leaf, 0)
 
 
 def from_wire(data: Any) -> Any:
-    """Any plain data; bytes in it that start as ``.npy`` does are read as arrays."""
+    """Convert plain data; bytes in it that start as ``.npy`` does are read as arrays."""
     return _walk(data, _value_leaf, 0)
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equality of field values: arrays by ``np.array_equal``, containers item by item."""
+    """Compare field values: arrays by ``np.array_equal``, containers item by item."""
     if left is right:
         return True
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):

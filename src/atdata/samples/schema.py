@@ -1,7 +1,7 @@
 """Schemas: a sample type as a JSON Schema document and as a ``sampleSchema`` record.
 
-A document is JSON Schema, draft 2020-12. It describes the map that a packed sample is, so what
-JSON has no word for is said in keywords of our own, which other validators pass over:
+A document is JSON Schema, draft 2020-12. It describes the map of a packed sample. What JSON
+Schema has no keyword for is described by atdata's own keywords, which other validators ignore:
 
 ==========================================  ====================================================
 keywords                                    kind of value
@@ -28,8 +28,8 @@ none                                        any plain data
 A class is an object with ``title`` (its name), ``description`` (docstring), ``properties`` with
 ``description`` and ``default``, ``required``, ``x-atdata-order`` (the order of the fields: keys
 are sorted in the text) and ``x-atdata-keyword-only``. ``additionalProperties: false`` refuses
-unknown fields, ``true`` keeps them. A field whose default JSON can't say (an array, a call of
-one's own) is required.
+unknown fields, ``true`` keeps them. A field whose default JSON can't represent (an array, a
+factory of one's own) is required.
 
 The identity of a schema is the CID of its name, version and document, in canonical text.
 """
@@ -66,14 +66,14 @@ _MAX_DESCRIPTION = 3_000  # graphemes; no text has more of them than characters
 
 
 def schema_cid(name: str, version: str, document: Mapping[str, Any]) -> str:
-    """The identity of a schema: where and when it was published does not matter.
+    """Return the identity of a schema, which does not depend on where and when it was published.
 
     Returns:
         CIDv1 in base32 (dag-cbor, sha2-256) of ``{name, version, schema}``, where schema is the
         canonical text of the document.
 
     Raises:
-        SchemaError: The document is no JSON object.
+        SchemaError: The document is not a JSON object.
     """
     content = {"name": name, "version": version, "schema": canonical_text(document)}
     return cid.of_cbor(dag_cbor.encode(content))
@@ -88,18 +88,18 @@ def to_record(
     license: str | None = None,  # noqa: A002 - the lexicon's word
     tags: Sequence[str] | None = None,
 ) -> SampleSchema:
-    """The record of one version of a sample type, checked.
+    """Return the record of one version of a sample type, validated.
 
     Args:
         sample_type: A packable class.
         version: Semantic version, such as ``1.0.0``.
         created_at: Datetime as text, such as ``2026-01-31T12:00:00Z``.
-        description: For people; the docstring of the class when None.
+        description: Free text; the docstring of the class if None and short enough.
         license: SPDX expression or URL; see :func:`atdata.base.labels.checked_license`.
-        tags: Words to find the schema by.
+        tags: Search terms.
 
     Raises:
-        SchemaError: The class has no schema, or the version is no semantic version.
+        SchemaError: The class has no schema, or the version is not a semantic version.
         RecordError: The lexicon refuses the record, or the license can't be looked up.
     """
     version_order(version)
@@ -125,10 +125,10 @@ def to_record(
 
 
 def record_document(record: SampleSchema) -> dict[str, Any]:
-    """The JSON Schema document in a record.
+    """Return the JSON Schema document in a record.
 
     Raises:
-        SchemaError: The record is in another format, or the text is no JSON object.
+        SchemaError: The record is in another format, or the text is not a JSON object.
     """
     if not isinstance(record.schema, JsonSchemaFormat) or record.schema_type != JSON_SCHEMA:
         raise SchemaError(
@@ -139,16 +139,16 @@ def record_document(record: SampleSchema) -> dict[str, Any]:
 
 
 def from_record(record: SampleSchema) -> type[PackableSample]:
-    """The sample type that a record describes; nothing in it is compiled or evaluated as text.
+    """Return the sample type that a record describes; nothing is compiled or evaluated as text.
 
     Raises:
-        SchemaError: It describes none.
+        SchemaError: It does not describe one.
     """
     return type_from_document(record_document(record), name=record.name)
 
 
 def record_cid(record: SampleSchema) -> str:
-    """The identity of the schema in a record: :func:`schema_cid` of what it holds.
+    """Return the identity of the schema in a record, by :func:`schema_cid`.
 
     Raises:
         SchemaError: As :func:`record_document`.
@@ -157,13 +157,13 @@ def record_cid(record: SampleSchema) -> str:
 
 
 def schema_to_type(schema: SampleSchema | Mapping[str, Any]) -> type[PackableSample]:
-    """The sample type of a schema, however it is given.
+    """Return the sample type of a schema, given in any form.
 
     Args:
         schema: A record, a record as a dict (what ``index.get_schema`` gives), or a document.
 
     Raises:
-        SchemaError: It describes no sample type.
+        SchemaError: It does not describe a sample type.
         RecordError: A record that its lexicon refuses.
     """
     if isinstance(schema, SampleSchema):

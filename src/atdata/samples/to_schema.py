@@ -1,4 +1,4 @@
-"""From a sample type to its JSON Schema document. The words are those of ``schema``."""
+"""JSON Schema documents of sample types. The keywords are those of ``schema``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _BASES: dict[str, type] = {
     "float": float,
 }
 
-# What a document says of fields that the class does not have.
+# How a document states what happens to fields that the class does not have.
 _UNKNOWN: dict[str, dict[str, Any]] = {
     "drop": {},
     "keep": {"additionalProperties": True},
@@ -52,7 +52,7 @@ _UNKNOWN: dict[str, dict[str, Any]] = {
 
 
 class Fresh:
-    """A default factory that makes the value of a schema's default anew each time."""
+    """A default factory that makes a new value of a schema's default each time."""
 
     __slots__ = ("_kind", "plain")
 
@@ -65,19 +65,19 @@ class Fresh:
 
 
 def schema_document(sample_type: type) -> dict[str, Any]:
-    """The JSON Schema document (draft 2020-12) of a sample type, as a new dict.
+    """Return the JSON Schema document (draft 2020-12) of a sample type, as a new dict.
 
     A type that was made from a document gives that document.
 
     Raises:
-        SchemaError: The class is no sample type, or a default does not fit its field.
+        SchemaError: The class is not a sample type, or a default does not fit its field.
     """
     text = sample_type.__dict__.get(DOCUMENT)
     return json.loads(text) if text is not None else describe(sample_type)
 
 
 def describe(sample_type: type) -> dict[str, Any]:
-    """The document of a sample type, made from its fields."""
+    """Make the document of a sample type from its fields."""
     return _Writer(sample_type).document
 
 
@@ -102,8 +102,8 @@ class _Writer:
             optional = "default" in properties[field.name]
             if not optional:
                 required.append(field.name)
-            # A default that JSON can't say makes the field a required one for others, who could
-            # not declare it behind an optional one by position.
+            # A default that JSON can't represent makes the field required for readers of the
+            # document, who could not declare it after an optional one by position.
             if field.keyword_only or (behind_optional and not optional):
                 keyword_only.append(field.name)
             elif optional:
@@ -168,16 +168,16 @@ class _Writer:
 
 
 def reference(name: str) -> str:
-    """The ``$ref`` of a class below ``$defs``: a JSON pointer as a URI fragment."""
+    """Return the ``$ref`` of a class below ``$defs``: a JSON pointer as a URI fragment."""
     return f"#/$defs/{quote(name)}"
 
 
 def class_description(sample_type: type) -> str | None:
-    """The docstring of a class, without indentation; None for the one that dataclass() makes."""
+    """Return the docstring of a class, without indentation; None if dataclass() generated it."""
     text = sample_type.__dict__.get("__doc__")
     if not isinstance(text, str) or text.startswith(f"{sample_type.__name__}("):
         return None
-    # Once is not enough for all texts, and Python 3.13 has done it once already.
+    # One call is not enough for all texts, and Python 3.13 has already done one.
     while (clean := inspect.cleandoc(text)) != text:
         text = clean
     return text or None
@@ -208,9 +208,9 @@ def _enum(members: type[Enum]) -> dict[str, Any]:
 
 
 def _plain_default(codec: Codec, field: Field) -> Any:
-    """The default in wire form, or MISSING when there is none that JSON can say.
+    """Return the default in wire form, or MISSING if there is none that JSON can represent.
 
-    A factory is not called, but for the empty list and dict: who knows what it gives next time.
+    Factories other than list and dict are not called: they may return another value each time.
     """
     if isinstance(field.factory, Fresh):
         return field.factory.plain
@@ -229,7 +229,7 @@ def _plain_default(codec: Codec, field: Field) -> Any:
 
 
 def can_be_default(kind: Kind, plain: Any) -> bool:
-    """Whether a schema keeps this default: JSON can say it, and it holds no samples."""
+    """Return whether a schema keeps this default: it is valid JSON, and holds no samples."""
     return _is_json(plain) and (plain in (None, []) or not holds_samples(kind))
 
 

@@ -1,4 +1,4 @@
-"""Versions of schemas: their form, their order, the one that comes next, what differs."""
+"""Versions of schemas: their form, their order, and the differences between documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERSION = re.compile(
 
 
 def version_order(version: str) -> tuple[Any, ...]:
-    """A key that sorts versions by the precedence of Semantic Versioning 2.0.0.
+    """Return a key that sorts versions by the precedence of Semantic Versioning 2.0.0.
 
     Raises:
         SchemaError: The version is not of that form.
@@ -39,12 +39,12 @@ def version_order(version: str) -> tuple[Any, ...]:
 
 
 def newest_first(versions: Iterable[str]) -> list[str]:
-    """The versions, the latest first."""
+    """Return the versions, the latest first."""
     return sorted(versions, key=version_order, reverse=True)
 
 
 def difference(published: str, offered: str) -> str:
-    """Lines that differ between two schema documents (JSON text), as a unified diff."""
+    """Return the lines that differ between two schema documents (JSON text), as a unified diff."""
     sides = (
         json.dumps(json.loads(text), indent=1, sort_keys=True) for text in (published, offered)
     )

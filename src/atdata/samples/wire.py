@@ -1,4 +1,4 @@
-"""The msgpack around plain data, read strictly."""
+"""Strict encoding and decoding of plain data as msgpack."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from msgpack import Timestamp, packb, unpackb  # type: ignore[import-untyped]
 
 from atdata.errors import SampleError
 
-# Most values in the lists and maps of a sample, those nested in others included. Each becomes an
-# object: of one byte in the data, 64 in memory.
+# Most values in the lists and maps of a sample, including nested ones. Each becomes an object: one
+# byte in the data can take 64 in memory.
 MAX_VALUES = 1 << 20
 
-# What has to be looked into; all else that msgpack gives is plain.
+# Types that have to be checked inside; all others that msgpack returns are plain.
 _is_flat = frozenset({list, dict, Timestamp}).isdisjoint
 
 
 def pack(value: Any) -> bytes:
-    """Plain data as msgpack.
+    """Return plain data as msgpack.
 
     Raises:
-        ValueError: Nested too deeply, or text that is no valid Unicode.
+        ValueError: Nested too deeply, or text that is not valid Unicode.
         OverflowError: An integer of more than 64 bits.
-        TypeError: No plain data.
+        TypeError: Not plain data.
     """
     return packb(value)  # type: ignore[no-any-return]
 
 
 def map_head(pairs: int) -> bytes:
-    """The head of msgpack's shortest map of so many pairs."""
+    """Return the head of msgpack's shortest map of ``pairs`` pairs."""
     if pairs < 16:
         return bytes((0x80 + pairs,))
     return _head(pairs, ((0xDE, 2), (0xDF, 4)))
 
 
 def bytes_head(size: int) -> bytes:
-    """The head of msgpack's shortest form of so many bytes.
+    """Return the head of msgpack's shortest form of ``size`` bytes.
 
     Raises:
         SampleError: More than msgpack can hold.
@@ -45,23 +45,23 @@ def bytes_head(size: int) -> bytes:
 
 
 def unpack_map(data: bytes, name: str) -> dict[str, Any]:
-    """The one map that msgpack bytes hold.
+    """Return the one map that msgpack bytes hold.
 
     Args:
         data: The bytes.
         name: The sample type, for messages.
 
     Raises:
-        SampleError: Not sound msgpack, an extension type, bytes behind the map, no map, or a
-            field twice.
+        SampleError: Not sound msgpack, an extension type, bytes after the map, not a map, or
+            a field twice.
     """
     try:
         fields = _unpack(data, name)
     except SampleError:
         raise
-    # Lists that claim more than there is cost address space; where that is bounded, MemoryError.
+    # Lists that claim too many items cost address space; where that is bounded, MemoryError.
     except (ValueError, TypeError, MemoryError) as error:
-        # 0x80 is an empty map to msgpack, and how every pickle starts.
+        # 0x80 is an empty map in msgpack, and the first byte of every pickle.
         pickle = isinstance(data, bytes) and data[:1] == b"\x80"
         raise SampleError(
             f"{name}: not a msgpack sample: {error}",
@@ -123,9 +123,9 @@ def _too_many(name: str) -> SampleError:
 
 
 def _check_nested(data: bytes, name: str, fields: dict[str, Any]) -> None:
-    """Check what is inside of fields, whether the class knows them or not."""
+    """Check the contents of fields, including those that the class does not have."""
     types = _types(fields.values())
-    if Timestamp in types:  # the one extension that is not given to the hook
+    if Timestamp in types:  # the one extension that is not passed to the hook
         raise SampleError(f"{name}: not a msgpack sample: extension type -1 is refused")
     if dict in types:
         try:
@@ -135,7 +135,7 @@ def _check_nested(data: bytes, name: str, fields: dict[str, Any]) -> None:
 
 
 def _types(values: Collection[Any]) -> set[type]:
-    """Return the types of values, and of what is in them at any depth."""
+    """Return the types of values, and of their contents at any depth."""
     found = set(map(type, values))
     if list in found or dict in found:
         for value in values:
@@ -152,7 +152,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _pairs(data: bytes) -> int:
-    """How many pairs the map at the start of the bytes claims."""
+    """Return the number of pairs that the map at the start of the bytes claims."""
     if data[0] < 0x90:
         return data[0] - 0x80
     return int.from_bytes(data[1 : 3 if data[0] == 0xDE else 5], "big")
