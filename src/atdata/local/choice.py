@@ -1,4 +1,4 @@
-"""Which database an index is in."""
+"""Choice of an index's database."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def open_backend(
     path: str | os.PathLike[str] | None,
     options: Mapping[str, Any],
 ) -> Backend:
-    """The backend that the arguments of an index name.
+    """Return the backend that an index's arguments select.
 
     Args:
         redis: A client or a URL.
         path: A SQLite file.
-        options: Options of a Redis client, which mean a server too.
+        options: Options of a Redis client; they also select a server.
 
     Raises:
-        TypeError: They name two databases, or give options to a client that is made already.
-        StorageError: The URL is no Redis URL.
+        TypeError: They name two databases, or give options for an existing client.
+        StorageError: The URL is not a Redis URL.
     """
     if path is not None:
         if redis is not None or options:

@@ -36,8 +36,8 @@ class LocalDatasetEntry:
             order of ``data_urls`` with brace notation expanded; None when nothing is.
         created_at: When the dataset was inserted, as an RFC 3339 datetime; now by default.
 
-    Nothing is checked before the entry is written (``to_record``): it is also what people hand
-    to a promotion that may then refuse it.
+    Nothing is checked before the entry is written (``to_record``): users also make entries to
+    promote them, and promotion has checks of its own.
     """
 
     name: str
@@ -52,7 +52,7 @@ class LocalDatasetEntry:
     def content_cid(self) -> str | None:
         """Identity of the data: the CID of schema and shard digests, where both are known.
 
-        It is the same number in a published record and in a pack of the same data.
+        It is the same in a published record and in a pack of the same data.
         """
         if self.schema_cid is None or self.shards is None:
             return None
@@ -60,7 +60,7 @@ class LocalDatasetEntry:
 
     @property
     def cid(self) -> str:
-        """The content CID; of an entry whose bytes are not known, the CID of ref and URLs."""
+        """The content CID; if that is not known, the CID of the schema reference and URLs."""
         known = self.content_cid
         if known is not None:
             return known
@@ -98,11 +98,11 @@ class LocalDatasetEntry:
         )
 
     def to_record(self) -> LocalEntry:
-        """The entry as a record of ``ac.foundation.dataset.localEntry``, validated.
+        """Return the entry as a validated record of ``ac.foundation.dataset.localEntry``.
 
         Raises:
             EntryError: The name or metadata can't be used, there are no URLs, or the entry
-                breaks the lexicon in another way; every issue is told.
+                breaks the lexicon in another way; the message lists every issue.
         """
         check_name(self.name)
         record = LocalEntry(
@@ -123,10 +123,10 @@ class LocalDatasetEntry:
 
     @classmethod
     def from_record(cls, record: LocalEntry) -> LocalDatasetEntry:
-        """The entry that a record describes.
+        """Return the entry that a record describes.
 
         Raises:
-            EntryError: Its metadata is no JSON object, or its content CID is not the one that
+            EntryError: Its metadata is not a JSON object, or its content CID is not the one that
                 its schema and shards have.
         """
         entry = cls(
@@ -143,7 +143,7 @@ class LocalDatasetEntry:
         return entry
 
     def to_text(self) -> str:
-        """The record as JSON text. It may be longer than a published record can be."""
+        """Return the record as JSON text, which may be longer than a published record can be."""
         return json.dumps(self.to_record().to_dict(), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
@@ -152,10 +152,10 @@ class LocalDatasetEntry:
 
         Args:
             name: The name under which the text was stored.
-            text: As ``to_text`` gave it.
+            text: As ``to_text`` returned it.
 
         Raises:
-            RecordError: The text is damaged, or the entry of another name.
+            RecordError: The text is damaged, or is the entry of another name.
         """
         try:
             entry = cls.from_record(LocalEntry.from_dict(json.loads(text)))
@@ -171,21 +171,21 @@ class LocalDatasetEntry:
 
 
 def name_of(ref: str) -> str:
-    """The dataset name that a reference stands for: a plain name, or an entry's URI."""
+    """Return the dataset name in a reference: a plain name, or an entry's URI."""
     return unquote(ref.removeprefix(_URI)) if ref.startswith(_URI) else ref
 
 
 def now() -> str:
-    """The time, as an RFC 3339 datetime with microseconds."""
+    """Return the time, as an RFC 3339 datetime with microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def check_name(name: str) -> None:
-    """Refuse names that could not be a part of a path or URL on their own.
+    """Refuse names that can't be a relative path.
 
     Raises:
-        EntryError: The name is empty, has control characters, a backslash, or a segment that
-            is empty, ``.`` or ``..``.
+        EntryError: The name is empty, is not printable, starts or ends with whitespace, or has
+            a backslash or a segment that is empty, ``.`` or ``..``.
     """
     if not isinstance(name, str) or not name.isprintable() or name != name.strip():
         raise EntryError(f"{name!r} can't name a dataset: it must be printable text")

@@ -19,7 +19,7 @@ _ATTEMPTS = 100
 
 
 class EntryTable:
-    """Entries by name and by CID, in a backend; their schemas are beside them."""
+    """Entries by name and by CID, in a backend."""
 
     def __init__(self, backend: Backend, schemas: SchemaTable) -> None:
         self._backend = backend
@@ -27,7 +27,7 @@ class EntryTable:
         self._anchor = Anchor(backend.folder)
 
     def get(self, ref: str) -> LocalDatasetEntry:
-        """The entry of this name or URI; ``EntryNotFound`` when there is none."""
+        """Return the entry of this name or URI; ``EntryNotFound`` if there is none."""
         name = name_of(ref)
         row = self._backend.entry(name)
         if row is None:
@@ -35,14 +35,14 @@ class EntryTable:
         return self._read(row)
 
     def check_free(self, name: str, shards: Callable[[], Sequence[ShardInfo]]) -> None:
-        """Refuse a name that stands for other shards, before these are stored anywhere.
+        """Refuse a name that stands for other shards, before these shards are stored.
 
         Args:
             name: The name.
-            shards: Finds out what they would be; called only when there is an entry to compare.
+            shards: Returns the infos of these shards; called only if there is an entry to compare.
 
         Raises:
-            EntryConflict: The name stands for others.
+            EntryConflict: The name stands for other shards.
         """
         row = self._backend.entry(name)
         known = None if row is None else self._read(row)
@@ -52,7 +52,7 @@ class EntryTable:
             raise _conflict(known)
 
     def of_cid(self, cid: str) -> LocalDatasetEntry:
-        """The first entry, by name, of those with this CID; ``EntryNotFound`` if none has it."""
+        """Return the first entry, by name, with this CID; ``EntryNotFound`` if none has it."""
         row = self._backend.entry_of(cid)
         if row is None:
             raise EntryNotFound(f"no dataset in the index has the CID {cid}")
@@ -70,8 +70,8 @@ class EntryTable:
     ) -> LocalDatasetEntry:
         """Write an entry; return what the index then holds.
 
-        The same data under the same name is no conflict: URLs and metadata are brought up to
-        date, and the time of the first insertion stays.
+        The same data under the same name is not a conflict: URLs and metadata are updated, and
+        the time of the first insertion stays.
 
         Args:
             entry: The entry.
@@ -96,16 +96,16 @@ class EntryTable:
         )
 
     def relocate(self, move: Callable[[str], str]) -> list[str]:
-        """Give the shards of all entries other paths and URLs, and keep them as relative as can be.
+        """Change the paths and URLs of all entries' shards, and store paths as relative ones.
 
         Args:
-            move: Returns where a shard is now.
+            move: Returns the new path or URL of a shard.
 
         Returns:
             Names of the entries that changed.
 
         Raises:
-            StorageError: A path that is new has no file. Nothing is changed then.
+            StorageError: There is no file at a new path. Nothing is changed then.
         """
         changes = []
         for old in list(self):
@@ -118,7 +118,7 @@ class EntryTable:
     def _move(self, old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
         present = self._backend.entry(old.name)
         if present is None or self._read(present) != old:
-            return False  # written meanwhile, and so by a process that knows the place
+            return False  # written meanwhile by another process
         row = EntryRow(new.name, new.cid, self._anchor.to_kept(new).to_text())
         return row != present and self._backend.put_entry(row, before=present)
 
@@ -141,10 +141,10 @@ class EntryTable:
         raise _conflict(old)
 
     def _same_data(self, old: LocalDatasetEntry, new: LocalDatasetEntry) -> bool:
-        """Whether both are the same bytes, described by the same document.
+        """Return whether both are the same bytes, described by the same document.
 
-        Versions of a schema with one document are told apart by their CIDs, but not here:
-        somebody who publishes a schema anew inserts no other data.
+        Versions of a schema with one document have different CIDs, but are equal here:
+        publishing a schema again does not change the data.
         """
         if old.shards is not None and new.shards is not None:
             same = old.shards == new.shards
@@ -172,7 +172,7 @@ def _conflict(known: LocalDatasetEntry) -> EntryConflict:
 def _updated(
     old: LocalDatasetEntry, new: LocalDatasetEntry, *, keep_schema: bool
 ) -> LocalDatasetEntry:
-    """The new entry, with what only the old one tells."""
+    """Return the new entry, with facts that only the old one has."""
     if keep_schema or old.schema_ref == new.schema_ref:
         ref, schema_cid = old.schema_ref, old.schema_cid or new.schema_cid
     else:

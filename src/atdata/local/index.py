@@ -41,23 +41,24 @@ class LocalIndex:
     """Schemas and datasets by name, in one SQLite file or on a Redis server.
 
     Args:
-        redis: A Redis client or a Redis URL. By default the URL in ``ATDATA_REDIS_URL``; when
+        redis: A Redis client or a Redis URL. By default the URL in ``ATDATA_REDIS_URL``; if
             that is not set either, the index is the SQLite file ``atdata/index.db`` in the
             user's XDG data folder.
         data_store: Where ``insert_dataset`` writes shards; None to index them where they are.
         auto_stubs: Write a stub file for editors whenever a schema is decoded.
         stub_dir: Folder of the stub files; by default ``atdata/stubs`` in the XDG data folder.
-        path: The SQLite file to use. It is made when it is missing. Paths of shards are kept
-            relative to its folder, or to the user's home, where they are below it.
-        check_places: On a Redis server, which several machines share: refuse paths of this
-            machine, and shards that can't be opened. False where all have the same file system.
+        path: The SQLite file to use. It is made if it is missing. Paths of shards below its
+            folder are kept relative to it; if the index is below the user's home, other paths
+            below the home are kept relative to that.
+        check_places: For an index on a Redis server, which machines may share: refuse paths of
+            this machine, and shards that can't be opened. False if all share a file system.
         redis_kwargs: Options of a Redis client, such as ``host=`` and ``port=``.
 
     Raises:
         TypeError: Both a Redis server and a file are named.
-        StorageError: ``data_store`` is not a store. Also of every method, when the database can't
-            be used.
-        RecordError: Also of every method that reads, when what is stored is damaged.
+        StorageError: ``data_store`` is not a store. Every method raises it, too, if the database
+            can't be used.
+        RecordError: From methods that read, if a stored row is damaged.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class LocalIndex:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database. The index opens it again when it is used again."""
+        """Close the database. The index opens it again when it is used again."""
         self.backend.close()
 
     # Datasets
@@ -116,14 +117,14 @@ class LocalIndex:
 
         Its shards are copied, byte for byte, to the index's data store; without one, they are
         indexed where they are. Options such as ``maxcount`` cut the samples into other shards,
-        which have another content CID. Shards come first, then the schema, then the entry in one
-        step: whenever the process dies, there is no half entry, and a second run completes.
+        which have another content CID. Shards are written first, then the schema, then the entry
+        in one step: a process that dies leaves no partial entry, and a second run completes.
 
         Args:
             ds: The dataset.
             name: Its name in the index.
             schema_ref: Reference of its published schema; by default the latest one with the
-                document of ``ds.sample_type``, which is published when there is none.
+                document of ``ds.sample_type``, which is published if there is none.
             prefix: Where in the data store; by default the dataset's name.
             metadata: Free metadata: a JSON object; by default the dataset's own.
             replace: Let the name stand for this data from now on, whatever it stood for.
@@ -131,12 +132,12 @@ class LocalIndex:
                 other shards: ``maxcount``, ``maxsize``.
 
         Returns:
-            The entry. Inserting the same data under the same name again brings its URLs and
-            metadata up to date and is no conflict.
+            The entry. Inserting the same data under the same name again updates its URLs and
+            metadata and is not a conflict.
 
         Raises:
             EntryError: The name or metadata can't be used, or a shard has no URL; or the index is
-                shared, and others can't read a shard.
+                shared, and a shard is a local path or can't be opened.
             EntryConflict: The name stands for other data.
             SchemaNotFound: ``schema_ref`` is not in the index.
             SchemaConflict: ``schema_ref`` describes other samples; or without it, another class
@@ -169,7 +170,7 @@ class LocalIndex:
         metadata: Mapping[str, Any] | None = None,
         replace: bool = False,
     ) -> LocalDatasetEntry:
-        """Add a dataset whose shards stay where they are, also when there is a data store.
+        """Add a dataset whose shards stay where they are, even if there is a data store.
 
         Arguments, result and errors are those of ``insert_dataset``.
         """
@@ -179,29 +180,30 @@ class LocalIndex:
         return self._put(ds, name, schema_ref, self._placed(ds), metadata, replace)
 
     def get_dataset(self, ref: str) -> LocalDatasetEntry:
-        """The entry of a name, or of an ``atdata://local/dataset/{name}`` URI.
+        """Return the entry of a name, or of an ``atdata://local/dataset/{name}`` URI.
 
         Raises:
-            EntryNotFound: There is none; the hint tells the closest names.
+            EntryNotFound: There is none; the hint lists close names.
         """
         return self._entries.get(ref)
 
     def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
-        """The dataset of an entry; where the entry has digests, shards are checked against them.
+        """Open the dataset of an entry; if the entry has digests, shards are checked against them.
 
-        When that happens, and how often, is what :class:`~atdata.sources.VerifiedSource` says.
+        :class:`~atdata.sources.VerifiedSource` describes when, and how often.
 
         Args:
             ref: As for ``get_dataset``, or ``@local/{name}``.
-            sample_type: Read the samples as this class; as the entry's schema says when None.
+            sample_type: Read the samples as this class; None for the class of the entry's schema.
 
         Raises:
             EntryNotFound: There is no such entry.
-            SchemaNotFound, SchemaError: Its schema is not here, or describes no sample type.
-            DigestMismatch: The entry describes another number of shards; and from reading, when
+            SchemaNotFound, SchemaError: Its schema is not in the index, or does not describe a
+                sample type.
+            DigestMismatch: The entry has another number of shards than URLs; and from reading, if
                 a shard is not the one that was inserted.
         """
-        # Earlier code spells a name in its own index so.
+        # Earlier code writes a name in its own index as "@local/{name}".
         entry = self.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
         decoded = sample_type or self.decode_schema(entry.schema_ref)
         urls = URLSource(entry.data_urls)
@@ -209,11 +211,11 @@ class LocalIndex:
         return Dataset[decoded](source)  # type: ignore[valid-type]
 
     def get_entry_by_name(self, name: str) -> LocalDatasetEntry:
-        """As ``get_dataset``."""
+        """Return the entry of a name, as ``get_dataset``."""
         return self._entries.get(name)
 
     def get_entry(self, cid: str) -> LocalDatasetEntry:
-        """An entry by its CID; the first by name, when several names stand for the same data.
+        """Return an entry by its CID; the first by name, if several names stand for the same data.
 
         Raises:
             EntryNotFound: There is none.
@@ -231,20 +233,21 @@ class LocalIndex:
         return iter(self._entries)
 
     def list_datasets(self) -> list[LocalDatasetEntry]:
-        """All entries, by name."""
+        """Return all entries, by name."""
         return list(self._entries)
 
     def list_entries(self) -> list[LocalDatasetEntry]:
-        """As ``list_datasets``."""
+        """Return all entries, as ``list_datasets``."""
         return list(self._entries)
 
     def relocate(
         self, old: str | os.PathLike[str] = "", new: str | os.PathLike[str] = ""
     ) -> list[str]:
-        """Say where shards have moved to; nothing of them is read or copied.
+        """Record where shards have moved to; no shard is read or copied.
 
-        Paths below the index's folder, or in the home of its user, are kept relative and need
-        none of this. Without arguments, entries of earlier versions are brought to that form.
+        Paths below the index's folder are kept relative, as are those below the user's home if
+        the index is there; they need no relocation when the folder or home moves. Without
+        arguments, entries of earlier versions are converted to that form.
 
         Args:
             old: The folder, or the start of the URLs, where shards were.
@@ -275,9 +278,9 @@ class LocalIndex:
         Args:
             sample_type: A packable class.
             version: Its semantic version. By default the one that follows the latest published
-                one, ``1.0.0`` when there is none: a patch when only descriptions differ, or
-                nothing; a minor version when fields with defaults are added; a major one when
-                data or readers break. :mod:`atdata.samples.evolution` has the rules.
+                one, ``1.0.0`` if there is none: a patch if only descriptions differ, or nothing;
+                a minor version if fields with defaults are added; a major one if data or
+                readers break. :mod:`atdata.samples.evolution` has the rules.
             fields: ``description``, ``license`` and ``tags`` of the record.
 
         Returns:
@@ -292,10 +295,10 @@ class LocalIndex:
         return self._schemas.publish(sample_type, version, **fields).ref
 
     def get_schema(self, ref: str) -> LocalSchema:
-        """The schema of a reference (also ``local://schemas/…``), as a read-only mapping.
+        """Return the schema of a reference (also ``local://schemas/…``), as a read-only mapping.
 
         Raises:
-            SchemaNotFound: There is none; the hint tells the versions that there are.
+            SchemaNotFound: There is none; the hint lists published versions.
         """
         return self._schemas.get(ref)
 
@@ -305,15 +308,15 @@ class LocalIndex:
         return iter(self._schemas)
 
     def list_schemas(self) -> list[LocalSchema]:
-        """All schemas, by name and version."""
+        """Return all schemas, by name and version."""
         return list(self._schemas)
 
     def decode_schema(self, ref: str) -> type[Any]:
-        """A class that behaves as the one whose schema was published.
+        """Return a class that behaves as the one whose schema was published.
 
         Raises:
             SchemaNotFound: There is no such schema.
-            SchemaError: Its document describes no sample type.
+            SchemaError: Its document does not describe a sample type.
         """
         schema = self._schemas.get(ref)
         sample_type = from_record(schema.record)
@@ -322,11 +325,11 @@ class LocalIndex:
         return sample_type
 
     def decode_schema_as(self, ref: str, hint: type[T]) -> type[T]:
-        """As ``decode_schema``; type checkers take the result for the class ``hint``."""
+        """Decode as ``decode_schema``; type checkers take the result for the class ``hint``."""
         return self.decode_schema(ref)
 
     def load_schema(self, ref: str) -> type[Any]:
-        """As ``decode_schema``; the class is then an attribute of ``types``, by its name."""
+        """Decode as ``decode_schema``, and make the class an attribute of ``types`` by its name."""
         sample_type = self.decode_schema(ref)
         self.types.add(self._schemas.get(ref).name, sample_type)
         return sample_type
@@ -339,7 +342,7 @@ class LocalIndex:
         return None if self._stubs is None else self._stubs.root
 
     def get_import_path(self, ref: str) -> str | None:
-        """The module that type checkers know a schema's class by; None without ``auto_stubs``.
+        """Return a class's module name for type checkers; None without ``auto_stubs``.
 
         Raises:
             SchemaNotFound: There is no such schema.
@@ -360,7 +363,7 @@ class LocalIndex:
         schema_ref: str | None,
         metadata: Mapping[str, Any] | None,
     ) -> None:
-        """Refuse what can be refused before the first byte is written."""
+        """Refuse invalid arguments before the first byte is written."""
         check_name(name)
         if metadata is not None:
             metadata_text(metadata)
@@ -385,7 +388,7 @@ class LocalIndex:
             known = stored(transfer(ds, store, dry_run=True, **store_options)).shards
             return known or ()
 
-        # What can't be tried without writing is found out by writing.
+        # Stores that can't do a dry run raise StorageError: the conflict is then found on writing.
         with contextlib.suppress(StorageError):
             self._entries.check_free(name, shards)
 
@@ -410,11 +413,11 @@ class LocalIndex:
         return self._entries.put(entry, replace=replace, keep_schema=schema_ref is None)
 
     def _resolved(self, sample_type: type[Any], ref: str | None) -> tuple[str, str | None]:
-        """Reference and CID of the schema that a dataset of this type has here."""
+        """Return reference and CID of the schema that a dataset of this type has in this index."""
         if ref is None:
             schema = self._schemas.ensure(sample_type)
         elif ref.startswith("at://"):
-            return ref, None  # a published record: what it says is not known in this index
+            return ref, None  # a published record, whose content is not in this index
         else:
             schema = self._schemas.matching(ref, sample_type)
         return schema.ref, schema.cid

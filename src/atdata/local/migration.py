@@ -1,8 +1,9 @@
-"""Reading the Redis layout of earlier versions into an index.
+"""Migration from the Redis layout of earlier versions into an index.
 
-There, a dataset is a hash ``LocalDatasetEntry:{cid}`` (``name``, ``schema_ref``, ``data_urls`` and
-``metadata`` as msgpack; the oldest have ``wds_url`` and ``sample_kind``), and a schema is a JSON
-string ``LocalSchema:{Name}@{version}`` with a list of ``fields``. Nothing of it is changed.
+In that layout, a dataset is a hash ``LocalDatasetEntry:{cid}`` (``name``, ``schema_ref``,
+``data_urls`` and ``metadata`` as msgpack; the oldest have ``wds_url`` and ``sample_kind``), and a
+schema is a JSON string ``LocalSchema:{Name}@{version}`` with a list of ``fields``. Migration does
+not change it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class MigrationReport:
     Attributes:
         schemas: References of the schemas that are now in the index.
         entries: Names of the datasets that are now in the index.
-        problems: What could not be read, by key, and why.
+        problems: Why a schema or entry could not be read, by its key.
     """
 
     schemas: list[str] = field(default_factory=list)
@@ -52,17 +53,17 @@ class MigrationReport:
 def migrate(redis: redis_py.Redis | str, index: LocalIndex | None = None) -> MigrationReport:
     """Copy schemas and entries of the earlier Redis layout into an index.
 
-    It may be run again: what is there already stays. Array fields become arrays of any dtype,
-    because the earlier versions recorded some dtypes wrongly.
+    It may be run again: existing schemas and entries stay. Array fields become arrays of any
+    dtype, because the earlier versions recorded some dtypes wrongly.
 
     Args:
         redis: The server with the earlier layout: a client, or its URL.
-        index: Where to; by default the index on the same server.
+        index: The index to write to; by default the one on the same server.
 
     Raises:
         StorageError: The server can't be used.
-        ValueError: The client decodes what it reads (``decode_responses``), which would damage
-            the binary values.
+        ValueError: The client decodes values (``decode_responses``), which would damage binary
+            ones.
     """
     client: Any = redis_client(redis) if isinstance(redis, str) else redis
     if client.get_connection_kwargs().get("decode_responses"):
@@ -88,7 +89,7 @@ def migrate(redis: redis_py.Redis | str, index: LocalIndex | None = None) -> Mig
 
 
 def _attempt(copy: Callable[[bytes], None], key: bytes, problems: dict[str, str]) -> None:
-    """Copy one; a single bad one must not keep the others from being copied."""
+    """Copy one schema or entry; record its error, so that the others are still copied."""
     errors = require("redis.exceptions", extra="redis")
     try:
         copy(key)
@@ -99,7 +100,7 @@ def _attempt(copy: Callable[[bytes], None], key: bytes, problems: dict[str, str]
 
 
 def _keys(client: Any, start: bytes) -> list[bytes]:
-    # A scan is what finds the keys of a layout without an index; it happens here alone.
+    # Only a scan finds the keys of a layout without an index. No other code scans.
     errors = require("redis.exceptions", extra="redis")
     try:
         found: Iterator[bytes] = client.scan_iter(match=start + b"*", count=1000)
@@ -122,7 +123,7 @@ def _entry(values: Mapping[bytes, bytes], schemas: SchemaTable) -> LocalDatasetE
 
 
 def _current_ref(ref: bytes, schemas: SchemaTable) -> tuple[str, str | None]:
-    """Today's form of a reference, and the CID of its schema, when it is a local one."""
+    """Return the present form of a reference, and the CID of its schema if it is local."""
     text = ref.decode()
     if text.startswith("at://"):
         return text, None
@@ -138,7 +139,7 @@ def _unpacked(value: bytes) -> Any:
 
 
 def _sample_type(name: str, schema: Mapping[str, Any]) -> type[Any]:
-    """A class with the fields of an earlier schema. Names are checked by ``dataclasses``."""
+    """Make a class with the fields of an earlier schema; ``dataclasses`` checks the names."""
     fields = [_field(one) for one in schema["fields"]]
     try:
         made = dataclasses.make_dataclass(name, fields, kw_only=True)

@@ -1,4 +1,4 @@
-"""Local paths as an index keeps them, so that they outlive a move of its folder or of the home.
+"""Local paths as an index stores them: valid after its folder or the user's home is moved.
 
 A path below the index's own folder is kept relative to it (``./shards/000000.tar``). When the
 index is in the user's home, a path elsewhere in the home is kept relative to that
@@ -67,13 +67,13 @@ def folder_or_url(place: str | os.PathLike[str]) -> str:
 
 
 def moved(url: str, old: str, new: str) -> str:
-    """Return a path or URL with another start; one that is not below ``old`` as it is."""
+    """Return a path or URL with another start, or unchanged if it is not below ``old``."""
     start = old.rstrip("/") + "/"
     return new.rstrip("/") + "/" + url.removeprefix(start) if url.startswith(start) else url
 
 
 def check_there(entry: LocalDatasetEntry) -> None:
-    """Refuse an entry whose local shards are not where it says.
+    """Refuse an entry whose local shards are not at its paths.
 
     Raises:
         StorageError: One is missing.

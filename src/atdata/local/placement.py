@@ -1,4 +1,4 @@
-"""Where a dataset's shards are, when it is indexed without being written to a store."""
+"""The place of a dataset's shards: in a store, or where they are already."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _AT_ONCE = 16  # requests
 
 
 class Place(NamedTuple):
-    """URLs of a dataset's shards, and what is known of each shard; None when nothing is."""
+    """URLs of a dataset's shards, and the info of each shard; None if that is not known."""
 
     urls: list[str]
     shards: tuple[ShardInfo, ...] | None
 
 
 def stored(urls: list[str]) -> Place:
-    """What a store's ``write_shards`` returned. Stores of others tell the URLs alone.
+    """Return the place for a result of ``write_shards``; stores by others return only the URLs.
 
     Raises:
-        EntryError: There are none: the dataset has no samples.
+        EntryError: There are no URLs: the dataset has no samples.
     """
     if not urls:
         raise EntryError("the dataset has no samples, so there is nothing to index")
@@ -40,10 +40,10 @@ def stored(urls: list[str]) -> Place:
 
 
 def placed(ds: Dataset[Any]) -> Place:
-    """Where a dataset's shards are already.
+    """Return the place where a dataset's shards are already.
 
-    Local files become absolute paths, brace notation kept; each is walked and digested in one
-    pass. URLs stay as they are, and nothing of them is read.
+    Local files become absolute paths, brace notation kept. If all shards are local files, each
+    is walked and digested in one pass; otherwise none is read, and URLs stay as they are.
 
     Raises:
         EntryError: A shard of the dataset's source has neither a URL nor a path.
@@ -106,13 +106,13 @@ def _open(source: AdaptedSource, name: str) -> None:
 
 
 def _path(source: Any, name: str) -> Path | None:
-    """Where a shard lies on this machine, if its source knows."""
+    """Return a shard's path on this machine, if its source reports one."""
     find = getattr(source, "local_path", None)
     return None if find is None else find(name)
 
 
 def _as_written(ds: Dataset[Any], names: list[str]) -> list[str]:
-    """The URLs with their brace notation, where the source has them."""
+    """Return the URLs with their brace notation, if the source has them."""
     return ds.source.urls if isinstance(ds.source, URLSource) and ds.is_verbatim else names
 
 

@@ -1,6 +1,6 @@
-r"""The team's backend: a Redis (or Valkey) server that several machines share.
+r"""The shared backend: a Redis (or Valkey) server that several machines use.
 
-Layout, all keys in one hash slot so that a cluster serves it too::
+Layout, with all keys in one hash slot so that a cluster can serve it too::
 
     {atdata}:entries       hash    name            -> "{cid}\n{entry as JSON}"
     {atdata}:entry-names   zset    name            (score 0: ordered by bytes)
@@ -9,7 +9,7 @@ Layout, all keys in one hash slot so that a cluster serves it too::
     {atdata}:schema-keys   zset    name@version    (score 0)
 
 Reads are hash look-ups and ranges of the sorted sets: never ``KEYS``, never a scan. Writes that
-depend on what is there are Lua scripts, which Redis runs as one step.
+depend on the present values are Lua scripts, which Redis runs as one step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ENTRY_CIDS = "{atdata}:entry-cids"
 _SCHEMAS = "{atdata}:schemas"
 _SCHEMA_KEYS = "{atdata}:schema-keys"
 
-# The value that is expected is "" when there should be none: no value is empty.
+# The expected value is "" if there should be none: stored values are never empty.
 _PUT_ENTRY = """
 local present = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if present ~= ARGV[4] then return 0 end
@@ -71,26 +71,26 @@ class RedisBackend:
         return None
 
     def entry(self, name: str) -> EntryRow | None:
-        """One ``HGET``."""
+        """Use one ``HGET``."""
         with self._connected() as client:
             return _entry_row(name, client.hget(_ENTRIES, name))
 
     def entry_of(self, cid: str) -> EntryRow | None:
-        """The first of a range of the sorted CIDs, then one ``HGET``."""
+        """Find the first of a range of the sorted CIDs, then use one ``HGET``."""
         with self._connected() as client:
             # "!" is the character that follows the space.
             found = client.zrangebylex(_ENTRY_CIDS, f"[{cid} ", f"({cid}!", start=0, num=1)
         row = self.entry(_text(found[0]).partition(" ")[2]) if found else None
-        # In between, the name may have come to stand for other data.
+        # Between the two requests, the name may have been given to other data.
         return row if row and row.cid == cid else None
 
     def entries(self, after: str, count: int) -> list[EntryRow]:
-        """One range of the sorted names, then one ``HMGET``."""
+        """Read one range of the sorted names, then use one ``HMGET``."""
         page = self._page(_ENTRY_NAMES, _ENTRIES, after, count)
         return [row for name, value in page if (row := _entry_row(name, value)) is not None]
 
     def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
-        """One script."""
+        """Write by one script."""
         old = (_value(before), before.cid) if before else (b"", "")
         with self._connected():
             wrote = self._put_entry(
@@ -100,25 +100,25 @@ class RedisBackend:
         return bool(wrote)
 
     def schema(self, key: str) -> SchemaRow | None:
-        """One ``HGET``."""
+        """Use one ``HGET``."""
         with self._connected() as client:
             value = client.hget(_SCHEMAS, key)
         return None if value is None else SchemaRow(key, _text(value))
 
     def schemas(self, after: str, count: int) -> list[SchemaRow]:
-        """One range of the sorted keys, then one ``HMGET``."""
+        """Read one range of the sorted keys, then use one ``HMGET``."""
         page = self._page(_SCHEMA_KEYS, _SCHEMAS, after, count)
         return [SchemaRow(key, _text(value)) for key, value in page if value is not None]
 
     def versions(self, name: str) -> list[str]:
-        """One range of the sorted keys."""
+        """Read one range of the sorted keys."""
         with self._connected() as client:
             # "A" is the character that follows "@".
             keys = client.zrangebylex(_SCHEMA_KEYS, f"[{name}@", f"({name}A")
         return [_text(key)[len(name) + 1 :] for key in keys]
 
     def add_schema(self, row: SchemaRow) -> bool:
-        """One script."""
+        """Write by one script."""
         with self._connected():
             return bool(self._add_schema(keys=[_SCHEMAS, _SCHEMA_KEYS], args=[*row]))
 
@@ -148,14 +148,14 @@ class RedisBackend:
 
 
 def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
-    """A client that gives up within seconds when the server is not there.
+    """Return a client that gives up within seconds if the server is down.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``; the options' host and port when None.
-        options: Options of ``redis.Redis``, which come before our defaults.
+        options: Options of ``redis.Redis``, which override our defaults.
 
     Raises:
-        StorageError: The URL is none that redis-py knows.
+        StorageError: redis-py does not support the URL.
     """
     redis = require("redis", extra="redis")
     # redis-py's own default waits for up to ten seconds, three times.
@@ -167,7 +167,7 @@ def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
     try:
         return redis.Redis.from_url(url, **options)  # type: ignore[no-any-return]
     except ValueError as error:
-        # The message is ours: redis-py's could quote a password that the URL holds.
+        # Use our own message: redis-py's could quote a password in the URL.
         raise StorageError(
             "this is no Redis URL",
             hint="Such as redis://localhost:6379/0 or unix:///run/redis.sock",
@@ -186,5 +186,5 @@ def _entry_row(name: str, value: bytes | str | None) -> EntryRow | None:
 
 
 def _text(value: bytes | str) -> str:
-    # Text that is damaged is told of when it is parsed, with the entry's name; not here.
+    # Damaged text is reported when it is parsed, with the entry's name; not here.
     return value if isinstance(value, str) else value.decode(errors="surrogateescape")

@@ -13,7 +13,7 @@ class SampleTypes:
         self._types: dict[str, type[Any]] = {}
 
     def add(self, name: str, sample_type: type[Any]) -> None:
-        """Make a type known; the one loaded last has the name."""
+        """Register a type, in place of an earlier one with the same name."""
         self._types[name] = sample_type
 
     def __getattr__(self, name: str) -> type[Any]:

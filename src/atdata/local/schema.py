@@ -74,7 +74,7 @@ class LocalSchema(Mapping[str, Any]):
             text: The record as JSON.
 
         Raises:
-            RecordError: The text is damaged, or the record of another schema.
+            RecordError: The text is damaged, or is the record of another schema.
         """
         try:
             schema = cls(SampleSchema.from_json(text))
@@ -88,7 +88,7 @@ class LocalSchema(Mapping[str, Any]):
 
 
 def record_text(record: SampleSchema) -> str:
-    """The record as JSON text, validated and with a name and version that a reference can hold.
+    """Return the record as JSON text, after validating it, its name and its version.
 
     Raises:
         SchemaError: The name, the version or the record can't be used.
@@ -103,23 +103,23 @@ def record_text(record: SampleSchema) -> str:
 
 
 def schema_key(name: str, version: str) -> str:
-    """``{name}@{version}``."""
+    """Return ``{name}@{version}``."""
     return f"{name}@{version}"
 
 
 def schema_ref(name: str, version: str) -> str:
-    """``atdata://local/sampleSchema/{name}@{version}``."""
+    """Return ``atdata://local/sampleSchema/{name}@{version}``."""
     return _URI + schema_key(name, version)
 
 
 def parse_ref(ref: str) -> tuple[str, str]:
-    """Name and version of a local schema reference.
+    """Return name and version of a local schema reference.
 
-    The older ``local://schemas/{name}@{version}`` is read as the same thing; there the name may
-    be ``{module}.{name}``.
+    The older form ``local://schemas/{name}@{version}`` is accepted, too. A module in front of
+    the name (``{module}.{name}``) is dropped.
 
     Raises:
-        SchemaNotFound: The text is no reference of a local schema.
+        SchemaNotFound: The text is not a reference of a local schema.
     """
     for start in (_URI, _LEGACY_URI):
         name, at, version = ref.removeprefix(start).rpartition("@")
@@ -136,7 +136,7 @@ def check_name(name: str) -> None:
     """Refuse names that a class can't have.
 
     Raises:
-        SchemaError: They would be ambiguous in a reference, and useless as a class.
+        SchemaError: The name is not an identifier, or is a keyword.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise SchemaError(f"{name!r} can't name a schema", hint="Use a name that a class can have.")

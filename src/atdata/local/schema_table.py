@@ -1,4 +1,4 @@
-"""The schemas of a local index: publishing, finding and decoding them."""
+"""The schemas of a local index: publishing and finding them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SchemaTable:
         self._backend = backend
 
     def get(self, ref: str) -> LocalSchema:
-        """The schema of a reference; ``SchemaNotFound`` when there is none."""
+        """Return the schema of a reference; ``SchemaNotFound`` if there is none."""
         name, version = parse_ref(ref)
         found = self.find(name, version)
         if found is None:
@@ -39,7 +39,7 @@ class SchemaTable:
         return found
 
     def find(self, name: str, version: str) -> LocalSchema | None:
-        """The schema of this name and version, or None."""
+        """Return the schema of this name and version, or None."""
         row = self._backend.schema(schema_key(name, version))
         return None if row is None else LocalSchema.from_text(row.key, row.text)
 
@@ -62,7 +62,7 @@ class SchemaTable:
                 return LocalSchema(record)
 
     def add(self, record: SampleSchema) -> LocalSchema:
-        """Write a record; the schema that is there already when its content is the same.
+        """Write a record; return its schema, or the one already published with the same content.
 
         Raises:
             SchemaConflict: Its name and version are published with other content.
@@ -76,11 +76,11 @@ class SchemaTable:
         return published
 
     def matching(self, ref: str, sample_type: type[Any]) -> LocalSchema:
-        """The schema of a reference, which must describe this sample type.
+        """Return the schema of a reference, which must describe this sample type.
 
         Raises:
             SchemaNotFound: There is no such schema.
-            SchemaConflict: It describes other samples. (A ``DictSample`` may be any.)
+            SchemaConflict: It describes other samples. (``DictSample`` matches any schema.)
         """
         published = self.get(ref)
         if not issubclass(sample_type, DictSample):
@@ -90,7 +90,7 @@ class SchemaTable:
         return published
 
     def agree(self, one: str, other: str) -> bool:
-        """Whether two references are of the same schema, or of versions with one document."""
+        """Return whether two references are of one schema, or of versions with one document."""
         if one == other:
             return True
         try:
@@ -100,16 +100,16 @@ class SchemaTable:
         return (first.name, first.document_text) == (second.name, second.document_text)
 
     def ensure(self, sample_type: type[Any]) -> LocalSchema:
-        """The latest published schema that has this sample type's very document.
+        """Return the latest published schema that has exactly this sample type's document.
 
         If there is none, the type is published under the version that follows from its change.
 
         Raises:
-            SchemaConflict: The name is that of another class.
+            SchemaConflict: The name is published for another class.
         """
         while True:
-            # Versions are listed once: one that comes up meanwhile takes the next number, so that
-            # the write below fails and it is looked at.
+            # A version that another process publishes meanwhile takes the next number, so the
+            # write below fails and the versions are listed again.
             published, following = self.look_up(sample_type)
             if published is not None:
                 return published
@@ -118,7 +118,7 @@ class SchemaTable:
                 return LocalSchema(record)
 
     def look_up(self, sample_type: type[Any]) -> tuple[LocalSchema | None, str]:
-        """What ``ensure`` finds, and the version that it would publish otherwise."""
+        """Return the schema that ``ensure`` finds, or None; and its version, or the next one."""
         name, document = sample_type.__name__, canonical_text(schema_document(sample_type))
         newest = newest_first(self._backend.versions(name))
         for version in newest:

@@ -23,15 +23,15 @@ CREATE INDEX IF NOT EXISTS entries_by_cid ON entries (cid, name);
 CREATE TABLE IF NOT EXISTS schemas (key TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
 
-# How long a writer waits for another one, in seconds. Each write is a single statement.
+# Seconds that a writer waits for another one. Each write is a single statement.
 _PATIENCE = 30.0
 
 
 class SqliteBackend:
-    """Entries and schemas in one SQLite file, which is made when it is missing.
+    """Entries and schemas in one SQLite file, which is made if it is missing.
 
-    A process has one connection, which its threads share in turn. A connection must not live
-    through a fork (SQLite's own rule), so it is closed before one and opened again after it.
+    A backend has one connection, which threads use in turn. A connection must not be carried
+    across a fork (SQLite's own rule), so it is closed before one and reopened on the next use.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,26 +52,26 @@ class SqliteBackend:
         return self._path.parent
 
     def entry(self, name: str) -> EntryRow | None:
-        """One look-up in the index of names."""
+        """Look up the entry in the index of names."""
         rows = self._rows("SELECT name, cid, body FROM entries WHERE name = ?", name)
         return EntryRow(*rows[0]) if rows else None
 
     def entry_of(self, cid: str) -> EntryRow | None:
-        """One look-up in the index of CIDs."""
+        """Look up the entry in the index of CIDs."""
         rows = self._rows(
             "SELECT name, cid, body FROM entries WHERE cid = ? ORDER BY name LIMIT 1", cid
         )
         return EntryRow(*rows[0]) if rows else None
 
     def entries(self, after: str, count: int) -> list[EntryRow]:
-        """One range of the index of names."""
+        """Read one range of the index of names."""
         rows = self._rows(
             "SELECT name, cid, body FROM entries WHERE name > ? ORDER BY name LIMIT ?", after, count
         )
         return [EntryRow(*row) for row in rows]
 
     def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
-        """One statement, which SQLite makes atomic."""
+        """Write by one statement, which SQLite makes atomic."""
         if before is None:
             return self._wrote(
                 "INSERT INTO entries (name, cid, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -86,19 +86,19 @@ class SqliteBackend:
         )
 
     def schema(self, key: str) -> SchemaRow | None:
-        """One look-up in the index of keys."""
+        """Look up the schema in the index of keys."""
         rows = self._rows("SELECT key, body FROM schemas WHERE key = ?", key)
         return SchemaRow(*rows[0]) if rows else None
 
     def schemas(self, after: str, count: int) -> list[SchemaRow]:
-        """One range of the index of keys."""
+        """Read one range of the index of keys."""
         rows = self._rows(
             "SELECT key, body FROM schemas WHERE key > ? ORDER BY key LIMIT ?", after, count
         )
         return [SchemaRow(*row) for row in rows]
 
     def versions(self, name: str) -> list[str]:
-        """One range of the index of keys."""
+        """Read one range of the index of keys."""
         # "A" is the character that follows "@": the range of all keys that start with "{name}@".
         rows = self._rows(
             "SELECT key FROM schemas WHERE key > ? AND key < ? ORDER BY key", f"{name}@", f"{name}A"
@@ -106,7 +106,7 @@ class SqliteBackend:
         return [key[len(name) + 1 :] for (key,) in rows]
 
     def add_schema(self, row: SchemaRow) -> bool:
-        """One statement, which SQLite makes atomic."""
+        """Write by one statement, which SQLite makes atomic."""
         return self._wrote(
             "INSERT INTO schemas (key, body) VALUES (?, ?) ON CONFLICT DO NOTHING", *row
         )
@@ -145,10 +145,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
     )
-    # Text that is damaged is told of when it is parsed, with the entry's name; not here.
+    # Damaged text is reported when it is parsed, with the entry's name; not here.
     connection.text_factory = functools.partial(str, encoding="utf-8", errors="surrogateescape")
     try:
-        # FULL: an entry that was reported as written outlives a power cut.
+        # FULL: an entry that was reported as written survives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
         if _layout(connection) != _LAYOUT:
             _create(connection)
@@ -159,9 +159,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _keep_private(path: Path) -> None:
-    """Make the file for its owner alone: the URLs of entries may be signed.
+    """Make the file, without access for others: the URLs of entries may be signed.
 
-    SQLite gives the files beside it the same mode. A group that shares a file keeps its access.
+    SQLite gives its companion files the same mode. A group that shares a file keeps its access.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     mode = path.stat().st_mode
@@ -176,7 +176,7 @@ def _layout(connection: sqlite3.Connection) -> int:
 
 def _create(connection: sqlite3.Connection) -> None:
     _use_wal(connection)
-    # Of several processes that find the file empty, the first one to be here makes the tables.
+    # Of several processes that find the file empty, the first to get the lock makes the tables.
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         found = _layout(connection)
@@ -188,7 +188,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    # SQLite does not wait for others here, whatever the timeout: it sees a possible deadlock.
+    # SQLite does not wait for others here, whatever the timeout, to avoid a deadlock.
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -1,8 +1,8 @@
-"""The text of a stub file: what a sample type looks like to a type checker.
+"""The text of a stub file, which describes a sample type to a type checker.
 
-A stub is data. It is put together from words of ours, from names that were checked to be
-identifiers, and from the values of literals and enums, spelled in ASCII as Python quotes them;
-nothing else of a schema enters it, and nothing ever runs it.
+A stub is data. It is composed of fixed words, of names that were checked to be identifiers,
+and of the values of literals and enums, as Python's ``ascii()`` quotes them. It contains nothing
+else of a schema, and is never run.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _LONGEST = 200
 
 
 def stub_text(sample_type: type[Any], name: str) -> str:
-    """A stub module with the class of this name, and the classes that its fields hold.
+    """Return a stub module with the class, under this name, and the classes that its fields hold.
 
     Raises:
-        SchemaError: The name is none that a class can have.
+        SchemaError: A class can't have this name.
     """
     if not _is_name(name):
         raise SchemaError(f"{name!r} can't name a class")
@@ -58,8 +58,8 @@ def stub_text(sample_type: type[Any], name: str) -> str:
 class _Stub:
     """A stub that is being written.
 
-    Names of fields and classes may be those of types that the stub needs (``date``, ``list``,
-    ``Any``). In a class, a field then hides the type; so the type goes by another name, which no
+    Fields and classes may have the names of types that the stub needs (``date``, ``list``,
+    ``Any``). In a class, such a field hides the type, so the type gets another name, which no
     field can have.
     """
 
@@ -74,7 +74,7 @@ class _Stub:
         self._renamed: set[str] = set()
 
     def text(self) -> str:
-        # What is held goes before what holds it, though in a stub the order is free.
+        # Nested classes come before their holders, though in a stub the order is free.
         classes = [self._class(cls, name) for cls, name in reversed(self._names.items())]
         imports = [
             f"from {home} import {', '.join(sorted(words))}\n"
@@ -167,7 +167,7 @@ class _Stub:
         return _other(name)
 
     def _word(self, word: str, home: str | None = None) -> str:
-        """A type of Python's, NumPy's or ours, by the name that is free for it."""
+        """Return an unused name for a type of Python, NumPy or atdata, and import it if needed."""
         home = home or _HOMES.get(word, "builtins")
         if word not in self._taken:
             if home != "builtins":
@@ -178,7 +178,7 @@ class _Stub:
 
 
 def _classes(sample_type: type[Any]) -> Iterator[type[Any]]:
-    """The classes that fields hold, whatever they are wrapped in; each holder before the held."""
+    """Yield the classes that fields hold, at any depth; each holder before the classes it holds."""
     seen = {sample_type}
     waiting = [sample_type]
     while waiting:
@@ -203,14 +203,14 @@ def _held(kind: Kind) -> Iterator[type[Any]]:
 
 
 def _inner_names(cls: type[Any]) -> list[str]:
-    """The names that are defined in the body of a class."""
+    """Return the names that are defined in the body of a class."""
     if issubclass(cls, enum.Enum):
         return list(cls.__members__)
     return [field.name for field in fields_of(cls)]
 
 
 def _value(member: enum.Enum) -> str:
-    """The value of a member as a literal; ``...`` stands for what is long, or has none."""
+    """Return a member's value as a literal; ``...`` if it is long or has no literal."""
     plain = member.value
     finite = not isinstance(plain, float) or isfinite(plain)
     spelled = ascii(plain)
@@ -227,7 +227,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _other(word: str) -> str:
-    """A name for it that no field has: samples can't have fields like ``__this__``."""
+    """Return a name that no field has: samples can't have fields like ``__this__``."""
     return f"__{word}_type__"
 
 

@@ -1,4 +1,4 @@
-"""A folder of stub files, by which editors know what decoded sample types look like."""
+"""A folder of stub files, which describe decoded sample types to editors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StubFolder:
     """A folder of stubs, one module for each version of a schema.
 
     Args:
-        root: The folder, made when it is missing; by default ``atdata/stubs`` in the user's XDG
+        root: The folder, made if it is missing; by default ``atdata/stubs`` in the user's XDG
             data folder. Put it on your editor's search path.
     """
 
@@ -31,9 +31,9 @@ class StubFolder:
         """Write the stub of a decoded type and return its path.
 
         Raises:
-            SchemaError: The folder's file system ignores case, and has the stub of a schema there
-                whose name differs in case only.
-            StorageError: The disk refuses.
+            SchemaError: The file system ignores case, and the folder has the stub of a schema whose
+                name differs only in case.
+            StorageError: The file can't be written.
         """
         path = self.root / _PACKAGE / (_module(name, version) + _SUFFIX)
         try:
@@ -53,7 +53,7 @@ class StubFolder:
         return path
 
     def import_path(self, name: str, version: str) -> str:
-        """The module that a type checker knows the type by, such as ``local.Sample_1_0_0``."""
+        """Return a type's module name for type checkers, such as ``local.Sample_1_0_0``."""
         return f"{_PACKAGE}.{_module(name, version)}"
 
     def clear(self) -> int:

@@ -1,6 +1,6 @@
-"""Any source that users have written, behind the few methods that reading needs.
+"""An adapter from any source that users have written to the methods that reading needs.
 
-They differ: ``shards`` is a method or a property, names come from ``shard_list`` or
+Sources differ: ``shards`` is a method or a property, names come from ``shard_list`` or
 ``list_shards()``, ``open_shard`` may be missing.
 """
 
@@ -28,11 +28,11 @@ class AdaptedSource:
             ``shards``.
 
     Raises:
-        UrlError: It is not a source: the message says what is missing.
+        UrlError: It is not a source; the hint says what one must have.
     """
 
     def __init__(self, source: Any) -> None:
-        # Names only: a property of the user's may open files when it is looked at.
+        # Names only: a user's property may open files when it is read.
         has = {
             name
             for name in ("list_shards", "shard_list", "open_shard", "shards")
@@ -53,7 +53,7 @@ class AdaptedSource:
         return "open_shard" in self._has
 
     def list_shards(self) -> list[str]:
-        """Names of the shards, in order."""
+        """Return the names of the shards, in order."""
         if "list_shards" in self._has:
             return list(self.source.list_shards())
         if "shard_list" in self._has:
@@ -65,19 +65,19 @@ class AdaptedSource:
         return names
 
     def local_path(self, shard_id: str) -> Path | None:
-        """Where the shard lies on this machine, if the source knows and tells."""
+        """Return the shard's path on this machine, if the source reports one."""
         find = getattr(self.source, "local_path", None)
         found = find(shard_id) if callable(find) else None
         return Path(found) if found else None
 
     def known_samples(self, shard_id: str) -> int | None:
-        """How many samples a shard holds, if that is known without reading it.
+        """Return the number of samples in a shard, if it is known without reading it.
 
-        The source may say so (``promised_samples``), or a file beside a local shard. Nothing is
-        fetched to find out.
+        It comes from the source (``promised_samples``) or from a file next to a local shard.
+        Nothing is fetched.
 
         Raises:
-            ShardError: What is said does not fit the shard.
+            ShardError: The reported number does not fit the shard.
         """
         promise = getattr(self.source, "promised_samples", None)
         promised = promise(shard_id) if callable(promise) else None
@@ -88,13 +88,13 @@ class AdaptedSource:
 
     @property
     def is_remote(self) -> bool:
-        """Whether shards come from a network, so that having the next ones fetched is worth it."""
+        """Whether shards come from a network, so that prefetching is worth it."""
         return bool(getattr(self.source, "is_remote", False))
 
     def open_file(
         self, shard_id: str, is_cancelled: Callable[[], bool] = lambda: False
     ) -> IO[bytes] | None:
-        """The shard as a file of this machine: its own, or the one in the cache; None without.
+        """Open the shard's file on this machine: its own, or the one in the cache; None if neither.
 
         Raises:
             StorageError: The file can't be opened.
@@ -115,7 +115,7 @@ class AdaptedSource:
     def fetch(
         self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
     ) -> Path | None:
-        """Where the shard lies in the cache, fetched if need be; None where there is no caching.
+        """Return the shard's path in the cache, fetched if needed; None if it can't be cached.
 
         Raises:
             AtdataError: What the source raises.
@@ -124,11 +124,11 @@ class AdaptedSource:
         return fetch(shard_id, is_cancelled=is_cancelled) if callable(fetch) else None
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A stream of one shard; the caller closes it.
+        """Open a stream of one shard; the caller closes it.
 
         Raises:
             ShardNotFound: The source has no such shard.
-            StorageError: What the source gave is no stream.
+            StorageError: What the source returned is not a stream.
         """
         if self.opens_by_name:
             return _stream(shard_id, self.source.open_shard(shard_id))
@@ -139,10 +139,10 @@ class AdaptedSource:
         raise ShardNotFound("the source has no such shard", shard=shard_id)
 
     def opened(self, names: Iterable[str]) -> Iterator[tuple[str, IO[bytes]]]:
-        """Each of these shards, as a file of this machine where it can be one, else as a stream.
+        """Yield each of these shards, as a file of this machine if possible, else as a stream.
 
         While one is read, the next ones are fetched. A source that can't open a shard by its
-        name gives all of them in its own order. The caller closes each.
+        name yields all of its shards, in its own order. The caller closes each.
         """
         if not self.opens_by_name:
             yield from self._pairs()

@@ -56,7 +56,7 @@ class BlobSource:
     def from_refs(
         cls, refs: Iterable[BlobRef | str], pds_endpoint: str, *, untrusted: bool = True
     ) -> BlobSource:
-        """From references of either form: ``at://{did}/blob/{cid}``, or as for the class.
+        """Make a source from references: ``at://{did}/blob/{cid}``, or as for the class.
 
         Raises:
             UrlError: A reference has another form.
@@ -65,7 +65,7 @@ class BlobSource:
         return cls(parsed, pds_endpoint, untrusted=untrusted)
 
     def list_shards(self) -> list[str]:
-        """Each blob as ``at://{did}/blob/{cid}``."""
+        """Return each blob as ``at://{did}/blob/{cid}``."""
         return [_name(ref) for ref in self.blob_refs]
 
     @property
@@ -74,7 +74,7 @@ class BlobSource:
         return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A checked stream of one blob; the caller closes it.
+        """Open a checked stream of one blob; the caller closes it.
 
         Raises:
             ShardNotFound: Not a shard of this source.
@@ -92,7 +92,7 @@ class BlobSource:
 
     @property
     def is_remote(self) -> bool:
-        """That shards come from a network."""
+        """Always True: shards come from the network."""
         return True
 
     def fetch(
@@ -102,10 +102,10 @@ class BlobSource:
         promised: ShardInfo | Promise | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """Where a blob lies in the cache, fetched and checked if it was not there.
+        """Return the path of a blob in the cache; fetch and check it if it is not there.
 
         Returns:
-            None when it is to be read as a stream.
+            The path; None if it is to be read as a stream.
 
         Raises:
             ShardNotFound: Not a shard of this source.
@@ -135,7 +135,7 @@ class BlobSource:
 
 
 def _open_range(url: str, **part: Any) -> Opened:
-    # Servers put no tag on a blob, and need not: the CID in its URL says what it is.
+    # Servers send no tag with a blob; the CID in its URL identifies its bytes.
     return replace(open_range(url, **(part | {"tag": None})), tag=url)
 
 

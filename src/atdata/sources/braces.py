@@ -1,8 +1,8 @@
 """Brace notation of shard names: ``data-{000000..000049}.tar``, ``{train,val}/{0..9}.tar``.
 
-As shells have it: ranges of integers (zero-padded when an end is written so, in both
-directions, with an optional step), comma lists, any nesting. Braces around anything else stand
-for themselves. Names are counted before any is made, and made when they are asked for.
+The notation is that of shells: ranges of integers (zero-padded if an end is written so, in both
+directions, with an optional step), comma lists, nesting. Braces around anything else are
+literal. Names are counted before any is made, and made when they are asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_NAMES = 1_000_000
 """Names of all patterns of a source together."""
 MAX_RECORD_NAMES = 100_000
 """Names of all patterns of a record together."""
-_MAX_AVERAGE = 320  # characters a name, where names are as many as may be
+_MAX_AVERAGE = 320  # characters a name, if the number of names is at its limit
 _MAX_DEPTH = 32
 _FLAT = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(-?\d{1,18})\.\.(-?\d{1,18})(?:\.\.(-?\d{1,18}))?", re.ASCII)
@@ -32,8 +32,8 @@ class Names(Sequence[str]):
     """All names that patterns stand for, in order. Only those that are asked for are made.
 
     Args:
-        patterns: Any number of them.
-        limit: How many names they may stand for together.
+        patterns: The patterns.
+        limit: The largest number of names that they may stand for together.
 
     Raises:
         UrlError: Braces don't match, or the names are too many, or too long together.
@@ -164,7 +164,7 @@ class _Joined:
         return map("".join, product(*map(_iterate, self.parts)))
 
 
-# Text is itself: most of a pattern is, and a record may hold hundreds of thousands of pieces.
+# Text is a plain str: most of a pattern is text, and a record may have 100,000s of pieces.
 _Node = str | _Range | _Choice | _Joined
 
 
@@ -192,7 +192,7 @@ def _parse(pattern: str) -> _Node:
 
 
 def _sequence(pattern: str, at: int, depth: int) -> tuple[_Node, int]:
-    """Parse up to the brace (or inside braces, the comma) that ends this part; where it stands."""
+    """Parse up to the brace (inside braces: or comma) that ends this part, and return its index."""
     if depth > _MAX_DEPTH:
         raise UrlError("braces are nested too deep", uri=redacted(pattern))
     parts: list[_Node] = []
@@ -211,14 +211,14 @@ def _sequence(pattern: str, at: int, depth: int) -> tuple[_Node, int]:
 
 
 def _flat(text: str) -> _Node:
-    """What braces without others inside stand for."""
+    """Return the node for braces that contain no others."""
     if "," in text:
         return _choice(text.split(","))
     return _range(text) or f"{{{text}}}"
 
 
 def _nested(pattern: str, start: int, depth: int) -> tuple[list[_Node], int]:
-    """Parse what begins with the brace at ``start``; and where what follows begins."""
+    """Parse from the brace at ``start``; return the nodes, and the index after them."""
     options: list[_Node] = []
     at = start
     while True:
@@ -236,7 +236,7 @@ def _choice(options: Sequence[_Node]) -> _Choice:
 
 
 def _joined(parts: list[_Node]) -> _Node:
-    """The parts as one node, with neighbouring texts made one."""
+    """Return the parts as one node, with neighbouring texts joined."""
     merged: list[_Node] = []
     for is_text, group in groupby(parts, lambda part: isinstance(part, str)):
         nodes = list(group)

@@ -19,8 +19,8 @@ from atdata.storage.urls import redacted
 class LensSource:
     """Shards whose samples went through a lens, made while they are read.
 
-    Whatever reads, copies or publishes shards thus meets samples of the lens's view type, and
-    never bytes of the source's. Nothing is stored.
+    Code that reads, copies or publishes these shards gets samples of the lens's view type, and
+    never the source's bytes. Nothing is stored.
 
     Args:
         source: Where the shards are.
@@ -39,7 +39,7 @@ class LensSource:
         self.shards = ShardStreams(self)
 
     def list_shards(self) -> list[str]:
-        """Names of the shards, as the source calls them."""
+        """Return the names of the shards, as the source calls them."""
         return self._adapted.list_shards()
 
     @property
@@ -48,7 +48,7 @@ class LensSource:
         return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A stream of one shard, with the same keys; the caller closes it.
+        """Open a stream of one shard, with the same keys; the caller closes it.
 
         Raises:
             ShardNotFound: The source has no such shard.
@@ -65,10 +65,10 @@ class LensSource:
         return self._adapted.is_remote
 
     def promised_samples(self, shard_id: str) -> int | None:
-        """How many samples one shard holds, which a lens does not change; None if not known.
+        """Return the number of samples in a shard, which a lens does not change; None if unknown.
 
         Raises:
-            ShardError: What is said does not fit the shard.
+            ShardError: The reported number does not fit the shard.
         """
         return self._adapted.known_samples(shard_id)
 
@@ -88,10 +88,10 @@ class LensSource:
 
 
 def seen_as(source: Any, sample_type: type[Any], target: type[Any]) -> Any:
-    """A source of the same shards with samples of another type.
+    """Return a source of the same shards with samples of another type.
 
-    Samples of no type are read as any class by the names of their fields, so their source is
-    that source already, unless somebody wrote a lens.
+    Any class can read samples without a type by the names of their fields, so for
+    ``DictSample`` the source itself is returned, unless a lens is registered.
 
     Raises:
         SchemaError: No lens leads there, or several ways are equally short.

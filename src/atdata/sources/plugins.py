@@ -1,8 +1,8 @@
-"""Schemes that other packages bring: entry points of the group ``atdata.sources``.
+"""Schemes that other packages add: entry points of the group ``atdata.sources``.
 
 The entry point's name is the scheme; its object is called with one URL, brace notation expanded,
-and ``untrusted=`` (as for :class:`~atdata.sources.url.URLSource`), and gives a data source: the
-shards that the URL stands for. In a package's ``pyproject.toml``::
+and ``untrusted=`` (as for :class:`~atdata.sources.url.URLSource`), and returns a data source with
+the shards that the URL stands for. In a package's ``pyproject.toml``::
 
     [project.entry-points."atdata.sources"]
     hdfs = "their_package.sources:open_hdfs"
@@ -23,12 +23,12 @@ _GROUP = "atdata.sources"
 
 @cache
 def plugins() -> dict[str, EntryPoint]:
-    """The entry points by scheme, in lower case. Nothing of them is imported yet."""
+    """Return the entry points by scheme, in lower case; none of them is imported yet."""
     return {point.name.lower(): point for point in entry_points(group=_GROUP)}
 
 
 def open_plugin(scheme: str, url: str, *, untrusted: bool) -> DataSource:
-    """The source that a plug-in makes of a URL.
+    """Return the source that a plug-in makes from a URL.
 
     Raises:
         StorageError: The plug-in can't be imported; the message names its distribution.

@@ -20,9 +20,9 @@ class DataSource(Protocol):
         ...
 
     def shards(self) -> Iterator[tuple[str, IO[bytes]]]:
-        """Each shard's name and an open binary stream of its bytes."""
+        """Yield each shard's name and an open binary stream of its bytes."""
         ...
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """One shard's stream; ``KeyError`` when the source has no such shard."""
+        """Open one shard's stream; ``KeyError`` if the source has no such shard."""
         ...

@@ -1,4 +1,4 @@
-"""Which scheme is opened how. One table; ``pipe:`` is not in it, and never will be."""
+"""The table of URL schemes and what opens them. ``pipe:`` is excluded on purpose."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _REMOTES = {
 
 
 def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
-    """A stream of the bytes at a URL or local path. The caller closes it.
+    """Open a stream of the bytes at a URL or local path. The caller closes it.
 
-    A stream from the network goes on after a broken connection, and tries again what may succeed
-    later: see :mod:`atdata.storage.resume`.
+    A stream from the network resumes after a broken connection, and retries transient errors:
+    see :mod:`atdata.storage.resume`.
 
     Args:
         url: A path, or a URL of a known scheme; no brace notation.
@@ -37,7 +37,7 @@ def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
     Raises:
         UrlError: The scheme is not known; the message lists those that are.
         AddressRefused: An untrusted URL names a local file or a private address.
-        StorageError, NetworkError: There is no such thing, or it can't be read.
+        StorageError, NetworkError: It does not exist, or can't be read.
         MissingExtra: The scheme needs a package that is not installed.
     """
     remote = remote_for(url)
@@ -49,7 +49,7 @@ def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
 
 
 def remote_for(url: str) -> Remote | None:
-    """What asks servers for a URL of this scheme; None for a path on this machine.
+    """Return the function that requests URLs of this scheme; None for a path on this machine.
 
     Raises:
         UrlError: The scheme is not known, or its URLs are not single files.
@@ -69,7 +69,7 @@ def remote_for(url: str) -> Remote | None:
 
 
 def local_path(url: str) -> Path | None:
-    """The path that a plain path or ``file://`` URL means; None for other URLs.
+    """Return the path that a plain path or ``file://`` URL names; None for other URLs.
 
     Raises:
         UrlError: A ``file:`` URL of another host, or without an absolute path.
@@ -90,7 +90,7 @@ def local_path(url: str) -> Path | None:
 
 
 def check_scheme(url: str) -> None:
-    """Refuse what nothing here can open.
+    """Refuse a URL whose scheme is not supported.
 
     Raises:
         UrlError: The scheme is not known; the message lists those that are.

@@ -1,4 +1,4 @@
-"""Shards in S3, or in anything that speaks its protocol."""
+"""Shards in S3, or on another server with its protocol."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXTENT = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Bucket and key of an ``s3://`` URL.
+    """Return bucket and key of an ``s3://`` URL.
 
     Raises:
         UrlError: It names no bucket or no key.
@@ -51,7 +51,7 @@ def open_range(
     untrusted: bool = False,
     access: S3Access | None = None,
 ) -> Opened:
-    """Bytes ``start:stop`` of an object, by one request.
+    """Open bytes ``start:stop`` of an object, by one request.
 
     Args:
         url: ``s3://bucket/key``.
@@ -60,7 +60,7 @@ def open_range(
         tag: The object must still have this ETag.
         untrusted: The URL comes from the network: without credentials, and not from a private
             server, unless the user has named the bucket (``ATDATA_BUCKETS``).
-        access: How to reach it; None for what is known of the bucket.
+        access: How to reach it; None for the access known for the bucket.
 
     Raises:
         UrlError: Not such a URL (``AddressRefused``: it is untrusted, and the server private).
@@ -89,11 +89,11 @@ def open_range(
 
 
 def open_s3(url: str, access: S3Access | None = None) -> IO[bytes]:
-    """A stream of an object, which goes on by itself when the connection breaks.
+    """Open a stream of an object, which resumes when the connection breaks.
 
     Args:
         url: ``s3://bucket/key``.
-        access: How to reach it; None for what is known of the bucket.
+        access: How to reach it; None for the access known for the bucket.
 
     Raises:
         UrlError, StorageError, NetworkError: As from :func:`open_range`.
@@ -106,7 +106,7 @@ def _asked(client: Any, wanted: dict[str, Any]) -> Mapping[str, Any]:
     try:
         return client.get_object(**wanted)  # type: ignore[no-any-return]
     except refused as error:
-        # Even the start of an empty object lies behind its end.
+        # The start of an empty object is already past its end.
         if status_of(error) != 416 or not wanted["Range"].startswith("bytes=0-"):
             raise
     del wanted["Range"]
@@ -114,7 +114,7 @@ def _asked(client: Any, wanted: dict[str, Any]) -> Mapping[str, Any]:
 
 
 def _extent(answer: Mapping[str, Any]) -> tuple[int, int]:
-    """Where the bytes of an answer start, and how many the object has in all."""
+    """Return the offset of a response's first byte, and the object's size."""
     if found := _EXTENT.fullmatch(answer.get("ContentRange", "")):
         return int(found[1]), int(found[2])
     return 0, int(answer["ContentLength"])
@@ -132,11 +132,11 @@ class S3Source:
     Args:
         bucket: Name of the bucket.
         keys: Keys of the shards, in order.
-        endpoint: URL of the server, when it is not AWS.
+        endpoint: URL of the server; None for AWS.
         access_key: Access key id; without one, boto3's own chain finds credentials.
         secret_key: Its secret.
         region: Region name.
-        session_token: What goes with keys that are lent for a while.
+        session_token: Session token of temporary credentials.
 
     Attributes:
         bucket: As given.
@@ -172,7 +172,7 @@ class S3Source:
         region: str | None = None,
         session_token: str | None = None,
     ) -> S3Source:
-        """Shards by ``s3://bucket/key`` URLs of one bucket, with brace notation.
+        """Make a source from ``s3://bucket/key`` URLs of one bucket, with brace notation.
 
         Raises:
             UrlError: Not such URLs, none at all, or of several buckets.
@@ -191,7 +191,7 @@ class S3Source:
     def from_credentials(
         cls, credentials: Mapping[str, str], bucket: str, keys: Iterable[str]
     ) -> S3Source:
-        """With credentials as ``S3DataStore`` takes them.
+        """Make a source with credentials as ``S3DataStore`` takes them.
 
         Args:
             credentials: ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, and where needed
@@ -211,7 +211,7 @@ class S3Source:
         )
 
     def list_shards(self) -> list[str]:
-        """Each shard as ``s3://bucket/key``."""
+        """Return each shard as ``s3://bucket/key``."""
         return [f"s3://{self.bucket}/{key}" for key in self.keys]
 
     @property
@@ -220,7 +220,7 @@ class S3Source:
         return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A stream of one shard; the caller closes it.
+        """Open a stream of one shard; the caller closes it.
 
         Raises:
             ShardNotFound: Not a shard of this source.
@@ -231,7 +231,7 @@ class S3Source:
 
     @property
     def is_remote(self) -> bool:
-        """That shards come from a network."""
+        """Always True: shards come from the network."""
         return True
 
     def fetch(
@@ -241,10 +241,10 @@ class S3Source:
         promised: ShardInfo | Promise | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """Where a shard lies in the cache, fetched if it was not there.
+        """Return the path of a shard in the cache; fetch it if it is not there.
 
         Returns:
-            None when it is to be read as a stream.
+            The path; None if it is to be read as a stream.
 
         Raises:
             ShardNotFound: Not a shard of this source.

@@ -12,20 +12,20 @@ class Opener(Protocol):
     """The part of a source that :class:`ShardStreams` needs."""
 
     def list_shards(self) -> list[str]:
-        """Names of the shards, in order."""
+        """Return the names of the shards, in order."""
         ...
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A stream of one shard."""
+        """Open a stream of one shard."""
         ...
 
 
 class ShardStreams:
     """A source's shards as (name, stream) pairs: to iterate over, or to call first.
 
-    Code of both kinds is around: ``for name, stream in source.shards`` and ``…shards()``.
-    Streams are opened one by one; each is closed when the next one is asked for, because the
-    code that is around does not close them.
+    Existing code uses both ``for name, stream in source.shards`` and ``…shards()``. Streams are
+    opened one by one; each is closed when the next one is asked for, because existing code
+    does not close them.
     """
 
     def __init__(self, source: Opener) -> None:
@@ -40,5 +40,5 @@ class ShardStreams:
                 yield name, stream
 
     def __call__(self) -> Iterator[tuple[str, IO[bytes]]]:
-        """The same as iterating."""
+        """Return an iterator, as ``iter()`` does."""
         return iter(self)

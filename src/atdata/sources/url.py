@@ -27,9 +27,9 @@ _LOCAL = ("", "file")
 class URLSource:
     """Shards at local paths and URLs: ``file``, ``http(s)``, ``s3``, ``gs``, ``ipfs``, ``at``.
 
-    A URL of a scheme that a plug-in brings may stand for several shards; the plug-in is asked when
-    they are first wanted. Brace notation is counted at once, and expanded when names are wanted:
-    at most 1,000,000 of all URLs together, 100,000 of untrusted ones.
+    A URL of a plug-in's scheme may stand for several shards; the plug-in is called when they are
+    first needed. Brace notation is counted at once, and expanded when names are needed: at most
+    1,000,000 names of all URLs together, 100,000 of untrusted ones.
 
     Args:
         url: A path or URL, with brace notation where wanted, or several of them.
@@ -37,7 +37,7 @@ class URLSource:
             are refused.
 
     Attributes:
-        urls: What was given, brace notation and all.
+        urls: The URLs as given, with brace notation.
         untrusted: As given.
         shards: (URL, stream) pairs, to iterate over or to call.
 
@@ -66,11 +66,11 @@ class URLSource:
 
     @property
     def url(self) -> str:
-        """The first URL as it was given, brace notation and all; ``urls`` has every one."""
+        """The first URL as given, with brace notation; ``urls`` has all."""
         return self.urls[0]
 
     def list_shards(self) -> list[str]:
-        """Each shard's URL, brace notation expanded."""
+        """Return each shard's URL, brace notation expanded."""
         return [name for name, _ in self._found]
 
     @property
@@ -79,7 +79,7 @@ class URLSource:
         return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A stream of one shard; the caller closes it.
+        """Open a stream of one shard; the caller closes it.
 
         Raises:
             ShardNotFound: Not a shard of this source.
@@ -91,12 +91,12 @@ class URLSource:
         return open_url(shard_id, untrusted=self.untrusted)
 
     def local_path(self, shard_id: str) -> Path | None:
-        """Where a shard lies on this machine, so that it can be mapped; None when it doesn't."""
+        """Return a shard's path on this machine, so that it can be mapped; None if it has none."""
         plugged = self._plugged(shard_id)
         return plugged.local_path(shard_id) if plugged is not None else local_path(shard_id)
 
     def promised_samples(self, shard_id: str) -> int | None:
-        """How many samples one shard holds, where a plug-in's source says so.
+        """Return the number of samples in a shard, if a plug-in's source reports it.
 
         Raises:
             ShardNotFound: Not a shard of this source.
@@ -116,10 +116,10 @@ class URLSource:
         promised: ShardInfo | Promise | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """Where a shard from the network lies in the cache, fetched if it was not there.
+        """Return the cache path of a shard from the network; fetch it if it is not there.
 
         Returns:
-            None when it is to be read as a stream, or lies on this machine anyway.
+            The path; None if it is to be read as a stream, or is a local file.
 
         Raises:
             ShardNotFound: Not a shard of this source.

@@ -1,4 +1,4 @@
-"""Shards held to the digests and sizes that a record or manifest promises."""
+"""Shards checked against the digests and sizes that a record or manifest promises."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from atdata.sources.adapt import AdaptedSource
 from atdata.sources.streams import ShardStreams
 from atdata_records import cid
 
-# A file may change again within one tick of the file system's clock, which none of its times
-# would show: what was written a moment ago is checked each time.
+# Nanoseconds. A file may change again within one tick of the file system's clock, and its
+# times would not show it, so a file that was just written is checked each time.
 _SETTLED = 2_000_000_000
 # State of each local file when it was checked, by device and inode.
 _checked: dict[tuple[int, int], tuple[str, int, int, int]] = {}
 
 
 class VerifiedSource:
-    """A source whose bytes are believed only as far as they match.
+    """A source whose bytes must match their promised digests.
 
-    A stream ends with :class:`~atdata.errors.DigestMismatch` as soon as it is longer than
-    promised, and in place of its end when its digest is another; what came before is then not to
-    be trusted either. Shards up to a mebibyte are checked before a reader sees a sample.
+    A stream raises :class:`~atdata.errors.DigestMismatch` as soon as it is longer than promised,
+    and at its end if its digest differs; bytes read before that must not be trusted either.
+    Shards up to a mebibyte are checked before a reader gets a sample.
 
-    A local file is checked whole before its path is given out: once in each process, and again
-    when its size, inode, or time of change (ctime, which no program can set) is another. A change
-    to a file while a reader has it mapped is not noticed by that reader.
+    A local file is checked whole before its path is returned: once in each process, and again
+    if its size, inode, or times of change (mtime; ctime, which programs can't set) differ. A
+    change to a file while a reader has it mapped is not noticed by that reader.
 
     Args:
         source: Where the bytes come from.
@@ -58,7 +58,7 @@ class VerifiedSource:
         self.shards = ShardStreams(self)
 
     def list_shards(self) -> list[str]:
-        """Names of the shards, as the source calls them."""
+        """Return the names of the shards, as the source calls them."""
         return list(self._names)
 
     @property
@@ -67,7 +67,7 @@ class VerifiedSource:
         return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
-        """A checked stream of one shard; the caller closes it.
+        """Open a checked stream of one shard; the caller closes it.
 
         Raises:
             ShardNotFound: Not a shard of the source.
@@ -78,10 +78,10 @@ class VerifiedSource:
         return verified(stream, shard_id, cid.digest(info.cid), info.size)
 
     def local_path(self, shard_id: str) -> Path | None:
-        """Where a shard lies on this machine, after its bytes were checked.
+        """Return a shard's path on this machine, after checking its bytes; None if it has none.
 
         Raises:
-            DigestMismatch: They are others.
+            DigestMismatch: The bytes are not those promised.
             StorageError: The file can't be read.
         """
         info = self._info(shard_id)
@@ -100,13 +100,13 @@ class VerifiedSource:
     def fetch(
         self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
     ) -> Path | None:
-        """Where a shard lies in the cache, fetched and checked if it was not there.
+        """Return the path of a shard in the cache; fetch and check it if it is not there.
 
         Returns:
-            None when it is to be read as a stream.
+            The path; None if it is to be read as a stream.
 
         Raises:
-            DigestMismatch: The bytes are others.
+            DigestMismatch: The bytes are not those promised.
             AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         fetch = getattr(self.source, "fetch", None)
@@ -116,7 +116,7 @@ class VerifiedSource:
         return found  # type: ignore[no-any-return]
 
     def promised_samples(self, shard_id: str) -> int | None:
-        """How many samples one shard holds; None when nobody has said.
+        """Return the promised number of samples in a shard; None if it was not promised.
 
         Raises:
             ShardNotFound: Not a shard of the source.
@@ -135,7 +135,7 @@ class VerifiedSource:
 
 
 def _check_file(file: IO[bytes], shard: str, info: ShardInfo | Promise) -> None:
-    """Check a local file, unless this process has checked it in its present state."""
+    """Check a local file, unless this process has already checked it in its present state."""
     state = os.fstat(file.fileno())
     which = (state.st_dev, state.st_ino)
     found = (info.cid, state.st_size, state.st_mtime_ns, state.st_ctime_ns)

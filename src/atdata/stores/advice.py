@@ -1,4 +1,4 @@
-"""Where a dataset of some size is best kept: the table of seed 002."""
+"""Advice on where to keep a dataset, by its size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST = 10_000_000_000
 
 
 class Verdict(StrEnum):
-    """What the table says of a size."""
+    """The advice for a size."""
 
     BLOBS = "blobs are fine"
     PREFER_URLS = "prefer urls"
@@ -21,18 +21,18 @@ class Verdict(StrEnum):
 
 
 class SizeWarning(UserWarning):
-    """A dataset is kept where its size makes that a bad idea."""
+    """A dataset is too large for where it is kept."""
 
 
 class Advice(NamedTuple):
-    """What to do, and a sentence that says why."""
+    """What to do, and a sentence with the reason."""
 
     verdict: Verdict
     text: str
 
 
 def advise(size: int) -> Advice:
-    """Whether to publish a dataset as blobs of a PDS, or to keep it elsewhere and publish URLs.
+    """Advise whether to publish a dataset as blobs of a PDS, or to publish URLs of its data.
 
     Args:
         size: Bytes of all shards together.

@@ -29,11 +29,11 @@ _HIDDEN = re.compile(r"(?<![^/])\.")
 
 
 class ShardStore(ABC):
-    """A place that shards are written to: ``AbstractDataStore`` of seed 001, and copying.
+    """A place that shards are written to: an ``AbstractDataStore`` that can also copy shards.
 
-    A shard's key is ``{prefix}/{index:06d}-{first 16 hex digits of its sha256}.tar``. The same
-    bytes have the same key, so that a run after a crash writes nothing twice, and two datasets
-    never overwrite each other.
+    A shard's key is ``{prefix}/{index:06d}-{first 16 hex digits of its sha256}.tar``. Under one
+    prefix and index, the same bytes have the same key, so a run after a crash writes nothing
+    twice, and two datasets never overwrite each other.
     """
 
     def write_shards(
@@ -53,15 +53,15 @@ class ShardStore(ABC):
             prefix: Where in the store, such as ``"datasets/mnist/v1"``.
             maxcount: Samples per shard, at most.
             maxsize: Bytes per shard, at most; as many as the store takes when None.
-            progress: Told of each shard that is there.
-            dry_run: Store nothing; tell what there would be.
+            progress: Notified of each shard that is stored.
+            dry_run: Store nothing; return what there would be.
 
         Returns:
-            The URLs in order; ``.shards`` tells the digest, size and count of each.
+            The URLs in order; ``.shards`` has the digest, size and count of each.
 
         Raises:
             UrlError: The prefix can't be used.
-            StorageError: A shard could not be written. No half shard is left.
+            StorageError: A shard could not be written. No partial shard is left.
         """
         check_prefix(prefix)
         limits = [limit for limit in (maxsize, self.largest_shard()) if limit is not None]
@@ -85,25 +85,25 @@ class ShardStore(ABC):
 
         A shard that is larger than the store takes is cut into as many as it needs, with the
         same samples under the same keys in the same order; ``.cut_from`` of the result then
-        tells what was cut.
+        has the shard infos of the source.
 
         Args:
-            source: Where the shards are; it is left alone.
+            source: Where the shards are; it is not changed.
             prefix: Where in the store.
             infos: What is known of each shard already, to be checked against.
-            progress: Told of each shard that is there.
-            dry_run: Store nothing; tell what there would be. Shards of which all is known are
-                not even read.
+            progress: Notified of each shard that is stored.
+            dry_run: Store nothing; return what there would be. Shards with known infos are not
+                read.
 
         Returns:
-            The URLs in order; ``.shards`` tells the digest, size and count of each.
+            The URLs in order; ``.shards`` has the digest, size and count of each.
 
         Raises:
             UrlError: The prefix can't be used.
-            ShardError: A shard is damaged (``DigestMismatch``: it is not the one that was told).
+            ShardError: A shard is damaged (``DigestMismatch``: it does not match its info).
             SampleTooLarge: A sample is larger than the store takes; known before the first
-                shard is stored, if the shards are local files or their infos tell.
-            StorageError: A shard could not be written. No half shard is left.
+                shard is stored, if the shards are local files or their infos show it.
+            StorageError: A shard could not be written. No partial shard is left.
         """
         check_prefix(prefix)
         limit = self.largest_shard()
@@ -124,11 +124,11 @@ class ShardStore(ABC):
         return ShardUrls(urls, urls.shards, copies.originals if copies.cut else None)
 
     def read_url(self, url: str) -> str:
-        """A URL that stock readers can open for one of the store's URLs: itself, by default."""
+        """Return a URL that stock readers can open for a URL of the store; by default the same."""
         return url
 
     def supports_streaming(self) -> bool:
-        """Whether shards can be read without being downloaded first."""
+        """Return whether shards can be read without being downloaded first."""
         return True
 
     @abstractmethod
@@ -136,17 +136,17 @@ class ShardStore(ABC):
         """Store one shard, whole or not at all, and return its URL.
 
         Args:
-            path: The shard, in a folder of ours; the store may move it away.
-            key: The shard's key, which is checked already.
+            path: The shard, in a temporary folder; the store may move it away.
+            key: The shard's key, checked already.
             info: The shard's digest, size and count.
         """
 
     def url_for(self, key: str, info: ShardInfo) -> str:
-        """The URL that ``put`` will return for a shard.
+        """Return the URL that ``put`` will return for a shard.
 
         Raises:
-            StorageError: The store can't tell before the shard is there. Stores that can
-                override this.
+            StorageError: The store knows the URL only after the shard is stored. Other stores
+                override this method.
         """
         raise StorageError(
             f"a {type(self).__name__} tells where a shard is only when it is there",
@@ -154,7 +154,7 @@ class ShardStore(ABC):
         )
 
     def largest_shard(self) -> int | None:
-        """Bytes of the largest shard that the store takes; None when it takes any."""
+        """Return the bytes of the largest shard that the store takes; None if it takes any."""
         return None
 
     def admit(self, before: int, after: int) -> None:  # noqa: B027  (most stores take any size)
@@ -162,7 +162,7 @@ class ShardStore(ABC):
 
         Args:
             before: Bytes that were admitted already.
-            after: Bytes with what comes next.
+            after: Bytes including the next shards.
 
         Raises:
             StorageError: It is too large.
@@ -193,7 +193,7 @@ class ShardStore(ABC):
 
     @contextlib.contextmanager
     def _workspace(self, prefix: str, *, dry_run: bool) -> Iterator[Path]:
-        """A folder for shards under way, and errors of the file system as our own."""
+        """Make a folder for unfinished shards, and raise errors of the file system as our own."""
         try:
             # A dry run leaves no trace in the store itself.
             made = ShardStore._temporary_folder(self) if dry_run else self._temporary_folder()
@@ -211,12 +211,12 @@ class ShardStore(ABC):
 
 
 def shard_key(prefix: str, index: int, info: ShardInfo) -> str:
-    """``{prefix}/{index:06d}-{first 16 hex digits of the sha256}.tar``."""
+    """Return ``{prefix}/{index:06d}-{first 16 hex digits of the sha256}.tar``."""
     return f"{prefix.rstrip('/')}/{index:06d}-{cid.digest(info.cid).hex()[:16]}.tar"
 
 
 def prefix_for(name: str) -> str:
-    """A prefix for a dataset of this name. Two names may share one: keys tell shards apart."""
+    """Return a prefix for a dataset name. Two names may share one: keys differ by digest."""
     return "/".join(map(portable, _HIDDEN.sub("-", _REFUSED.sub("-", name)).split("/")))
 
 

@@ -23,14 +23,14 @@ class Copies:
     Args:
         source: Where the shards are.
         infos: What is known of each shard already, to be checked against.
-        limit: Bytes of the largest shard that may be; None when any may.
+        limit: Bytes of the largest shard that is allowed; None for no limit.
 
     Attributes:
-        originals: What was found out of each shard of the source that has been read so far.
+        originals: Shard infos of the source's shards handled so far.
         cut: Whether one of them had to be cut.
 
     Raises:
-        DigestMismatch: The source has another number of shards than ``infos`` tells.
+        DigestMismatch: The source has another number of shards than ``infos``.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Copies:
         return len(self._names)
 
     def size(self) -> int | None:
-        """Bytes of all shards together, if that is known before they are read."""
+        """Return the bytes of all shards together, if that is known before they are read."""
         sizes = [self._known_size(index) for index in range(len(self))]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
     def check(self) -> None:
-        """Refuse a sample that is too large for any shard, as far as that can be known by now.
+        """Refuse a sample that is too large for any shard, as far as is known before reading.
 
         Raises:
             SampleTooLarge: There is one.
@@ -69,14 +69,14 @@ class Copies:
                 check_fits(path, maxsize=self._limit, shard=name)
 
     def pieces(self, folder: Path, *, unread: bool = False) -> Iterator[tuple[Path, ShardInfo]]:
-        """The copies in order, each a file in ``folder`` that may be moved away.
+        """Yield the copies in order, each a file in ``folder`` that may be moved away.
 
         Args:
             folder: Where they are made.
-            unread: Don't copy shards of which all is known; there is then no file.
+            unread: Don't read or copy shards with known infos that fit; they have no file.
 
         Raises:
-            ShardError: A shard is damaged (``DigestMismatch``: it is not the one that was told).
+            ShardError: A shard is damaged (``DigestMismatch``: it does not match its info).
             SampleTooLarge: A sample is larger than the limit.
             StorageError: A copy could not be written.
         """
@@ -121,14 +121,14 @@ class Copies:
 
 
 def _local_paths(source: DataSource, names: Sequence[str]) -> list[Path | None]:
-    """Where shards lie on this machine. What has to be fetched is not asked for."""
+    """Return the paths of shards on this machine; None for others, which are not fetched."""
     if not isinstance(source, URLSource):
         return [None] * len(names)
     return list(map(local_path, names))
 
 
 class _Tee:
-    """A stream that also writes to a file what is read from it."""
+    """A stream that also writes the bytes read from it to a file."""
 
     def __init__(self, stream: IO[bytes], copy: IO[bytes]) -> None:
         self._stream = stream
@@ -139,13 +139,13 @@ class _Tee:
         try:
             self._copy.write(data)
         except OSError as error:
-            # Told apart here: to whoever reads, it would look like a broken source.
+            # Converted here: callers that read would take it for an error of the source.
             raise storage_error(error, "a copy of the shard could not be written") from error
         return data
 
 
 def storage_error(error: OSError, message: str) -> StorageError:
-    """An error of the file system as ours, with the place and what to do next."""
+    """Return an error of the file system as our own, with its path and a hint."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return StorageError(
         f"{message}: {error.strerror or error}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atdata.errors import StorageError
 
-# Name of the variable -> whether it must be there.
+# Name of the variable -> whether it is required.
 _KNOWN = {
     "AWS_ACCESS_KEY_ID": True,
     "AWS_SECRET_ACCESS_KEY": True,
@@ -24,18 +24,18 @@ _ASSIGNMENT = re.compile(
 
 
 def read_credentials(given: Mapping[str, str] | str | os.PathLike[str]) -> dict[str, str]:
-    """The credentials, under the names that an environment has for them.
+    """Return the credentials, under the names of their environment variables.
 
     ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` are always there, ``AWS_ENDPOINT``,
     ``AWS_REGION`` and ``AWS_SESSION_TOKEN`` if they were given.
 
     Args:
         given: A mapping with these keys, or the path of an env file: lines ``KEY=VALUE``,
-            with or without ``export``, quotes and ``# comments``. Other keys are left alone.
+            with or without ``export``, quotes and ``# comments``. Other keys are ignored.
 
     Raises:
         StorageError: The file can't be read, a line of it can't be understood, or a key is
-            missing. The line's number is told, never its text.
+            missing. The message has the line's number, never its text.
     """
     if isinstance(given, Mapping):
         return _checked(given, "the credentials")

@@ -13,7 +13,7 @@ from atdata.base.scratch import scratch_folder
 from atdata.shards.info import ShardInfo
 from atdata.stores.base import ShardStore
 
-# Shards under way are kept here, on the same file system, so that storing one is a rename.
+# Unfinished shards are kept here, on the same file system, so that storing one is a rename.
 _INCOMING = ".incoming"
 
 
@@ -24,7 +24,7 @@ class LocalDiskStore(ShardStore):
     and renamed.
 
     Args:
-        root: The folder, made when it is missing; by default ``atdata/shards`` in the user's
+        root: The folder, made if it is missing; by default ``atdata/shards`` in the user's
             XDG data folder.
     """
 
@@ -36,14 +36,14 @@ class LocalDiskStore(ShardStore):
         return f"LocalDiskStore({str(self.root)!r})"
 
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
-        """Sync one shard and rename it to its place; an existing one is replaced by its equal."""
+        """Sync one shard and rename it to its place; an existing one is replaced."""
         target = self.root / key
         make_folder(target.parent)
         move_file(path, target)
         return self.url_for(key, info)
 
     def url_for(self, key: str, info: ShardInfo) -> str:
-        """The absolute path of a shard."""
+        """Return the absolute path of a shard."""
         return str(self.root / key)
 
     @contextlib.contextmanager

@@ -21,17 +21,17 @@ from atdata.stores.base import ShardStore
 from atdata_records import cid
 
 _CONTENT_TYPE = "application/x-tar"
-# Sent at once, and again when that fails; a multiple of 256 KiB, as GCS wants it.
+# Bytes sent in one request, and retried together; a multiple of 256 KiB, as GCS requires.
 _CHUNK = 16 << 20
 _PIECE = 1 << 20
-# Somebody else removed the object meanwhile; once more is enough in practice.
+# Another process may remove the object meanwhile; one more try is enough in practice.
 _TRIES = 3
 
 
 class GCSDataStore(ShardStore):
     """A bucket of shards in Google Cloud Storage.
 
-    When it is made, this process learns how to read the bucket: ``Dataset[T]("gs://bucket/key")``
+    Making a store also configures this process to read the bucket: ``Dataset[T]("gs://bucket/key")``
     needs no further configuration. Other processes read it with Google's environment.
 
     A shard becomes visible only when it is complete, and an object that is there is never
@@ -39,11 +39,11 @@ class GCSDataStore(ShardStore):
     arrived is compared with what was sent by its MD5.
 
     Args:
-        credentials: A service account's file, or what is in it; ``"anon"`` for nobody's; None
-            for what Google's environment, ``gcloud`` or the machine's role say.
+        credentials: A service account's file, or its contents; ``"anon"`` for anonymous access;
+            None for those of Google's environment, ``gcloud`` or the machine's role.
         bucket: Name of the bucket, which must exist.
-        endpoint: URL of the server, when it is an emulator; by default what
-            ``STORAGE_EMULATOR_HOST`` says, else Google's.
+        endpoint: URL of the server, if it is an emulator; by default that in
+            ``STORAGE_EMULATOR_HOST``, else Google's.
 
     Raises:
         StorageError: There is no such file of credentials.
@@ -68,7 +68,7 @@ class GCSDataStore(ShardStore):
         return f"GCSDataStore(bucket={self.bucket!r}, access={self._access!r})"
 
     def url_for(self, key: str, info: ShardInfo) -> str:
-        """``gs://bucket/key``."""
+        """Return ``gs://bucket/key``."""
         return f"gs://{self.bucket}/{key}"
 
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
@@ -90,10 +90,10 @@ class GCSDataStore(ShardStore):
         )
 
     def _has(self, url: str, info: ShardInfo, md5: str, *, hidden: bool) -> bool:
-        """Whether the shard is there already; an error when something else is.
+        """Return whether the shard is there already; raise an error if another object is.
 
-        An account that may only create objects may not look for them: ``hidden`` takes that for
-        missing, and leaves it to the upload to tell.
+        An account that may only create objects may not look for them: with ``hidden``, a
+        forbidden object counts as missing, and the upload finds out.
         """
         found = self._find(url, hidden)
         if found is None:
@@ -101,7 +101,7 @@ class GCSDataStore(ShardStore):
         same = int(found["size"]) == info.size
         if same and "md5Hash" in found:
             same = found["md5Hash"] == md5
-        elif same:  # made of parts by somebody else
+        elif same:  # composed of parts by another tool, so it has no MD5
             same = self._digest(url) == cid.digest(info.cid)
         if not same:
             raise StorageError(
@@ -133,7 +133,7 @@ class GCSDataStore(ShardStore):
         return sha256.digest()
 
     def _created(self, path: Path, url: str, info: ShardInfo) -> bool:
-        """Upload the shard; False when there is an object by now."""
+        """Upload the shard; return False if there is an object by now."""
         files = self._access.filesystem()
         damaged = require("gcsfs.retry", extra="gs").ChecksumError
         with gs.gs_errors(url), _refusals(url):
@@ -159,7 +159,7 @@ class GCSDataStore(ShardStore):
 
 @contextmanager
 def _refusals(url: str) -> Iterator[None]:
-    """What gcsfs makes of a server's answers, as ours."""
+    """Raise the errors that gcsfs makes from a server's responses as our own."""
     http_error = require("gcsfs.retry", extra="gs").HttpError
     broken = require("requests.exceptions", extra="gs").RequestException
     try:
@@ -179,7 +179,7 @@ def _refusals(url: str) -> Iterator[None]:
 
 
 def _md5(path: Path) -> str:
-    """As GCS writes it."""
+    """Return a file's MD5 in base64, as GCS writes it."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
     return base64.b64encode(digest).decode()
@@ -193,7 +193,7 @@ def _checked(
     if given == "anon":
         return "anon"
     path = Path(given).expanduser()
-    # gcsfs would take the name of a file that is not there for a token, and send it away.
+    # gcsfs would take the name of a missing file for a token, and send it to the server.
     if not path.is_file():
         raise StorageError("there is no such file of credentials", uri=str(path))
     return str(path)

@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 VARIABLE = "IPFS_API"
 _USUAL = "http://127.0.0.1:5001"
-# The one for pages and files; the one that only hands out blocks is of no use to stock readers.
+# The gateway for whole files: stock readers can't use the one that serves only blocks.
 _PUBLIC = "https://ipfs.io"
 _SETTINGS = {"cid-version": "1", "raw-leaves": "true", "pin": "true", "chunker": "size-1048576"}
 
 
 class IPFSStore(ShardStore):
-    """Shards that a node of IPFS keeps and offers to others; their URLs are ``ipfs://{cid}``.
+    """Shards that an IPFS node keeps and offers to others; their URLs are ``ipfs://{cid}``.
 
-    The node adds and pins them. What it says is checked: the blocks behind the CID are those of
-    the shard. Shards are found by their bytes, so prefixes are only checked.
+    The node adds and pins them. Its answer is checked: the blocks under the CID must be those of
+    the shard. Shards are found by their bytes, so prefixes are validated but not stored.
 
     Args:
-        api: URL of the node's RPC API, as Kubo has it; by default what ``IPFS_API`` says, else
+        api: URL of the node's RPC API, as in Kubo; by default that in ``IPFS_API``, else
             ``http://127.0.0.1:5001``.
     """
 
@@ -68,7 +68,7 @@ class IPFSStore(ShardStore):
         return f"ipfs://{found}"
 
     def read_url(self, url: str) -> str:
-        """The http URL of a gateway for one of the store's URLs.
+        """Return the http URL of a gateway for one of the store's URLs.
 
         Raises:
             UrlError: Not a URL of IPFS.
@@ -79,7 +79,7 @@ class IPFSStore(ShardStore):
         return f"{find_gateway(_PUBLIC)}/ipfs/{url.removeprefix('ipfs://')}"
 
     def _holds(self, root: Cid, file: IO[bytes], info: ShardInfo) -> bool:
-        """Whether the tree below a CID has the bytes of the shard. Leaves need not be fetched."""
+        """Return whether the tree below a CID has the shard's bytes. Raw leaves are not fetched."""
         if root.codec == RAW:
             return root.digest == cids.digest(info.cid)
         todo = [(Link(root, size=info.size), 0)]

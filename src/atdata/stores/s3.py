@@ -1,4 +1,4 @@
-"""Shards in a bucket of S3, or of a server that speaks its protocol."""
+"""Shards in a bucket of S3, or of another server with its protocol."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONTENT_TYPE = "application/x-tar"
 # Long enough to read a large shard over a slow line; seconds.
 _PRESIGNED_FOR = 3600
 _PIECE = 1 << 20
-# Somebody else finished or removed the object meanwhile; once more is enough in practice.
+# Another process may finish or remove the object meanwhile; one more try is enough in practice.
 _TRIES = 3
 _LOST = (409, 412)
 
@@ -30,21 +30,21 @@ _LOST = (409, 412)
 class S3DataStore(ShardStore):
     """A bucket of shards.
 
-    When it is made, this process learns how to read the bucket: ``Dataset[T]("s3://bucket/key")``
+    Making a store also configures this process to read the bucket: ``Dataset[T]("s3://bucket/key")``
     needs no further configuration. Other processes read it with the AWS environment.
 
     A shard becomes visible only when it is complete, and an object that is there is never
-    overwritten: of two writers of the same shard, the later one finds it and goes on. Servers
-    without conditional writes (MinIO before 2023) are asked first and written to then, so there,
-    two writers at once may both write: the same bytes. A process that is killed may leave parts
-    of an upload, which are not an object. The next upload of the same shard removes them; for
-    shards that are never uploaded again, give the bucket a lifecycle rule
+    overwritten: of two writers of the same shard, the later one finds it and goes on. On servers
+    without conditional writes (MinIO before 2023), the check and the write are separate, so two
+    writers at once may both write: the same bytes. A process that is killed may leave parts of
+    an upload, which are not an object. The next multipart upload of the same shard removes them;
+    for shards that are never uploaded again, give the bucket a lifecycle rule
     (``AbortIncompleteMultipartUpload``).
 
     Args:
         credentials: A dict or an env file with ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``
             and, where needed, ``AWS_ENDPOINT``, ``AWS_REGION`` and ``AWS_SESSION_TOKEN``; None
-            for what the AWS environment, its configuration files or the machine's role say.
+            for those of the AWS environment, its configuration files or the machine's role.
         bucket: Name of the bucket, which must exist.
 
     Raises:
@@ -63,14 +63,14 @@ class S3DataStore(ShardStore):
             if credentials is None
             else S3Access.from_credentials(read_credentials(credentials))
         )
-        self._creates = True  # until the server says that it can't
+        self._creates = True  # until the server answers 501
         remember_bucket(bucket, self._access)
 
     def __repr__(self) -> str:
         return f"S3DataStore(bucket={self.bucket!r}, access={self._access!r})"
 
     def url_for(self, key: str, info: ShardInfo) -> str:
-        """``s3://bucket/key``."""
+        """Return ``s3://bucket/key``."""
         return f"s3://{self.bucket}/{key}"
 
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
@@ -91,10 +91,10 @@ class S3DataStore(ShardStore):
         )
 
     def read_url(self, url: str) -> str:
-        """A presigned https URL for one of the store's ``s3://`` URLs.
+        """Return a presigned URL for one of the store's ``s3://`` URLs.
 
-        It is good for an hour, or until the credentials expire when that is sooner; whoever has
-        it can read the shard, so it never belongs into an index or a record.
+        It is valid for an hour, or until the credentials expire if that is sooner. Anyone who
+        has it can read the shard, so it must not be stored in an index or a record.
 
         Raises:
             UrlError: The URL is not in this bucket.
@@ -115,10 +115,10 @@ class S3DataStore(ShardStore):
         return self._access.client()
 
     def _has(self, key: str, info: ShardInfo, *, hidden: bool) -> bool:
-        """Whether the shard is there already; an error when something else is.
+        """Return whether the shard is there already; raise an error if another object is.
 
-        Without the right to list, even a missing object is forbidden: ``hidden`` takes that for
-        missing, and leaves it to the upload to tell.
+        Without the right to list, even a missing object is forbidden: with ``hidden``, a
+        forbidden object counts as missing, and the upload finds out.
         """
         errors = require("botocore.exceptions", extra="s3")
         try:
@@ -137,7 +137,7 @@ class S3DataStore(ShardStore):
         )
 
     def _digest(self, key: str, head: Mapping[str, Any]) -> str:
-        """The sha256 of an object, in hex: read back, when it was not uploaded by a store."""
+        """Return an object's sha256 in hex: from its metadata, else from reading the object."""
         if known := head["Metadata"].get("sha256"):
             return str(known)
         sha256 = hashlib.sha256()
@@ -147,7 +147,7 @@ class S3DataStore(ShardStore):
         return sha256.hexdigest()
 
     def _created(self, path: Path, key: str, info: ShardInfo) -> bool:
-        """Upload the shard; False when there may be another one by now, or the way has changed."""
+        """Upload the shard; return False if the caller should check again and retry."""
         errors = require("botocore.exceptions", extra="s3")
         metadata = {"sha256": cid.digest(info.cid).hex()}
         options = {"ContentType": _CONTENT_TYPE, "Metadata": metadata}

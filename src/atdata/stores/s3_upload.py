@@ -1,4 +1,4 @@
-"""One file as one S3 object: whole or not at all, and never in another one's place."""
+"""Upload of one file as one S3 object: whole or not at all, and without overwriting."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Where a file goes to.
+    """The destination of a file.
 
-    Every request carries the MD5 of its bytes, so the server refuses what was damaged on the
-    way. (boto3's own transfers know no conditional create, hence this.)
+    Every request carries the MD5 of its bytes, so the server refuses bytes that were damaged on
+    the way. (boto3's own transfers don't support conditional creation.)
 
     Attributes:
         client: The boto3 client.
@@ -41,10 +41,11 @@ class Upload:
     create: bool = True
 
     def send(self, path: Path) -> None:
-        """Upload a file, in parts at once when it is large.
+        """Upload a file; a large one in several parts at once.
 
         Raises:
-            botocore.exceptions.ClientError: The server refuses. No parts are left behind.
+            botocore.exceptions.ClientError: The server refuses. Its parts are removed, if the
+                server allows it.
         """
         size = path.stat().st_size
         if size > _PART:
@@ -66,7 +67,7 @@ class Upload:
                 MultipartUpload={"Parts": parts},
             )
         except BaseException:
-            # Parts that nobody completes would be stored, and paid for, out of sight.
+            # Parts of an upload that is never completed would stay stored, and billed, invisibly.
             errors = require("botocore.exceptions", extra="s3")
             with contextlib.suppress(errors.ClientError, errors.BotoCoreError):
                 self.client.abort_multipart_upload(**self._object, UploadId=upload)
@@ -74,10 +75,10 @@ class Upload:
         self._abort_others()
 
     def _abort_others(self) -> None:
-        """Abort other uploads of the key, which has its object now: those of killed processes.
+        """Abort other uploads of the key, such as those of killed processes: it has its object now.
 
-        Keys name their content, so a writer that is still at it finds what it wanted to write;
-        see :func:`is_overtaken`.
+        Keys contain the digest, so a writer that is still uploading finds the object that it
+        wanted to write; see :func:`is_overtaken`.
         """
         errors = require("botocore.exceptions", extra="s3")
         with contextlib.suppress(errors.ClientError, errors.BotoCoreError):  # not allowed to look
@@ -119,12 +120,12 @@ class Upload:
 
 
 def is_overtaken(error: Any) -> bool:
-    """Whether an upload failed because another of the same key was completed, and aborted it."""
+    """Return whether an upload failed because another of the same key completed and aborted it."""
     return bool(error.response.get("Error", {}).get("Code") == "NoSuchUpload")
 
 
 def part_length(size: int) -> int:
-    """Bytes of each part but the last, for a file of this size."""
+    """Return the bytes of each part but the last, for a file of this size."""
     return max(_PART, -(-size // _MAX_PARTS))
 
 

@@ -1,4 +1,4 @@
-"""A dataset on its way into a store: its shards byte for byte, or its samples cut anew."""
+"""Transfer of a dataset into a store: its shards byte for byte, or its samples cut anew."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def transfer(
     dry_run: bool = False,
     **cutting: Any,
 ) -> list[str]:
-    """Bring a dataset's samples into a store.
+    """Store a dataset's samples.
 
     Shards are copied byte for byte, so that their digests and the content CID stay. Samples are
-    packed anew where the caller asks for other shards (``cutting``), where the dataset is not
-    its source's shards (a share, a projection), and where the store can't copy.
+    packed anew if the caller asks for other shards (``cutting``), if the dataset is not
+    its source's shards (a share, a projection), or if the store can't copy.
 
     Args:
         ds: The dataset.
-        store: Where to.
+        store: The store.
         prefix: Where in the store.
         infos: What is known of each shard already, to be checked against.
         progress: Notified of each shard that is stored.
