@@ -1,4 +1,4 @@
-"""Previews, made by one worker process at a time and cached, failures too."""
+"""Previews, made by at most two worker processes, one for a client, and cached; failures too."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class BucketFiles:
         return _LEAST_GRACE
 
     def url(self, key: str) -> str:
-        """``s3://bucket/prefix/key``."""
+        """Return ``s3://bucket/prefix/key``."""
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def read(self, key: str, limit: int) -> bytes | None:
