@@ -42,13 +42,13 @@ class Dataset(Generic[T]):
     """Samples of type ``T`` in the shards of a source.
 
     ``Dataset[MySample]("data-{000000..000009}.tar")`` reads ``MySample`` objects; without a type,
-    samples are :class:`~atdata.DictSample`. Nothing is opened before samples are asked for.
+    samples are :class:`~atdata.DictSample`. Nothing is opened before samples are read.
 
     Args:
-        source_or_url: A path or URL, with brace notation where wanted; a list of them; or a data
+        source_or_url: A path or URL, optionally with brace notation; a list of them; or a data
             source (see :class:`~atdata.DataSource`).
-        metadata_url: Where a msgpack map of metadata lies, if there is one.
-        url: The same as ``source_or_url``, for code that names it.
+        metadata_url: URL of a msgpack map of metadata, if there is one.
+        url: The same as ``source_or_url``, by keyword.
 
     Attributes:
         source: The data source.
@@ -83,13 +83,13 @@ class Dataset(Generic[T]):
     if not TYPE_CHECKING:
 
         def __class_getitem__(cls, item):
-            """``Dataset[T]``: a type to write in annotations, and to call."""
+            """Return ``Dataset[T]``: a type to write in annotations, and to call."""
             if isinstance(item, TypeVar):
                 return super().__class_getitem__(item)
             return TypedDataset(cls, item)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_seeker": None}  # it holds files open
+        return {**self.__dict__, "_seeker": None}  # it keeps files open
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -109,7 +109,7 @@ class Dataset(Generic[T]):
         return cast("type[SampleBatch[T]]", batch_type[self._sample_type])
 
     def list_shards(self) -> list[str]:
-        """Names of the shards, in order."""
+        """Return the names of the shards, in order."""
         return self._walk.names()
 
     @property
@@ -121,15 +121,15 @@ class Dataset(Generic[T]):
     def is_verbatim(self) -> bool:
         """Whether copies of the source's shards, byte for byte, are copies of this dataset.
 
-        They are not for a share (:meth:`split`), for a projection (:meth:`project`), and where
-        the source can't open a shard by its name.
+        False for a share (:meth:`split`), for a projection (:meth:`project`), and if the source
+        can't open a shard by its name.
         """
         by_name = self._walk.source.opens_by_name
         return by_name and not self._walk.parts and not is_projection(self._sample_type)
 
     @property
     def metadata(self) -> dict[str, Any] | None:
-        """What lies at ``metadata_url``, fetched once; None without one.
+        """The metadata at ``metadata_url``, fetched once; None without one.
 
         Raises:
             SampleError: It is not a msgpack map.
@@ -150,7 +150,7 @@ class Dataset(Generic[T]):
     def ordered(
         self, batch_size: int | None = None, *, drop_last: bool = False, on_error: OnError = "raise"
     ) -> View[T] | View[SampleBatch[T]]:
-        """The samples in the order of the shards.
+        """Return a view of the samples in the order of the shards.
 
         Args:
             batch_size: Samples in a batch; the last batch may be smaller. None for no batches.
@@ -158,8 +158,8 @@ class Dataset(Generic[T]):
             on_error: See :data:`atdata.reading.decode.OnError`; ``view.skipped`` counts.
 
         Returns:
-            An iterable that starts anew each time it is iterated over; see
-            :class:`~atdata.reading.decode.View` for what else it can do.
+            An iterable that can be iterated again; see :class:`~atdata.reading.decode.View` for its
+            methods.
 
         Raises:
             ShardError, SampleError: From iterating: a shard or sample is not sound; the error
@@ -211,20 +211,21 @@ class Dataset(Generic[T]):
         drop_last: bool = False,
         on_error: OnError = "raise",
     ) -> View[T] | View[SampleBatch[T]]:
-        """The samples in random order, each once.
+        """Return a view of the samples in random order, each once.
 
-        The order depends on the seed, the epoch (see :meth:`View.set_epoch`) and the
-        share (see :meth:`split`) alone, and is the same on every machine.
+        The order depends only on the seed, the epoch (see :meth:`View.set_epoch`), the share (see
+        :meth:`split`) and the buffers, and is the same on every machine.
 
         Args:
-            buffer_shards: The order of shards is shuffled through a buffer of so many names.
-            buffer_samples: Samples are shuffled through a buffer of so many; 0 keeps their order.
+            buffer_shards: Size of the shuffle buffer for shard names.
+            buffer_samples: Size of the shuffle buffer for samples; 0 keeps their order.
             batch_size: As for :meth:`ordered`.
-            seed: Makes the order the same each time; None for a new one.
+            seed: Makes the order the same each time; None for a new one, which shares can't have.
             drop_last: As for :meth:`ordered`.
             on_error: As for :meth:`ordered`.
 
-        Returns, raises: As :meth:`ordered`.
+        Returns, raises: As :meth:`ordered`; ValueError for a share without a seed, or a buffer of
+        less than 0.
         """
         if buffer_shards < 0 or buffer_samples < 0:
             raise ValueError("a buffer can't be smaller than 0")
@@ -234,19 +235,19 @@ class Dataset(Generic[T]):
         return passes.shuffled(Pass(seed, on_error), buffer_shards, buffer_samples)
 
     def split(self, rank: int, world_size: int, *, uneven: Uneven = "exact") -> Dataset[T]:
-        """The share of one process of a job: every ``world_size``-th shard.
+        """Return the share of one process of a job: every ``world_size``-th shard.
 
         With the same seed and epoch everywhere, the shares of :meth:`shuffled` change with the
         epoch and stay disjoint.
 
         Args:
-            rank: Which process, from 0.
-            world_size: How many there are.
-            uneven: Where shards or samples don't come out even: ``"exact"`` reads each once,
+            rank: Number of the process, from 0.
+            world_size: Number of processes.
+            uneven: If shards or samples can't be shared out evenly: ``"exact"`` reads each once,
                 ``"pad"`` repeats some so that every process has equally many, ``"drop"`` leaves
-                some out. Equally many samples, where ``len()`` of the dataset is known, also for
-                each worker of each process; otherwise only equally many shards. Samples that
-                ``on_error`` skips are not made up for.
+                some out. If ``len()`` of the dataset is known, every process, and every worker
+                of each, has equally many samples; otherwise only equally many shards. Samples
+                that ``on_error`` skips are not replaced.
 
         Raises:
             ValueError: There is no such share, or it would be empty.
@@ -257,7 +258,7 @@ class Dataset(Generic[T]):
         return mine
 
     def split_worker(self, worker: int, workers: int) -> Dataset[T]:
-        """The share of one of a process's workers: :meth:`split`, each shard read once.
+        """Return the share of one worker of a process: a :meth:`split` that reads each shard once.
 
         Raises:
             ValueError: As :meth:`split`.
@@ -265,28 +266,28 @@ class Dataset(Generic[T]):
         return self.split(worker, workers)
 
     def take(self, count: int) -> View[T]:
-        """The first ``count`` samples."""
+        """Return a view of the first ``count`` samples."""
         return self.ordered().take(count)
 
     def skip(self, count: int) -> View[T]:
-        """All but the first ``count`` samples."""
+        """Return a view of all but the first ``count`` samples."""
         return self.ordered().skip(count)
 
     def map(self, function: Callable[[T], Item]) -> View[Item]:
-        """What a function makes of each sample."""
+        """Return a view of the function's result for each sample."""
         return self.ordered().map(function)
 
     def filter(self, wanted: Callable[[T], object]) -> View[T]:
-        """The samples for which a function says yes."""
+        """Return a view of the samples for which ``wanted`` is true."""
         return self.ordered().filter(wanted)
 
     def select(self, indices: Iterable[int]) -> View[T]:
-        """The samples of these numbers, in this order; see :meth:`__getitem__`."""
+        """Return a view of the samples of these numbers, in this order; see :meth:`__getitem__`."""
         chosen = list(indices)
         return View(lambda: (self[index] for index in chosen), Pass(0, "raise"))
 
     def project(self, *fields: str) -> Dataset[Any]:
-        """The same samples with these fields only: others are not decoded.
+        """Return a dataset of the same samples with these fields only; others are not decoded.
 
         Raises:
             SchemaError: The class has no such field, or declares none.
@@ -296,15 +297,15 @@ class Dataset(Generic[T]):
         return cast("Dataset[Any]", projected)
 
     def __len__(self) -> int:
-        """How many samples there are, where that is known without reading shards.
+        """Return the number of samples, if it is known without reading shards.
 
-        Of local shards, their offset indexes or the ``dataset.json`` beside them say so; of
-        others, the index, record or catalog that the dataset was loaded from. Nothing is fetched
-        to find out.
+        For local shards it comes from their offset indexes or the ``dataset.json`` beside them;
+        for others from the index, record or catalog that the dataset was loaded from. Nothing is
+        fetched for it.
 
         Raises:
-            RandomAccessError: Nothing says so; :meth:`ordered` counts.
-            ShardError: What is said does not fit a shard.
+            RandomAccessError: It is not known; iterate over :meth:`ordered` to count.
+            ShardError: An index or manifest does not fit its shard.
         """
         return self._seek().known_length()
 
@@ -312,10 +313,10 @@ class Dataset(Generic[T]):
         return True
 
     def __getitem__(self, index: int) -> T:
-        """One sample by number; negative ones count from the end.
+        """Return one sample by number; negative ones count from the end.
 
         Raises:
-            IndexError: There are fewer.
+            IndexError: There are fewer samples.
             RandomAccessError: Not a number; or a shard can only be read from its start: it is
                 compressed, or neither on this machine nor cached.
             ShardError, SampleError: As :meth:`ordered`.
@@ -333,16 +334,16 @@ class Dataset(Generic[T]):
             raise
 
     def __getitems__(self, indices: list[int]) -> list[T]:
-        """Samples by number, which is what a ``DataLoader`` asks for."""
+        """Return samples by number, as a ``DataLoader`` asks for them."""
         if "torch" in sys.modules:
-            import_module("atdata.export.torch")  # has PyTorch say what to do about samples
+            import_module("atdata.export.torch")  # registers how PyTorch collates samples
         return [self[index] for index in indices]
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.ordered())
 
     def wrap(self, sample: Mapping[str, Any]) -> T:
-        """The sample in what a stock reader gives: a mapping with ``"msgpack"``.
+        """Decode the sample from a stock reader: a mapping with ``"msgpack"``.
 
         Raises:
             SampleError: It is not a sample of type ``T``.
@@ -350,7 +351,7 @@ class Dataset(Generic[T]):
         return cast("T", self._sample_type.from_bytes(_packed_field(sample)))
 
     def wrap_batch(self, batch: Mapping[str, Any]) -> SampleBatch[T]:
-        """The batch in what a stock reader gives: a mapping with a list under ``"msgpack"``.
+        """Decode the batch from a stock reader: a mapping with a list under ``"msgpack"``.
 
         Raises:
             SampleError: It does not hold samples of type ``T``.
@@ -359,10 +360,10 @@ class Dataset(Generic[T]):
         return self.batch_type([decode(payload) for payload in _packed_field(batch)])
 
     def as_type(self, target: type[Item]) -> Dataset[Item]:
-        """The same data as samples of another type, through lenses (see :class:`atdata.Lens`).
+        """Return the same data as samples of another type, through lenses (:class:`atdata.Lens`).
 
         Raises:
-            SchemaError: No lens leads there, or several ways are equally short.
+            SchemaError: No lens leads to the type, or several paths are equally short.
         """
         target = checked_type(target)
         if self._sample_type is target:
@@ -372,7 +373,7 @@ class Dataset(Generic[T]):
         seen._walk = self._walk.over(AdaptedSource(source))
         return cast("Dataset[Item]", seen)
 
-    # Ways out. They take the dataset as their first argument.
+    # Export. The functions take the dataset as their first argument.
     to_parquet = export.to_parquet
     to_arrow = export.to_arrow
     to_pandas = export.to_pandas

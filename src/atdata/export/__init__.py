@@ -1,1 +1,1 @@
-"""Datasets as other formats."""
+"""Export of datasets to other formats."""

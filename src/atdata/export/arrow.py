@@ -1,4 +1,4 @@
-"""Fields of samples as columns of Arrow; :mod:`atdata.export.formats` has the table of them."""
+"""Fields of samples as Arrow columns; see the table in :mod:`atdata.export.formats`."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Values = list[Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its field in the Arrow schema, and what makes an Arrow array of values."""
+    """A column: its field in the Arrow schema, and a function from values to an Arrow array."""
 
     field: Any
     make: Callable[[Values], Any]
 
     def array(self, rows: Iterable[Mapping[str, Any]]) -> Any:
-        """The values of these rows.
+        """Return the values of these rows as an Arrow array.
 
         Raises:
             SampleError: A value does not fit the column, which is named.
@@ -54,13 +54,13 @@ class Column:
 
 
 def column_of(arrow: Any, name: str, kind: Kind | None, values: Values) -> Column:
-    """The column for values of a kind.
+    """Return the column for values of a kind.
 
     Args:
         arrow: The module ``pyarrow``.
         name: Of the column.
-        kind: Of the field; None where no class says.
-        values: The first ones: they tell what the kind leaves open.
+        kind: Kind of the field; None if no class declares it.
+        values: The first values, which decide what the kind leaves open.
 
     Raises:
         SampleError: The values have nothing in common.
@@ -87,14 +87,14 @@ def _unfit(name: str, error: Exception) -> SampleError:
     )
 
 
-# Values whose kind says what they are.
+# Values whose kind determines the column.
 
 Form = tuple[Any, Callable[[Any], Any]]
-"""An Arrow type, and what turns a value into one that Arrow takes for it."""
+"""An Arrow type, and a function that converts a value for it."""
 
 
 def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
-    """None where the kind does not say: for plain data of any form, or a class in itself."""
+    """Return None if the kind is not enough: for any plain data, or a class inside itself."""
     match kind:
         case Scalar(plain):
             return getattr(arrow, _SCALARS[plain])(), kind.encode
@@ -126,7 +126,7 @@ def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
 
 
 def vars_of(sample: Any, names: Iterable[str]) -> Values:
-    """The values of a sample's fields."""
+    """Return the values of a sample's fields."""
     return [getattr(sample, name) for name in names]
 
 
@@ -171,7 +171,7 @@ def _struct(
 
 
 def _zone(values: Values) -> str | None:
-    """``"UTC"`` for times of a zone, ``""`` for times of none; None for some of each."""
+    """Return ``"UTC"`` for times with a zone, ``""`` without; None for both, or no times."""
     zones = {"" if value.tzinfo is None else "UTC" for value in values if value is not None}
     return zones.pop() if len(zones) == 1 else None
 
@@ -187,7 +187,7 @@ def _moment_column(arrow: Any, name: str, zone: str) -> Column:
     return Column(arrow.field(name, known), make)
 
 
-# Values that tell by themselves what they are.
+# Values that determine the column themselves.
 
 
 def _found_column(arrow: Any, name: str, encode: Callable[[Any], Any], values: Values) -> Column:
@@ -206,7 +206,7 @@ def _found_column(arrow: Any, name: str, encode: Callable[[Any], Any], values: V
 
 
 def _refuse_more(arrow: Any, value: Any, known: Any) -> None:
-    """Refuse a map with keys that the first ones did not have: Arrow drops them in silence."""
+    """Refuse a map with keys that the first ones did not have: Arrow drops them silently."""
     if isinstance(value, dict) and arrow.types.is_struct(known):
         for key, inner in value.items():
             if known.get_field_index(key) < 0:

@@ -1,7 +1,7 @@
-"""Ways out: samples as Arrow tables, Parquet files, data frames of pandas and Polars, and torch.
+"""Export: samples as Arrow tables, Parquet files, data frames of pandas and Polars, and torch.
 
-Samples are taken a batch at a time. What a column is, the field's annotation and the first batch
-say; a later sample that does not fit is an error that names the column.
+Samples are read a batch at a time. The field's annotation and the first batch determine a column;
+a later sample that does not fit raises an error that names the column.
 
 =========================================  ====================================================
 field                                      column
@@ -13,18 +13,20 @@ arrays of other dtypes                     binary, in ``.npy`` format
 ``str``, ``bytes``, ``bool``, ``float``    the same
 ``int``                                    64 bits, signed
 ``date``                                   date
-``datetime``                               timestamp in microseconds: of UTC, or of no zone
+``datetime``                               timestamp in microseconds: in UTC, or without zone
 an ``Enum`` class, ``Literal``             its values; JSON text where they are of several types
 ``list[T]``, ``tuple[T, ...]``             list
 ``tuple[A, B]``                            struct of ``0``, ``1``
 ``dict[str, T]``                           map
 a packable class                           struct of its fields
-``Any``, and samples of no class           what Arrow makes of the first batch
+``Any``, and samples without a class       as Arrow infers from the first batch
 =========================================  ====================================================
 
-Inside of lists, maps and structs, arrays are binary (``.npy``) and times text (ISO 8601); so are
-times where some have a zone and some have none. None is null everywhere.
-The metadata of a column of arrays tells their dtype (``atdata.dtype``).
+Inside of lists, maps and structs, arrays are binary (``.npy``) and times text (ISO 8601). Times are
+text too if the first batch has none, or some with a zone and some without. Arrays of one shape are
+structs too if they may be None, are of bools, or have no axes or an empty one. None is null
+everywhere.
+The metadata of a column of arrays contains their dtype (``atdata.dtype``).
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def to_parquet(
     Args:
         dataset: The samples.
         path: The file.
-        sample_map: From a sample to the row of it; by default the row of its fields.
+        sample_map: Makes a row of a sample; by default the row of its fields.
         maxcount: Most samples in a file: ``{stem}-000000.parquet`` and so on; None for one
             file, ``path`` itself. Memory is bounded either way.
 
@@ -85,7 +87,7 @@ def to_parquet(
     batches = record_batches(dataset, sample_map, min(_BATCH, maxcount or _BATCH))
     rest: Any = next(batches)
     try:
-        # Beside the files, so that a rename finishes them.
+        # Beside the files, so that a rename puts them in place.
         with scratch_folder(target.parent, _SCRATCH) as work:
             while rest is not None:
                 number = f"-{len(written):06d}" if maxcount else ""
@@ -104,7 +106,7 @@ def to_parquet(
 
 
 def _write(writer: Any, rest: Any, batches: Iterator[Any], room: int | None) -> Any:
-    """Fill one file; return what does not fit into it."""
+    """Fill one file; return the batch that does not fit into it."""
     while rest is not None:
         now = rest if room is None else rest.slice(0, room)
         writer.write_batch(now)
@@ -119,13 +121,13 @@ def _write(writer: Any, rest: Any, batches: Iterator[Any], room: int | None) -> 
 
 
 def to_arrow(dataset: Exportable[Any]) -> Any:
-    """All samples as a ``pyarrow.Table``; raises as :func:`to_parquet`."""
+    """Return all samples as a ``pyarrow.Table``; raises as :func:`to_parquet`."""
     arrow = require("pyarrow", extra="arrow")
     return arrow.Table.from_batches(record_batches(dataset))
 
 
 def to_pandas(dataset: Exportable[Any]) -> Any:
-    """All samples as a ``pandas.DataFrame``; arrays are arrays, of their own shape.
+    """Return all samples as a ``pandas.DataFrame``; fixed-shape tensors keep their shape.
 
     Raises: As :func:`to_parquet`; MissingExtra names pandas where it is not installed.
     """
@@ -142,7 +144,7 @@ def to_pandas(dataset: Exportable[Any]) -> Any:
 
 
 def to_polars(dataset: Exportable[Any]) -> Any:
-    """All samples as a ``polars.DataFrame``; arrays of one shape are columns of ``pl.Array``.
+    """Return all samples as a ``polars.DataFrame``; fixed-shape tensors become ``pl.Array``.
 
     Raises: As :func:`to_parquet`; MissingExtra names polars where it is not installed.
     """
@@ -170,12 +172,12 @@ def to_torch(
     drop_last: bool = False,
     uneven: Uneven = "exact",
 ) -> TorchDataset:
-    """The dataset for PyTorch's ``DataLoader``; see :class:`atdata.export.torch.TorchDataset`.
+    """Make a dataset for PyTorch's ``DataLoader``: a :class:`atdata.export.torch.TorchDataset`.
 
     Args:
         dataset: The samples.
-        shuffle: In random order, another one for each epoch (``set_epoch``).
-        seed: Of that order.
+        shuffle: Use a random order, a new one for each epoch (``set_epoch``).
+        seed: Seed of that order.
         batch_size: Samples in a batch; None to leave batching to the ``DataLoader``.
         drop_last: Leave out a last batch that is smaller.
         uneven: As for :meth:`atdata.Dataset.split`, between the processes of a job.
@@ -198,7 +200,7 @@ def to_torch(
 def record_batches(
     dataset: Exportable[Any], sample_map: SampleMap | None = None, size: int = _BATCH
 ) -> Iterator[Any]:
-    """The samples as record batches of one schema, at least one.
+    """Yield the samples as record batches of one schema, at least one.
 
     Raises:
         SampleError: There are no samples, or one does not fit the columns of the first batch.

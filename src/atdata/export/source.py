@@ -1,4 +1,4 @@
-"""What exports need of a dataset."""
+"""The protocol of datasets that can be exported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Exportable(Protocol[T_co]):
-    """A dataset, as far as exports read it; :class:`atdata.Dataset` is one."""
+    """A dataset, with the members that exports use; :class:`atdata.Dataset` is one."""
 
     @property
     def sample_type(self) -> type[Any]:
@@ -20,12 +20,12 @@ class Exportable(Protocol[T_co]):
 
     @property
     def ordered(self) -> Callable[..., Any]:
-        """Make a view of the samples in order."""
+        """A function that makes a view of the samples in order."""
         ...
 
     @property
     def shuffled(self) -> Callable[..., Any]:
-        """Make a view of the samples in random order."""
+        """A function that makes a view of the samples in random order."""
         ...
 
     def list_shards(self) -> list[str]:

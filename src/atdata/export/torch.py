@@ -27,15 +27,15 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
 
     Each process of a job that has called ``torch.distributed.init_process_group`` reads its own
     share of the shards, and each worker of its ``DataLoader`` a share of that. A process without
-    a shard raises ``ValueError``; a worker without one has nothing to do.
+    a shard raises ``ValueError``; a worker without one yields nothing.
 
     Where batches are made here (``batch_size``), give the ``DataLoader`` ``batch_size=None``;
     columns of numbers are tensors then. Fields that ``default_collate`` does not know (None,
     dates, nested samples, arrays of dtypes that PyTorch lacks) need a ``collate_fn``.
 
     It has ``state_dict`` and ``load_state_dict``, which torchdata's ``StatefulDataLoader`` calls
-    in each worker; and ``set_epoch``. A plain ``DataLoader`` does not, so that with workers the
-    position is not known here: asking for it raises ``AtdataError``.
+    in each worker; and ``set_epoch``. A plain ``DataLoader`` does not call them, so with
+    workers the position is not known here: ``state_dict`` raises ``AtdataError``.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         self._seed = seed
         self._batching = {"batch_size": batch_size, "drop_last": drop_last}
         self._uneven = uneven
-        # Workers that persist were given the dataset long ago: they look here.
+        # Persistent workers have a copy of the dataset from their start, so this is shared memory.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._read_by_workers = torch.zeros((), dtype=torch.int64).share_memory_()
         self._state: Mapping[str, int] | None = None
@@ -70,7 +70,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         self._epoch.fill_(checked_epoch(epoch))
 
     def state_dict(self) -> dict[str, int]:
-        """Where this process is in its share.
+        """Return the position of this process in its share.
 
         Raises:
             AtdataError: Workers have read, and this is not one of them.
@@ -91,7 +91,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         self._loaded_in = _worker_id()
 
     def __iter__(self) -> Iterator[Any]:
-        # No generator: the epoch is that of the moment when the iteration begins.
+        # Not a generator: the epoch is read when the iteration begins.
         self._check_state()
         self._read_by_workers.fill_(_worker_id() is not None)
         share = self._share()
@@ -109,7 +109,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         return {**self.__dict__, "_view": None}
 
     def _check_state(self) -> None:
-        """Refuse a position that another process has reached: this one's share is another."""
+        """Refuse a position that another process loaded: this one has another share."""
         if self._state is not None and self._loaded_in != _worker_id():
             raise AtdataError(
                 "a state was loaded in the main process, but workers read the dataset",
@@ -117,7 +117,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
             )
 
     def _share(self) -> Exportable[Any] | None:
-        """What this process reads; None for a worker that no shard is left for."""
+        """Return the share of this process; None for a worker without a shard."""
         dataset = self._dataset
         distributed = torch.distributed
         if distributed.is_available() and distributed.is_initialized():
@@ -154,7 +154,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
 
 
 def _worker_id() -> int | None:
-    """Number of this worker of a ``DataLoader``; None in the main process."""
+    """Return the number of this ``DataLoader`` worker; None in the main process."""
     worker = torch.utils.data.get_worker_info()
     return None if worker is None else int(worker.id)
 
@@ -166,24 +166,24 @@ def _refuse(batch: list[Any], *, collate_fn_map: object = None) -> None:
     )
 
 
-# What ``default_collate`` does with samples: PyTorch documents the map as the place to say so.
+# What ``default_collate`` does with samples: PyTorch documents this map for it.
 torch.utils.data._utils.collate.default_collate_fn_map[PackableSample] = _refuse
 torch.utils.data._utils.collate.default_collate_fn_map[DictSample] = _refuse
 
 
 def _tensor(value: Any) -> Any:
-    """An array as a tensor of its own memory: those of samples are read-only views of files."""
+    """Return an array as a tensor; read-only arrays, as those of samples, are copied."""
     if not isinstance(value, np.ndarray) or value.dtype.char not in _KNOWN:
         return value
     return torch.from_numpy(np.require(value, value.dtype.newbyteorder("="), ["C", "W"]))
 
 
 def _column(values: Any) -> Any:
-    """The column of a batch: one tensor where there can be one, else a list."""
+    """Return the column of a batch: one tensor where that is possible, else a list."""
     if not isinstance(values, list):
         return _tensor(values)
     types = {type(value) for value in values}
     if types in ({bool}, {int}, {float}):
-        # As default_collate has them: 64 bits.
+        # As in default_collate: 64 bits.
         return torch.tensor(values, dtype=torch.float64 if types == {float} else None)
     return [_tensor(value) for value in values]

@@ -1,1 +1,1 @@
-"""Which sample comes next, and how it is made."""
+"""Reading: the order of samples, and their decoding."""

@@ -1,4 +1,4 @@
-"""From the packed samples of shards to samples and batches, and the views that give them."""
+"""Decoding of packed samples into samples and batches, and the views that yield them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ Damage = ShardError | SampleError
 OnError: TypeAlias = Literal["raise", "skip"] | Callable[[Damage], object]
 """What to do about a shard or sample that is not sound.
 
-``"raise"`` stops; ``"skip"`` goes on behind it (behind the sample, or with the next shard) and
+``"raise"`` stops; ``"skip"`` goes on after it (after the sample, or with the next shard) and
 counts it; a function is called with the error and may raise, otherwise it is skipped. Bytes that
-are not those a digest promised are skipped only by a function that says so.
+do not match a digest are skipped only by a function.
 """
 
 
 class Pass:
-    """What one way through a dataset depends on, shared by a view and those derived from it.
+    """State of one pass over a dataset, shared by a view and those derived from it.
 
     Attributes:
-        seed: Of this pass; a new one for each where none was given.
+        seed: Of this pass; a new one for each pass if none was given.
         epoch: Number of the pass, from 0; changes the order of shuffled ones.
-        skipped: Shards and samples that were passed over in this pass, because of damage.
+        skipped: Number of shards and samples that were skipped in this pass, because of damage.
 
     Raises:
         ValueError: The seed is not an integer, or ``on_error`` is not one of its values.
@@ -59,18 +59,18 @@ class Pass:
         self.skipped = 0
 
     def begin(self) -> None:
-        """Start anew."""
+        """Start a new pass: reset the count, and choose a seed if none was given."""
         if self._given is None and not self._keep:
             self.seed = secrets.randbits(63)
         self._keep = False
         self.skipped = 0
 
     def resume(self, seed: int, epoch: int) -> None:
-        """Have the next pass repeat an earlier one."""
+        """Make the next pass repeat an earlier one."""
         self.seed, self.epoch, self._keep = seed, epoch, True
 
     def damaged(self, error: Damage) -> None:
-        """Skip and count, or raise."""
+        """Skip the damage and count it, or raise the error."""
         if callable(self._on_error):
             self._on_error(error)
         elif self._on_error != "skip" or isinstance(error, DigestMismatch):
@@ -79,11 +79,11 @@ class Pass:
 
 
 class View(Generic[Item]):
-    """Samples or batches of a dataset, in one order: an iterable that starts anew each time.
+    """Samples or batches of a dataset, in one order: an iterable that can be iterated again.
 
-    It remembers how far the last iteration came: :meth:`state_dict` says so, and after
-    :meth:`load_state_dict`, in another process if need be, the next iteration begins with the
-    very next item. Passing over what was delivered costs about as much as reading it.
+    It keeps the position of the last iteration: :meth:`state_dict` returns it, and after
+    :meth:`load_state_dict`, also in another process, the next iteration begins with the item
+    after it. Skipping delivered items costs about as much as reading them.
     """
 
     def __init__(self, start: Callable[[], Iterator[Item]], order: Pass) -> None:
@@ -104,7 +104,7 @@ class View(Generic[Item]):
 
     @property
     def skipped(self) -> int:
-        """How many shards and samples ``on_error`` has passed over in this iteration."""
+        """Number of shards and samples that ``on_error`` has skipped in this iteration."""
         return self._order.skipped
 
     def set_epoch(self, epoch: int) -> None:
@@ -116,32 +116,32 @@ class View(Generic[Item]):
         self._order.epoch = checked_epoch(epoch)
 
     def state_dict(self) -> dict[str, int]:
-        """Where the last iteration is: seed, epoch, and items delivered, all integers."""
+        """Return the position of the last iteration: integers seed, epoch and items delivered."""
         order = self._order
         return {"seed": order.seed, "epoch": order.epoch, "delivered": self._delivered}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Begin the next iteration with the item behind the last one of that state.
+        """Resume the next iteration after the last item delivered in that state.
 
-        The dataset has to be the same, and so has the way the view was made.
+        The dataset has to be the same, and the view has to be made in the same way.
         """
         self._order.resume(state["seed"], state["epoch"])
         self._resume = self._delivered = state["delivered"]
 
     def take(self, count: int) -> View[Item]:
-        """The first ``count`` items."""
+        """Return a view of the first ``count`` items."""
         return self._derived(lambda: islice(self, count))
 
     def skip(self, count: int) -> View[Item]:
-        """All but the first ``count`` items."""
+        """Return a view of all but the first ``count`` items."""
         return self._derived(lambda: islice(self, count, None))
 
     def map(self, function: Callable[[Item], Other]) -> View[Other]:
-        """What a function makes of each item."""
+        """Return a view of the function's result for each item."""
         return self._derived(lambda: map(function, self))
 
     def filter(self, wanted: Callable[[Item], object]) -> View[Item]:
-        """The items for which a function says yes."""
+        """Return a view of the items for which ``wanted`` is true."""
         return self._derived(lambda: filter(wanted, self))
 
     def _derived(self, start: Callable[[], Iterator[Other]]) -> View[Other]:
@@ -149,11 +149,11 @@ class View(Generic[Item]):
 
 
 class Reader:
-    """Makes samples of packed ones.
+    """Decodes packed samples.
 
     Args:
         sample_type: Their class.
-        order: Says what happens to those that are damaged.
+        order: The pass, which decides what happens to damaged samples.
     """
 
     def __init__(self, sample_type: Any, order: Pass) -> None:
@@ -163,17 +163,17 @@ class Reader:
 
     @property
     def columnar(self) -> bool:
-        """Whether samples can be read as columns: packed ones may then come in runs."""
+        """Whether samples can be read as columns; packed ones may then come in runs."""
         return self._codec is not None
 
     @property
     def make(self) -> Callable[..., Any]:
-        """Makes a sample of a row of columns."""
+        """The function that makes a sample of a row of columns."""
         assert self._codec  # noqa: S101 - there are columns
         return self._codec.make
 
     def samples(self, packed: Iterable[Packed]) -> Iterator[Any]:
-        """The samples, one at a time."""
+        """Yield the samples, one at a time."""
         for one in packed:
             columns = self._columns(one[3])
             if columns is not None:
@@ -184,7 +184,7 @@ class Reader:
     def batches(
         self, packed: Iterable[Packed], batch_type: type[SampleBatch[Any]], size: int, whole: bool
     ) -> Iterator[SampleBatch[Any]]:
-        """The samples in batches of ``size``, the last one smaller unless all must be ``whole``."""
+        """Yield batches of ``size`` samples; drop a smaller last one if all must be ``whole``."""
         pieces: list[Piece] = []
         have = 0
         for piece in self.pieces(packed):
@@ -206,7 +206,7 @@ class Reader:
             yield batch_type(_joined(self._codec, pieces))
 
     def pieces(self, packed: Iterable[Packed]) -> Iterator[Piece]:
-        """The samples as they are read: in columns where that is possible."""
+        """Yield the samples in blocks as they are read: in columns where that is possible."""
         for one in packed:
             columns = self._columns(one[3])
             if columns is not None:
@@ -244,7 +244,7 @@ class Reader:
 
 
 class Piece:
-    """Consecutive samples on their way into batches: rows of columns, or a list."""
+    """A block of samples that go into batches: rows of columns, or a list."""
 
     __slots__ = ("columnar", "held", "start", "stop")
 
@@ -255,12 +255,12 @@ class Piece:
         return self.stop - self.start
 
     def part(self, start: int, stop: int) -> Piece:
-        """Some of them."""
+        """Return the samples from ``start`` to ``stop``, as positions in ``held``."""
         return Piece(self.held, start, stop, self.columnar)
 
 
 def _joined(codec: Codec | None, pieces: list[Piece]) -> Any:
-    """What a batch is made of."""
+    """Join pieces to the contents of a batch: columns if all have them, else a list."""
     columnar = codec is not None and all(piece.columnar for piece in pieces)
     if columnar:
         return Stretch(codec, [(piece.held, piece.start, piece.stop) for piece in pieces])  # type: ignore[arg-type]
@@ -275,7 +275,7 @@ def _joined(codec: Codec | None, pieces: list[Piece]) -> Any:
 
 
 def _columnar_codec(sample_type: Any) -> Codec | None:
-    """The codec of a class that is read by it and by nothing else."""
+    """Return the class's codec if its samples can be made from columns, else None."""
     reads = getattr(sample_type.from_bytes, "__func__", None)
     if reads is not PackableSample.__dict__["from_bytes"].__func__:
         return None

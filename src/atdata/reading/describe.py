@@ -1,4 +1,4 @@
-"""What is said about a dataset beside its samples: its metadata, and what a notebook shows."""
+"""Dataset metadata and its notebook rendering."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_METADATA = 16 << 20
 
 
 def fetch_metadata(url: str) -> dict[str, Any]:
-    """The msgpack map at a URL.
+    """Fetch the msgpack map at a URL.
 
     Raises:
         SampleError: It is not a msgpack map.
@@ -34,7 +34,7 @@ def dataset_table(sample_type: type, source: object, names: Sequence[str]) -> st
 
     Args:
         sample_type: Type of its samples.
-        source: Where its shards are.
+        source: Its data source.
         names: Names of the shards; none is opened.
     """
     shards = [redacted(name) for name in names]

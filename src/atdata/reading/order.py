@@ -1,4 +1,4 @@
-"""Orders in which things are visited: pure functions of their arguments."""
+"""Deterministic shuffling and sharing out: pure functions of their arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Uneven = Literal["exact", "pad", "drop"]
 
 
 def shuffled(items: Iterable[Item], size: int, random: Random) -> Iterator[Item]:
-    """Every item once, in an order that a buffer of ``size`` items makes random.
+    """Yield every item once, in an order shuffled through a buffer of ``size`` items.
 
     A buffer as large as the whole makes every order equally likely. A size of 0 or 1 keeps the
     order. The same items, size and state of ``random`` give the same order on every machine.
@@ -38,15 +38,15 @@ def shuffled(items: Iterable[Item], size: int, random: Random) -> Iterator[Item]
 def mixed(
     take: Callable[[int], int], size: int, random: Random
 ) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
-    """The numbers of items, 0, 1, 2, …, each once, as a buffer makes them random; in stretches.
+    """Yield indices 0, 1, 2, … in the order of a shuffle buffer, each once, in blocks.
 
-    The buffer is filled, mixed, and half of it given out and filled again, until there is
-    nothing more to take. All of this is done with integers.
+    The buffer is filled and shuffled; half of it is yielded and refilled, until there are no more
+    items. All of this is done with integers.
 
     Args:
-        take: Makes the next items ready: so many, or fewer when there are no more; says how many.
-        size: Of the buffer; at least 2.
-        random: Decides.
+        take: Prepares up to the given number of items; returns how many.
+        size: Size of the buffer; at least 2.
+        random: The random generator.
     """
     import numpy as np
 
@@ -68,11 +68,11 @@ def mixed(
 
 
 def _permutation(count: int, random: Random) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The numbers below ``count`` in random order."""
+    """Return the numbers below ``count`` in random order."""
     import numpy as np
 
-    # Random bits above, the number itself below: sorting is the quickest shuffle, and no two are
-    # equal, so that every way to sort them gives the same.
+    # Random bits above, the number itself below: sorting is the fastest shuffle, and no two are
+    # equal, so every sorting algorithm gives the same result.
     keys = np.frombuffer(random.randbytes(8 * count), "<u8").astype(np.uint64)
     low = np.uint64((1 << count.bit_length()) - 1)
     keys = (keys & ~low) | np.arange(count, dtype=np.uint64)
@@ -81,15 +81,15 @@ def _permutation(count: int, random: Random) -> np.ndarray[Any, np.dtype[np.int6
 
 
 def share(items: Sequence[Item], part: int, parts: int, uneven: Uneven = "exact") -> list[Item]:
-    """One of ``parts`` shares: every ``parts``-th item, from number ``part`` on.
+    """Return one of ``parts`` shares: every ``parts``-th item, from number ``part`` on.
 
     Args:
-        items: What is shared out.
+        items: The items to share out.
         part: Which share, from 0.
         parts: How many there are.
-        uneven: Where the items don't come out even: ``"exact"`` gives each item to one share, so
+        uneven: If the items don't divide evenly: ``"exact"`` gives each item to one share, so
             some are longer by one; ``"pad"`` repeats items from the start until all are equally
-            long; ``"drop"`` leaves out what is over.
+            long; ``"drop"`` leaves out the rest.
 
     Raises:
         ValueError: There is no such share, or it would be empty.
@@ -110,7 +110,7 @@ def share(items: Sequence[Item], part: int, parts: int, uneven: Uneven = "exact"
 
 
 def random_of(seed: int, *numbers: int) -> Random:
-    """A generator that depends on these integers only, on every machine.
+    """Return a random generator that depends on these integers only, on every machine.
 
     Args:
         seed: Any integer.
@@ -124,7 +124,7 @@ def random_of(seed: int, *numbers: int) -> Random:
 
 
 def checked_epoch(epoch: int) -> int:
-    """The same number, if it can be that of an epoch.
+    """Return a valid epoch unchanged.
 
     Raises:
         ValueError: Less than 0, or more than 32 bits.

@@ -16,13 +16,13 @@ class Passes:
     """Makes the views of one dataset.
 
     Args:
-        walk: Over its shards.
+        walk: The walk over its shards.
         sample_type: Class of its samples.
         batch_size: Samples in a batch; None for views of samples.
         drop_last: Leave out a last batch that is smaller.
 
     Raises:
-        ValueError: A batch that would hold nothing.
+        ValueError: The batch size is less than 1.
     """
 
     def __init__(
@@ -38,20 +38,20 @@ class Passes:
         self._drop_last = drop_last
 
     def ordered(self, order: Pass) -> View[Any]:
-        """The view of a pass in the order of the shards."""
+        """Return the view of a pass in the order of the shards."""
 
         def items() -> Iterator[Any]:
             reader = self._reader(order)
             packed = self._walk.packed(self._walk.ordered(), order, runs=reader.columnar)
             if self._batch_size is None:
                 return reader.samples(packed)
-            # Batches are cut from columns: no sample of theirs is made unless it is asked for.
+            # Batches are cut from columns: their samples are made only when asked for.
             return reader.batches(packed, self._batch_type, self._batch_size, self._drop_last)
 
         return View(items, order)
 
     def shuffled(self, order: Pass, buffer_shards: int, buffer_samples: int) -> View[Any]:
-        """The view of a shuffled pass; see :func:`~atdata.reading.shuffle.shuffled_samples`."""
+        """Return the view of a shuffled pass; see :mod:`atdata.reading.shuffle`."""
 
         def items() -> Iterator[Any]:
             samples = shuffled_samples(

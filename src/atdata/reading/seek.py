@@ -1,9 +1,9 @@
-"""Samples by number: how many a shard holds, and one of them alone.
+"""Random access: the number of samples in a shard, and single samples by number.
 
 The headers of a shard are walked once before its samples are read by number, so that these are
 the samples that iterating gives. A length comes from a manifest, or from the offset index beside
 a local shard (``000000.idx``, see :mod:`atdata.shards.offsets`); a shard without either is not
-walked for it, which would read all of it unasked.
+walked for it, because that would read all of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_OPEN = 64
 
 
 class _Offsets(NamedTuple):
-    """Where the samples of a shard are, as long as its file is in this state."""
+    """The places of a shard's samples, valid while its file is in this state."""
 
     state: tuple[int, ...]
     starts: array[int]  # of payloads
@@ -45,14 +45,14 @@ class _Shard(NamedTuple):
 class Seeker:
     """Reads the samples of a source's shards by number.
 
-    The shards that were read last stay open; the offsets of all that were are kept, 16 bytes a
-    sample.
+    The last 64 shards that were read stay open; the offsets of all that were read are kept, at 16
+    bytes a sample.
 
     Args:
         source: Where the shards are.
-        names: Which ones, in order.
-        length: How many samples are to be counted, the first again after the last if need be;
-            None for all.
+        names: Names of the shards, in order.
+        length: Number of samples, starting again after the last if there are fewer; None for
+            each once.
     """
 
     def __init__(self, source: AdaptedSource, names: list[str], length: int | None = None) -> None:
@@ -64,10 +64,10 @@ class Seeker:
         self._offsets: dict[int, _Offsets] = {}
 
     def known_length(self) -> int:
-        """How many samples there are, as far as it is known without reading shards.
+        """Return the number of samples, if it is known without reading shards.
 
         Raises:
-            RandomAccessError: Nothing says so of some shard.
+            RandomAccessError: The number in some shard is not known.
             ShardError: An index does not fit its shard.
         """
         if self._length is None:
@@ -75,10 +75,10 @@ class Seeker:
         return self._length
 
     def payload(self, index: int) -> tuple[str, int, bytes]:
-        """The shard, offset and msgpack bytes of one sample, counted from either end.
+        """Return shard, offset and msgpack bytes of one sample, counted from either end.
 
         Raises:
-            IndexError: There are fewer.
+            IndexError: There are fewer samples.
             RandomAccessError: A shard can only be read from its start.
             ShardError: A shard or index is not sound.
         """

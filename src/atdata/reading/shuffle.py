@@ -1,4 +1,4 @@
-"""Samples in random order, through a buffer of them."""
+"""Samples in random order, through a shuffle buffer."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 # Views of mapped files cost no memory, but each keeps its file open.
 _MAX_OPEN_SHARDS = 128
-# Samples that are made at once, so that few are alive that nobody has asked for yet.
+# Samples that are made at once; few, because they take memory before they are asked for.
 _STEP = 256
 
 
 def shuffled_samples(
     walk: ShardWalk, reader: Reader, order: Pass, buffer_shards: int, buffer_samples: int
 ) -> Iterator[Any]:
-    """The samples of a walk, each once, in an order that seed, epoch and share alone decide.
+    """Yield the samples of a walk in an order that only seed, epoch, share and buffers decide.
 
     Args:
-        walk: Over the shards.
-        reader: Makes samples of packed ones.
+        walk: The walk over the shards.
+        reader: Decodes packed samples.
         order: The pass.
-        buffer_shards: Names of shards that are held to shuffle their order.
-        buffer_samples: Samples that are held to shuffle theirs.
+        buffer_shards: Size of the shuffle buffer for shard names.
+        buffer_samples: Size of the shuffle buffer for samples.
     """
     share = walk.mixed(buffer_shards, order)
     random = random_of(order.seed, order.epoch, 1, *walk.parts)
@@ -48,11 +48,11 @@ def shuffled_samples(
 
 
 class _Rows:
-    """Rows of columns that wait for their turn. A sample is made of one when that comes.
+    """A buffer of rows of columns, each made into a sample when it is yielded.
 
     Args:
-        pieces: Where they come from.
-        make: A sample from the values of its fields.
+        pieces: The blocks that the rows come from.
+        make: Makes a sample from the values of its fields.
     """
 
     def __init__(self, pieces: Iterator[Piece], make: Callable[..., Any]) -> None:
@@ -60,12 +60,12 @@ class _Rows:
         self._make = make
         self._pieces: list[Piece] = []
         self._starts = np.empty(0, np.int64)  # number of the first row of each
-        self._left = np.empty(0, np.int64)  # rows of each that were not given out
+        self._left = np.empty(0, np.int64)  # rows of each that were not yielded
         self._taken = 0
         self._end = 0
 
     def take(self, count: int) -> int:
-        """Have up to so many more rows; how many there are."""
+        """Take up to ``count`` more rows; return how many."""
         while self._end - self._taken < count and (piece := next(self._coming, None)):
             self._pieces.append(piece)
             self._starts = np.append(self._starts, self._end)
@@ -76,7 +76,7 @@ class _Rows:
         return count
 
     def samples(self, numbers: Numbers) -> Iterator[Any]:
-        """The samples of these rows, which are given out thereby."""
+        """Yield the samples of these rows, and release them."""
         which = np.searchsorted(self._starts, numbers, "right") - 1
         rows = numbers - self._starts[which]
         for start in range(0, len(numbers), _STEP):
@@ -99,7 +99,7 @@ class _Rows:
         return self._make(*(column[row] for column in piece.held))
 
     def _forget(self) -> None:
-        """Let go of pieces whose rows have all been given out, and of their files."""
+        """Release pieces whose rows have all been yielded, and their files."""
         some = self._left > 0
         self._pieces = [piece for piece, keep in zip(self._pieces, some, strict=True) if keep]
         self._starts, self._left = self._starts[some], self._left[some]

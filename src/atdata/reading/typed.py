@@ -10,10 +10,10 @@ from atdata.samples.aliases import expanded
 
 
 class TypedDataset(GenericAlias):
-    """A dataset class with its sample type, which is set before ``__init__`` runs, and checked."""
+    """A dataset class with its sample type, which is checked and set before ``__init__`` runs."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """A dataset of samples of this type.
+        """Make a dataset of samples of this type.
 
         Raises:
             SchemaError: It is not a sample type.
@@ -26,13 +26,13 @@ class TypedDataset(GenericAlias):
 
 
 def checked_type(sample_type: Any) -> type[Any]:
-    """The same type, if it is a sample type.
+    """Return a sample type, with type aliases expanded.
 
     Raises:
-        SchemaError: It is not.
+        SchemaError: It is not a sample type.
     """
     sample_type = expanded(sample_type)
-    # Not from_bytes alone: int has one.
+    # from_bytes would not be enough: int has one.
     if not (isinstance(sample_type, type) and hasattr(sample_type, "packed")):
         shown = getattr(sample_type, "__name__", repr(sample_type))
         raise SchemaError(

@@ -1,4 +1,4 @@
-"""The walk over the shards of a dataset: which ones, in what order, and the samples in them."""
+"""The walk over the shards of a dataset: their selection, order, and packed samples."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from atdata.storage.urls import redacted
 
 
 class Share(NamedTuple):
-    """What one process reads in one pass.
+    """The part of a pass that one process reads.
 
     Attributes:
         names: Its shards, in order.
-        samples: How many of them, the first again after the last if need be; None for
+        samples: Number of samples, starting again after the last if there are fewer; None for
             each once.
     """
 
@@ -35,8 +35,8 @@ class ShardWalk:
 
     Args:
         source: Where the shards are.
-        shares: What was split off, from the outermost on: which share, of how many, and what
-            happens where shards don't come out even.
+        shares: The splits, from the outermost on: number of the share, of how many, and what to
+            do if shards can't be shared out evenly.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class ShardWalk:
 
     @property
     def parts(self) -> list[int]:
-        """Which share of each split this is; empty for the whole."""
+        """The number of the share in each split; empty for the whole."""
         return [part for part, _, _ in self._shares]
 
     def split(self, part: int, parts: int, uneven: Uneven) -> ShardWalk:
-        """A share of this walk.
+        """Return a share of this walk.
 
         Raises:
             ValueError: There is no such share, or it would be empty.
@@ -63,33 +63,33 @@ class ShardWalk:
         return walk
 
     def over(self, source: AdaptedSource) -> ShardWalk:
-        """The same share of another source's shards."""
+        """Return the same share of another source's shards."""
         return ShardWalk(source, self._shares)
 
     def names(self) -> list[str]:
-        """Names of the shards, in the order of the source."""
+        """Return the names of the shards, in the order of the source."""
         return self._shared(self.source.list_shards())
 
     def ordered(self) -> Share:
-        """The share in the order of the source."""
+        """Return the share in the order of the source."""
         return self._share_of(self.source.list_shards())
 
     def mixed(self, buffer: int, order: Pass) -> Share:
-        """The share in the order of a pass, which is shuffled before it is shared out.
+        """Return the share in the order of a pass, which is shuffled before it is shared out.
 
         Args:
-            buffer: Size of the buffer of names.
-            order: Its seed and epoch say the order.
+            buffer: Size of the shuffle buffer for shard names.
+            order: The pass, whose seed and epoch decide the order.
         """
         random = random_of(order.seed, order.epoch)
         return self._share_of(list(shuffled(self.source.list_shards(), buffer, random)))
 
     def packed(self, share: Share, order: Pass, *, runs: bool) -> Iterator[Packed]:
-        """The samples of a share, still packed.
+        """Yield the samples of a share, still packed.
 
         Args:
             share: As :meth:`ordered` or :meth:`mixed` returned it.
-            order: Says what happens to shards that are damaged.
+            order: The pass, which decides what happens to damaged shards.
             runs: As for :func:`~atdata.shards.tar.walk`.
         """
         if share.samples is None:
@@ -120,9 +120,9 @@ class ShardWalk:
         return Share(self._shared(listed), self._common_count(listed))
 
     def _common_count(self, listed: list[str]) -> int | None:
-        """How many samples this share and its peers read: the same share of other processes.
+        """Return the number of samples that this share and its peers (in other processes) read.
 
-        None where they need not be equally many, or where the number in some shard is not known.
+        None if the numbers may differ, or if the number in some shard is not known.
         """
         uneven = [how for _, _, how in self._shares if how != "exact"]
         if not uneven:
@@ -153,7 +153,7 @@ def _shared(names: list[str], shares: Iterable[tuple[int, int, Uneven]]) -> list
 
 
 def _first(one: Packed, most: int) -> tuple[Packed, int]:
-    """The first samples of a block, and how many they are."""
+    """Return the first samples of a block, at most ``most``, and their number."""
     shard, key, offset, payload = one
     if not isinstance(payload, Run):
         return one, 1
