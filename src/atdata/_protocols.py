@@ -20,7 +20,7 @@ class IndexEntry(Protocol):
 
     @property
     def name(self) -> str:
-        """Name for people, unique in its index."""
+        """Human-readable name, unique in its index."""
         ...
 
     @property
@@ -50,11 +50,11 @@ class AbstractIndex(Protocol):
         ...
 
     def get_dataset(self, ref: str) -> IndexEntry:
-        """The entry of this name or URI; ``KeyError`` when there is none."""
+        """Return the entry of this name or URI; ``KeyError`` if there is none."""
         ...
 
     def list_datasets(self) -> Iterable[IndexEntry]:
-        """All entries."""
+        """Return all entries."""
         ...
 
     def publish_schema(self, sample_type: type, *, version: str | None = None) -> str:
@@ -62,27 +62,27 @@ class AbstractIndex(Protocol):
         ...
 
     def get_schema(self, ref: str) -> Mapping[str, Any]:
-        """The schema record (``["name"]``, ``["version"]``, …); ``KeyError`` when there is none."""
+        """Return a schema record (``["name"]``, ``["version"]``, …); ``KeyError`` if unknown."""
         ...
 
     def list_schemas(self) -> Iterable[Mapping[str, Any]]:
-        """All schema records."""
+        """Return all schema records."""
         ...
 
     def decode_schema(self, ref: str) -> type[Any]:
-        """A sample type that behaves as the one that was published."""
+        """Return a sample type that behaves as the one that was published."""
         ...
 
 
 @runtime_checkable
 class DatasetOpener(Protocol):
-    """An index that opens its datasets itself, because it knows more than their URLs.
+    """An index that opens its datasets itself, because it has more than their URLs.
 
-    ``load_dataset(ref, index=index)`` asks it; of other indexes, the URLs of the entry are read.
+    ``load_dataset(ref, index=index)`` calls it; for other indexes, it reads the entry's URLs.
     """
 
     def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
-        """The dataset of a reference, as samples of this class or of its published schema."""
+        """Open a reference's dataset, with samples of this class or of its published schema."""
         ...
 
 
@@ -93,14 +93,14 @@ class AbstractDataStore(Protocol):
     def write_shards(self, ds: Dataset[Any], *, prefix: str, maxcount: int = 10_000) -> list[str]:
         """Write the dataset's samples as shards below ``prefix``; return their URLs in order.
 
-        ``maxcount`` is the most samples that one shard holds.
+        ``maxcount`` is the largest number of samples in one shard.
         """
         ...
 
     def read_url(self, url: str) -> str:
-        """A URL that stock readers can open (a presigned one, say) for one of the store's URLs."""
+        """Return a URL that stock readers can open, such as a presigned one, for a store's URL."""
         ...
 
     def supports_streaming(self) -> bool:
-        """Whether shards can be read from the store without downloading them first."""
+        """Return whether shards can be read from the store without downloading them first."""
         ...

@@ -1,4 +1,4 @@
-"""One call that finds a dataset: on the network, in an index, or among files and URLs."""
+"""``load_dataset``: find a dataset on the network, in an index, or among files and URLs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DatasetDict(dict[str, Dataset[Any]]):
 
     Args:
         splits: A dataset for each name.
-        streaming: As it was asked for.
+        streaming: As given to ``load_dataset``.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class DatasetDict(dict[str, Dataset[Any]]):
 
     @property
     def num_shards(self) -> dict[str, int]:
-        """How many shards each split has."""
+        """Number of shards of each split."""
         return {name: len(ds.list_shards()) for name, ds in self.items()}
 
     def __missing__(self, split: str) -> Dataset[Any]:
@@ -125,23 +125,23 @@ def load_dataset(
 ) -> Dataset[Any] | DatasetDict:
     """Find a dataset.
 
-    Published datasets are read from the server of the repository that holds them. Their schema
-    and every shard are checked against the digests of the record, and nothing that a record
-    says can reach a local file or a private address. With ``ATDATA_APPVIEW_URL`` set
-    shards are read through that AppView, where it can help.
+    Published datasets are found on the server of their repository. Their schema and every shard
+    are checked against the digests of the record, and a record can't reach a local file or a
+    private address. With ``ATDATA_APPVIEW_URL`` set, they are read through that AppView, unless
+    it fails or does not know them.
 
     Args:
         path: ``@{handle or did}/{name}`` or ``at://…`` for a published dataset; a file, URL,
             brace pattern, glob pattern, or a folder of ``.tar`` files otherwise. With
             ``index``, the name of a dataset in it. A release of a serving store is opened by
             :meth:`atdata.lifecycle.Catalog.open_dataset`.
-        sample_type: Class of the samples. When None: as the schema says, where there is one,
-            also the ``schema.json`` of a folder that ``write_shards`` made, and ``DictSample``
-            otherwise.
-        split: Name of the split to return. Shards belong to the split that their names tell
-            (train, test, val, dev, … as a word of its own), and to ``"train"`` otherwise.
+        sample_type: Class of the samples. None for the class of the schema if there is one,
+            such as the ``schema.json`` of a folder that ``write_shards`` made, and
+            ``DictSample`` otherwise.
+        split: Name of the split to return. Shards belong to the split in their names
+            (train, test, val, dev, … as a separate word), and to ``"train"`` otherwise.
         data_files: Files or patterns inside of ``path``; or a dict of them by split.
-        streaming: Accepted for code that other loaders know; samples always stream.
+        streaming: Accepted for compatibility with other loaders; samples always stream.
         index: Where names are looked up; the network for ``@`` and ``at://`` when None.
 
     Returns:
@@ -151,8 +151,8 @@ def load_dataset(
         EntryNotFound: There is no such dataset or split.
         EntryError: ``index`` is not an index.
         StorageError: There are no such files.
-        UrlError: A scheme is unknown; or a record names something that is refused.
-        RecordError, SchemaConflict: A published record is not what it should be.
+        UrlError: A scheme is unknown; or a record has a URL that is refused.
+        RecordError, SchemaConflict: A published record is not valid.
         NetworkError: A server could not be reached.
     """
     text = os.fspath(path)
@@ -182,20 +182,20 @@ def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | Non
 
 
 def _from_appview(ref: str, sample_type: type[Any] | None) -> Dataset[Any] | None:
-    """Return the dataset through the user's AppView; None when it can't help."""
+    """Return the dataset through the user's AppView; None if it fails or does not know it."""
     from atdata.atmosphere.appview_client import AppViewClient
 
     try:
         return AppViewClient().to_dataset(ref, sample_type)
     except NetworkError as error:
         if isinstance(error, XrpcError) and error.code == "NotFound":
-            return None  # it was not heard of there yet
+            return None  # the AppView does not know it (yet)
         warnings.warn(f"asking the repository itself: {error}", stacklevel=4)
         return None
 
 
 def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict[str, list[str]]:
-    """URLs of the shards of each split, in order."""
+    """Return the URLs of each split's shards, in order."""
     if isinstance(data_files, Mapping):
         return {
             _SPLITS.get(split, split): list(_urls(files, path))
@@ -211,7 +211,7 @@ def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict
 
 
 def _type_of(path: str, urls: list[str]) -> type[Any] | None:
-    """The sample type of build roots; None unless the shards' folders all have the same."""
+    """Return the sample type of build roots; None unless all the shards' folders have the same."""
     if not os.path.isdir(path):
         return None
     types = {folder_type(folder) for folder in {Path(url).parent for url in urls}}
@@ -219,7 +219,7 @@ def _type_of(path: str, urls: list[str]) -> type[Any] | None:
 
 
 def _urls(files: Files, base: str) -> Iterator[str]:
-    """Files, given one by one or as patterns, inside of a folder or URL."""
+    """Yield files, given one by one or as patterns, inside a folder or URL."""
     for file in [files] if isinstance(files, (str, os.PathLike)) else files:
         name = os.fspath(file)
         inside = not scheme_of(name) and not os.path.isabs(name)
@@ -227,7 +227,7 @@ def _urls(files: Files, base: str) -> Iterator[str]:
 
 
 def _found(path: str) -> list[str]:
-    """The files of a folder or glob pattern; other paths and URLs as they are.
+    """Return the files of a folder or glob pattern; other paths and URLs as they are.
 
     Raises:
         StorageError: There are none.
@@ -246,7 +246,7 @@ def _found(path: str) -> list[str]:
 
 
 def _shards_below(folder: Path) -> Iterator[Path]:
-    """The shards in a folder and its subfolders; hidden ones are unfinished.
+    """Yield the shards in a folder and its subfolders, without hidden, unfinished ones.
 
     Raises:
         StorageError: It is a serving store, which holds many releases.
@@ -263,10 +263,10 @@ def _shards_below(folder: Path) -> Iterator[Path]:
 
 
 def _split_of(name: str, base: str | None) -> str:
-    """The split that a shard's name tells: the last word of it that is one.
+    """Return the split of a shard: the last word of its name that is a split's name.
 
-    Folders count below ``base``; without one, only the shard's own folder does, since what
-    lies above it has nothing to do with the dataset.
+    The names of folders below ``base`` count, too; without ``base``, only the shard's own
+    folder does, since folders above it are not a part of the dataset.
     """
     told = name.removeprefix(base) if base else "/".join(name.split("/")[-2:])
     for word in reversed(re.split(r"[^a-z]+", told.lower())):

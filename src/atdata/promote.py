@@ -1,8 +1,8 @@
-"""Promotion: an entry of a local index becomes a record that everybody can find.
+"""Promotion: publish an entry of a local index as a record on the network.
 
-The order of things is what makes it safe to be interrupted and repeated. All is checked before
-anything is written; then shards go where others can read them, under names that follow from
-their bytes; then the schema; the dataset record comes last, in one step.
+The order of the steps makes it safe to interrupt and repeat. Everything is checked before
+anything is written; then the shards are stored where others can read them, under names that
+depend on their bytes; then the schema is written, and last the dataset record, in one step.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def promote_to_atmosphere(
 
     Schema CID, shard digests and content CID of the record are those of the entry. Promoting
     an entry again changes nothing and returns the same URI; new descriptions, tags and URLs
-    bring the record up to date, and what is not given stays as it is published. A run that was
-    killed is completed by the next: nothing is published or uploaded twice.
+    update the record, and fields that are not given stay as published. The next run completes
+    one that was killed: nothing is published or uploaded twice.
 
-    A shard that is larger than a PDS takes as a blob is cut anew. The record then tells the
+    A shard that is larger than a PDS takes as a blob is cut anew. The record then has the
     digests and the content CID of the new shards, and in ``derivedFrom`` that of the entry.
 
     Args:
@@ -64,20 +64,20 @@ def promote_to_atmosphere(
         local_index: The index that knows its schema.
         atmosphere_client: A client that is logged in.
         data_store: Copy the shards there: byte for byte, if the store has ``copy_shards``.
-            When None, they stay at URLs that others can reach; files of this machine become
+            If None, they stay at URLs that others can reach; files of this machine become
             blobs of the repository.
-        name: Name in the repository; the entry's when None.
-        description: What the dataset holds, for people.
+        name: Name in the repository; the entry's if None.
+        description: Human-readable description of the dataset.
         tags: Words to find it by.
         license: An SPDX expression (``CC-BY-4.0``; ``LicenseRef-…`` for one of your own) or a
             URL.
         replace: Let the name stand for other data from now on. Description, tags and license
-            stay as they are published unless given; metadata is that of the entry.
+            stay as published unless given; metadata is that of the entry.
         dry_run: Write nothing; print the records that would be written, and what would be
             copied where. A real run writes exactly these, but for the time.
-        verify: When all is published, read it back: the record from the PDS, and each shard
-            from where the record says, against its digest.
-        progress: Told of each shard that is copied, and of each that is read back.
+        verify: After publishing, read everything back: the record from the PDS, and each shard
+            from its place in the record, against its digest.
+        progress: Notified of each shard that is copied, and of each that is read back.
 
     Returns:
         The AT URI of the dataset record.
@@ -87,8 +87,8 @@ def promote_to_atmosphere(
         EntryError: The entry has no data URLs, or is not an entry (a ``ValueError``).
         EntryConflict: The name stands for other data already.
         SchemaConflict: The schema's version is published with other content.
-        RecordError: A description, tag, … is refused by the lexicon; or what is read back is
-            another record.
+        RecordError: The lexicon refuses a description, tag, …; or the record that is read back
+            differs.
         UrlError: ``data_store`` is a folder of this machine.
         ShardError: A shard is damaged, or not the one of the entry.
         StorageError: Shards could not be copied (``SampleTooLarge``: nor cut).
@@ -120,7 +120,7 @@ def promote_to_atmosphere(
 
 
 class Promotion:
-    """An entry on its way into a repository: to be looked at first, published, and verified.
+    """The promotion of an entry into a repository: plan it, publish it, and verify it.
 
     Arguments and errors are those of ``promote_to_atmosphere``.
     """
@@ -152,13 +152,13 @@ class Promotion:
         self._shards = None if shards is None else tuple(shards)
 
     def plan(self) -> Plan:
-        """What ``publish`` would write, and where. Writes nothing."""
+        """Return what ``publish`` would write, and where. Writes nothing."""
         publication = self._publication
         schema = None if self._published_schema else self._schema
         return Plan(publication.draft(self._client), publication.schema, schema)
 
     def publish(self) -> Draft:
-        """Write what is not there yet; return what is published now."""
+        """Write the parts that are missing or outdated; return the draft, now published."""
         return self._publication.publish(self._client)
 
     def verify(self, draft: Draft, progress: Progress | None = None) -> None:
@@ -167,7 +167,7 @@ class Promotion:
 
     @cached_property
     def _publication(self) -> Publication:
-        """Made once, so that a plan and what follows it are of the same time."""
+        """The publication, made once, so that a plan and its publication have the same time."""
         schema, published, client = self._schema, self._published_schema, self._client
         return Publication(
             name=self._name,
@@ -210,20 +210,20 @@ class Promotion:
 
 
 def _find_existing_schema(client: AtmosphereClient, name: str, version: str) -> str | None:
-    """AT URI of a schema version in the client's repository, or None: two requests at most."""
+    """Return a schema version's AT URI in the user's repository, or None; at most two requests."""
     found = find_version(client, name, version)
     return str(found.uri) if found else None
 
 
 def _schema(entry: IndexEntry, index: AbstractIndex, client: AtmosphereClient) -> SampleSchema:
-    """The schema record of an entry: the very one of the index, so that its CID stays."""
+    """Return the schema record of an entry: the index's own, so that its CID stays."""
     if entry.schema_ref.startswith("at://"):
         return SchemaLoader(client).get_record(entry.schema_ref)
     known = index.get_schema(entry.schema_ref)
     try:
         return SampleSchema.from_dict(dict(known))
     except ValidationError:
-        # Another kind of index, with records of its own: what counts is the type.
+        # Another kind of index, with records of its own: make one from the type.
         sample_type = index.decode_schema(entry.schema_ref)
         return to_record(sample_type, str(known["version"]), created_at=now())
 
@@ -231,7 +231,7 @@ def _schema(entry: IndexEntry, index: AbstractIndex, client: AtmosphereClient) -
 def _published_schema(
     entry: IndexEntry, schema: SampleSchema, client: AtmosphereClient
 ) -> str | None:
-    """Where the schema is published already; refuses a version with other content."""
+    """Return where the schema is published already; refuse a version with other content."""
     if entry.schema_ref.startswith("at://"):
         return entry.schema_ref
     found = SchemaPublisher(client).find(schema)

@@ -1,4 +1,4 @@
-"""Typed samples as a folder of shards."""
+"""``write_shards``: typed samples as a folder of shards."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ def write_shards(
     """Write samples as a build root: a folder that can be read, verified and published.
 
     It holds the shards (``000000.tar``, …), the offset index of each (``000000.idx``), the JSON
-    Schema of the samples (``schema.json``), and ``dataset.json``, which says what there is, by
-    digest. The same samples give the same bytes, so the same call can be made again.
+    Schema of the samples (``schema.json``), and ``dataset.json``, which lists them by digest. The
+    same samples give the same bytes, so the same call can be repeated.
 
     The folder appears when it is complete. An earlier dataset in it stays until then, and is
-    replaced in one step where the system can (Linux and macOS). Elsewhere it is away for a
-    moment; if the process is killed just then, the next call for this folder's parent brings it
-    back. Readers that are under way read the new shards from then on.
+    replaced in one step if the system supports it (Linux and macOS). Elsewhere it is missing for
+    a moment; if the process is killed just then, the next call for a folder in the same parent
+    restores it. Active readers read the new shards from then on.
 
     Args:
-        samples: Samples of one type, at least one; they are taken one at a time.
-        folder: Where; made when it is missing.
-        name: Name of the dataset; that of the folder when None.
+        samples: Samples of one type, at least one; they are consumed one at a time.
+        folder: The folder to write; made if it is missing.
+        name: Name of the dataset; that of the folder if None.
         version: Version of the dataset, ``MAJOR.MINOR.PATCH``.
         schema_version: Version of its schema.
-        maxcount: Most samples in a shard.
-        maxsize: Most bytes in a shard; None for no limit.
-        source: Where the samples come from, in your words.
-        overwrite: Replace an earlier dataset of other data.
+        maxcount: Largest number of samples in a shard.
+        maxsize: Largest number of bytes in a shard; None for no limit.
+        source: Where the samples come from, as free text.
+        overwrite: Replace an earlier dataset with other data.
 
     Returns:
-        The dataset, to be read from there.
+        The dataset, read from the folder.
 
     Raises:
         SampleError: There are no samples, or they are of several types.
         SchemaError: Their type has no schema.
-        ManifestError: A name or version that can't be used.
-        EntryConflict: The folder holds something else, or other data without ``overwrite``:
-            known when the first shard that differs is complete.
+        ManifestError: A name or version can't be used.
+        EntryConflict: The folder holds unexpected files, or other data without ``overwrite``;
+            raised when the first shard that differs is complete.
         ShardError: A single sample does not fit into ``maxsize``.
-        StorageError: The disk refuses.
+        StorageError: The folder can't be written.
     """
     sample_type, paths = build_root(
         samples,

@@ -13,7 +13,7 @@ from atdata.cli.exits import MEANINGS
 from atdata.cli.output import fail, plain_warnings, wants_json
 from atdata.errors import AtdataError
 
-# Imported when called for: `atdata --help` needs none of what the commands import.
+# Imported on demand: `atdata --help` needs nothing that the commands import.
 _COMMANDS = {
     "appview": "atdata.cli.appview",
     "cache": "atdata.cli.cache",
@@ -53,6 +53,6 @@ def main() -> None:
     """Typed datasets in WebDataset shards: pack, index, publish, load."""
 
 
-# The line of "\b" keeps click from joining the lines of the table.
+# The line of "\b" keeps click from rewrapping the table.
 _TABLE = (f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())
 main.epilog = "\n".join(["\b", "Exit codes:", *_TABLE])

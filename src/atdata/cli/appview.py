@@ -15,7 +15,7 @@ from atdata.cli.output import echo, json_option, print_json, print_table
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option that an environment variable can give too."""
+    """Return an option that an environment variable can set, too."""
     variable = f"ATDATA_APPVIEW_{name.upper().replace('-', '_')}"
     settings |= {"envvar": variable, "show_envvar": True, "show_default": "default" in settings}
     option: Callable[[Any], Any] = click.option(f"--{name}", **settings)
@@ -106,7 +106,7 @@ def serve(
         **uvicorn_settings(trust_proxy),
         host=host,
         port=port,
-        log_config=None,  # its messages go where ours go
+        log_config=None,  # its messages go to the same log as ours
         log_level="warning",
         server_header=False,
         proxy_headers=trust_proxy is not None,

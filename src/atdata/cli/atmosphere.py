@@ -83,7 +83,7 @@ def promote(
         metadata=entry.metadata,
     )
     with terminal_progress("publishing", quiet=as_json) as progress, warnings.catch_warnings():
-        warnings.simplefilter("ignore", SizeWarning)  # what it says is printed below
+        warnings.simplefilter("ignore", SizeWarning)  # the advice is printed below
         promotion = Promotion(
             entry,
             index,

@@ -79,7 +79,7 @@ def show(store_root: str, name: str, as_json: bool) -> None:
 @NAME
 @json_option
 def history(store_root: str, name: str, as_json: bool) -> None:
-    """Show how it came so: every change, in order."""
+    """Show the history of changes, oldest first."""
     report = Catalog(store_root).history(name)
     if as_json or not report.ok:
         sys.exit(finish(report, as_json=as_json))
@@ -194,7 +194,7 @@ def gc(store_root: str, apply: str | None, grace: float, releases: bool, as_json
 
 
 def _finish(report: Report, as_json: bool) -> None:
-    """Print a change of the catalog."""
+    """Print a report with the changed catalog, and exit."""
     code = finish(report, as_json=as_json)
     after = report.result.get("after")
     if after and not as_json:

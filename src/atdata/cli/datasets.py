@@ -1,4 +1,4 @@
-"""``atdata dataset``: what an index holds."""
+"""``atdata dataset``: the datasets in an index."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _fields(index: AbstractIndex, entry: IndexEntry) -> list[str] | None:
         schema = index.get_schema(entry.schema_ref)
         return described_fields(parse_document(schema["schema"].get("text", "")))
     except AtdataError:
-        return None  # the dataset is shown all the same
+        return None  # the dataset is shown without its fields
 
 
 def _count(entry: IndexEntry) -> str:

@@ -1,4 +1,4 @@
-"""The main job on real data, told step by step: samples, shards, index, atmosphere, and back."""
+"""A demo on real data, step by step: samples, shards, index, atmosphere, and back."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Digit(PackableSample):
 )
 @json_option
 def demo(no_pds: bool, picture: Path, as_json: bool) -> None:
-    """Pack real data, index it, publish it, and load it back as a stranger would.
+    """Pack real data, index it, publish it, and load it back as another user would.
 
     Everything but the picture is written to a temporary folder, which is removed at the end.
     Publishing needs a session: `atdata login HANDLE`.
@@ -117,7 +117,7 @@ def _federated_half(
         tell(uri)
     address = f"@{client.handle}/{NAME}"
     with story.step("load") as tell:
-        # Nothing of the above is used: identity, schema and shards come from the network.
+        # Local state is not used: identity, schema and shards come from the network.
         loaded = load_dataset(address, split="train")
         _compare(digits, loaded)
         tell(f"{address}: {len(digits):,} of {len(digits):,} samples equal, digests verified")
@@ -125,7 +125,7 @@ def _federated_half(
 
 
 def _digits() -> list[Digit]:
-    """The bundled data set: nothing is downloaded."""
+    """Return the dataset bundled with scikit-learn; nothing is downloaded."""
     bunch = require("sklearn.datasets", extra="demo").load_digits()
     images = bunch.images.astype(np.uint8)
     return [Digit(image, int(label)) for image, label in zip(images, bunch.target, strict=True)]
@@ -142,7 +142,7 @@ def _compare(expected: list[Digit], dataset: Dataset[Any]) -> None:
 
 
 def _contact_sheet(digits: list[Digit], *, rows: int = 12, columns: int = 24) -> Any:
-    """The first samples in a grid, ink on paper, as a Pillow image."""
+    """Return the first samples in a grid, dark on white, as a Pillow image."""
     ink = np.stack([digit.image for digit in digits[: rows * columns]])
     margins = ((0, 0), (2, 2), (2, 2))
     tiles = np.pad(255 - ink * np.uint8(15), margins, constant_values=255)
@@ -152,7 +152,7 @@ def _contact_sheet(digits: list[Digit], *, rows: int = 12, columns: int = 24) ->
 
 
 class _Story:
-    """Lines for a reader as the work goes on, and the same facts for a program."""
+    """Progress as lines for people, and the same facts for programs."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet

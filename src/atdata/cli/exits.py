@@ -1,4 +1,4 @@
-"""What the command line's exit codes mean, and which error gives which."""
+"""The command line's exit codes, and the errors that they stand for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEANINGS: dict[int, str] = {
     10: "a bug in atdata",
 }
 
-# The first class that fits decides, so the special comes before the general.
+# The first class that matches decides, so subclasses come before their bases.
 EXITS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SchemaConflict, 6),
     (errors.EntryConflict, 6),
@@ -45,17 +45,17 @@ BUG = 10
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code for an error that ended a command."""
+    """Return the exit code for an error that ended a command."""
     return exit_of(type(error))
 
 
 def exit_of(kind: type[BaseException]) -> int:
-    """The exit code for errors of a class."""
+    """Return the exit code for errors of a class."""
     return next((code for base, code in EXITS if issubclass(kind, base)), BUG)
 
 
 def report_exit(report: Report) -> int:
-    """The exit code that a lifecycle report stands for: that of its gravest finding."""
+    """Return the exit code of a lifecycle report: that of its most serious finding."""
     from atdata.lifecycle.codes import CLASSES
 
     return 0 if report.kind is None else exit_of(CLASSES[report.kind])

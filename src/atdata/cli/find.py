@@ -1,4 +1,4 @@
-"""Which index a reference on the command line belongs to."""
+"""Choice of the index for a reference on the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def index_of(reference: str) -> AbstractIndex:
-    """The atmosphere for ``@handle/…`` and ``at://…``, the local index for anything else."""
+    """Return the atmosphere for ``@handle/…`` and ``at://…``, else the local index."""
     if reference.startswith(("@", "at://")):
         from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
 

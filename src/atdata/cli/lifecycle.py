@@ -19,7 +19,7 @@ Decorator = Callable[[Any], Any]
 
 
 def options(*decorators: Decorator) -> Decorator:
-    """Several options as one decorator."""
+    """Combine several options into one decorator."""
 
     def decorate(command: Any) -> Any:
         for decorator in reversed(decorators):
@@ -62,12 +62,12 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be writte
 
 
 def chosen_engine(name: str, processes: int | None, ray_address: str | None) -> Engine:
-    """The engine that the options ask for."""
+    """Return the engine that the options select."""
     return engine(name, processes=processes, ray_address=ray_address)
 
 
 def read_policy(path: Path | None) -> lifecycle.Policy | None:
-    """The policy in a file, if one was given."""
+    """Return the policy in a file; None if no file is given."""
     return None if path is None else lifecycle.Policy.from_file(path)
 
 
@@ -156,7 +156,7 @@ def publish(
 ) -> None:
     """Verify a build root in full depth and publish it into a serving store.
 
-    Readers see the release whole or not at all. The same content again is no error.
+    Readers see the release whole or not at all. The same content again is not an error.
     """
     with terminal_progress("publishing", quiet=as_json) as progress:
         report = lifecycle.publish(
@@ -259,8 +259,8 @@ def verify_pack(
 ) -> None:
     """Check a pack as a stream; nothing is extracted.
 
-    Without an anchor, a pack that is sound is only self-consistent: whoever made it may have
-    forged all of it.
+    Without an anchor, a sound pack is only self-consistent: its author may have forged all
+    of it.
     """
     with terminal_progress("verifying", quiet=as_json) as progress:
         report = lifecycle.verify_pack(

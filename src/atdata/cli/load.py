@@ -1,4 +1,4 @@
-"""``atdata load``: look at the samples of a dataset."""
+"""``atdata load``: print samples of a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands print: text for people, JSON for programs, errors with the next step."""
+"""Output of commands: text for people, JSON for programs, errors with hints."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ json_option: Callable[[Any], Any] = click.option(
 
 
 def wants_json(ctx: click.Context) -> bool:
-    """Whether the command that runs was given ``--json``."""
+    """Return whether the running command was given ``--json``."""
     return bool(ctx.find_root().meta.get(_JSON))
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print lines. Whatever is printed comes through here: other people's text is in most of it."""
+    """Print text made safe for a terminal: most output contains other people's text."""
     click.echo(safe_text(str(text)), err=err)
 
 
@@ -44,7 +44,7 @@ def print_json(value: Any, *, indent: int | None = 2, err: bool = False) -> None
 
 
 def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
-    """Aligned lines of name and value; a list takes a line an item, None is left out."""
+    """Print aligned lines of name and value: one line per item of a list, none for None."""
     shown = [(name, value) for name, value in fields if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -54,7 +54,7 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
 
 
 def print_table(rows: Iterable[tuple[str, ...]], *, empty: str) -> None:
-    """Rows in columns as wide as their widest cell, or the sentence ``empty``."""
+    """Print rows in columns as wide as their widest cell, or the sentence ``empty``."""
     rows = [tuple(map(one_line, row)) for row in rows]
     if not rows:
         echo(empty)

@@ -1,4 +1,4 @@
-"""A bar for long work: bytes, shards and the time that is left. On a terminal only."""
+"""A progress bar: bytes, shards and the time that is left. On a terminal only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TerminalProgress:
     """Draws a bar on stderr; see :class:`atdata.progress.Progress`.
 
     Args:
-        label: What is being done.
+        label: Name of the operation.
     """
 
     def __init__(self, label: str) -> None:
@@ -31,7 +31,7 @@ class TerminalProgress:
         self._size, self._done, self._shards = 0, 0, shards
         total = "" if size is None else f" {size / 1e6:,.1f} MB"
         self._bar = click.progressbar(
-            # What tells no length: the bar then shows that something moves.
+            # An iterable without a length: the bar then only shows activity.
             iterable=iter(list, None) if size is None else None,
             length=None if size is None else max(size, 1),
             label=f"{self._label}{total}",
@@ -41,7 +41,7 @@ class TerminalProgress:
         self._bar.__enter__()
 
     def advance(self, size: int, shards: int) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         self._size += size
         self._done += shards
         if self._bar is not None:
@@ -61,11 +61,11 @@ class TerminalProgress:
 
 @contextmanager
 def terminal_progress(label: str, *, quiet: bool) -> Iterator[Progress]:
-    """A bar if somebody looks, silence if not.
+    """Yield a progress bar if stderr is a terminal, else one that discards all updates.
 
     Args:
-        label: What is being done.
-        quiet: No bar in any case.
+        label: Name of the operation.
+        quiet: Never show a bar.
     """
     if quiet or not sys.stderr.isatty():
         yield Silence()

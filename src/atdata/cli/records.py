@@ -1,4 +1,4 @@
-"""``atdata records``: the command of the generated package, under this roof."""
+"""``atdata records``: the command of the generated package, as a subcommand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How lifecycle reports are printed: what was looked at, what was found, what to do next."""
+"""Printing of lifecycle reports: subject, findings, and the next step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DONE = {
 
 
 def finish(report: Report, *, as_json: bool) -> int:
-    """Print a report; the exit code that it stands for."""
+    """Print a report; return its exit code."""
     code = report_exit(report)
     if as_json:
         print_json({**report.to_dict(), "exit": code})
@@ -93,7 +93,7 @@ def _not_anchored(report: Report) -> list[str]:
 
 
 def _next(report: Report) -> str | None:
-    """The command that usually follows."""
+    """Return the command that usually follows, or None."""
     subject, result = report.subject, report.result
     if not report.ok:
         return _after_failure(report)

@@ -1,4 +1,4 @@
-"""``atdata schema``: sample types that an index holds."""
+"""``atdata schema``: the schemas in an index."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show(reference: str, as_json: bool) -> None:
 
 
 def described_fields(document: Mapping[str, Any]) -> list[str]:
-    """The fields in a schema document, each with its kind in words."""
+    """Return the fields in a schema document, each with its kind in words."""
     required = set(document.get("required", ()))
     properties = document.get("properties", {})
     names = document.get("x-atdata-order") or list(properties)
@@ -60,7 +60,7 @@ def described_fields(document: Mapping[str, Any]) -> list[str]:
 
 
 def _kind(field: Mapping[str, Any]) -> str:
-    """One kind of value in words: the keywords are those of :mod:`atdata.samples.schema`."""
+    """Return one kind of value in words; for keywords, see :mod:`atdata.samples.schema`."""
     if "anyOf" in field:
         return " or ".join(_kind(choice) for choice in field["anyOf"])
     if "enum" in field:

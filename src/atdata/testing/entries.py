@@ -1,4 +1,4 @@
-"""What an ``IndexEntry`` must be."""
+"""Conformance suite for ``IndexEntry``."""
 
 # ruff: noqa: S101, D102 - tests: they assert, and their names say what
 

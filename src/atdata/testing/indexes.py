@@ -1,4 +1,4 @@
-"""What an ``AbstractIndex`` must do."""
+"""Conformance suite for ``AbstractIndex``."""
 
 # ruff: noqa: S101, D102 - tests: they assert, and their names say what
 

@@ -23,19 +23,19 @@ def check_lens_laws(
     put_put: bool = False,
     examples: int = 100,
 ) -> None:
-    """Test that a lens is well-behaved, on samples that hypothesis generates.
+    """Test the lens laws on samples that hypothesis generates.
 
     Samples are compared by their bytes.
 
     Args:
-        lens: One with a putter.
+        lens: A lens with a putter.
         sources: Samples of its source type.
         views: Samples of its view type that may be put.
-        put_put: Test also that a second put leaves nothing of the first.
-        examples: How many are generated.
+        put_put: Test also that a second put overwrites the first.
+        examples: Number of examples to generate.
 
     Raises:
-        AssertionError: A law is broken: GetPut, PutGet or PutPut, with the sample that shows it.
+        AssertionError: A law is broken: GetPut, PutGet or PutPut, with the sample that breaks it.
         MissingExtra: hypothesis is not installed.
     """
     hypothesis: Any = require("hypothesis", extra="testing")

@@ -20,7 +20,7 @@ class Thing(PackableSample):
 
     Attributes:
         values: Shape (3,).
-        number: Tells things apart.
+        number: Identifies a thing.
     """
 
     values: NDArray[np.float32]
@@ -28,19 +28,19 @@ class Thing(PackableSample):
 
 
 def things(count: int, start: int = 0) -> list[Thing]:
-    """So many things, numbered from ``start``."""
+    """Return ``count`` things, numbered from ``start``."""
     return [Thing(np.full(3, n, np.float32), n) for n in range(start, start + count)]
 
 
 def write_things(folder: Path, count: int, *, maxcount: int = 4, start: int = 0) -> Dataset[Thing]:
-    """A dataset of things in shards below a folder."""
+    """Write ``count`` things as shards in a folder; return their dataset."""
     folder.mkdir(parents=True, exist_ok=True)
     cut = cut_shards(things(count, start), folder, maxcount=maxcount)
     return Dataset[Thing]([str(path) for path, _ in cut])
 
 
 def shard_bytes(count: int, start: int = 0) -> bytes:
-    """A shard of things."""
+    """Return the bytes of a shard of ``count`` things."""
     with tempfile.TemporaryDirectory() as folder:
         (shard,) = write_things(Path(folder), count, maxcount=count, start=start).list_shards()
         return Path(shard).read_bytes()

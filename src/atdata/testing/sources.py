@@ -1,4 +1,4 @@
-"""What a ``DataSource`` must do."""
+"""Conformance suite for ``DataSource``."""
 
 # ruff: noqa: S101, D102 - tests: they assert, and their names say what
 
@@ -33,9 +33,9 @@ class DataSourceSuite:
     """Fixtures to define: ``source``, ``contents``, ``gone`` and ``cut``.
 
     ``contents`` holds the bytes of the source's shards in order: two shards or more, of
-    :class:`~atdata.testing.Thing` samples. ``gone`` is such a source whose first shard is not
-    there although it is listed; ``cut`` is one whose first shard has lost its end. ``secrets``
-    may list texts that must not show in the source's ``repr``.
+    :class:`~atdata.testing.Thing` samples. ``gone`` is such a source whose first shard is listed
+    but missing; ``cut`` is one whose first shard is truncated. ``secrets`` may list texts that
+    must not appear in the source's ``repr``.
     """
 
     @pytest.fixture
@@ -96,7 +96,7 @@ class DataSourceSuite:
             assert list(pool.map(read, list(source.shard_list) * 3)) == contents * 3
 
     def test_another_process_reads_it(self, source: Any, contents: list[bytes]) -> None:
-        """As the workers of a data loader do, where they are spawned."""
+        """Read it in a new process, as a data loader's spawned workers do."""
         answer = subprocess.run(  # noqa: S603 - our own code, in the same Python
             [sys.executable, "-c", _CHILD, json.dumps(sys.path)],
             input=pickle.dumps(source),
@@ -157,7 +157,7 @@ def _touch(source: Any, name: str) -> None:
 
 
 def _shown(name: str) -> str:
-    """A name as errors may show it: what follows the path may be a signature."""
+    """Return a name as errors may show it: without the query, which may be a signature."""
     return name.partition("?")[0]
 
 

@@ -1,4 +1,4 @@
-"""What an ``AbstractDataStore`` must do."""
+"""Conformance suite for ``AbstractDataStore``."""
 
 # ruff: noqa: S101, D102 - tests: they assert, and their names say what
 
@@ -18,7 +18,7 @@ from atdata.testing.samples import Thing, things, write_things
 class DataStoreSuite:
     """Fixture to define: ``store``, an empty one.
 
-    ``secrets`` may list texts that must not show in its ``repr`` or in URLs. Override
+    ``secrets`` may list texts that must not appear in its ``repr`` or in URLs. Override
     :meth:`read` where shards can't be read by their URLs alone.
     """
 
@@ -31,7 +31,7 @@ class DataStoreSuite:
         return []
 
     def read(self, store: Any, urls: list[str]) -> list[Thing]:
-        """The samples in shards that the store has written."""
+        """Return the samples in shards that the store has written."""
         return list(Dataset[Thing](list(map(store.read_url, urls))).ordered())
 
     def test_it_has_the_interface(self, store: Any) -> None:
