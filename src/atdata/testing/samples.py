@@ -20,7 +20,7 @@ class Thing(PackableSample):
 
     Attributes:
         values: Shape (3,).
-        number: Identifies a thing.
+        number: Tells things apart.
     """
 
     values: NDArray[np.float32]
