@@ -56,7 +56,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Layout(NamedTuple):
-    """What a header states about the bytes after it."""
+    """The content of a header: the layout of the bytes after it."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -119,7 +119,7 @@ def read_layout(payload: bytes) -> Layout:
     """Parse (or recall) the header at the start of ``.npy`` bytes.
 
     Raises:
-        SampleError: As :func:`from_npy`, but for the length.
+        SampleError: As :func:`from_npy`, except for a wrong length.
     """
     start, end = _header_bounds(payload)
     head = payload[:end]

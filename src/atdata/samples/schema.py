@@ -29,7 +29,7 @@ A class is an object with ``title`` (its name), ``description`` (docstring), ``p
 ``description`` and ``default``, ``required``, ``x-atdata-order`` (the order of the fields: keys
 are sorted in the text) and ``x-atdata-keyword-only``. ``additionalProperties: false`` refuses
 unknown fields, ``true`` keeps them. A field whose default JSON can't represent (an array, a
-factory of one's own) is required.
+custom factory) is required.
 
 The identity of a schema is the CID of its name, version and document, in canonical text.
 """

@@ -120,7 +120,7 @@ def _of_type(sample_type: type[Any], samples: Iterable[Any]) -> Iterator[Any]:
 
 
 class _Earlier:
-    """What is already at the target: nothing, an empty folder, or a dataset.
+    """The state of the target: nothing there, an empty folder, or a dataset.
 
     Args:
         target: The place.
