@@ -117,7 +117,7 @@ def _test_core(session: nox.Session, *options: str) -> None:
 
 
 def _core(session: nox.Session) -> None:
-    """The core rooms, the README's script and the demo's local half, on one interpreter."""
+    """Test the core rooms, the README's script and the demo's local half, on one interpreter."""
     extras = "http,lexgen,redis,webdataset,zstd"
     if session.python.endswith("t"):  # not all have wheels for these
         session.install(f".[{extras}]")
@@ -134,7 +134,7 @@ for version in VERSIONS:
 
 @nox.session(name="lowest-direct", python="3.11")
 def lowest_direct(session: nox.Session) -> None:
-    """The core with the lowest version of every dependency that pyproject.toml allows."""
+    """Test the core with the lowest version of every dependency that pyproject.toml allows."""
     session.install("uv>=0.9,<1")
     # Of every extra whose floor says something on this interpreter: ray and torch are as given.
     extras = "all,arrow,demo,pandas,polars,postgres,zstd"
@@ -166,7 +166,7 @@ def kills(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Formatting, lint, types, and generated code that is what the lexicons say."""
+    """Check formatting, lint, types, and that generated code is what the lexicons say."""
     session.install("-e", ".[all]", *_group("test"), *_group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")

@@ -17,6 +17,7 @@ from atdata.shards.info import ShardInfo
 from atdata_records import cid as cids
 from readings import Reading
 from servers.atproto_pds import Pds
+from stores.conftest import make_dataset as make_dataset
 
 from .web import Web, web_server
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ class Runner:
             time.sleep(kill_after)
             family = descendants(pid)
             if pid in descendants(program.pid):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ended by itself just now
+                    os.kill(pid, signal.SIGKILL)
         code = int(program.stdout.readline())
         took = time.monotonic() - began
         assert wait_until_ended(family | descendants(program.pid)) == set()

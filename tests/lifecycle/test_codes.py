@@ -29,7 +29,7 @@ def told() -> Iterator[str]:
     """Every text in the code that looks like a code."""
     home = Path(atdata.__file__).parent
     for room in ROOMS:
-        for path in sorted((home / room).glob("*.py")):
+        for path in sorted((home / room).rglob("*.py")):
             if path.name == "codes.py":
                 continue
             for node in ast.walk(ast.parse(path.read_text())):

@@ -84,13 +84,13 @@ def test_a_file_is_checked_once_in_a_process(
     filled: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks: list[str] = []
-    real = verified._pieces
+    real = verified.verified_pieces
 
     def pieces(stream, shard, digest, size):  # type: ignore[no-untyped-def]
         checks.append(shard)
         return real(stream, shard, digest, size)
 
-    monkeypatch.setattr(verified, "_pieces", pieces)
+    monkeypatch.setattr(verified, "verified_pieces", pieces)
     monkeypatch.setattr(verified, "_SETTLED", -(1 << 62))
     for _ in range(3):
         assert labels(filled.open_dataset("readings", Reading)) == list(range(10))

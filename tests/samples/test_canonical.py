@@ -69,3 +69,10 @@ def test_size_is_bounded() -> None:
         canonical_text({"a": fits["a"] + "x"})
     with pytest.raises(SchemaError, match="larger"):
         parse_document(json.dumps({"a": fits["a"] + "x"}))
+
+
+def test_a_document_is_bounded_in_bytes_not_in_characters() -> None:
+    text = '{"a": "%s"}'
+    assert parse_document(text % ("é" * 249_000))
+    with pytest.raises(SchemaError, match="larger than 500000 bytes"):
+        parse_document(text % ("é" * 251_000))

@@ -37,9 +37,9 @@ def parse_document(text: str) -> dict[str, Any]:
     """Parse the JSON object in a text of unknown origin.
 
     Raises:
-        SchemaError: Not one JSON object, a key twice, or more than 500,000 characters.
+        SchemaError: Not one JSON object, a key twice, or more than 500,000 bytes.
     """
-    _check_size(len(text))
+    _check_size(len(text.encode(errors="surrogatepass")))
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
