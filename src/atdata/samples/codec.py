@@ -49,6 +49,7 @@ class Codec:
         "fields",
         "make",
         "name",
+        "nested",
         "sample_type",
         "unknown",
     )
@@ -66,7 +67,8 @@ class Codec:
         self.fields = fields_of(sample_type)
         self.unknown = getattr(sample_type, _UNKNOWN, "drop")
         self.encode, self.decode, self.build = compile_functions(self)
-        if any(holds_many(field.kind) for field in self.fields):
+        self.nested = any(holds_many(field.kind) for field in self.fields)
+        if self.nested:
             self.encode = partial(_encode_checked, self.encode, self.name)
         self.make = constructor(self)
         self.columns = ColumnReader(self)
@@ -102,7 +104,7 @@ class Codec:
         Raises:
             SampleError: Not one sound msgpack map.
         """
-        return unpack_map(data, self.name)
+        return unpack_map(data, self.name, nested=self.nested)
 
     def keep(self, sample: Any, data: Mapping[str, Any]) -> Any:
         """Return the sample, after adding to it the fields that the class does not have."""

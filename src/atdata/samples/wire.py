@@ -44,17 +44,20 @@ def bytes_head(size: int) -> bytes:
     return _head(size, ((0xC4, 1), (0xC5, 2), (0xC6, 4)))
 
 
-def unpack_map(data: bytes, name: str) -> dict[str, Any]:
+def unpack_map(data: bytes, name: str, *, nested: bool = False) -> dict[str, Any]:
     """Return the one map that msgpack bytes hold.
 
     Args:
         data: The bytes.
         name: The sample type, for messages.
+        nested: Maps are expected inside of the map, so their keys are looked at on the way.
 
     Raises:
         SampleError: Not sound msgpack, an extension type, bytes after the map, not a map, or
             a field twice.
     """
+    if nested and (sound := _unpack_nested(data)) is not None:
+        return sound
     try:
         fields = _unpack(data, name)
     except SampleError:
@@ -74,6 +77,18 @@ def unpack_map(data: bytes, name: str) -> dict[str, Any]:
     if not _is_flat(map(type, fields.values())):
         _check_nested(data, name, fields)
     return fields
+
+
+def _unpack_nested(data: bytes) -> dict[str, Any] | None:
+    """Return the map, its nested ones checked; None where a second look has to find the error."""
+    if len(data) > MAX_VALUES:
+        return None
+    try:
+        fields = unpackb(data, ext_hook=_refuse_extension, object_pairs_hook=_unique)
+    except (ValueError, TypeError, KeyError, MemoryError):
+        return None
+    sound = type(fields) is dict and Timestamp not in _types(fields.values())
+    return fields if sound else None
 
 
 def check_values(data: bytes, name: str) -> None:
@@ -146,9 +161,11 @@ def _types(values: Collection[Any]) -> set[type]:
     return found
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    if len(dict(pairs)) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
         raise KeyError
+    return found
 
 
 def _pairs(data: bytes) -> int:
