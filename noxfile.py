@@ -57,6 +57,8 @@ CORE = [
 ]
 # Minutes of it, which say no more of an interpreter than the rest.
 LONG = ["samples/test_thousand_classes.py", "samples/test_codec.py::test_deep_data_is_refused"]
+# In a room of the core, but against a personal data server.
+SERVED = ["base/test_arguments.py"]
 CORE_TOOLS = ("cbrrr", "hypothesis", "jsonschema", "orjson", "pytest", "typing-extensions")
 # Not 24: from 24.17 on its headers make better-sqlite3, which the PDS uses, abort the process
 # now and then when it collects garbage.
@@ -109,7 +111,7 @@ def _test_core(session: nox.Session, *options: str) -> None:
     session.run(
         "pytest",
         *(f"tests/{name}" for name in CORE),
-        *(f"--deselect=tests/{name}" for name in LONG),
+        *(f"--deselect=tests/{name}" for name in LONG + SERVED),
         *("-k", "not redis and not s3", "--hypothesis-profile", "quick", "-n", "2", "-q"),
         *options,
         *session.posargs,
