@@ -235,7 +235,7 @@ def _found(path: str) -> list[str]:
     if scheme_of(path):
         return [path]
     if os.path.isdir(path):
-        found = sorted(map(str, _shards_below(Path(path))))
+        found = _listed(Path(path))
     elif os.path.exists(path) or "{" in path:
         return [path]
     else:
@@ -243,6 +243,27 @@ def _found(path: str) -> list[str]:
     if not found:
         raise StorageError("no shards there", uri=redacted(path))
     return found
+
+
+def _listed(folder: Path) -> list[str]:
+    """Return the shards in a folder, all of them of one state of it.
+
+    A dataset that is written again takes the earlier one's place, and a listing that began in
+    that one sees it being removed: it is made again.
+    """
+    while True:
+        before = _identity(folder)
+        found = sorted(map(str, _shards_below(folder)))
+        if _identity(folder) == before:
+            return found
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        state = folder.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _shards_below(folder: Path) -> Iterator[Path]:
