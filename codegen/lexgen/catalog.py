@@ -11,17 +11,10 @@ from typing import Any
 from lexgen import ir
 from lexgen.collisions import find_collisions
 from lexgen.document import Document, DocumentError, Finding, parse
-from lexgen.lint import lint
+from lexgen.errors import CatalogError
+from lexgen.rules import lint
 
 LOCK_FILE = "lexicons.lock"
-
-
-class CatalogError(ValueError):
-    """Lexicons that nothing can be generated from; ``findings`` says why."""
-
-    def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("\n".join(map(str, findings)))
-        self.findings = findings
 
 
 @dataclass(frozen=True, slots=True)

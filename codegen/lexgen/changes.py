@@ -1,8 +1,9 @@
 """What changed between two catalogs, and whom each change breaks.
 
-Both directions count in a network where nobody updates at once. **Backward**: data that was
-valid is refused now. **Forward**: data that is valid now was refused before, by everyone who has
-not updated yet. ``RULES`` tells the direction of each kind of change; None breaks nobody.
+Both directions count in a network whose participants update at different times. **Backward**:
+data that was valid is refused now. **Forward**: data that is valid now was refused before, by
+everyone who has not updated yet. ``RULES`` maps each kind of change to its direction; None breaks
+no one.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Change:
 
     @property
     def direction(self) -> str | None:
-        """Whom it breaks: backward, forward, both, forbidden, policy, or None for nobody."""
+        """Whom it breaks: backward, forward, both, forbidden, policy, or None for no one."""
         return RULES[self.rule][0]
 
     @property

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from lexgen.breaking import compare
-from lexgen.catalog import LOCK_FILE, CatalogError, Project, load
-from lexgen.document import Document, Finding
+from lexgen import api
+from lexgen.api import PACKAGE, Findings
+from lexgen.catalog import LOCK_FILE, load
 from lexgen.emit.reference import page_context
-from lexgen.emit.templates import MissingToolError, templates
-from lexgen.outputs import PARTS, drift, outputs, write
+from lexgen.emit.templates import templates
+from lexgen.errors import CatalogError, LexgenError, PackageNameError
+from lexgen.outputs import PARTS
 from lexgen.report import FORMATS, as_text
-from lexgen.revisions import RevisionError, load_revision, lock_text
+from lexgen.revisions import lock_text
 
 ERROR: Final = 1
 FINDINGS: Final = 100
@@ -30,7 +31,7 @@ class _Group(click.Group):
         except CatalogError as error:
             click.echo(as_text(error.findings, "lexgen"), err=True, nl=False)
             ctx.exit(ERROR)
-        except (RevisionError, MissingToolError, OSError) as error:
+        except (LexgenError, OSError) as error:
             click.echo(f"lexgen: {error}", err=True)
             ctx.exit(ERROR)
 
@@ -76,7 +77,7 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--package",
-            default="atdata_records",
+            default=PACKAGE,
             show_default=True,
             callback=_checked_package,
             help="Import name of the generated package; dots make it a subpackage.",
@@ -97,9 +98,10 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
 def _checked_package(
     ctx: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
-    if value is not None and not all(part.isidentifier() for part in value.split(".")):
-        raise click.BadParameter("is not a name that can be imported")
-    return value
+    try:
+        return None if value is None else api.checked_package(value)
+    except PackageNameError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 _format_option = click.option(
@@ -118,11 +120,10 @@ _against_option = click.option(
 @_output_options
 def build(lexicons: Path, third_party: bool, output: Path, package: str, parts: Any) -> None:
     """Write the generated package, JSON Schema, test vectors and reference pages."""
-    project = load(lexicons, third_party=third_party)
-    catalog = project.sound_catalog()
-    _warn(project)
-    changed = write(outputs(catalog, package, parts), output, package, parts)
-    click.echo(f"{len(catalog.lexicons)} lexicons, {changed} files changed in {output}", err=True)
+    built = api.build(lexicons, output, package=package, parts=parts, third_party=third_party)
+    click.echo(str(built.findings), err=True, nl=False)
+    counts = f"{len(built.lexicons)} lexicons, {len(built.changed)} files changed"
+    click.echo(f"{counts} in {output}", err=True)
 
 
 @main.command()
@@ -132,14 +133,13 @@ def build(lexicons: Path, third_party: bool, output: Path, package: str, parts: 
 def check(
     ctx: click.Context, lexicons: Path, third_party: bool, output: Path, package: str, parts: Any
 ) -> None:
-    """Compare what is there with what would be built.
+    """Compare the generated files with what would be built.
 
     Prints a unified diff and exits with 1 on drift or hand edits.
     """
-    catalog = load(lexicons, third_party=third_party).sound_catalog()
-    differences = list(drift(outputs(catalog, package, parts), output, package, parts))
-    click.echo("".join(differences), nl=False)
-    if differences:
+    found = api.check(lexicons, output, package=package, parts=parts, third_party=third_party)
+    click.echo(str(found), nl=False)
+    if not found.ok:
         click.echo("run `lexgen build`, and edit lexicons or templates, not its output", err=True)
         ctx.exit(ERROR)
 
@@ -150,8 +150,7 @@ def check(
 @click.pass_context
 def lint(ctx: click.Context, lexicons: Path, third_party: bool, style: str) -> None:
     """Check lexicons against the rules of the Lexicon language."""
-    project = load(lexicons, third_party=third_party)
-    _finish(ctx, project.findings, style, "lexgen lint")
+    _finish(ctx, api.lint(lexicons, third_party=third_party), style, "lexgen lint")
 
 
 @main.command()
@@ -163,8 +162,8 @@ def breaking(
     ctx: click.Context, lexicons: Path, third_party: bool, against: str, style: str
 ) -> None:
     """Find changes that break readers or writers who have not updated, or data that exists."""
-    findings = _changes(lexicons, against, third_party)
-    _finish(ctx, [f for f in findings if f.severity != "note"], style, "lexgen breaking")
+    findings = api.breaking(lexicons, against=against, third_party=third_party)
+    _finish(ctx, findings, style, "lexgen breaking")
 
 
 @main.command()
@@ -172,9 +171,9 @@ def breaking(
 @_against_option
 @_format_option
 def diff(lexicons: Path, third_party: bool, against: str, style: str) -> None:
-    """Tell what changed, whether it breaks anybody or not."""
-    findings = _changes(lexicons, against, third_party)
-    click.echo(FORMATS[style](findings, "lexgen diff"), nl=False)
+    """List all changes, breaking or not."""
+    findings = api.diff(lexicons, against=against, third_party=third_party)
+    click.echo(FORMATS[style](findings.findings, "lexgen diff"), nl=False)
 
 
 @main.command()
@@ -194,7 +193,7 @@ def describe(
     found = [lexicon for lexicon in catalog.lexicons if lexicon.nsid == nsid]
     if not found:
         known = "\n  ".join(lexicon.nsid for lexicon in catalog.lexicons)
-        click.echo(f"lexgen: no lexicon {nsid} in {lexicons}; there are:\n  {known}", err=True)
+        click.echo(f"lexgen: {lexicons} has no lexicon {nsid}; it has:\n  {known}", err=True)
         ctx.exit(ERROR)
     template = templates().get_template("reference.md.j2")
     click.echo(template.render(page_context(package, found[0])), nl=False)
@@ -218,28 +217,9 @@ def lock(ctx: click.Context, lexicons: Path, third_party: bool, only_check: bool
     click.echo(f"{path} written", err=True)
 
 
-def _changes(lexicons: Path, against: str, third_party: bool) -> list[Finding]:
-    new = load(lexicons, third_party=third_party)
-    # An older state may break rules that were added since: only its meaning counts.
-    old = load_revision(against, lexicons, third_party=True)
-    changes = compare(old.sound_catalog(), new.sound_catalog())
-    before, after = _by_nsid(old), _by_nsid(new)
-    findings = [change.finding(after, before) for change in changes]
-    return sorted(findings, key=lambda f: (f.file, f.line, f.column, f.rule, f.message))
-
-
-def _by_nsid(project: Project) -> dict[str, Document]:
-    return {document.value["id"]: document for document in project.documents}
-
-
-def _finish(ctx: click.Context, findings: Sequence[Finding], style: str, title: str) -> None:
-    click.echo(FORMATS[style](findings, title), nl=False)
-    errors = sum(finding.severity == "error" for finding in findings)
+def _finish(ctx: click.Context, found: Findings, style: str, title: str) -> None:
+    click.echo(FORMATS[style](found.findings, title), nl=False)
     if style == "text":
-        click.echo(f"{errors} errors, {len(findings) - errors} warnings", err=True)
-    if errors:
+        click.echo(f"{len(found.errors)} errors, {len(found.warnings)} warnings", err=True)
+    if not found.ok:
         ctx.exit(FINDINGS)
-
-
-def _warn(project: Project) -> None:
-    click.echo(as_text(project.findings, "lexgen"), err=True, nl=False)

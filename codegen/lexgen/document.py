@@ -26,7 +26,7 @@ _WORDS: Final = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to say about a document: a rule's id, and the place it is about."""
+    """One finding about a document: the rule's id, what is wrong, and where."""
 
     rule: str
     message: str
@@ -56,8 +56,8 @@ class DocumentError(ValueError):
 class Document:
     """A parsed document.
 
-    ``name`` is the file as findings show it; ``path`` is where it lies below its folder of
-    lexicons, or None when it lies in none.
+    ``name`` is the file as findings show it; ``path`` is its place below its folder of
+    lexicons, or None if there is none.
     """
 
     name: str

@@ -108,7 +108,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """An object of one of some types, told apart by ``$type``."""
+    """An object of one of some types, distinguished by ``$type``."""
 
     members: tuple[DefId, ...]
     closed: bool = False
@@ -190,7 +190,7 @@ class Endpoint:
     description: str = ""
 
     def aliases(self) -> Iterator[Alias]:
-        """What its bodies are, where an inline object does not say it."""
+        """What its bodies are, where an inline object does not state it."""
         bodies = {
             "input": None if self.input is None else self.input.type,
             "output": None if self.output is None else self.output.type,

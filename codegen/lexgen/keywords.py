@@ -1,4 +1,4 @@
-"""What a lexicon document may say: the keywords of every type, as a table.
+"""What a lexicon document may contain: the keywords of every type, as a table.
 
 Source: the Lexicon specification of the AT Protocol. Some types take a few keywords more here
 because the reference implementation does.

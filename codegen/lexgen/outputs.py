@@ -51,7 +51,7 @@ def folders(package: str, parts: tuple[str, ...]) -> Iterator[str]:
 
 
 def existing(output: Path, package: str, parts: tuple[str, ...] = PARTS) -> dict[str, str]:
-    """Path and text of the files that are there now; those that are no text are empty."""
+    """Path and text of the files that are there now; those that are not text are empty."""
     found = {}
     for folder in folders(package, parts):
         for path in sorted((output / folder).rglob("*")):
@@ -60,8 +60,10 @@ def existing(output: Path, package: str, parts: tuple[str, ...] = PARTS) -> dict
     return found
 
 
-def write(wanted: Mapping[str, str], output: Path, package: str, parts: tuple[str, ...]) -> int:
-    """Write what differs, and remove what an earlier build wrote; returns the number of files."""
+def write(
+    wanted: Mapping[str, str], output: Path, package: str, parts: tuple[str, ...]
+) -> list[Path]:
+    """Write what differs, and remove what an earlier build wrote; return the paths of both."""
     found = existing(output, package, parts)
     stale = [path for path in found.keys() - wanted.keys() if _MARK in found[path][:300]]
     for path in stale:
@@ -70,7 +72,7 @@ def write(wanted: Mapping[str, str], output: Path, package: str, parts: tuple[st
     for path in changed:
         (output / path).parent.mkdir(parents=True, exist_ok=True)
         (output / path).write_text(wanted[path], "utf-8", newline="\n")
-    return len(stale) + len(changed)
+    return [output / path for path in sorted((*stale, *changed))]
 
 
 def drift(

@@ -14,7 +14,7 @@ _GITHUB_LEVELS: Final = {"error": "error", "warning": "warning", "note": "notice
 
 
 def as_text(findings: Sequence[Finding], title: str) -> str:
-    """A line a finding, as compilers do it."""
+    """One line for each finding, as compilers do it."""
     return "".join(f"{finding}\n" for finding in findings)
 
 
@@ -42,7 +42,7 @@ def _escaped(text: str, more: str = "") -> str:
 
 
 def as_junit(findings: Sequence[Finding], title: str) -> str:
-    """JUnit XML: a test case a finding, or one that passed."""
+    """JUnit XML: a test case for each finding, or one that passed."""
     failures = [finding for finding in findings if finding.severity == "error"]
     cases = len(findings) or 1
     suite = ElementTree.Element(

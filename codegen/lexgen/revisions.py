@@ -9,13 +9,10 @@ from typing import Any, Final
 
 from lexgen.catalog import Project, load, load_files
 from lexgen.document import Document
+from lexgen.errors import RevisionError
 from lexgen.runtime import cid, dag_cbor
 
 _LOCK_VERSION: Final = 1
-
-
-class RevisionError(ValueError):
-    """There is no such state, or it can't be read."""
 
 
 def load_revision(against: str, folder: Path, *, third_party: bool) -> Project:

@@ -69,13 +69,13 @@ class _Report:
         self.invalid = 0
 
     def add(self, verdict: Verdict) -> None:
-        """Count a record, and tell what is wrong with it."""
+        """Count a record, and report what is wrong with it."""
         self.records += 1
         self.invalid += bool(verdict.issues)
         for issue in verdict.issues:
-            self.tell(verdict, issue)
+            self.report(verdict, issue)
 
-    def tell(self, verdict: Verdict, issue: Issue) -> None:
+    def report(self, verdict: Verdict, issue: Issue) -> None:
         """Tell of one issue."""
         print(f"{verdict.file}:{verdict.line}: {issue}")  # noqa: T201
 
@@ -87,7 +87,7 @@ class _Report:
 class _GithubReport(_Report):
     """Workflow commands, which GitHub shows at the file."""
 
-    def tell(self, verdict: Verdict, issue: Issue) -> None:
+    def report(self, verdict: Verdict, issue: Issue) -> None:
         file = _escaped(verdict.file, ":,")
         text = _escaped(f"{issue.path}: {issue.message}")
         print(f"::error file={file},line={verdict.line},title={issue.code}::{text}")  # noqa: T201
@@ -100,7 +100,7 @@ class _JsonReport(_Report):
         super().__init__()
         self._issues: list[dict[str, Any]] = []
 
-    def tell(self, verdict: Verdict, issue: Issue) -> None:
+    def report(self, verdict: Verdict, issue: Issue) -> None:
         place = {"file": verdict.file, "line": verdict.line}
         self._issues.append({**place, **issue.to_dict()})
 

@@ -2,7 +2,7 @@
 """What generated readers call when a value is not plainly right.
 
 Readers decide the common case in line. They come here to measure what is not ASCII, to read
-the forms that JSON lacks, and to say what is wrong.
+the forms that JSON lacks, and to report what is wrong.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def read_variant(value: dict[str, Any], depth: int, lenient: bool) -> Any:
 
 
 def refused_variant(value: dict[str, Any]) -> Issues:
-    """An object that is no member of a closed union."""
+    """An object that is not a member of a closed union."""
     if "$type" not in value:
         return add(None, ("$type",), "required", "a member of a union names its type")
     name = shown(value["$type"])

@@ -42,7 +42,7 @@ def is_cid(text: str) -> bool:
 
 
 def to_bytes(text: str) -> bytes:
-    """The binary form (36 bytes); ``ValueError`` when the text is no such CID."""
+    """The binary form (36 bytes); ``ValueError`` when the text is not such a CID."""
     if not is_cid(text):
         raise ValueError(f"not a CIDv1 (sha2-256, raw or dag-cbor, base32): {text[:80]!r}")
     return b32decode(text[1:].upper() + "======")
@@ -56,10 +56,10 @@ def from_bytes(binary: bytes) -> str:
 
 
 def digest(text: str) -> bytes:
-    """The SHA-256 digest (32 bytes) in a CID; ``ValueError`` when the text is no such CID."""
+    """The SHA-256 digest (32 bytes) in a CID; ``ValueError`` when the text is not such a CID."""
     return to_bytes(text)[4:]
 
 
 def codec(text: str) -> int:
-    """``RAW`` or ``DAG_CBOR``; ``ValueError`` when the text is no such CID."""
+    """``RAW`` or ``DAG_CBOR``; ``ValueError`` when the text is not such a CID."""
     return to_bytes(text)[1]

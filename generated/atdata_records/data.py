@@ -45,7 +45,7 @@ def read_data(value: Any, depth: int) -> Any:
         return read_link(value)
     if kind is float:
         return only("float", f"{shown(value)} is a float; AT Protocol data has only integers")
-    return only("type", f"{kind.__name__} is no kind of AT Protocol data")
+    return only("type", f"{kind.__name__} is not a kind of AT Protocol data")
 
 
 def _read_array(value: list[Any], depth: int) -> Any:
@@ -101,7 +101,7 @@ def read_entries(
         elif (problem := _key_problem(key)) is not None:
             issues = add(issues, (), *problem)
         elif key == "$type" and (type(item) is not str or not item):
-            issues = add(issues, (key,), "type-name", f"{shown(item)} is no type name")
+            issues = add(issues, (key,), "type-name", f"{shown(item)} is not a type name")
         else:
             read = read_data(item, depth)
             if type(read) is Issues:

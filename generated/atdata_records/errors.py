@@ -19,7 +19,7 @@ CODES = (
     "format",  # a string that is not in the named format
     "integer-range",  # does not fit into 64 bits, signed
     "json",  # not JSON
-    "key",  # a key that is no string, too long or reserved
+    "key",  # a key that is not a string, too long or reserved
     "link",  # not {"$link": cid}
     "max-graphemes",
     "max-length",

@@ -45,7 +45,7 @@ def validate_stream(
 
     Args:
         stream: Read to its end, forward only.
-        name: The file's name, for verdicts; its suffix tells the encoding.
+        name: The file's name, for verdicts; its suffix names the encoding.
         encoding: One of ``ENCODINGS``. None finds out by name and first bytes.
         type_id: The definition that every record is of. None asks its ``$type``.
         lenient: Also accept what older software wrote.
@@ -94,7 +94,7 @@ def _lines(first: bytes, stream: IO[bytes]) -> Iterator[bytes]:
     line = first
     while line:
         if len(line) > MAX_JSON_BYTES and not line.endswith(b"\n"):
-            yield line  # too long, which its reader says; the rest of it is passed over
+            yield line  # too long, which its reader reports; the rest of it is skipped
             while line and not line.endswith(b"\n"):
                 line = stream.readline(MAX_JSON_BYTES)
         else:

@@ -10,13 +10,13 @@ from typing import Any, Final
 from lexgen import ir
 
 _DESCRIPTION: Final = (
-    "Records of these lexicons in their JSON form, told apart by $type. JSON Schema can't say all "
-    "that a lexicon says; a valid record satisfies this schema, but not the other way round. Not "
-    "expressed: lengths of strings in bytes of UTF-8 and in graphemes (minLength and maxLength "
-    "here are the nearest bounds in characters); lengths of bytes once decoded; calendar dates, "
-    "duplicate language subtags and lengths of the parts of AT URIs; sizes and nesting of records "
-    "as a whole; keys that occur twice; floats in fields that no lexicon names. Every constraint "
-    "of a lexicon stands beside as x-lexicon-*, as it was written."
+    "Records of these lexicons in their JSON form, distinguished by $type. JSON Schema can't "
+    "express all that a lexicon does; a valid record satisfies this schema, but not the other "
+    "way round. Not expressed: lengths of strings in bytes of UTF-8 and in graphemes (minLength "
+    "and maxLength here are the nearest bounds in characters); lengths of bytes once decoded; "
+    "calendar dates, duplicate language subtags and lengths of the parts of AT URIs; sizes and "
+    "nesting of records as a whole; keys that occur twice; floats in fields that no lexicon "
+    "names. Every constraint of a lexicon is repeated as x-lexicon-*, as it was written."
 )
 
 _LABEL: Final = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"

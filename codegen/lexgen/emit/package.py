@@ -14,7 +14,8 @@ from typing import Any
 from lexgen import ir
 from lexgen.emit.definitions import definitions
 from lexgen.emit.python import module_context
-from lexgen.emit.templates import MissingToolError, templates
+from lexgen.emit.templates import templates
+from lexgen.errors import MissingToolError
 from lexgen.names import class_name, module_parts
 from lexgen.runtime.base import ABI
 

@@ -35,7 +35,7 @@ def alias_reader(module: Module, alias: ir.Alias) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A value being read: its variable, its path from the object, and how deep it lies."""
+    """A value being read: its variable, its path from the object, and how deep it is."""
 
     name: str
     parts: str

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lexgen.errors import MissingToolError
+
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-
-class MissingToolError(RuntimeError):
-    """Generating needs a package that is not installed."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is not installed: pip install 'atdata-sdk[lexgen]'")
 
 
 def templates() -> Environment:

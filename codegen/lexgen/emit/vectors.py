@@ -1,4 +1,4 @@
-"""Test vectors of a record: valid and invalid ones, with what a reader must say of each."""
+"""Test vectors of a record: valid and invalid ones, with what a reader must report of each."""
 
 from __future__ import annotations
 

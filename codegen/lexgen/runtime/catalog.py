@@ -1,4 +1,4 @@
-"""Values whose type is told by their ``$type``."""
+"""Values whose type is named by their ``$type``."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ def parse(value: Any, *, lenient: bool = False) -> Object:
 def _unknown(value: dict[str, Any], name: Any) -> Issues:
     if "$type" not in value:
         return add(None, ("$type",), "required", "a record names its type")
-    return add(None, ("$type",), "type-name", f"{shown(name)} is no record type of this catalog")
+    return add(None, ("$type",), "type-name", f"{shown(name)} is not a record type of this catalog")

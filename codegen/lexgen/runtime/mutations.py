@@ -1,6 +1,6 @@
 """Strategies for records that are invalid in one place, which is known.
 
-A test that a consumer refuses bad records says more when it knows what is bad about them.
+A test that a consumer refuses bad records shows more when it knows what is bad about them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def mutations(
     yield Mutation((*parts, "x-large"), [_TOO_LARGE], "an integer that is too large")
     if typed:
         yield Mutation((*parts, "$type"), REMOVED, "no $type")
-        yield Mutation((*parts, "$type"), 7, "a $type that is no string")
+        yield Mutation((*parts, "$type"), 7, "a $type that is not a string")
     for key, kind in definition["properties"].items():
         place = (*parts, key)
         if key not in definition["nullable"]:

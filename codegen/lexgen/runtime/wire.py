@@ -1,7 +1,7 @@
 """JSON text and DAG-CBOR bytes to values and back, within bounds.
 
 ``orjson`` and ``cbrrr`` are used when they are installed, and change nothing but the time: they
-are lax where the data model is strict, so what they say counts only if the record proves valid.
+are lax where the data model is strict, so their result counts only if the record proves valid.
 Otherwise the standard library reads it again.
 """
 
@@ -45,7 +45,7 @@ def parse_json_quickly(text: bytes | bytearray | str) -> Any:
         same = orjson.dumps(value) == (text.encode() if isinstance(text, str) else text)
     except (ValueError, TypeError):
         return UNSURE
-    # Equal texts prove that no key occurs twice, which orjson would not tell.
+    # Equal texts prove that no key occurs twice, which orjson would not report.
     return value if same else UNSURE
 
 

@@ -1,4 +1,4 @@
-"""Document rules: what a lexicon may say, and what it may not.
+"""Document rules: what a lexicon may contain, and what it may not.
 
 Every finding names its rule. ``RULES`` is the list of them, with what each is about.
 """
@@ -23,7 +23,7 @@ RULES: Final[Mapping[str, str]] = {
     "type": "every definition and field has a type of the Lexicon language",
     "not-definable": "unknown, ref, union and params are not definitions",
     "primary-not-main": "a record, endpoint or permission set is the main definition",
-    "keyword": "no keyword but those of the type (a misspelt limit is no limit)",
+    "keyword": "only keywords of the type (a misspelt limit limits nothing)",
     "keyword-value": "keywords have values of their kind",
     "keyword-missing": "the keywords that a type can't do without are there",
     "record-key": "the key of a record is tid, nsid, any or literal: and a record key",
@@ -39,7 +39,7 @@ RULES: Final[Mapping[str, str]] = {
     "ref-syntax": "references are an NSID, a # and name, or both",
     "ref-unresolved": "references lead to a definition",
     "ref-target": "references lead to what can stand there",
-    "ref-cycle": "a definition that is no object does not contain itself",
+    "ref-cycle": "a definition that is not an object does not contain itself",
     "closed-union": "a closed union has members",
     "permissions": "permissions are objects that name their resource",
     "name-collision": "no two names become equal in Python",
@@ -56,7 +56,7 @@ def lint(documents: Sequence[Document], *, third_party: bool = False) -> list[Fi
 
     Args:
         documents: The catalog; references are looked up in it.
-        third_party: The lexicons are somebody else's: unknown keywords, inline objects and
+        third_party: The lexicons are other people's: unknown keywords, inline objects and
             references out of the catalog are warnings then.
     """
     linter = _Linter(documents, third_party)
@@ -178,7 +178,7 @@ class _Linter:
             for index, pattern in enumerate(value.get("accept", ())):
                 if not _MIME(pattern):
                     self._find(
-                        "value", (*pointer, "accept", index), f"{pattern!r} is no media type"
+                        "value", (*pointer, "accept", index), f"{pattern!r} is not a media type"
                     )
         self._constraints(value, pointer)
         return True
@@ -196,7 +196,7 @@ class _Linter:
         for keyword in ("required", "nullable"):
             for index, name in enumerate(value.get(keyword, ())):
                 if name not in properties:
-                    message = f"{keyword} names {name!r}, which is no property"
+                    message = f"{keyword} names {name!r}, which is not a property"
                     self._find("required", (*pointer, keyword, index), message)
 
     def _parameter(self, field: Any, pointer: Pointer) -> None:
@@ -312,7 +312,7 @@ class _Linter:
         key = value["key"]
         literal = key.removeprefix("literal:") if key.startswith("literal:") else None
         if key not in ("tid", "nsid", "any") and not (literal and is_record_key(literal)):
-            self._find("record-key", (*pointer, "key"), f"{key!r} is no kind of record key")
+            self._find("record-key", (*pointer, "key"), f"{key!r} is not a kind of record key")
         place = (*pointer, "record")
         if value["record"].get("type") != "object":
             self._find("type", place, "a record is an object")

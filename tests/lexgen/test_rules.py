@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lexgen.catalog import load, load_files
 from lexgen.document import DocumentError, parse
-from lexgen.lint import RULES
+from lexgen.rules import RULES
 
 LEXICONS = Path(__file__).parents[2] / "lexicons"
 

@@ -1,4 +1,4 @@
-"""Two catalogs side by side: what ``lexgen breaking`` and ``lexgen diff`` tell of."""
+"""Two catalogs side by side: what ``lexgen breaking`` and ``lexgen diff`` report."""
 
 from __future__ import annotations
 

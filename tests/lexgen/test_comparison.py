@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from lexgen import ir
-from lexgen.breaking import compare
 from lexgen.catalog import load_files
 from lexgen.changes import RULES
+from lexgen.comparison import compare
 
 RECORD: dict[str, Any] = {
     "lexicon": 1,
