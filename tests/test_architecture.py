@@ -36,12 +36,12 @@ FLOORS: tuple[set[str], ...] = (
 # The same inside of the rooms that have rooms of their own.
 INNER_FLOORS: dict[str, tuple[set[str], ...]] = {
     "appview": (
-        {"clients", "events", "logs", "metrics", "workers"},
+        {"caching", "clients", "events", "logs", "rate_limit", "workers"},
         {"database"},
         {"proxy"},
         {"ingest"},
         {"web"},
-        {"service"},
+        {"metrics", "service"},
     ),
     "lifecycle": (
         {"anchor", "codes", "report"},

@@ -22,7 +22,7 @@ from appview.running import AppView, as_process, in_thread, wait_until
 from atdata.appview.database.reading import Reading, Search, SearchError
 from atdata.appview.database.tables import Database, Parameters, QueryTooLong, Row
 from atdata.appview.database.writing import put_records
-from atdata.appview.metrics import Requests
+from atdata.appview.rate_limit import RateLimit
 from atdata.cli import main
 
 __all__ = ["database", "postgres_url"]  # fixtures
@@ -188,7 +188,7 @@ def test_a_network_of_ipv6_is_one_client(addresses: list[str], passed: int) -> N
     async def receive() -> Any:
         return {"type": "http.request"}
 
-    requests = Requests(app, rate=3, counts=Counter())
+    requests = RateLimit(app, rate=3, counts=Counter())
     for address in addresses:
         scope = {"type": "http", "path": "/", "client": (address, 1), "headers": []}
         asyncio.run(requests(scope, receive, send))  # type: ignore[arg-type]

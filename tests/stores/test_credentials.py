@@ -48,17 +48,32 @@ PASSWORD=with#hash
     assert read_credentials(path) == read_credentials(str(path)) == FULL
 
 
-def test_a_hash_inside_a_value_is_no_comment(tmp_path: Path) -> None:
+def test_a_hash_inside_a_value_is_not_a_comment(tmp_path: Path) -> None:
     path = write(tmp_path, f"AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY={SECRET}\n")
     assert read_credentials(path)["AWS_SECRET_ACCESS_KEY"] == SECRET
+
+
+def test_escapes_and_dollar_signs_of_quoted_values(tmp_path: Path) -> None:
+    text = 'AWS_ACCESS_KEY_ID="a\\"b"\nAWS_SECRET_ACCESS_KEY="$HOME/${HOME}"\n'
+    assert read_credentials(write(tmp_path, text)) == {
+        "AWS_ACCESS_KEY_ID": 'a"b',
+        "AWS_SECRET_ACCESS_KEY": "$HOME/${HOME}",
+    }
+
+
+def test_line_numbers_of_errors_count_blank_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, f"\n# first\n\n  \n  A {SECRET}\n")
+    with pytest.raises(StorageError) as caught:
+        read_credentials(path)
+    assert str(caught.value.uri) == f"{path}:5"
 
 
 @pytest.mark.parametrize(
     "line",
     [f"AWS_SECRET_ACCESS_KEY {SECRET}", f"'{SECRET}", f"AWS_SECRET_ACCESS_KEY='{SECRET}",
-     f"A={SECRET} {SECRET}", f"1A={SECRET}", f"A='{SECRET}'x"],
+     f"A={SECRET} {SECRET}", f"1A={SECRET}", f"A='{SECRET}'x", "AWS_REGION"],
 )  # fmt: skip
-def test_a_bad_line_is_told_by_number_and_not_shown(tmp_path: Path, line: str) -> None:
+def test_a_bad_line_is_named_by_number_and_not_shown(tmp_path: Path, line: str) -> None:
     path = write(tmp_path, f"# first\nAWS_ACCESS_KEY_ID=AKIA123\n{line}\n")
     with pytest.raises(StorageError) as caught:
         read_credentials(path)
@@ -76,7 +91,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "binary"])
-def test_a_file_that_can_not_be_read(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "creds.env"
     if kind == "folder":
         path.mkdir()

@@ -1,116 +1,96 @@
-"""Counters for Prometheus, and a rate limit for each client."""
+"""Metrics for Prometheus. Each service has a registry of its own."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
 
-from atdata.appview.clients import client_of
+from atdata.appview.database.reading import Reading
+from atdata.appview.ingest.follow import Ingest
+from atdata.appview.proxy.fetching import Fetcher
+from atdata.appview.proxy.routes import Proxy
 
-T = TypeVar("T")
-
-_MOST_CLIENTS = 10_000
-_WATCHED = ("/health", "/metrics")
-
-
-class Requests:
-    """Middleware that counts requests and limits the rate of each client.
-
-    Args:
-        app: The application that answers.
-        rate: Requests a minute of one client; 0 for no limit. A client that was quiet
-            may make as many at once.
-    """
-
-    def __init__(self, app: ASGIApp, *, rate: int, counts: Counter[tuple[str, int]]) -> None:
-        self._app = app
-        self._rate = rate
-        self._counts = counts
-        self._left: OrderedDict[tuple[str, bool], tuple[float, float]] = OrderedDict()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        # CONNECT has no path, but a host.
-        kind = scope["path"].removeprefix("/").partition("/")[0]
-        kind = kind if kind in ("xrpc", "wds", "static", "preview") else "page"
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._counts[kind, message["status"]] += 1
-            await send(message)
-
-        pause = self._pause(scope)
-        if pause:
-            body = {"error": "RateLimited", "message": "too many requests"}
-            refused = JSONResponse(body, 429, {"retry-after": str(int(pause) + 1)})
-            await refused(scope, receive, counted)
-            return
-        await self._app(scope, receive, counted)
-
-    def _pause(self, scope: Scope) -> float:
-        """Return the seconds that the client has to wait; 0 when it may continue."""
-        if not self._rate:
-            return 0.0
-        # Monitoring is counted separately, so that it is always answered.
-        client, now = (client_of(scope), scope["path"] in _WATCHED), time.monotonic()
-        left, since = self._left.pop(client, (float(self._rate), now))
-        left = min(self._rate, left + (now - since) * self._rate / 60)
-        may = left >= 1
-        self._left[client] = (left - 1 if may else left, now)
-        while len(self._left) > _MOST_CLIENTS:
-            self._left.popitem(last=False)
-        return 0.0 if may else (1 - left) * 60 / self._rate
+_PREFIX = "atdata_appview_"
 
 
-class Remembered(Generic[T]):
-    """A value that is computed again only every few seconds, by one thread at a time.
+class ServiceMetrics(Collector):
+    """Metrics of a service, read from its parts when Prometheus asks.
 
     Args:
-        work: Computes it.
-        seconds: How long it is kept.
+        requests: Requests by kind and status.
+        reading: Counts records and repositories.
+        ingest: Counts events, and knows which workers fail.
+        fetcher: Counts fetches.
+        proxy: Counts bytes sent.
+        cache_bytes: Returns the size of the cache.
     """
 
-    def __init__(self, work: Callable[[], T], seconds: float = 5.0) -> None:
-        self._work = work
-        self._seconds = seconds
-        self._until = 0.0
-        self._value: T
-        self._working = threading.Lock()
+    def __init__(
+        self,
+        *,
+        requests: Counter[tuple[str, int]],
+        reading: Reading,
+        ingest: Ingest,
+        fetcher: Fetcher,
+        proxy: Proxy,
+        cache_bytes: Callable[[], int],
+    ) -> None:
+        self._requests = requests
+        self._reading = reading
+        self._ingest = ingest
+        self._fetcher = fetcher
+        self._proxy = proxy
+        self._cache_bytes = cache_bytes
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
 
-    def __call__(self) -> T:
-        """Return the value."""
-        with self._working:
-            if self._until < time.monotonic():
-                self._value = self._work()
-                self._until = time.monotonic() + self._seconds
-            return self._value
+    def answer(self, request: Request) -> Response:
+        """Return all metrics, in the format that the client accepts."""
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), headers={"content-type": media_type})
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric; called by Prometheus's library."""
+        ingest, workers = self._ingest, self._ingest.workers
+        requests = _counter("requests", "Requests.", "kind", "status")
+        for (kind, status), count in sorted(self._requests.copy().items()):
+            requests.add_metric([kind, str(status)], count)
+        yield requests
+        known = _gauge("known", "Records and repositories in the database.", "what")
+        yield _filled(known, self._reading.counts())
+        yield _filled(_counter("events", "Events received.", "source"), ingest.heard)
+        unreadable = _counter("unreadable", "Messages that could not be read.", "source")
+        yield _filled(unreadable, ingest.ledger.unreadable)
+        failures = _counter("worker_failures", "Failures of workers.", "worker")
+        yield _filled(failures, workers.failures)
+        yield _filled(_gauge("workers_failing", "Workers that fail now."), len(workers.failing))
+        yield _filled(_gauge("cache_bytes", "Size of the cache of shards."), self._cache_bytes())
+        yield _filled(_counter("fetches", "Fetches of shards begun."), self._fetcher.started)
+        yield _filled(_counter("sent_bytes", "Bytes of shards sent."), self._proxy.sent)
 
 
-def exposition(
-    counts: Counter[tuple[str, int]], values: dict[str, tuple[str, dict[str, float]]]
-) -> str:
-    """Return the text that Prometheus reads.
+def _counter(name: str, description: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(_PREFIX + name, description, labels=labels)
 
-    Args:
-        counts: Requests by kind and status.
-        values: By name: the type (counter or gauge), and the number for each set of labels.
-    """
-    lines = ["# TYPE atdata_appview_requests_total counter"]
-    for (kind, status), count in sorted(counts.items()):
-        labels = f'kind="{kind}",status="{status}"'
-        lines.append(f"atdata_appview_requests_total{{{labels}}} {count}")
-    for name, (type_, numbers) in values.items():
-        lines.append(f"# TYPE atdata_appview_{name} {type_}")
-        for labels, number in numbers.items():
-            braces = f"{{{labels}}}" if labels else ""
-            lines.append(f"atdata_appview_{name}{braces} {number:g}")
-    return "\n".join(lines) + "\n"
+
+def _gauge(name: str, description: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(_PREFIX + name, description, labels=labels)
+
+
+def _filled(
+    family: CounterMetricFamily | GaugeMetricFamily, values: Mapping[str, int] | int
+) -> Metric:
+    """Return a metric with one value, or one for each value of its label."""
+    if isinstance(values, int):
+        family.add_metric([], values)
+    else:
+        for label, value in dict(values).items():
+            family.add_metric([label], value)
+    return family

@@ -13,18 +13,20 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from atdata.appview.caching import Cached
 from atdata.appview.database.opening import open_database
 from atdata.appview.database.reading import Reading
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.network import Network
 from atdata.appview.ingest.sources import Source
-from atdata.appview.metrics import Remembered, Requests, exposition
+from atdata.appview.metrics import ServiceMetrics
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
 from atdata.appview.proxy.shards import Shards
+from atdata.appview.rate_limit import RateLimit
 from atdata.appview.web.pages import Pages
 from atdata.appview.web.previews import Previews
 from atdata.appview.web.xrpc import Queries
@@ -77,8 +79,7 @@ def create_app(settings: Settings) -> Starlette:
     base = settings.base_url.rstrip("/") if settings.base_url else None
     queries = Queries(reading, shards, base, [source.name for source in settings.sources])
     pages = Pages(reading, shards, Previews(fetcher), queries.base)
-    counts: Counter[tuple[str, int]] = Counter()
-    cache_bytes = Remembered(lambda: cache.size)
+    requests: Counter[tuple[str, int]] = Counter()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -101,33 +102,14 @@ def create_app(settings: Settings) -> Starlette:
         status = {"status": "failing" if failing else "ok", "failing": failing}
         return JSONResponse(status, 503 if broken else 200)
 
-    async def metrics(_: Request) -> Response:
-        known = await asyncio.to_thread(reading.counts)
-        cached = await asyncio.to_thread(cache_bytes)
-        return PlainTextResponse(
-            exposition(
-                counts,
-                {
-                    "known": ("gauge", {f'what="{name}"': n for name, n in known.items()}),
-                    "events_total": (
-                        "counter",
-                        {f'source="{url}"': n for url, n in ingest.heard.items()},
-                    ),
-                    "unreadable_total": (
-                        "counter",
-                        {f'source="{url}"': n for url, n in ingest.ledger.unreadable.items()},
-                    ),
-                    "worker_failures_total": (
-                        "counter",
-                        {f'worker="{name}"': n for name, n in ingest.workers.failures.items()},
-                    ),
-                    "workers_failing": ("gauge", {"": len(ingest.workers.failing)}),
-                    "cache_bytes": ("gauge", {"": cached}),
-                    "fetches_total": ("counter", {"": fetcher.started}),
-                    "sent_bytes_total": ("counter", {"": proxy.sent}),
-                },
-            )
-        )
+    metrics = ServiceMetrics(
+        requests=requests,
+        reading=reading,
+        ingest=ingest,
+        fetcher=fetcher,
+        proxy=proxy,
+        cache_bytes=Cached(lambda: cache.size),
+    )
 
     return Starlette(
         routes=[
@@ -135,10 +117,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/wds/{actor}/{rkey}/{name}", proxy.answer),
             *pages.routes(),
             Route("/health", health),
-            Route("/metrics", metrics),
+            Route("/metrics", metrics.answer),
         ],
         middleware=[
-            Middleware(Requests, rate=settings.rate, counts=counts),
+            Middleware(RateLimit, rate=settings.rate, counts=requests),
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],

@@ -71,7 +71,7 @@ def serve(
     With no --pds, --relay or --jetstream it serves what is in its database already. A PDS on a
     private address is reached if it is the first --pds, or with ATDATA_ALLOW_PRIVATE=1.
     """
-    for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld"):
+    for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld", "prometheus_client"):
         require(module, extra="appview")
     from atdata.appview.ingest.sources import Source
     from atdata.appview.logs import set_up_logging

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from atdata.base.extras import require
 from atdata.errors import StorageError
 
 # Name of the variable -> whether it is required.
@@ -17,10 +19,6 @@ _KNOWN = {
     "AWS_REGION": False,
     "AWS_SESSION_TOKEN": False,
 }
-# KEY=value, KEY='value' or KEY="value"; a comment follows a space.
-_ASSIGNMENT = re.compile(
-    r"""(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^\s'"#]\S*)?)\s*(?:\s\#.*)?"""
-)
 
 
 def read_credentials(given: Mapping[str, str] | str | os.PathLike[str]) -> dict[str, str]:
@@ -32,10 +30,12 @@ def read_credentials(given: Mapping[str, str] | str | os.PathLike[str]) -> dict[
     Args:
         given: A mapping with these keys, or the path of an env file: lines ``KEY=VALUE``,
             with or without ``export``, quotes and ``# comments``. Other keys are ignored.
+            Values with spaces need quotes.
 
     Raises:
-        StorageError: The file can't be read, a line of it can't be understood, or a key is
+        StorageError: The file can't be read, a line of it is not an assignment, or a key is
             missing. The message has the line's number, never its text.
+        MissingExtra: python-dotenv is not installed.
     """
     if isinstance(given, Mapping):
         return _checked(given, "the credentials")
@@ -50,30 +50,43 @@ def _checked(values: Mapping[str, str], where: str) -> dict[str, str]:
     found = {name: values[name] for name in _KNOWN if values.get(name)}
     for name, value in found.items():
         if not isinstance(value, str):
-            raise StorageError(f"{where} have a {name} that is no text")
+            raise StorageError(f"{where} have a {name} that is not text")
     return found
 
 
 def _read_file(path: Path) -> dict[str, str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise StorageError(f"the credentials file can't be read: {reason}", uri=str(path)) from None
-    return dict(
-        _assignment(line.strip(), f"{path}:{number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    )
+    return dict(_assignments(text, path))
 
 
-def _assignment(line: str, place: str) -> tuple[str, str]:
-    match = _ASSIGNMENT.fullmatch(line)
-    if match is None:
-        raise StorageError(
-            "a line of the credentials file can't be understood",
-            uri=place,
-            hint="Lines look like AWS_REGION=us-east-1 or AWS_REGION='us-east-1'.",
-        )
-    name, *values = match.groups()
-    return name, next((value for value in values if value is not None), "")
+def _assignments(text: str, path: Path) -> Iterator[tuple[str, str]]:
+    # The parser by itself: ``dotenv_values`` only warns of bad lines, and expands ``$NAME``.
+    for binding in require("dotenv.parser", extra="s3").parse_stream(io.StringIO(text)):
+        if _is_bad(binding):
+            raise StorageError(
+                "a line of the credentials file is not an assignment",
+                uri=f"{path}:{_line_of(binding.original)}",
+                hint="Write lines like AWS_REGION=us-east-1 or AWS_REGION='us-east-1'.",
+            )
+        if binding.key is not None:
+            yield binding.key, binding.value
+
+
+def _is_bad(binding: Any) -> bool:
+    """Return whether a shell would read a line otherwise, or not at all."""
+    if binding.error or binding.key is None:
+        return bool(binding.error)
+    if not binding.key.isidentifier() or binding.value is None:
+        return True
+    is_quoted = binding.original.string.partition("=")[2].lstrip().startswith(("'", '"'))
+    return not is_quoted and len(binding.value.split()) > 1
+
+
+def _line_of(original: Any) -> int:
+    """Return the number of a statement's first line; its text begins with the blank lines."""
+    blank = len(original.string) - len(original.string.lstrip())
+    return int(original.line + original.string[:blank].count("\n"))

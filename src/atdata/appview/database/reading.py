@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from atdata.appview.caching import Cached
 from atdata.appview.database.tables import Database, Row
-from atdata.appview.metrics import Remembered
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import SchemaError, UrlError
 from atdata.samples.versions import version_order
@@ -84,7 +84,7 @@ class Reading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.counts = Remembered(self._counts)
+        self.counts = Cached(self._counts)
         """Counts of shown datasets and schemas, followed repositories, and refused records."""
 
     def check(self) -> None:
