@@ -5,7 +5,7 @@ All are runtime-checkable. Nothing needs to inherit from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from atdata.sources.protocols import DataSource as DataSource
@@ -90,8 +90,13 @@ class DatasetOpener(Protocol):
 class AbstractDataStore(Protocol):
     """A place that shards are written to."""
 
-    def write_shards(self, ds: Dataset[Any], *, prefix: str, maxcount: int = 10_000) -> list[str]:
+    def write_shards(
+        self, ds: Dataset[Any], *, prefix: str, maxcount: int = 10_000
+    ) -> Sequence[str]:
         """Write the dataset's samples as shards below ``prefix``; return their URLs in order.
+
+        atdata's own stores return :class:`~atdata.shards.WrittenShards`: the URLs with the
+        digest, size and count of each shard, which indexes then keep. A list of URLs will do.
 
         ``maxcount`` is the largest number of samples in one shard.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
@@ -72,7 +72,7 @@ class Dataset(Generic[T]):
         given: Any = url if source_or_url is None else source_or_url
         if given is None or (url is not None and source_or_url is not None):
             raise UrlError("a dataset needs one source: a path, a URL, a list, or a DataSource")
-        names = isinstance(given, (str, os.PathLike, list, tuple))
+        names = isinstance(given, (str, os.PathLike, Sequence))
         self.source: DataSource = URLSource(given) if names else given
         self.metadata_url = metadata_url
         self._metadata: dict[str, Any] | None = None

@@ -23,6 +23,7 @@ from atdata.base.arguments import check_client, check_entry, check_index
 from atdata.dataset import Dataset
 from atdata.errors import EntryError
 from atdata.samples.schema import from_record, record_cid, to_record
+from atdata.shards.info import known_infos
 from atdata.sources import URLSource
 from atdata.stores.base import prefix_for
 from atdata_records import ValidationError
@@ -148,8 +149,7 @@ class Promotion:
         self._store, self._name = data_store, name or entry.name
         self._details = details or Details(metadata=entry.metadata)
         self._replace, self._progress = replace, progress
-        shards = getattr(entry, "shards", None)
-        self._shards = None if shards is None else tuple(shards)
+        self._shards = known_infos(entry)
 
     def plan(self) -> Plan:
         """Return what ``publish`` would write, and where. Writes nothing."""

@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import atdata
 from atdata.local import S3DataStore
-from atdata.shards.info import ShardUrls
+from atdata.shards.info import WrittenShards
 from atdata.sources import URLSource, VerifiedSource
 from servers.s3 import S3Server, s3_server
 
@@ -58,18 +58,18 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def read(urls: ShardUrls) -> int:
+def read(urls: WrittenShards) -> int:
     """Every sample, verified."""
     ds = atdata.Dataset[Picture](VerifiedSource(URLSource(urls), urls.shards))
     return sum(1 for _ in ds.ordered())
 
 
-def first_batch(urls: ShardUrls) -> None:
+def first_batch(urls: WrittenShards) -> None:
     ds = atdata.Dataset[Picture](VerifiedSource(URLSource(urls), urls.shards))
     next(iter(ds.ordered(batch_size=32)))
 
 
-def transfer(server: S3Server, bucket: str, urls: list[str], folder: Path) -> None:
+def transfer(server: S3Server, bucket: str, urls: Sequence[str], folder: Path) -> None:
     """What boto3 does by itself: no digest is checked, nothing is read."""
     client: Any = server.client()
     for number, url in enumerate(urls):
@@ -77,7 +77,7 @@ def transfer(server: S3Server, bucket: str, urls: list[str], folder: Path) -> No
         client.download_file(bucket, key, str(folder / f"{number}.tar"))
 
 
-def transfer_synced(server: S3Server, bucket: str, urls: list[str], folder: Path) -> None:
+def transfer_synced(server: S3Server, bucket: str, urls: Sequence[str], folder: Path) -> None:
     """The same, and brought to the disk, which the cache has to do too."""
     transfer(server, bucket, urls, folder)
     for path in folder.iterdir():
@@ -106,14 +106,14 @@ def main() -> None:
 
 
 def compare(
-    server: S3Server, bucket: str, urls: ShardUrls, paths: list[str], folder: Path, size: int
+    server: S3Server, bucket: str, urls: WrittenShards, paths: list[str], folder: Path, size: int
 ) -> None:
     times: dict[str, list[float]] = {}
 
     def take(name: str, work: Callable[[], object]) -> None:
         times.setdefault(name, []).append(seconds(work))
 
-    here = ShardUrls(paths, urls.shards)
+    here = WrittenShards(tuple(paths), urls.shards)
     for _ in range(ROUNDS):
         other = emptied(folder / "boto3")
         take("boto3 download_file", lambda: transfer(server, bucket, urls, other))  # noqa: B023
@@ -127,7 +127,7 @@ def compare(
             take("local files", lambda: sum(1 for _ in atdata.Dataset[Picture](paths).ordered()))
         emptied(folder / "cache")
         take("first batch, cold", lambda: first_batch(urls))
-        take("first batch, warm", lambda: first_batch(ShardUrls(urls[:1], urls.shards[:1])))
+        take("first batch, warm", lambda: first_batch(urls[:1]))
     print(f"(verified local files are hashed once: {seconds(lambda: read(here)):.2f} s)")
     middle = {name: statistics.median(found) for name, found in times.items()}
     for name, found in middle.items():

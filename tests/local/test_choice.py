@@ -81,14 +81,14 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     path.write_text("this is not a database, but it is long enough to look like one" * 20)
     with pytest.raises(StorageError, match="not a database") as caught:
-        LocalIndex(path=path).list_datasets()
+        len(LocalIndex(path=path).list_datasets())
     assert caught.value.uri == str(path)
 
 
 def test_a_folder_that_can_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
-        LocalIndex(path=tmp_path / "file" / "index.db").list_datasets()
+        len(LocalIndex(path=tmp_path / "file" / "index.db").list_datasets())
 
 
 def test_a_later_layout_is_left_alone(tmp_path: Path) -> None:
@@ -97,4 +97,4 @@ def test_a_later_layout_is_left_alone(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(StorageError, match="another version"):
-        LocalIndex(path=path).list_datasets()
+        len(LocalIndex(path=path).list_datasets())

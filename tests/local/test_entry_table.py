@@ -41,7 +41,7 @@ def test_a_damaged_entry_is_named_and_can_be_replaced(
     damage(place, "entries", "readings", text)
     refused: list[Callable[[], object]] = [
         lambda: index.get_dataset("readings"),
-        lambda: index.list_datasets(),
+        lambda: list(index.list_datasets()),
         lambda: index.insert_dataset(DS, name="readings"),
     ]
     for act in refused:
@@ -58,7 +58,7 @@ def test_a_damaged_schema_is_named(index: LocalIndex, place: str, text: bytes) -
     damage(place, "schemas", "Reading@1.0.0", text)
     refused: list[Callable[[], object]] = [
         lambda: index.get_schema(ref),
-        lambda: index.list_schemas(),
+        lambda: list(index.list_schemas()),
         lambda: index.insert_dataset(DS, name="readings"),
     ]
     for act in refused:

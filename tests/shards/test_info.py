@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 from pathlib import Path
 
 import pytest
 
 from atdata.errors import ShardError, StorageError
-from atdata.shards import ShardInfo, ShardUrls, ShardWriter, content_cid, inspect_shard
+from atdata.local import LocalDatasetEntry
+from atdata.shards import ShardInfo, ShardWriter, WrittenShards, content_cid, inspect_shard
+from atdata.shards.info import known_infos
 from atdata_records import cid, dag_cbor
 from shards.shard_bytes import samples
 
@@ -67,8 +70,33 @@ def test_writer_and_inspection_agree(tmp_path: Path) -> None:
 
 
 def test_urls_carry_what_is_known_of_their_shards() -> None:
-    urls = ShardUrls(["s3://b/0.tar", "s3://b/1.tar"], [A, B])
-    assert urls == ["s3://b/0.tar", "s3://b/1.tar"]
-    assert urls.shards == (A, B)
+    written = WrittenShards(("s3://b/0.tar", "s3://b/1.tar"), (A, B))
+    assert written == ["s3://b/0.tar", "s3://b/1.tar"] == list(written)
+    assert written != ["s3://b/0.tar"]
+    assert (len(written), written[0], written[-1]) == (2, "s3://b/0.tar", "s3://b/1.tar")
+    assert "s3://b/1.tar" in written
+    assert written.shards == (A, B)
     with pytest.raises(ValueError, match="1 urls"):
-        ShardUrls(["s3://b/0.tar"], [A, B])
+        WrittenShards(("s3://b/0.tar",), (A, B))
+
+
+def test_slices_and_sums_keep_the_infos_and_other_lists_are_refused() -> None:
+    written = WrittenShards(("0.tar", "1.tar"), (A, B), (B,))
+    assert written[:] is written[0:2] is written
+    assert written[1:] == WrittenShards(("1.tar",), (B,))
+    assert (written[::-1].shards, written[:1].cut_from) == ((B, A), None)
+    both = written + WrittenShards(("2.tar",), (A,))
+    assert both == WrittenShards(("0.tar", "1.tar", "2.tar"), (A, B, A))
+    assert both.cut_from == (B, A)
+    assert (written[1:] + written[:1]).cut_from is None
+    for other in (["3.tar"], ("3.tar",), None):
+        with pytest.raises(TypeError):
+            written + other
+    assert pickle.loads(pickle.dumps(written)) == written
+
+
+def test_known_infos_are_those_of_results_and_entries() -> None:
+    assert known_infos(WrittenShards(("0.tar",), (A,))) == (A,)
+    assert known_infos(LocalDatasetEntry("x", "ref", ["0.tar"], shards=(B,))) == (B,)
+    assert known_infos(LocalDatasetEntry("x", "ref", ["0.tar"])) is None
+    assert known_infos(["0.tar"]) is None

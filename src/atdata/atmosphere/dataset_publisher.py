@@ -12,6 +12,7 @@ from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, check_descr
 from atdata.base.arguments import check_dataset
 from atdata.base.scratch import temporary_folder
 from atdata.samples.schema import record_cid
+from atdata.shards.info import known_infos
 from atdata.sources import URLSource
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class DatasetPublisher:
 
         def placed(*, dry_run: bool = False) -> Placed:
             if urls is not None:
-                return place_urls(urls, getattr(urls, "shards", None))
+                return place_urls(urls, known_infos(urls))
             return place(
                 self._client,
                 dataset,
@@ -132,7 +133,7 @@ class DatasetPublisher:
         Raises:
             EntryConflict, EntryError, …: As ``publish``.
         """
-        infos = getattr(urls, "shards", None) if shards is None else shards
+        infos = known_infos(urls) if shards is None else shards
         schema = SchemaLoader(self._client).get_record(schema_uri)
 
         def placed(*, dry_run: bool = False) -> Placed:

@@ -11,7 +11,7 @@ from atdata._protocols import DataSource
 from atdata.atmosphere.uploads import MEDIA_TYPE, BlobLister, Uploads, reference
 from atdata.errors import DigestMismatch, StorageError, XrpcError
 from atdata.progress import Progress
-from atdata.shards.info import ShardInfo, ShardUrls
+from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.sources import URLSource, VerifiedSource
 from atdata.storage.retry import attempts
 from atdata.stores.advice import SizeWarning, Verdict, advise
@@ -93,7 +93,7 @@ class PDSBlobStore(ShardStore):
         if advice.verdict is not advise(before).verdict:
             warnings.warn(advice.text, SizeWarning, stacklevel=2)
 
-    def storage(self, urls: ShardUrls) -> BlobStorage:
+    def storage(self, urls: WrittenShards) -> BlobStorage:
         """Return the storage that a dataset record gives for shards in this store.
 
         Raises:
@@ -110,7 +110,7 @@ class PDSBlobStore(ShardStore):
     def create_source(self, urls: Sequence[str]) -> DataSource:
         """Return a source that reads shards of this store; known digests are checked."""
         source = URLSource(urls)
-        return VerifiedSource(source, urls.shards) if isinstance(urls, ShardUrls) else source
+        return VerifiedSource(source, urls.shards) if isinstance(urls, WrittenShards) else source
 
     def _put_all(
         self,
@@ -120,7 +120,7 @@ class PDSBlobStore(ShardStore):
         *,
         dry_run: bool,
         admitted: bool = False,
-    ) -> ShardUrls:
+    ) -> WrittenShards:
         self._uploads = Uploads(self._client)  # what was there an hour ago may be gone
         return super()._put_all(shards, prefix, progress, dry_run=dry_run, admitted=admitted)
 

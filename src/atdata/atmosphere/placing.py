@@ -14,7 +14,7 @@ from atdata.atmosphere.pds_store import PDSBlobStore
 from atdata.base.arguments import check_store as check_is_store
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
-from atdata.shards.info import ShardInfo, ShardUrls
+from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.storage.urls import redacted, split_url, unsigned
 from atdata.stores.base import ShardStore, prefix_for
@@ -209,7 +209,7 @@ def _urls(ds: Dataset[Any]) -> list[str]:
 
 
 def _placed(store: AbstractDataStore, urls: Sequence[str]) -> Placed:
-    if not isinstance(urls, ShardUrls):
+    if not isinstance(urls, WrittenShards):
         return replace(place_urls(urls), copied=tuple(urls))
     if isinstance(store, PDSBlobStore):
         placed = Placed(store.storage(urls), urls.shards)

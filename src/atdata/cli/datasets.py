@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ from atdata.cli.output import json_option, print_fields, print_json, print_table
 from atdata.cli.schemas import described_fields
 from atdata.errors import AtdataError
 from atdata.samples.canonical import parse_document
-from atdata.shards.info import ShardInfo
+from atdata.shards.info import known_infos
 
 
 @click.group()
@@ -91,14 +90,14 @@ def _fields(index: AbstractIndex, entry: IndexEntry) -> list[str] | None:
 
 
 def _count(entry: IndexEntry) -> str:
-    shards = getattr(entry, "shards", None)
+    shards = known_infos(entry)
     if shards is None:
         return ""
     return f"{sum(shard.samples for shard in shards):,} samples"
 
 
 def _facts(entry: IndexEntry) -> dict[str, Any]:
-    shards: Sequence[ShardInfo] | None = getattr(entry, "shards", None)
+    shards = known_infos(entry)
     record = getattr(entry, "record", None)
     words = ("description", "tags", "license")
     return {

@@ -64,7 +64,7 @@ class LocalDatasetEntry:
         known = self.content_cid
         if known is not None:
             return known
-        named = {"schema_ref": self.schema_ref, "data_urls": self.data_urls}
+        named = {"schema_ref": self.schema_ref, "data_urls": list(self.data_urls)}
         return cid.of_cbor(dag_cbor.encode(named))
 
     @property
@@ -109,7 +109,7 @@ class LocalDatasetEntry:
             name=self.name,
             schema_ref=self.schema_ref,
             schema_cid=self.schema_cid,
-            urls=self.data_urls,
+            urls=list(self.data_urls),
             shards=_shard_records(self.shards),
             content_cid=self.content_cid,
             metadata=None if self.metadata is None else metadata_text(self.metadata),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from atdata._protocols import AbstractDataStore
 from atdata.base.arguments import check_class, check_dataset, check_store
+from atdata.base.listing import Listing
 from atdata.base.metadata import metadata_text
 from atdata.dataset import Dataset
 from atdata.errors import StorageError, UrlError
@@ -222,23 +223,18 @@ class LocalIndex:
         """
         return self._entries.of_cid(cid)
 
-    @property
-    def datasets(self) -> Iterator[LocalDatasetEntry]:
-        """All entries by name, read page by page."""
-        return iter(self._entries)
+    def list_datasets(self) -> Listing[LocalDatasetEntry]:
+        """Return a view of all entries, by name."""
+        return Listing(lambda: self._entries)
 
     @property
-    def entries(self) -> Iterator[LocalDatasetEntry]:
-        """As ``datasets``."""
-        return iter(self._entries)
+    def datasets(self) -> Listing[LocalDatasetEntry]:
+        """All entries, as from ``list_datasets``."""
+        return self.list_datasets()
 
-    def list_datasets(self) -> list[LocalDatasetEntry]:
-        """Return all entries, by name."""
-        return list(self._entries)
-
-    def list_entries(self) -> list[LocalDatasetEntry]:
-        """Return all entries, as ``list_datasets``."""
-        return list(self._entries)
+    # Names of earlier code.
+    list_entries = list_datasets
+    entries = datasets
 
     def relocate(
         self, old: str | os.PathLike[str] = "", new: str | os.PathLike[str] = ""
@@ -302,14 +298,14 @@ class LocalIndex:
         """
         return self._schemas.get(ref)
 
-    @property
-    def schemas(self) -> Iterator[LocalSchema]:
-        """All schemas by name and version, read page by page."""
-        return iter(self._schemas)
+    def list_schemas(self) -> Listing[LocalSchema]:
+        """Return a view of all schemas, by name and version."""
+        return Listing(lambda: self._schemas)
 
-    def list_schemas(self) -> list[LocalSchema]:
-        """Return all schemas, by name and version."""
-        return list(self._schemas)
+    @property
+    def schemas(self) -> Listing[LocalSchema]:
+        """All schemas, as from ``list_schemas``."""
+        return self.list_schemas()
 
     def decode_schema(self, ref: str) -> type[Any]:
         """Return a class that behaves as the one whose schema was published.

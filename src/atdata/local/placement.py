@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atdata.errors import EntryError, NetworkError, ShardNotFound, StorageError
-from atdata.shards.info import ShardInfo, inspect_shard
+from atdata.shards.info import ShardInfo, inspect_shard, known_infos
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import local_path
 from atdata.sources.url import URLSource
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     shards: tuple[ShardInfo, ...] | None
 
 
-def stored(urls: list[str]) -> Place:
+def stored(urls: Sequence[str]) -> Place:
     """Return the place for a result of ``write_shards``; stores by others return only the URLs.
 
     Raises:
@@ -36,7 +36,7 @@ def stored(urls: list[str]) -> Place:
     """
     if not urls:
         raise EntryError("the dataset has no samples, so there is nothing to index")
-    return Place(list(urls), getattr(urls, "shards", None))
+    return Place(list(urls), known_infos(urls))
 
 
 def placed(ds: Dataset[Any]) -> Place:

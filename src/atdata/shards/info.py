@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, overload, runtime_checkable
 
 from atdata.shards.hashed import HashedStream
 from atdata.shards.reader import open_local, read_samples
@@ -27,30 +28,78 @@ class ShardInfo:
     samples: int
 
 
-class ShardUrls(list[str]):
-    """URLs of shards, in order, with the info of each shard.
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenShards(Sequence[str]):
+    """Shards that a store has written: a sequence of their URLs, with the info of each.
 
-    Args:
-        urls: One URL a shard.
-        shards: As many infos, in the same order.
-        cut_from: The original shards, if a store had to cut them into smaller ones.
+    A slice keeps the infos of its shards, and so does the sum of two results. A list without
+    infos can't be added; to drop them, write ``list(written)``. The result equals such a list.
 
     Attributes:
-        shards: As given.
-        cut_from: As given; None if the shards were not cut.
+        urls: One URL a shard, in order.
+        shards: The info of each, in the same order.
+        cut_from: The original shards, if a store had to cut them into smaller ones; None if it
+            did not, and for a slice of the result.
+
+    Raises:
+        ValueError: There are more or fewer infos than URLs.
     """
 
-    def __init__(
-        self,
-        urls: Iterable[str],
-        shards: Iterable[ShardInfo],
-        cut_from: Iterable[ShardInfo] | None = None,
-    ) -> None:
-        super().__init__(urls)
-        self.shards = tuple(shards)
-        self.cut_from = None if cut_from is None else tuple(cut_from)
-        if len(self.shards) != len(self):
-            raise ValueError(f"{len(self)} urls, but {len(self.shards)} shard infos")
+    urls: tuple[str, ...]
+    shards: tuple[ShardInfo, ...]
+    cut_from: tuple[ShardInfo, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.shards) != len(self.urls):
+            raise ValueError(f"{len(self.urls)} urls, but {len(self.shards)} shard infos")
+
+    def __len__(self) -> int:
+        return len(self.urls)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> WrittenShards: ...
+    def __getitem__(self, index: int | slice) -> str | WrittenShards:
+        if not isinstance(index, slice):
+            return self.urls[index]
+        every = range(len(self))
+        if every[index] == every:
+            return self
+        return WrittenShards(self.urls[index], self.shards[index])
+
+    def __add__(self, other: object) -> WrittenShards:
+        if not isinstance(other, WrittenShards):
+            return NotImplemented
+        are_cut = self.cut_from is not None or other.cut_from is not None
+        originals = (self.cut_from or self.shards) + (other.cut_from or other.shards)
+        return WrittenShards(
+            self.urls + other.urls, self.shards + other.shards, originals if are_cut else None
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, WrittenShards):
+            return (self.urls, self.shards) == (other.urls, other.shards)
+        return self.urls == tuple(other) if isinstance(other, list) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it equals lists, which have none
+
+
+@runtime_checkable
+class DescribedShards(Protocol):
+    """Shards with the info of each: what a store has written, or an entry of an index."""
+
+    @property
+    def shards(self) -> Sequence[ShardInfo] | None:
+        """The info of each shard, in order; None if it is not known."""
+        ...
+
+
+def known_infos(shards: object) -> tuple[ShardInfo, ...] | None:
+    """Return the info of each shard of a store's result or an entry; None if it is not known."""
+    if not isinstance(shards, DescribedShards) or shards.shards is None:
+        return None
+    return tuple(shards.shards)
 
 
 def content_cid(schema_cid: str, shards: Sequence[ShardInfo]) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from atdata.base.names import is_portable, portable
 from atdata.base.scratch import temporary_folder
 from atdata.errors import AtdataError, StorageError, UrlError
 from atdata.progress import Progress, Silence
-from atdata.shards.info import ShardInfo, ShardUrls
+from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.shards.writer import cut_shards
 from atdata.stores.copying import Copies, storage_error
 from atdata_records import cid
@@ -45,7 +46,7 @@ class ShardStore(ABC):
         maxsize: int | None = None,
         progress: Progress | None = None,
         dry_run: bool = False,
-    ) -> ShardUrls:
+    ) -> WrittenShards:
         """Write a dataset's samples, in their order, as shards.
 
         Args:
@@ -80,7 +81,7 @@ class ShardStore(ABC):
         infos: Sequence[ShardInfo] | None = None,
         progress: Progress | None = None,
         dry_run: bool = False,
-    ) -> ShardUrls:
+    ) -> WrittenShards:
         """Copy shards byte for byte; each is walked and digested while it is copied.
 
         A shard that is larger than the store takes is cut into as many as it needs, with the
@@ -114,14 +115,14 @@ class ShardStore(ABC):
                 self.admit(0, size)
             copies.check()
             (progress or Silence()).begin(size, None if limit else len(copies))
-            urls = self._put_all(
+            written = self._put_all(
                 copies.pieces(folder, unread=dry_run),
                 prefix,
                 progress or Silence(),
                 dry_run=dry_run,
                 admitted=size is not None,
             )
-        return ShardUrls(urls, urls.shards, copies.originals if copies.cut else None)
+        return replace(written, cut_from=tuple(copies.originals)) if copies.cut else written
 
     def read_url(self, url: str) -> str:
         """Return a URL that stock readers can open for a URL of the store; by default the same."""
@@ -176,7 +177,7 @@ class ShardStore(ABC):
         *,
         dry_run: bool,
         admitted: bool = False,
-    ) -> ShardUrls:
+    ) -> WrittenShards:
         urls: list[str] = []
         infos: list[ShardInfo] = []
         size = 0
@@ -189,7 +190,7 @@ class ShardStore(ABC):
             size += info.size
             path.unlink(missing_ok=True)
             progress.advance(info.size, 1)
-        return ShardUrls(urls, infos)
+        return WrittenShards(tuple(urls), tuple(infos))
 
     @contextlib.contextmanager
     def _workspace(self, prefix: str, *, dry_run: bool) -> Iterator[Path]:

@@ -24,7 +24,7 @@ def transfer(
     progress: Progress | None = None,
     dry_run: bool = False,
     **cutting: Any,
-) -> list[str]:
+) -> Sequence[str]:
     """Store a dataset's samples.
 
     Shards are copied byte for byte, so that their digests and the content CID stay. Samples are
