@@ -44,8 +44,8 @@ from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Derivation
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from readings import Reading, labels, readings, write_readings
+from recorded import RecordedProgress
 from servers.atproto_pds import Pds
-from told import Told
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -629,7 +629,7 @@ def test_progress(
 ) -> None:
     steps = [(info.size, 1) for info in files.shards or ()]
     size = sum(info.size for info in files.shards or ())
-    copied, both = Told(), Told()
+    copied, both = RecordedProgress(), RecordedProgress()
     promote_to_atmosphere(files, index, client, data_store=public, progress=copied)
     assert (copied.begun, copied.done) == ([(size, 3)], steps)
     promote_to_atmosphere(files, index, client, name="b", verify=True, progress=both)

@@ -10,24 +10,24 @@
     ├── SchemaNotFound          (KeyError)
     ├── SampleError             (ValueError)     bytes that are not a sample of the type
     ├── ShardError              (ValueError)     a file that is not a sound shard
-    │   └── DigestMismatch                       bytes that are not the ones promised
+    │   └── DigestMismatch                       bytes that do not match a digest or CID
     ├── RandomAccessError       (TypeError)      shards that can only be read from their start
     ├── ShardNotFound           (KeyError)       a source has no such shard
     ├── ManifestError           (ValueError)     a dataset.json that can't be used
     ├── EntryError              (ValueError)     an index entry can't be used as asked
-    │   └── EntryConflict                        the name stands for other data already
+    │   └── EntryConflict                        the name is already used for other data
     ├── EntryNotFound           (KeyError)
-    ├── RecordError             (ValueError)     a record that its lexicon refuses
+    ├── RecordError             (ValueError)     a record that is not valid by its lexicon
     ├── UrlError                (ValueError)     a URL, path or name that can't be used
     │   └── AddressRefused                       one that data from the network may not name
     ├── StorageError            (OSError)        reading or writing failed
-    │   └── SampleTooLarge                       larger than a whole shard may be there
+    │   └── SampleTooLarge                       larger than a whole shard may be in a store
     ├── NetworkError            (OSError)        a server could not be reached, or refused
-    │   └── XrpcError                            an AT Protocol server refused, and said why
+    │   └── XrpcError                            an AT Protocol server refused, with a reason
     └── AuthError               (PermissionError)
 
-The builtin in brackets is a base class too, so code that knows nothing of this tree still
-catches the right thing. ``KeyError`` and ``ValueError`` are what the seeds promise.
+The builtin in brackets is a base class too, so code that does not know this tree
+still catches the right thing.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class EntryNotFound(AtdataError, KeyError):
 
 
 class RecordError(AtdataError, ValueError):
-    """A record that its lexicon refuses."""
+    """A record that is not valid by its lexicon."""
 
 
 class UrlError(AtdataError, ValueError):
@@ -226,8 +226,8 @@ class XrpcError(NetworkError):
     @classmethod
     def answer(cls, status: int, code: str, message: str, *, uri: str) -> Self:
         """Return the error for one answer of a server."""
-        said = f": {message}" if message else ""
-        error = cls(f"the server answered {status} {code}".rstrip() + said, uri=uri)
+        reason = f": {message}" if message else ""
+        error = cls(f"the server answered {status} {code}".rstrip() + reason, uri=uri)
         error.status, error.code = status, code
         return error
 

@@ -17,7 +17,7 @@ class Progress(Protocol):
         ...
 
 
-class Silence:
+class NullProgress:
     """Discards all updates."""
 
     def begin(self, size: int | None, shards: int | None) -> None:
@@ -25,3 +25,7 @@ class Silence:
 
     def advance(self, size: int, shards: int) -> None:
         """Do nothing."""
+
+
+Silence = NullProgress
+"""The name of :class:`NullProgress` in earlier versions."""

@@ -27,8 +27,8 @@ from atdata.stores import advice
 from atdata.stores.advice import SizeWarning
 from atdata_records import cid as cids
 from readings import Reading, labels, write_readings
+from recorded import RecordedProgress
 from servers.atproto_pds import Pds
-from told import Told
 
 from .conftest import URLS
 
@@ -109,14 +109,14 @@ def test_progress(
     publisher: DatasetPublisher, tmp_path: Path, s3_credentials: dict[str, str], s3_bucket: str
 ) -> None:
     paths = write_readings(tmp_path, 10)
-    dataset, blobs, objects = atdata.Dataset[Reading](paths), Told(), Told()
+    dataset, blobs, objects = atdata.Dataset[Reading](paths), RecordedProgress(), RecordedProgress()
     publisher.publish(dataset, name="x", progress=blobs)
     assert blobs.done == [(inspect_shard(path).size, 1) for path in paths]
     store = S3DataStore(s3_credentials, bucket=s3_bucket)
     publisher.publish(dataset, name="y", data_store=store, progress=objects)
     assert objects.begun == [(sum(size for size, _ in blobs.done), 3)]
     assert objects.done == blobs.done
-    cut = Told()
+    cut = RecordedProgress()
     publisher.publish(dataset, name="z", data_store=store, progress=cut, maxcount=10)
     assert cut.begun == [(None, None)]
     assert len(cut.done) == 1

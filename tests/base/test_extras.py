@@ -27,7 +27,7 @@ def test_what_is_missing_is_named_with_what_installs_it(monkeypatch: pytest.Monk
     for module in ("boto3", "boto3.session"):
         with pytest.raises(MissingExtra, match="'boto3', which is not installed") as caught:
             require(module, extra="s3")
-        assert caught.value.hint == "pip install 'atdata-sdk[s3]'"
+        assert caught.value.hint == "Run: pip install 'atdata-sdk[s3]'"
         assert isinstance(caught.value, ImportError)
 
 

@@ -182,7 +182,7 @@ def _shard(folder: Path) -> Iterator[Attempt]:
 
     yield _each(
         lambda data: list(read_samples(open_stream(io.BytesIO(data), "a"))),
-        lambda data: list(read_samples(Window(data, "a"), runs=True)),
+        lambda data: list(read_samples(Window(data, "a"), blocks=True)),
         skipping,
     )
 

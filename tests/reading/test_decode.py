@@ -18,7 +18,7 @@ from atdata import Dataset
 from atdata.errors import AtdataError, SampleError, SchemaError, ShardError
 from atdata.reading.order import share
 from atdata.shards import ShardInfo, ShardWriter, cut_shards, inspect_shard, read_file
-from atdata.shards.runs import Run
+from atdata.shards.blocks import SampleBlock
 from atdata.sources import VerifiedSource
 
 
@@ -56,8 +56,8 @@ def labels(items: Any) -> list[int]:
 
 def test_columns_give_what_the_decoder_gives(tmp_path: Path) -> None:
     paths = write(tmp_path, 700, 300)
-    runs = [one for path in paths for one in read_file(Path(path), path, runs=True)]
-    assert sum(isinstance(payload, Run) for *_, payload in runs) > 3
+    samples = [one for path in paths for one in read_file(Path(path), path, blocks=True)]
+    assert sum(isinstance(payload, SampleBlock) for *_, payload in samples) > 3
     plain = [Row.from_bytes(bytes(p)) for path in paths for *_, p in read_file(Path(path), path)]
     dataset = Dataset[Row](paths)
     assert list(dataset.ordered()) == plain == list(map(row, range(700)))
@@ -302,9 +302,9 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 def read_alike(path: Path) -> list[Row] | str:
     """What the fast reader gives, after a look that the plain one gives the same."""
     answers: list[list[Row] | str] = []
-    for runs in (True, False):
+    for in_blocks in (True, False):
         try:
-            if runs:
+            if in_blocks:
                 answers.append(list(Dataset[Row](str(path)).ordered()))
             else:
                 packed = read_file(path, str(path))

@@ -20,8 +20,7 @@ from atdata.errors import (
     ShardError,
 )
 from atdata.reading.seek import Seeker
-from atdata.shards import ShardInfo, ShardWriter, inspect_shard
-from atdata.shards import counts as shards_told
+from atdata.shards import ShardInfo, ShardWriter, counts, inspect_shard
 from atdata.shards.offsets import offset_index
 from atdata.sources import VerifiedSource
 from atdata.sources.adapt import AdaptedSource
@@ -106,13 +105,13 @@ def test_indexes_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     dataset = write_shards(things(150), tmp_path / "a", maxcount=1)
     (tmp_path / "a" / "dataset.json").unlink()
     read: list[Path] = []
-    real = shards_told.read_index
+    real = counts.read_index
 
     def counted(path: Path, shard: str) -> Any:
         read.append(path)
         return real(path, shard)
 
-    monkeypatch.setattr(shards_told, "read_index", counted)
+    monkeypatch.setattr(counts, "read_index", counted)
     assert len(dataset) == len(dataset) == len(list(dataset)) == 150
     assert len(read) == 150
     for number in range(300):

@@ -8,7 +8,7 @@ import pytest
 
 from atdata.errors import ShardError
 from atdata.shards.canonical import canonical_json
-from atdata.shards.counts import told_samples
+from atdata.shards.counts import sample_count
 from atdata.testing.samples import things
 from atdata.writing import write_shards
 
@@ -21,7 +21,7 @@ def built(tmp_path: Path) -> list[Path]:
 
 
 def told(paths: list[Path]) -> list[int | None]:
-    return [told_samples(path, path.name) for path in paths]
+    return [sample_count(path, path.name) for path in paths]
 
 
 def test_index_or_manifest_tell(built: list[Path]) -> None:
@@ -45,8 +45,8 @@ def test_a_bare_manifest_tells_of_its_own_shards_only(built: list[Path], tmp_pat
 def test_a_manifest_of_other_bytes_is_an_error(built: list[Path]) -> None:
     built[0].with_suffix(".idx").unlink()
     built[0].write_bytes(built[0].read_bytes()[:-512])
-    with pytest.raises(ShardError, match="manifest beside the shard says") as caught:
-        told_samples(built[0], "s3://bucket/0.tar")
+    with pytest.raises(ShardError, match="manifest next to the shard lists it") as caught:
+        sample_count(built[0], "s3://bucket/0.tar")
     assert caught.value.shard == "s3://bucket/0.tar"
 
 
@@ -59,7 +59,7 @@ def test_a_file_of_that_name_that_is_no_manifest_says_nothing(
 ) -> None:
     built[0].with_suffix(".idx").unlink()
     built[0].with_name("dataset.json").write_bytes(data)
-    assert told_samples(built[0], "a") is None
+    assert sample_count(built[0], "a") is None
 
 
 def test_a_manifest_that_was_written_anew_is_read_anew(built: list[Path]) -> None:

@@ -113,7 +113,7 @@ def test_what_is_no_index_is_an_error(tmp_path: Path, index: bytes) -> None:
 def test_an_index_that_points_elsewhere_is_an_error(tmp_path: Path, place: str) -> None:
     path = write(tmp_path / "a.tar", ["a"])
     path.with_suffix(".idx").write_bytes(f"v1.2 1\nmsgpack {place} a.msgpack\n".encode())
-    with pytest.raises(ShardError, match="points behind the end"):
+    with pytest.raises(ShardError, match="points past the end"):
         read_index(path, "a.tar")
 
 

@@ -123,7 +123,7 @@ def by_program(program: list[str], path: Path) -> tuple[list[str], bytes]:
 def accepted(data: bytes) -> Members | None:
     """The members of an archive; None where it is refused."""
     try:
-        list(read_samples(Window(data, "a.tar"), runs=True))
+        list(read_samples(Window(data, "a.tar"), blocks=True))
         return [
             (f"{key}.{extension}", bytes(body))
             for key, extension, _, body in walk(Window(data, "a"))

@@ -19,7 +19,7 @@ from atdata.sources import URLSource
 from atdata.stores import LocalDiskStore, ShardStore
 from atdata.stores.base import check_prefix, prefix_for
 from atdata_records import cid
-from told import Told
+from recorded import RecordedProgress
 
 from .conftest import Number, numbers
 
@@ -209,7 +209,7 @@ class TestDryRun:
 
 
 def test_progress(store: LocalDiskStore, make_dataset: MakeDataset) -> None:
-    written, copied, streamed = Told(), Told(), Told()
+    written, copied, streamed = RecordedProgress(), RecordedProgress(), RecordedProgress()
     urls = store.write_shards(make_dataset(7), prefix="p", maxcount=3, progress=written)
     sizes = [(info.size, 1) for info in urls.shards]
     total = sum(info.size for info in urls.shards)

@@ -9,7 +9,7 @@ from atdata.atmosphere.dataset_loader import schema_of, shard_urls
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.shard_list import shards_of
 from atdata.errors import AtdataError, DigestMismatch, EntryNotFound, RecordError
-from atdata.progress import Progress, Silence
+from atdata.progress import NullProgress, Progress
 from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.promise import verified
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
@@ -61,7 +61,7 @@ def read_back(
         )
     schema_of(repositories, record)
     infos = shards_of(record, repositories, uri.authority)
-    _read_shards(shard_urls(repositories, record, uri), infos, uri, progress or Silence())
+    _read_shards(shard_urls(repositories, record, uri), infos, uri, progress or NullProgress())
     return record
 
 

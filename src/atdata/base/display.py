@@ -23,9 +23,9 @@ def html_table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
         title: Its caption.
         rows: Name and value; a list shows one item a line, the first twenty.
     """
-    told = ((name, value) for name, value in rows if value is not None)
-    body = "".join(_row(name, _cell(value)) for name, value in islice(told, _MOST_ROWS))
-    more = sum(1 for _ in told)
+    known = ((name, value) for name, value in rows if value is not None)
+    body = "".join(_row(name, _cell(value)) for name, value in islice(known, _MOST_ROWS))
+    more = sum(1 for _ in known)
     body += _row("…", f"{more} more") if more else ""
     return f"<table><caption>{_text(title)}</caption><tbody>{body}</tbody></table>"
 

@@ -23,5 +23,5 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"this needs the package {module.partition('.')[0]!r}, which is not installed",
-            hint=f"pip install 'atdata-sdk[{extra}]'",
+            hint=f"Run: pip install 'atdata-sdk[{extra}]'",
         ) from error

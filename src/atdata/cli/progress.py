@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from atdata.progress import Progress, Silence
+from atdata.progress import NullProgress, Progress
 
 
 class TerminalProgress:
@@ -68,7 +68,7 @@ def terminal_progress(label: str, *, quiet: bool) -> Iterator[Progress]:
         quiet: Never show a bar.
     """
     if quiet or not sys.stderr.isatty():
-        yield Silence()
+        yield NullProgress()
         return
     progress = TerminalProgress(label)
     try:

@@ -22,7 +22,7 @@ from atdata.lifecycle.checks.roots import open_root
 from atdata.lifecycle.checks.shard import check_shard
 from atdata.lifecycle.report import Report
 from atdata.lifecycle.verify import RootExamination
-from atdata.progress import Progress, Silence
+from atdata.progress import NullProgress, Progress
 from atdata.shards.hashed import HashedStream
 from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
 from atdata.shards.tar import BLOCK, END, PADS, file_header
@@ -80,7 +80,7 @@ def pack(
     examination.run_shards(check_shard, engine, progress)
     result: dict[str, Any] = {}
     if not examination.findings.items:
-        result = _write(examination, None if dry_run else target, progress or Silence())
+        result = _write(examination, None if dry_run else target, progress or NullProgress())
     sound = not examination.findings.items
     return examination.report(
         outcome=("would_pack" if dry_run else "packed") if sound else None,

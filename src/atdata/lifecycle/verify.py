@@ -13,7 +13,7 @@ from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.checks.roots import Root, open_root
 from atdata.lifecycle.checks.shard import ShardFacts, ShardTask, check_shard
 from atdata.lifecycle.report import Report
-from atdata.progress import Progress, Silence
+from atdata.progress import NullProgress, Progress
 
 
 def validate(
@@ -107,7 +107,7 @@ class RootExamination(Examination):
         """
         assert self.manifest is not None  # noqa: S101 - read_head has checked
         manifest, root = self.manifest, self.root
-        progress = progress or Silence()
+        progress = progress or NullProgress()
         progress.begin(manifest.size, len(manifest.shards))
         tasks = [
             self.task(index, root.shard(manifest, index), root.offsets(manifest, index))

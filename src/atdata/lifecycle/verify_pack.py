@@ -14,7 +14,7 @@ from atdata.lifecycle.checks.examination import Examination
 from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.pack_check import PackCheck
 from atdata.lifecycle.report import Report
-from atdata.progress import Progress, Silence
+from atdata.progress import NullProgress, Progress
 from atdata.shards.hashed import HashedStream
 from atdata.sources.registry import open_url
 
@@ -75,7 +75,7 @@ def verify_pack(
     )
     with open_url(os.fspath(pack)) as stream:
         hashed = HashedStream(stream)
-        check = PackCheck(examination, hashed, os.fspath(pack), progress or Silence())
+        check = PackCheck(examination, hashed, os.fspath(pack), progress or NullProgress())
         check.run(name, version)
     sha256 = hashed.sha256.hexdigest() if check.complete else None
     subject = examination.subject

@@ -15,11 +15,11 @@ from atdata.samples.batch import SampleBatch, Stretch
 from atdata.samples.codec import Codec, codec_of
 from atdata.samples.columns import Rows
 from atdata.samples.packable import PackableSample
-from atdata.shards.runs import Run
+from atdata.shards.blocks import SampleBlock
 from atdata.shards.tar import BLOCK
 
 if TYPE_CHECKING:
-    from atdata.shards.reader import Packed
+    from atdata.shards.reader import PackedSample
 
 Item = TypeVar("Item")
 Other = TypeVar("Other")
@@ -163,7 +163,7 @@ class Reader:
 
     @property
     def columnar(self) -> bool:
-        """Whether samples can be read as columns; packed ones may then come in runs."""
+        """Whether samples can be read as columns; packed ones may then come in blocks."""
         return self._codec is not None
 
     @property
@@ -172,7 +172,7 @@ class Reader:
         assert self._codec  # noqa: S101 - there are columns
         return self._codec.make
 
-    def samples(self, packed: Iterable[Packed]) -> Iterator[Any]:
+    def samples(self, packed: Iterable[PackedSample]) -> Iterator[Any]:
         """Yield the samples, one at a time."""
         for one in packed:
             columns = self._columns(one[3])
@@ -182,7 +182,11 @@ class Reader:
                 yield from self._one_by_one(one)
 
     def batches(
-        self, packed: Iterable[Packed], batch_type: type[SampleBatch[Any]], size: int, whole: bool
+        self,
+        packed: Iterable[PackedSample],
+        batch_type: type[SampleBatch[Any]],
+        size: int,
+        whole: bool,
     ) -> Iterator[SampleBatch[Any]]:
         """Yield batches of ``size`` samples; drop a smaller last one if all must be ``whole``."""
         pieces: list[Piece] = []
@@ -205,7 +209,7 @@ class Reader:
         if pieces and not whole:
             yield batch_type(_joined(self._codec, pieces))
 
-    def pieces(self, packed: Iterable[Packed]) -> Iterator[Piece]:
+    def pieces(self, packed: Iterable[PackedSample]) -> Iterator[Piece]:
         """Yield the samples in blocks as they are read: in columns where that is possible."""
         for one in packed:
             columns = self._columns(one[3])
@@ -216,16 +220,16 @@ class Reader:
                 yield Piece(samples, 0, len(samples), columnar=False)
 
     def _columns(self, payload: Any) -> list[Any] | None:
-        if type(payload) is not Run or self._codec is None:
+        if type(payload) is not SampleBlock or self._codec is None:
             return None
         rows = Rows(
             payload.view, payload.first + BLOCK, payload.size, payload.stride, payload.count
         )
         return self._codec.columns.read(rows)
 
-    def _one_by_one(self, one: Packed) -> Iterator[Any]:
+    def _one_by_one(self, one: PackedSample) -> Iterator[Any]:
         shard, key, offset, payload = one
-        if not isinstance(payload, Run):
+        if not isinstance(payload, SampleBlock):
             payloads: Iterable[memoryview] = (payload,)
             stride = 0
         else:
@@ -234,7 +238,7 @@ class Reader:
             try:
                 sample = self._decode(data)
             except SampleError as error:
-                if isinstance(payload, Run):
+                if isinstance(payload, SampleBlock):
                     key = payload.key(number)
                 error.shard, error.member = shard, f"{key}.msgpack"
                 error.offset = offset + number * stride

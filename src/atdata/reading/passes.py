@@ -42,7 +42,7 @@ class Passes:
 
         def items() -> Iterator[Any]:
             reader = self._reader(order)
-            packed = self._walk.packed(self._walk.ordered(), order, runs=reader.columnar)
+            packed = self._walk.packed(self._walk.ordered(), order, blocks=reader.columnar)
             if self._batch_size is None:
                 return reader.samples(packed)
             # Batches are cut from columns: their samples are made only when asked for.

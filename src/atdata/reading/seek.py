@@ -149,7 +149,7 @@ def _state(file: IO[bytes]) -> tuple[int, ...]:
 
 def _find_offsets(window: Window, state: tuple[int, ...]) -> _Offsets:
     offsets = _Offsets(state, array("q"), array("q"))
-    for start, size in sample_places(read_samples(window, runs=True)):
+    for start, size in sample_places(read_samples(window, blocks=True)):
         offsets.starts.append(start)
         offsets.sizes.append(size)
     return offsets

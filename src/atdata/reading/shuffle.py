@@ -36,7 +36,7 @@ def shuffled_samples(
     random = random_of(order.seed, order.epoch, 1, *walk.parts)
     many = len(share.names) > _MAX_OPEN_SHARDS
     in_columns = reader.columnar and not many and buffer_samples > 1
-    packed = walk.packed(share, order, runs=in_columns)
+    packed = walk.packed(share, order, blocks=in_columns)
     if in_columns:
         rows = _Rows(reader.pieces(packed), reader.make)
         for numbers in mixed(rows.take, buffer_samples, random):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from atdata.errors import ShardError
 from atdata.reading.decode import Pass
 from atdata.reading.order import Uneven, random_of, share, shuffled
-from atdata.shards.reader import Packed, read_stream
-from atdata.shards.runs import Run
+from atdata.shards.blocks import SampleBlock
+from atdata.shards.reader import PackedSample, read_stream
 from atdata.sources.adapt import AdaptedSource
 from atdata.storage.urls import redacted
 
@@ -84,21 +84,21 @@ class ShardWalk:
         random = random_of(order.seed, order.epoch)
         return self._share_of(list(shuffled(self.source.list_shards(), buffer, random)))
 
-    def packed(self, share: Share, order: Pass, *, runs: bool) -> Iterator[Packed]:
+    def packed(self, share: Share, order: Pass, *, blocks: bool) -> Iterator[PackedSample]:
         """Yield the samples of a share, still packed.
 
         Args:
             share: As :meth:`ordered` or :meth:`mixed` returned it.
             order: The pass, which decides what happens to damaged shards.
-            runs: As for :func:`~atdata.shards.tar.walk`.
+            blocks: As for :func:`~atdata.shards.tar.walk`.
         """
         if share.samples is None:
-            yield from self._once(share.names, order, runs)
+            yield from self._once(share.names, order, blocks)
             return
         left, before = share.samples, -1
         while left and left != before:  # a whole round without a sound sample is the last
             before = left
-            with closing(self._once(share.names, order, runs)) as packed:
+            with closing(self._once(share.names, order, blocks)) as packed:
                 for one in packed:
                     part, size = _first(one, left)
                     left -= size
@@ -106,10 +106,12 @@ class ShardWalk:
                     if not left:
                         break
 
-    def _once(self, names: Iterable[str], order: Pass, runs: bool) -> Generator[Packed, None, None]:
+    def _once(
+        self, names: Iterable[str], order: Pass, blocks: bool
+    ) -> Generator[PackedSample, None, None]:
         for name, file in self.source.opened(names):
             try:
-                yield from read_stream(file, redacted(name), runs=runs)
+                yield from read_stream(file, redacted(name), blocks=blocks)
             except ShardError as error:
                 order.damaged(error)
 
@@ -152,10 +154,10 @@ def _shared(names: list[str], shares: Iterable[tuple[int, int, Uneven]]) -> list
     return names
 
 
-def _first(one: Packed, most: int) -> tuple[Packed, int]:
+def _first(one: PackedSample, most: int) -> tuple[PackedSample, int]:
     """Return the first samples of a block, at most ``most``, and their number."""
     shard, key, offset, payload = one
-    if not isinstance(payload, Run):
+    if not isinstance(payload, SampleBlock):
         return one, 1
     size = min(payload.count, most)
     return (shard, key, offset, replace(payload, count=size)), size

@@ -102,7 +102,7 @@ def _typed(samples: Iterable[Any]) -> tuple[type[Any], Iterator[Any]]:
     first = next(rest, None)
     if first is None:
         raise SampleError(
-            "there are no samples", hint="a dataset holds at least one, whose class is its type"
+            "there are no samples", hint="Give at least one; its class is the dataset's type."
         )
     sample_type = type(first)
     return sample_type, _of_type(sample_type, chain([first], rest))
@@ -114,7 +114,7 @@ def _of_type(sample_type: type[Any], samples: Iterable[Any]) -> Iterator[Any]:
             raise SampleError(
                 f"sample {number} is a {type(sample).__name__}, the first is a "
                 f"{sample_type.__name__}",
-                hint="a dataset holds samples of one type",
+                hint="Write samples of other types as another dataset.",
             )
         yield sample
 
@@ -138,7 +138,7 @@ class _Earlier:
             return
         if not target.is_dir() or not (_has_manifest(target) or _is_empty(target)):
             raise EntryConflict(
-                "the place is taken by something that is no dataset of ours",
+                "the folder contains something else than a dataset of atdata",
                 uri=str(target),
                 hint="Choose another folder, or empty it.",
             )

@@ -1,4 +1,4 @@
-"""Sample counts of local shards, from the offset index or manifest beside them."""
+"""Sample counts of local shards, from the offset index or manifest next to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, read_manifest
 from atdata.shards.offsets import read_index
 
 
-def told_samples(path: Path, shard: str) -> int | None:
+def sample_count(path: Path, shard: str) -> int | None:
     """Return the number of samples in a shard, from ``dataset.json`` or from its offset index.
 
     Args:
@@ -25,20 +25,20 @@ def told_samples(path: Path, shard: str) -> int | None:
     Raises:
         ShardError: The index or manifest does not fit the shard.
     """
-    promised = _promised(path.with_name(MANIFEST_NAME)).get(path.name)
-    if promised is None or not path.is_file():
+    listed = _listed(path.with_name(MANIFEST_NAME)).get(path.name)
+    if listed is None or not path.is_file():
         offsets = read_index(path, shard)
         return None if offsets is None else len(offsets)
-    if path.stat().st_size != promised.size:
+    if path.stat().st_size != listed.size:
         raise ShardError(
-            f"the manifest beside the shard says that it has {promised.size} bytes",
-            hint="fetch the shard again, or remove dataset.json",
+            f"the manifest next to the shard lists it with {listed.size} bytes",
+            hint="Fetch the shard again, or remove dataset.json.",
             shard=shard,
         )
-    return promised.samples
+    return listed.samples
 
 
-def _promised(manifest: Path) -> dict[str, ShardInfo]:
+def _listed(manifest: Path) -> dict[str, ShardInfo]:
     try:
         state = manifest.stat()
     except OSError:

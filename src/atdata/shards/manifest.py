@@ -130,13 +130,13 @@ def check_name(name: str, version: str) -> None:
     if not _NAME.fullmatch(name) or ".." in name:
         raise ManifestError(
             f"{name!r} can't be the name of a dataset",
-            hint="letters, digits, '.', '_' and '-', the first a letter or digit",
+            hint="Use letters, digits, '.', '_' and '-', first a letter or digit.",
             code="MANIFEST_NAME",
         )
     if not _VERSION.fullmatch(version):
         raise ManifestError(
             f"{version!r} can't be a version",
-            hint="write MAJOR.MINOR.PATCH, such as 1.0.0",
+            hint="Write MAJOR.MINOR.PATCH, such as 1.0.0.",
             code="MANIFEST_NAME",
         )
 
@@ -191,7 +191,7 @@ class _Reader:
             return None
         version = document.get("format_version")
         if type(version) is not int or version != FORMAT_VERSION:
-            hint = "a newer atdata wrote it: update" if type(version) is int else None
+            hint = "Update atdata: a newer version wrote it." if type(version) is int else None
             self._wrong(
                 "MANIFEST_VERSION", "format_version", f"format {version!r} is not known", hint
             )

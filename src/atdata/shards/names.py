@@ -60,12 +60,14 @@ def sample_name(key: str) -> tuple[bytes, bytes]:
     name = f"{key}.{SAMPLE}"
     if _split(name) != (key, SAMPLE):
         raise ShardError(
-            "the key holds a dot", member=repr(name), hint="WebDataset ends a key at its first dot"
+            "the key contains a dot",
+            member=repr(name),
+            hint="Use a key without dots: WebDataset ends keys at the first one.",
         )
     try:
         encoded = name.encode("utf-8")
     except UnicodeEncodeError:
-        raise ShardError("the key is not text that UTF-8 can say", member=repr(name)) from None
+        raise ShardError("the key is text that UTF-8 cannot encode", member=repr(name)) from None
     return _fields(encoded, name)
 
 
@@ -78,7 +80,7 @@ def _fields(encoded: bytes, name: str) -> tuple[bytes, bytes]:
         raise ShardError(
             f"the name is too long for a tar header: {len(encoded)} bytes",
             member=repr(name),
-            hint=f"use keys of at most {_NAME_FIELD - len(_SUFFIX)} bytes",
+            hint=f"Use keys of at most {_NAME_FIELD - len(_SUFFIX)} bytes.",
         )
     return encoded[cut + 1 :], encoded[:cut]
 

@@ -1,4 +1,4 @@
-"""The offset index beside a shard: where each sample starts, so that each can be read alone.
+"""The offset index next to a shard: where each sample starts, so that each can be read alone.
 
 The text format is that of NVIDIA DALI's ``wds2idx`` (version 1.2): a first line with the version
 and the number of samples, then for each sample its extension, the offset and length of its
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import IO
 
 from atdata.errors import ShardError
+from atdata.shards.blocks import SampleBlock
 from atdata.shards.names import SAMPLE
-from atdata.shards.reader import Packed, read_file
-from atdata.shards.runs import Run
+from atdata.shards.reader import PackedSample, read_file
 from atdata.shards.tar import BLOCK
 
 _HEAD = re.compile(rb"v1\.[12] (\d{1,12})\n")
@@ -67,11 +67,11 @@ def offset_index(shard: Path) -> bytes:
     return "".join([index_head(len(lines)), *lines]).encode()
 
 
-def sample_places(samples: Iterable[Packed]) -> Iterator[Place]:
-    """Yield the places of payloads, given the samples of a shard, single or in runs."""
+def sample_places(samples: Iterable[PackedSample]) -> Iterator[Place]:
+    """Yield the places of payloads, given the samples of a shard, single or in blocks."""
     for _, _, offset, payload in samples:
         start = offset + BLOCK
-        if isinstance(payload, Run):
+        if isinstance(payload, SampleBlock):
             end = start + payload.count * payload.stride
             yield from ((at, payload.size) for at in range(start, end, payload.stride))
         else:
@@ -79,7 +79,7 @@ def sample_places(samples: Iterable[Packed]) -> Iterator[Place]:
 
 
 def read_index(path: Path, shard: str) -> list[Place] | None:
-    """Return offset and length of each payload in a local shard, from the index beside it.
+    """Return offset and length of each payload in a local shard, from the index next to it.
 
     The index has no digest and may be another file's, so each line is compared with the header
     of its sample.
@@ -89,7 +89,7 @@ def read_index(path: Path, shard: str) -> list[Place] | None:
         shard: Its name, for errors.
 
     Returns:
-        None if there is no index, or no shard.
+        None if the index or the shard does not exist.
 
     Raises:
         ShardError: The index is not sound, or does not list the samples of the shard.
@@ -100,7 +100,7 @@ def read_index(path: Path, shard: str) -> list[Place] | None:
         file = _open_regular(path.with_name(index_path(path.name)), shard)
     except FileNotFoundError:
         return None
-    with file, closing(read_file(path, shard, runs=True)) as samples:
+    with file, closing(read_file(path, shard, blocks=True)) as samples:
         return _compared(file, sample_places(samples), path.stat().st_size, shard)
 
 
@@ -125,7 +125,7 @@ def _compared(file: IO[bytes], places: Iterator[Place], size: int, shard: str) -
             raise unfit("not a sound offset index", shard)
         at, length = int(match[1]), int(match[2])
         if at < BLOCK or at + length > size:
-            raise unfit("it points behind the end of the shard", shard)
+            raise unfit("it points past the end of the shard", shard)
         if next(places, None) != (at, length):
             raise unfit("not a sound offset index, the next sample is elsewhere", shard, at)
         listed.append((at, length))
@@ -138,7 +138,7 @@ def unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
     """Return the error for an index that does not fit its shard."""
     return ShardError(
         f"the shard's offset index does not fit it: {message}",
-        hint="delete the .idx file beside the shard, or write it again",
+        hint="Delete the .idx file of the shard, or write it again.",
         shard=shard,
         offset=offset,
     )

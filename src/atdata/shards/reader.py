@@ -13,28 +13,28 @@ from pathlib import Path
 from typing import IO
 
 from atdata.errors import ShardError, StorageError
+from atdata.shards.blocks import SampleBlock
 from atdata.shards.names import SAMPLE, is_pickle
-from atdata.shards.runs import Run
 from atdata.shards.tar import walk
 from atdata.shards.window import Window, open_file, open_stream
 
-Packed = tuple[str, str, int, memoryview]
+PackedSample = tuple[str, str, int, memoryview]
 """Name of the shard, key, offset of the member in the shard, msgpack payload."""
 
 
-def read_file(path: Path, shard: str, *, runs: bool = False) -> Generator[Packed]:
+def read_file(path: Path, shard: str, *, blocks: bool = False) -> Generator[PackedSample]:
     """Yield the samples of a local shard, as views of the mapped file.
 
     Args:
         path: Where it is.
         shard: Its name, for errors.
-        runs: As for :func:`~atdata.shards.tar.walk`.
+        blocks: As for :func:`~atdata.shards.tar.walk`.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
         StorageError: The file can't be read.
     """
-    yield from read_stream(open_local(path, shard), shard, runs=runs)
+    yield from read_stream(open_local(path, shard), shard, blocks=blocks)
 
 
 def open_local(path: Path, shard: str) -> IO[bytes]:
@@ -51,7 +51,7 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
         ) from error
 
 
-def read_stream(stream: IO[bytes], shard: str, *, runs: bool = False) -> Iterator[Packed]:
+def read_stream(stream: IO[bytes], shard: str, *, blocks: bool = False) -> Iterator[PackedSample]:
     """Yield the samples of an open shard, and close it at the end; a local file is mapped.
 
     Raises:
@@ -60,12 +60,12 @@ def read_stream(stream: IO[bytes], shard: str, *, runs: bool = False) -> Iterato
     is_file = isinstance(getattr(stream, "raw", None), io.FileIO) and not stream.tell()
     try:
         window = open_file(stream, shard) if is_file else open_stream(stream, shard)
-        yield from read_samples(window, runs=runs)
+        yield from read_samples(window, blocks=blocks)
     finally:
         stream.close()
 
 
-def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
+def read_samples(window: Window, *, blocks: bool = False) -> Iterator[PackedSample]:
     """Yield the samples in a window's members.
 
     Raises:
@@ -76,7 +76,7 @@ def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
     start = 0
     found = True
     others: dict[str, None] = {}  # the extensions beside the sample, in lower case
-    for key, extension, offset, payload in walk(window, runs=runs):
+    for key, extension, offset, payload in walk(window, blocks=blocks):
         if key != last:
             if not found:
                 raise _no_sample(shard, last, start, others)
@@ -89,7 +89,7 @@ def read_samples(window: Window, *, runs: bool = False) -> Iterator[Packed]:
             raise _unsound("the sample is there twice", shard, key, SAMPLE, offset)
         found = True
         yield shard, key, offset, payload
-        if isinstance(payload, Run):
+        if isinstance(payload, SampleBlock):
             last = payload.last_key
     if not found:
         raise _no_sample(shard, last, start, others)
@@ -106,18 +106,18 @@ def _add_field(others: dict[str, None], shard: str, key: str, extension: str, of
 def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
     if is_pickle(extension):
         raise _unsound(
-            "the shard holds a pickle, which can run code in whoever reads it",
+            "the shard holds a pickle, which can run code in its readers",
             shard,
             key,
             extension,
             offset,
-            "do not open it with other tools; write the samples again with atdata",
+            "Do not open it with other tools; write the samples again with atdata.",
         )
 
 
 def _no_sample(shard: str, key: str, offset: int, extensions: dict[str, None]) -> ShardError:
     fields = ", ".join(sorted(extensions)[:8])
-    hint = f"atdata reads shards whose samples are members called <key>.{SAMPLE}"
+    hint = f"Write the samples as members called <key>.{SAMPLE}; atdata reads only these."
     if (key, offset, fields) == ("dataset", 0, "json"):
         hint = (
             "This looks like a pack. Check it with `atdata dataset verify-pack`, unpack it into a "

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 from zlib import adler32
 
 from atdata.errors import ShardError
+from atdata.shards.blocks import find_block
 from atdata.shards.names import SAMPLE, sample_name, split_name
-from atdata.shards.runs import find_run
 
 if TYPE_CHECKING:
     from atdata.shards.window import Window
@@ -46,8 +46,8 @@ _KINDS = {
     b"S": "a sparse file",
 }
 _WITHOUT_PAYLOAD = b"123456S"
-_TRUNCATED = "the file is truncated: fetch or write it again"
-_HINT = "write shards with atdata or webdataset, or with: tar --format=ustar"
+_TRUNCATED = "The file is truncated: fetch or write it again."
+_HINT = "Write shards with atdata or webdataset, or with: tar --format=ustar."
 
 Member = tuple[str, str, int, memoryview]
 """Key, extension, offset of the header from the start of the shard, payload."""
@@ -66,7 +66,7 @@ class Skipped:
 
 
 def walk(
-    window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD, runs: bool = False
+    window: Window, position: int = 0, *, gather: int = MAX_PAYLOAD, blocks: bool = False
 ) -> Iterator[Member]:
     """Yield every member of a shard, in order; payloads are views of the window's bytes.
 
@@ -75,8 +75,8 @@ def walk(
         position: Where in the window to begin: at a header.
         gather: Payloads longer than this that are not in the window are skipped without being
             held in memory; a :class:`Skipped` replaces each.
-        runs: Yield consecutive samples of equal form together: a
-            :class:`~atdata.shards.runs.Run` replaces their payloads, with the key and the
+        blocks: Yield consecutive samples of equal form together: a
+            :class:`~atdata.shards.blocks.SampleBlock` replaces their payloads, with the key and the
             offset of the first.
 
     Raises:
@@ -119,12 +119,12 @@ def walk(
         if pad and data[stop : stop + pad] != PADS[pad]:
             raise _bad_padding(window, start + stop, pad, f"{key}.{extension}")
         if kind == b"0":
-            run = None
-            if runs and extension == SAMPLE and not pax:
-                run = find_run(data, view, position, start + position, size)
-            if run is not None:
-                yield key, extension, start + position, cast("memoryview", run)
-                position = run.end
+            found = None
+            if blocks and extension == SAMPLE and not pax:
+                found = find_block(data, view, position, start + position, size)
+            if found is not None:
+                yield key, extension, start + position, cast("memoryview", found)
+                position = found.end
                 continue
             yield key, extension, start + position, view[position + BLOCK : stop]
             pax = False
@@ -147,7 +147,7 @@ def parse_header(block: bytes) -> tuple[bytes, bytes, int]:
     if total != _sum(block[148:156]):
         raise ShardError(
             "this is not a tar header, or a damaged one: its checksum is wrong",
-            hint="if the file should be a shard, fetch or write it again",
+            hint="If the file should be a shard, fetch or write it again.",
             code="TAR_BAD_CHECKSUM",
         )
     kind, prefix = _fixed(block[156:])
@@ -313,13 +313,13 @@ def _finish(window: Window, position: int, pax: bool) -> None:
                 window,
                 start + position + len(rest) - len(rest.lstrip(b"\0")),
                 "TAR_AFTER_END",
-                "data behind the end of the archive",
+                "data after the end of the archive",
                 "two shards glued together, or a damaged one: fetch or write it again",
             )
         seen += len(rest)
         position += len(rest)
         if seen > _MAX_PADDING:
-            message = "endless zeros behind the archive"
+            message = "endless zeros after the archive"
             raise _broken(window, start + position, "TAR_AFTER_END", message, None)
     if seen < len(END):
         raise _no_end(window, offset, start + end)
@@ -343,7 +343,7 @@ def _pass_over(window: Window, position: int, size: int, member: str) -> int:
 
 def _no_end(window: Window, offset: int, size: int) -> ShardError:
     if not size:
-        message, hint = "the file is empty", "fetch or write it again"
+        message, hint = "the file is empty", "Fetch or write it again."
         return _broken(window, offset, "TAR_EMPTY", message, hint)
     message, hint = "the shard has no end of archive", _TRUNCATED
     return _broken(window, offset, "TAR_NO_END", message, hint)

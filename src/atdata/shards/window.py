@@ -36,23 +36,23 @@ class Window:
         data: The first bytes; all of them for a mapped file.
         shard: Name of the shard, for errors.
         stream: Where the rest comes from.
-        packed: The compressed stream below, if there is one; it bounds what is held at once.
+        compressed: The compressed stream below, if there is one; it bounds what is held at once.
 
     Attributes:
         shard: As given.
     """
 
-    __slots__ = ("_data", "_packed", "_start", "_stream", "_view", "shard")
+    __slots__ = ("_compressed", "_data", "_start", "_stream", "_view", "shard")
 
     def __init__(
         self,
         data: bytes | mmap.mmap,
         shard: str,
         stream: Readable | None = None,
-        packed: _Packed | None = None,
+        compressed: _Compressed | None = None,
     ) -> None:
         self.shard = shard
-        self._packed = packed
+        self._compressed = compressed
         self._data = data
         self._view = memoryview(data)
         self._start = 0
@@ -61,7 +61,7 @@ class Window:
     @property
     def is_compressed(self) -> bool:
         """Whether the shard is compressed, so that its bytes differ from those here."""
-        return self._packed is not None
+        return self._compressed is not None
 
     def state(self) -> tuple[bytes | mmap.mmap, memoryview, int, int]:
         """Return the bytes, a view of them, their number, and the offset of the first."""
@@ -77,7 +77,7 @@ class Window:
         have = len(self._view) - position
         if self._stream is None or have >= need:
             return position
-        if self._packed and need > _MEMBER + _MEMBER_RATIO * self._packed.count:
+        if self._compressed and need > _MEMBER + _MEMBER_RATIO * self._compressed.count:
             raise self._unfolds(f"a member of {need:,} bytes", self._start + position)
         # Views of the old bytes may be in use, so they are never written over.
         parts = [bytes(self._view[position:])]
@@ -103,7 +103,7 @@ class Window:
         return 0
 
     def _read(self, size: int) -> bytes:
-        assert self._stream is not None  # noqa: S101 - refill has looked
+        assert self._stream is not None  # noqa: S101 - refill has checked
         try:
             part = self._stream.read(size)
         except AtdataError:
@@ -112,20 +112,20 @@ class Window:
             raise ShardError(
                 f"the compressed shard is damaged: {error}",
                 shard=self.shard,
-                hint="fetch or write it again",
+                hint="Fetch or write it again.",
             ) from error
         except OSError as error:
             raise StorageError(f"reading stopped: {error}", shard=self.shard) from error
-        if self._packed:
-            self._packed.unfolded += len(part)
-            if self._packed.unfolded > _WHOLE + _WHOLE_RATIO * self._packed.count:
-                raise self._unfolds(f"{self._packed.unfolded:,} bytes", self._start)
+        if self._compressed:
+            self._compressed.unfolded += len(part)
+            if self._compressed.unfolded > _WHOLE + _WHOLE_RATIO * self._compressed.count:
+                raise self._unfolds(f"{self._compressed.unfolded:,} bytes", self._start)
         return part
 
     def _unfolds(self, what: str, offset: int) -> ShardError:
-        assert self._packed  # noqa: S101 - the callers have looked
+        assert self._compressed  # noqa: S101 - the callers have checked
         return ShardError(
-            f"the compressed shard unfolds to {what} out of {self._packed.count:,}",
+            f"the compressed shard unfolds to {what} out of {self._compressed.count:,}",
             hint="If you trust it, uncompress it with gunzip or zstd -d and read the result.",
             shard=self.shard,
             offset=offset,
@@ -163,12 +163,12 @@ def open_stream(stream: Readable, shard: str) -> Window:
     window = Window(b"", shard, stream)
     window.refill(0, len(_ZSTD))
     head, *_ = window.state()
-    packed = _Packed(bytes(head), stream)
+    compressed = _Compressed(bytes(head), stream)
     if head[:4] == _ZSTD:
-        return Window(b"", shard, _Zstd(packed), packed)
+        return Window(b"", shard, _Zstd(compressed), compressed)
     if head[:2] != _GZIP:
         return window
-    return Window(b"", shard, _Gzip(packed), packed)
+    return Window(b"", shard, _Gzip(compressed), compressed)
 
 
 class _Gzip:
@@ -218,7 +218,7 @@ class _Zstd:
             raise EOFError(str(error)) from error
 
 
-class _Packed:
+class _Compressed:
     """A compressed stream, with bytes that were read from it put back.
 
     Attributes:

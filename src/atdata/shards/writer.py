@@ -31,7 +31,7 @@ from atdata_records import cid
 _FLUSH = 1 << 20
 
 
-class Packed(Protocol):
+class SupportsPacked(Protocol):
     """A sample, with the one property that writing needs."""
 
     @property
@@ -159,7 +159,7 @@ class ShardWriter:
 
 
 def cut_shards(
-    samples: Iterable[Packed],
+    samples: Iterable[SupportsPacked],
     folder: Path | str,
     *,
     maxcount: int = 10_000,
@@ -231,5 +231,5 @@ def _over(size: int, maxsize: int | None) -> bool:
 def _too_large(number: int, size: int, maxsize: int | None) -> ShardError:
     return ShardError(
         f"sample {number} makes a shard of {size} bytes; the limit is {maxsize}",
-        hint="store it where shards may be larger, or make the samples smaller",
+        hint="Store it where shards may be larger, or make the samples smaller.",
     )

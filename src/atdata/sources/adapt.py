@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from atdata.cache.prefetch import ahead
 from atdata.errors import ShardNotFound, StorageError, UrlError
-from atdata.shards.counts import told_samples
+from atdata.shards.counts import sample_count
 from atdata.shards.reader import open_local
 from atdata.storage.urls import redacted
 
@@ -84,7 +84,7 @@ class AdaptedSource:
         if promised is not None:
             return int(promised)
         path = self.local_path(shard_id)
-        return None if path is None else told_samples(path, redacted(shard_id))
+        return None if path is None else sample_count(path, redacted(shard_id))
 
     @property
     def is_remote(self) -> bool:

@@ -9,7 +9,7 @@ from atdata.base.streams import from_pieces
 from atdata.errors import SampleError
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.lens import Lens, LensNetwork
-from atdata.shards.reader import Packed, read_stream
+from atdata.shards.reader import PackedSample, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.streams import ShardStreams
@@ -72,7 +72,7 @@ class LensSource:
         """
         return self._adapted.known_samples(shard_id)
 
-    def _members(self, packed: Iterator[Packed]) -> Iterator[bytes]:
+    def _members(self, packed: Iterator[PackedSample]) -> Iterator[bytes]:
         decode, see = self.lens.source_type.from_bytes, self.lens.get
         for shard, key, offset, payload in packed:
             try:

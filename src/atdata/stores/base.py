@@ -14,7 +14,7 @@ from atdata._protocols import DataSource
 from atdata.base.names import is_portable, portable
 from atdata.base.scratch import temporary_folder
 from atdata.errors import AtdataError, StorageError, UrlError
-from atdata.progress import Progress, Silence
+from atdata.progress import NullProgress, Progress
 from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.shards.writer import cut_shards
 from atdata.stores.copying import Copies, storage_error
@@ -70,8 +70,8 @@ class ShardStore(ABC):
             shards = cut_shards(
                 ds.ordered(), folder, maxcount=maxcount, maxsize=min(limits, default=None)
             )
-            (progress or Silence()).begin(None, None)
-            return self._put_all(shards, prefix, progress or Silence(), dry_run=dry_run)
+            (progress or NullProgress()).begin(None, None)
+            return self._put_all(shards, prefix, progress or NullProgress(), dry_run=dry_run)
 
     def copy_shards(
         self,
@@ -114,11 +114,11 @@ class ShardStore(ABC):
             if size is not None:
                 self.admit(0, size)
             copies.check()
-            (progress or Silence()).begin(size, None if limit else len(copies))
+            (progress or NullProgress()).begin(size, None if limit else len(copies))
             written = self._put_all(
                 copies.pieces(folder, unread=dry_run),
                 prefix,
-                progress or Silence(),
+                progress or NullProgress(),
                 dry_run=dry_run,
                 admitted=size is not None,
             )

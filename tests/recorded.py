@@ -1,14 +1,14 @@
-"""Somebody who wants to know how far long work has come."""
+"""A progress callback that keeps what it received."""
 
 from __future__ import annotations
 
 
-class Told:
-    """A ``Progress`` that remembers.
+class RecordedProgress:
+    """A ``Progress`` that keeps all updates.
 
     Attributes:
-        begun: Bytes and shards, each time work has begun.
-        done: Bytes and shards of each step.
+        begun: Bytes and shards, for each start of work.
+        done: Bytes and shards of each update.
     """
 
     def __init__(self) -> None:

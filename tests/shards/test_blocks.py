@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from atdata.errors import ShardError
 from atdata.shards import ShardWriter
-from atdata.shards.runs import Run, find_run
+from atdata.shards.blocks import SampleBlock, find_block
 from atdata.shards.tar import BLOCK, END, walk
 from atdata.shards.window import Window, open_stream
 from shards.shard_bytes import checksummed, header, member, shard
@@ -21,8 +21,8 @@ from shards.shard_bytes import checksummed, header, member, shard
 Found = tuple[str, int, bytes]
 
 
-def expand(key: str, offset: int, payload: memoryview | Run) -> list[Found]:
-    if not isinstance(payload, Run):
+def expand(key: str, offset: int, payload: memoryview | SampleBlock) -> list[Found]:
+    if not isinstance(payload, SampleBlock):
         return [(key, offset, bytes(payload))]
     assert (payload.key(0), payload.offset) == (key, offset)
     assert payload.last_key == payload.key(payload.count - 1)
@@ -33,11 +33,11 @@ def expand(key: str, offset: int, payload: memoryview | Run) -> list[Found]:
     ]
 
 
-def read(window: Window, *, runs: bool) -> tuple[list[Found], str | None]:
+def read(window: Window, *, blocks: bool) -> tuple[list[Found], str | None]:
     """All samples, and the error that ended the walk."""
     found: list[Found] = []
     try:
-        for key, _, offset, payload in walk(window, runs=runs):
+        for key, _, offset, payload in walk(window, blocks=blocks):
             found += expand(key, offset, payload)
     except ShardError as error:
         return found, f"{error} {error.offset} {error.member} {error.code}"
@@ -45,15 +45,17 @@ def read(window: Window, *, runs: bool) -> tuple[list[Found], str | None]:
 
 
 def alike(data: bytes) -> tuple[list[Found], str | None]:
-    """What is read, after a look that runs change nothing of it, mapped or streamed."""
-    plain = read(Window(data, "s"), runs=False)
-    assert read(Window(data, "s"), runs=True) == plain
-    assert read(open_stream(io.BytesIO(data), "s"), runs=True) == plain
+    """What is read, after a check that blocks change nothing, mapped or streamed."""
+    plain = read(Window(data, "s"), blocks=False)
+    assert read(Window(data, "s"), blocks=True) == plain
+    assert read(open_stream(io.BytesIO(data), "s"), blocks=True) == plain
     return plain
 
 
-def count_runs(data: bytes) -> int:
-    return sum(isinstance(payload, Run) for *_, payload in walk(Window(data, "s"), runs=True))
+def count_blocks(data: bytes) -> int:
+    return sum(
+        isinstance(payload, SampleBlock) for *_, payload in walk(Window(data, "s"), blocks=True)
+    )
 
 
 def equal_samples(count: int, size: int = 100, first: int = 0) -> list[bytes]:
@@ -62,7 +64,7 @@ def equal_samples(count: int, size: int = 100, first: int = 0) -> list[bytes]:
 
 def test_samples_of_one_size_come_as_one_run() -> None:
     data = shard(equal_samples(100))
-    assert count_runs(data) == 1
+    assert count_blocks(data) == 1
     found, error = alike(data)
     assert error is None
     assert [key for key, *_ in found] == [f"{n:06d}" for n in range(100)]
@@ -130,14 +132,14 @@ def test_what_is_odd_ends_a_run(odd: bytes) -> None:
     members = equal_samples(40)
     data = shard([*members[:20], odd, *members[21:]])
     (first, *_) = (payload for *_, payload in walk_until_error(data))
-    assert isinstance(first, Run)
+    assert isinstance(first, SampleBlock)
     assert first.count == 20
     alike(data)
 
 
-def walk_until_error(data: bytes) -> list[tuple[str, str, int, memoryview | Run]]:
-    found: list[tuple[str, str, int, memoryview | Run]] = []
-    walked = walk(Window(data, "s"), runs=True)
+def walk_until_error(data: bytes) -> list[tuple[str, str, int, memoryview | SampleBlock]]:
+    found: list[tuple[str, str, int, memoryview | SampleBlock]] = []
+    walked = walk(Window(data, "s"), blocks=True)
     try:
         found.extend(walked)
     except ShardError:
@@ -146,15 +148,15 @@ def walk_until_error(data: bytes) -> list[tuple[str, str, int, memoryview | Run]
 
 
 def test_few_samples_are_no_run() -> None:
-    assert count_runs(shard(equal_samples(7))) == 0
-    assert count_runs(shard(equal_samples(8))) == 1
+    assert count_blocks(shard(equal_samples(7))) == 0
+    assert count_blocks(shard(equal_samples(8))) == 1
 
 
 def test_a_run_is_bounded() -> None:
     counts = [
         payload.count
-        for *_, payload in walk(Window(shard(equal_samples(5000, 10)), "s"), runs=True)
-        if isinstance(payload, Run)
+        for *_, payload in walk(Window(shard(equal_samples(5000, 10)), "s"), blocks=True)
+        if isinstance(payload, SampleBlock)
     ]
     assert sum(counts) == 5000
     assert max(counts) < 5000
@@ -169,19 +171,19 @@ def test_shards_of_other_writers_are_read_alike(tmp_path: Path) -> None:
             tar.addfile(info, io.BytesIO(bytes([n]) * 64))
     found, error = alike(path.read_bytes())
     assert (len(found), error) == (50, None)
-    assert count_runs(path.read_bytes()) == 1
+    assert count_blocks(path.read_bytes()) == 1
 
 
 def test_what_our_writer_writes_is_one_run(tmp_path: Path) -> None:
     with ShardWriter(tmp_path / "a.tar") as writer:
         for n in range(50):
             writer.write(f"{n:09d}", bytes(200))
-    assert count_runs((tmp_path / "a.tar").read_bytes()) == 1
+    assert count_blocks((tmp_path / "a.tar").read_bytes()) == 1
 
 
 def test_a_run_is_looked_for_from_any_header() -> None:
     data = shard(equal_samples(20))
-    run = find_run(data, memoryview(data), 4 * 1024, 10_000, 100)
-    assert run is not None
-    assert (run.count, run.key(0), run.offset) == (16, "000004", 10_000)
-    assert find_run(data, memoryview(data), 14 * 1024, 0, 100) is None
+    block = find_block(data, memoryview(data), 4 * 1024, 10_000, 100)
+    assert block is not None
+    assert (block.count, block.key(0), block.offset) == (16, "000004", 10_000)
+    assert find_block(data, memoryview(data), 14 * 1024, 0, 100) is None

@@ -1,8 +1,8 @@
-"""Runs: blocks of samples of equal size in a shard, checked in a few NumPy calls.
+"""Blocks: consecutive samples of equal size in a shard, checked in a few NumPy calls.
 
 Most shards hold samples of one form, so their headers differ in the digits of the key and of the
-checksum only. A run is found by comparing all headers with the first, which the walk has
-checked; a header that differs in any other byte ends the run, and the walk checks it alone.
+checksum only. A block is found by comparing all headers with the first, which the walk has
+checked; a header that differs in any other byte ends the block, and the walk checks it alone.
 Nothing is accepted here that the walk would refuse.
 """
 
@@ -28,7 +28,7 @@ _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SampleBlock:
     """Samples of equal size, one after the other.
 
     Attributes:
@@ -69,8 +69,10 @@ class Run:
         return self.view[start : start + self.size]
 
 
-def find_run(data: Any, view: memoryview, position: int, offset: int, size: int) -> Run | None:
-    """Return the run that begins with the checked header at ``position``; None if there is none.
+def find_block(
+    data: Any, view: memoryview, position: int, offset: int, size: int
+) -> SampleBlock | None:
+    """Return the block that begins with the checked header at ``position``; None if there is none.
 
     Args:
         data: The bytes, to slice.
@@ -92,7 +94,7 @@ def find_run(data: Any, view: memoryview, position: int, offset: int, size: int)
     if length < 1 or block[345] or not block[:length].isascii():
         return None
     count = _count_sound(view, position, size, stride, most, length)
-    return Run(view, position, offset, size, stride, count) if count > 1 else None
+    return SampleBlock(view, position, offset, size, stride, count) if count > 1 else None
 
 
 def _alike(block: bytes, other: bytes) -> bool:
