@@ -137,4 +137,4 @@ def test_search_on_the_command_line(published: Published) -> None:
     assert "40 samples" in answer.output
     assert "in-blobs" not in answer.output
     assert '"storage": "blobs"' in run(main, [*asked, "--json"]).output
-    assert "nothing is found" in run(main, [*asked, "--license", "none"]).output
+    assert "no datasets found" in run(main, [*asked, "--license", "none"]).output

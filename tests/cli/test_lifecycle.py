@@ -48,7 +48,7 @@ def test_from_build_root_to_verified_pack(command: Command, root: Path, tmp_path
     assert json.loads(listed.stdout)["result"]["datasets"][0]["current"] == "1.0.0"
 
 
-def test_damage_exits_with_five_and_tells_the_place(command: Command, root: Path) -> None:
+def test_damage_exits_with_five_and_names_the_shard(command: Command, root: Path) -> None:
     shard = root / "000000.tar"
     data = bytearray(shard.read_bytes())
     data[600] ^= 1
@@ -71,3 +71,14 @@ def test_a_pack_is_never_overwritten(command: Command, root: Path, tmp_path: Pat
     result = command("dataset", "pack", "--root", str(root), "--output", str(bundle))
     assert result.exit_code == 6
     assert bundle.read_bytes() == b"mine"
+
+
+def test_an_invalid_policy_is_an_error_before_anything_is_read(
+    command: Command, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text("{")
+    options = ["--root", str(tmp_path / "nothing"), "--policy", str(policy), "--json"]
+    result = command("dataset", "verify", *options)
+    assert result.exit_code == 3
+    assert json.loads(result.stderr)["error"]["type"] == "ManifestError"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from atdata.cli.output import fail, print_fields, print_table
+from atdata.cli.output import fail, print_fields, print_list, print_table
 from atdata.errors import DigestMismatch
 
 ERROR = DigestMismatch("other bytes", shard="a.tar", offset=512, hint="Fetch it again.")
@@ -40,3 +40,17 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([("a", "1"), ("bbb", "")], empty="nothing")
     print_table([], empty="nothing")
     assert capsys.readouterr().out == "a    1\nbbb\nnothing\n"
+
+
+def test_lists_are_arrays_for_programs_and_tables_for_readers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items = [{"name": "a"}, {"name": "b"}]
+    print_list(items, lambda one: (one["name"],), as_json=True, empty="nothing")
+    print_list([], lambda one: (one["name"],), as_json=True, empty="nothing")
+    assert (
+        capsys.readouterr().out
+        == '[\n  {\n    "name": "a"\n  },\n  {\n    "name": "b"\n  }\n]\n[]\n'
+    )
+    print_list(items, lambda one: (one["name"],), as_json=False, empty="nothing")
+    assert capsys.readouterr().out == "a\nb\n"

@@ -297,7 +297,7 @@ def test_unreadable_messages_are_listed_by_a_command(tmp_path: Path, database: D
         assert result.exit_code == 0
         return result.output
 
-    assert listed() == "every message could be read\n"
+    assert listed() == "no unreadable messages\n"
     source = Source("relay", "https://relay.example")
     junk = [Unreadable(7, "forged\nline \x1b[2J", b"\x1b]52")]
     Ingest(database, Network(), []).ledger.hear(source, junk)

@@ -1,17 +1,22 @@
-"""``atdata appview``: run a service that finds datasets and serves their shards."""
+"""``atdata appview``: run and manage an AppView."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from atdata.base.extras import require
 from atdata.base.folders import data_folder
-from atdata.cli.output import echo, json_option, print_json, print_table
+from atdata.cli.output import json_option, print_list, print_result
+
+if TYPE_CHECKING:
+    from atdata.appview.database.tables import Database
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
@@ -25,14 +30,36 @@ def _option(name: str, **settings: Any) -> Callable[[Any], Any]:
 _data = _option(
     "data",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of database and cache; by default appview in atdata's data folder.",
+    help="Folder of the database and the cache; by default `appview` in atdata's data folder.",
 )
-_database = _option("database", help="postgresql:// URL, in place of the embedded database.")
+_database = _option(
+    "database", metavar="URL", help="postgresql:// URL of a database, in place of the embedded one."
+)
+
+
+def _with_database(command: Callable[..., None]) -> Any:
+    """Add the options that select a database; the command gets it opened."""
+
+    @_data
+    @_database
+    @wraps(command)
+    def opened(*, data: Path | None, database: str | None, **settings: Any) -> None:
+        from atdata.appview.database.opening import open_database
+
+        where = database or (data or data_folder() / "appview") / "appview.db"
+        with closing(open_database(where)) as found:
+            command(**settings, database=found)
+
+    return opened
 
 
 @click.group()
 def appview() -> None:
-    """Run an AppView: search over published datasets, their shards at plain URLs."""
+    """Run and manage an AppView.
+
+    It collects the datasets of the servers that it follows, answers searches, and serves their
+    shards at plain URLs.
+    """
 
 
 @appview.command()
@@ -40,15 +67,26 @@ def appview() -> None:
 @_option("port", default=8650, type=int, help="Port to listen on.")
 @_data
 @_database
-@_option("pds", multiple=True, help="URL of a personal data server to follow; repeat for more.")
-@_option("relay", multiple=True, help="URL of a relay to follow; repeat for more.")
-@_option("jetstream", multiple=True, help="URL of a Jetstream to follow; repeat for more.")
-@_option("base-url", help="How clients reach the service, such as https://data.example.")
-@_option("cache-gb", default=10.0, help="Disk that verified shards may take.")
-@_option("largest-shard-mb", default=2048, help="Largest shard that is passed on.")
-@_option("rate", default=600, help="Requests a minute of one client; 0 for no limit.")
-@_option("s3-bucket", multiple=True, help="S3 bucket that anybody may read through the service.")
-@_option("trust-proxy", help="Address of a reverse proxy whose X-Forwarded-For is believed.")
+@_option(
+    "pds", multiple=True, metavar="URL", help="Personal data server to follow; repeat for more."
+)
+@_option("relay", multiple=True, metavar="URL", help="Relay to follow; repeat for more.")
+@_option("jetstream", multiple=True, metavar="URL", help="Jetstream to follow; repeat for more.")
+@_option("base-url", metavar="URL", help="URL of the service, such as https://data.example.")
+@_option("cache-gb", default=10.0, help="Disk space for verified shards, in GiB.")
+@_option("largest-shard-mb", default=2048, help="Size of the largest shard served, in MiB.")
+@_option("rate", default=600, help="Requests per minute and client; 0 for no limit.")
+@_option(
+    "s3-bucket",
+    multiple=True,
+    metavar="BUCKET",
+    help="S3 bucket whose objects all clients may read; repeat for more.",
+)
+@_option(
+    "trust-proxy",
+    metavar="ADDRESS",
+    help="Address of the reverse proxy, whose X-Forwarded-For is trusted.",
+)
 @json_option
 def serve(
     host: str,
@@ -66,10 +104,10 @@ def serve(
     trust_proxy: str | None,
     as_json: bool,
 ) -> None:
-    """Follow the network and answer over HTTP, until interrupted.
+    """Follow the network and serve HTTP, until interrupted.
 
-    With no --pds, --relay or --jetstream it serves what is in its database already. A PDS on a
-    private address is reached if it is the first --pds, or with ATDATA_ALLOW_PRIVATE=1.
+    Without --pds, --relay or --jetstream it serves what its database already contains. A PDS at a
+    private address is followed if it is the first --pds, or with ATDATA_ALLOW_PRIVATE=1.
     """
     for module in ("starlette", "uvicorn", "websockets", "jinja2", "libipld", "prometheus_client"):
         require(module, extra="appview")
@@ -99,7 +137,7 @@ def serve(
         )
     )
     url = base_url or f"http://{host}:{port}"
-    _say({"url": url, "data": str(folder)}, f"serving {url}", as_json=as_json)
+    print_result({"url": url, "data": str(folder)}, f"serving {url}", as_json=as_json)
     allow_files()
     require("uvicorn", extra="appview").run(
         app,
@@ -117,83 +155,61 @@ def serve(
 
 @appview.command()
 @click.argument("subject")
-@click.option("--reason", required=True, help="Why; kept with it.")
-@click.option("--ahead", is_flag=True, help="Also what is not known here: hide it when it appears.")
-@_data
-@_database
+@click.option("--reason", required=True, help="The reason; stored with the takedown.")
+@click.option(
+    "--ahead", is_flag=True, help="Accept a subject that is not known yet: hide it once it is."
+)
+@_with_database
 @json_option
-def takedown(
-    subject: str,
-    reason: str,
-    ahead: bool,
-    data: Path | None,
-    database: str | None,
-    as_json: bool,
-) -> None:
-    """Stop showing SUBJECT: a DID or handle, or the at:// URI of a record."""
+def takedown(subject: str, reason: str, ahead: bool, database: Database, as_json: bool) -> None:
+    """Hide a repository or a record.
+
+    SUBJECT is a DID, a handle, or the at:// URI of a record.
+    """
     from atdata.appview.database.takedowns import find_subject
     from atdata.appview.database.writing import take_down
 
-    opened = _opened(data, database)
-    found = find_subject(opened, subject, ahead=ahead)
-    with opened.write() as tx:
+    found = find_subject(database, subject, ahead=ahead)
+    with database.write() as tx:
         take_down(tx, found, reason)
-    _say({"subject": found, "shown": False}, f"{found} is not shown", as_json=as_json)
+    print_result({"subject": found, "shown": False}, f"{found} is hidden", as_json=as_json)
 
 
 @appview.command()
 @click.argument("subject")
-@_data
-@_database
+@_with_database
 @json_option
-def restore(subject: str, data: Path | None, database: str | None, as_json: bool) -> None:
-    """Show SUBJECT again, which was taken down."""
+def restore(subject: str, database: Database, as_json: bool) -> None:
+    """Undo the takedown of SUBJECT."""
     from atdata.appview.database import writing
     from atdata.appview.database.takedowns import find_takedown
 
-    opened = _opened(data, database)
-    found = find_takedown(opened, subject)
-    with opened.write() as tx:
+    found = find_takedown(database, subject)
+    with database.write() as tx:
         writing.restore(tx, found)
-    _say({"subject": found, "shown": True}, f"{found} is shown again", as_json=as_json)
+    print_result({"subject": found, "shown": True}, f"{found} is shown again", as_json=as_json)
 
 
 @appview.command()
-@_data
-@_database
+@_with_database
 @json_option
-def unreadable(data: Path | None, database: str | None, as_json: bool) -> None:
-    """List messages of followed servers that could not be read, the newest first.
+def unreadable(database: Database, as_json: bool) -> None:
+    """List messages that could not be read, newest first.
 
-    They were stepped over. With --json also the beginning of each, as hexadecimal digits.
+    Followed servers sent them; they were skipped. With --json, `message` is the beginning of each
+    in hexadecimal.
     """
-    rows = _opened(data, database).read("SELECT * FROM unreadable ORDER BY id DESC")
-    if as_json:
-        print_json([{name: row[name] for name in row.keys() if name != "id"} for row in rows])  # noqa: SIM118 - sqlite3.Row
-        return
-    print_table(
-        (
-            (
-                row["heard_at"],
-                row["source"],
-                str(row["position"]),
-                f"{row['size']:,}",
-                row["reason"],
-            )
-            for row in rows
+    rows = [dict(row) for row in database.read("SELECT * FROM unreadable ORDER BY id DESC")]
+    print_list(
+        rows,
+        lambda row: (
+            row["heard_at"],
+            row["source"],
+            str(row["position"]),
+            f"{row['size']:,}",
+            row["reason"],
         ),
-        empty="every message could be read",
+        item=lambda row: {name: row[name] for name in row if name != "id"},
+        as_json=as_json,
+        empty="no unreadable messages",
     )
-
-
-def _say(facts: dict[str, Any], sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(facts)
-    else:
-        echo(sentence)
-
-
-def _opened(data: Path | None, database: str | None) -> Any:
-    from atdata.appview.database.opening import open_database
-
-    return open_database(database or (data or data_folder() / "appview") / "appview.db")

@@ -9,7 +9,8 @@ import click
 
 from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.publication import Details, Draft
-from atdata.cli.output import echo, json_option, print_fields, print_json
+from atdata.cli.options import dry_run_option
+from atdata.cli.output import echo, json_option, print_fields, print_json, print_result
 from atdata.cli.progress import terminal_progress
 from atdata.local import LocalIndex
 from atdata.promote import Promotion
@@ -18,13 +19,13 @@ from atdata.stores.advice import SizeWarning
 
 @click.command()
 @click.argument("handle")
-@click.option("--pds", metavar="URL", help="The account's PDS; found from the handle if left out.")
+@click.option("--pds", metavar="URL", help="The account's PDS; by default found from the handle.")
 @click.option("--password-stdin", is_flag=True, help="Read the app password from stdin.")
 @json_option
 def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> None:
     """Log in with an app password and save the session.
 
-    The password itself is not kept. The session file can be read by you only.
+    The password is not stored, and only you can read the session file.
     """
     password = (
         sys.stdin.readline().rstrip("\n")
@@ -34,25 +35,26 @@ def login(handle: str, pds: str | None, password_stdin: bool, as_json: bool) -> 
     client = AtmosphereClient(base_url=pds)
     client.login(handle, password)
     path = client.save_session()
-    if as_json:
-        print_json({"handle": client.handle, "did": client.did, "session": str(path)})
-    else:
-        echo(f"logged in as {client.handle} ({client.did})")
+    print_result(
+        {"handle": client.handle, "did": client.did, "session": str(path)},
+        f"logged in as {client.handle} ({client.did})",
+        as_json=as_json,
+    )
 
 
 @click.command()
 @click.argument("name")
 @click.option("--as", "new_name", metavar="NAME", help="Publish under another name.")
-@click.option("--description", help="What the dataset holds, for people.")
-@click.option("--tag", "tags", multiple=True, help="A word to find it by; may be repeated.")
-@click.option("--license", "license_", metavar="SPDX", help="License of the data, or its URL.")
+@click.option("--description", help="Description of the dataset.")
+@click.option("--tag", "tags", multiple=True, help="Tag to find it by; repeat for more.")
 @click.option(
-    "--replace", is_flag=True, help="Let the name stand for this data, whatever it stood for."
+    "--license", "license_", metavar="SPDX", help="License of the data: its SPDX identifier or URL."
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Print the records that would be written; write nothing."
+    "--replace", is_flag=True, help="Replace another dataset that was published under the name."
 )
-@click.option("--verify", is_flag=True, help="Read back every byte of what was published.")
+@dry_run_option
+@click.option("--verify", is_flag=True, help="Read back every published byte.")
 @json_option
 def promote(
     name: str,
@@ -65,14 +67,14 @@ def promote(
     verify: bool,
     as_json: bool,
 ) -> None:
-    """Publish a dataset of the local index, by NAME, to your repository.
+    """Publish dataset NAME of the local index.
 
-    URLs that others can reach stay where they are. Shards that are files of this machine
-    become blobs of your PDS; those that are larger than it takes are cut. Description, tags and
-    license that are not given stay as they are published.
+    A record is written to your repository. Shards at public URLs stay where they are; local
+    shards become blobs of your PDS, and are cut if they are too large for it. A description, tags
+    and a license that were published earlier stay unless you give others.
     """
     if dry_run and verify:
-        raise click.UsageError("--dry-run publishes nothing that --verify could read back")
+        raise click.UsageError("--verify needs what --dry-run does not write")
     index = LocalIndex()
     entry = index.get_dataset(name)
     client = AtmosphereClient()

@@ -1,4 +1,4 @@
-"""``atdata cache``: shards from the network that are kept on this machine."""
+"""``atdata cache``: downloaded shards on this machine."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import click
 
 from atdata.cache.fetch import cache_path, parse_size, user_cache
 from atdata.cache.shard_cache import CachedShard, ShardCache
-from atdata.cli.output import echo, json_option, print_fields, print_json, print_table
+from atdata.cli.output import json_option, print_fields, print_json, print_result, print_table
 from atdata.errors import StorageError
 
 
 @click.group()
 def cache() -> None:
-    """Look at, shorten or empty the cache of shards from the network.
+    """Inspect, shrink or empty the cache of downloaded shards.
 
-    ATDATA_CACHE names its folder, or is `off`; ATDATA_CACHE_SIZE limits it (20GB).
+    ATDATA_CACHE is its folder, or `off`. ATDATA_CACHE_SIZE limits its size (default 20GB).
     """
 
 
@@ -27,16 +27,17 @@ def cache() -> None:
 def dir_(as_json: bool) -> None:
     """Print the folder of the cache."""
     folder = cache_path()
-    if as_json:
-        print_json({"folder": None if folder is None else str(folder)})
-    else:
-        echo("off" if folder is None else folder)
+    shown = None if folder is None else str(folder)
+    print_result({"folder": shown}, shown or "off", as_json=as_json)
 
 
 @cache.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the shards, least recently used first."""
+    """List the shards, least recently used first.
+
+    With --json: an object with the size and limit of the cache, and `shards`.
+    """
     found = _cache()
     urls = found.urls()
     shards = [{**_described(shard), "url": urls.get(shard.cid)} for shard in found.shards()]
@@ -51,30 +52,32 @@ def list_(as_json: bool) -> None:
 
 
 @cache.command()
-@click.option("--to", "limit", help="Bytes to keep, such as 5GB; the cache's limit by default.")
+@click.option(
+    "--to", "limit", metavar="SIZE", help="Size to shrink to, such as 5GB; by default the limit."
+)
 @json_option
 def prune(limit: str | None, as_json: bool) -> None:
-    """Drop the least recently used shards, and what is left of broken downloads."""
+    """Remove least recently used shards and broken downloads."""
     found = _cache()
-    _tell(found.prune(found.limit if limit is None else parse_size(limit)), found, as_json)
+    _print_dropped(found.prune(found.limit if limit is None else parse_size(limit)), found, as_json)
 
 
 @cache.command()
 @json_option
 def clean(as_json: bool) -> None:
-    """Drop every shard."""
+    """Remove every shard."""
     found = _cache()
-    _tell(found.prune(0), found, as_json)
+    _print_dropped(found.prune(0), found, as_json)
 
 
 def _cache() -> ShardCache:
     found = user_cache()
     if found is None:
-        raise StorageError("there is no cache", hint="unset ATDATA_CACHE, or set it to a folder")
+        raise StorageError("there is no cache", hint="Unset ATDATA_CACHE, or set it to a folder.")
     return found
 
 
-def _tell(dropped: list[CachedShard], found: ShardCache, as_json: bool) -> None:
+def _print_dropped(dropped: list[CachedShard], found: ShardCache, as_json: bool) -> None:
     freed = sum(shard.size for shard in dropped)
     if as_json:
         print_json({"dropped": [_described(shard) for shard in dropped], "size": found.size})

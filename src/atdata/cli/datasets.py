@@ -9,7 +9,7 @@ import click
 from atdata._protocols import AbstractIndex, IndexEntry
 from atdata.cli.find import index_of
 from atdata.cli.lifecycle import COMMANDS
-from atdata.cli.output import json_option, print_fields, print_json, print_table
+from atdata.cli.output import json_option, print_fields, print_json, print_list, print_table
 from atdata.cli.schemas import described_fields
 from atdata.errors import AtdataError
 from atdata.samples.canonical import parse_document
@@ -18,7 +18,7 @@ from atdata.shards.info import known_infos
 
 @click.group()
 def dataset() -> None:
-    """List and show datasets; validate, verify, publish and pack them."""
+    """List, show, check, publish and pack datasets."""
 
 
 for command in COMMANDS:
@@ -29,20 +29,27 @@ for command in COMMANDS:
 @click.argument("repository", required=False)
 @json_option
 def list_(repository: str | None, as_json: bool) -> None:
-    """List the local index, or the datasets that REPOSITORY (@handle) has published."""
-    entries = _entries(repository)
-    if as_json:
-        print_json([_facts(entry) for entry in entries])
-    else:
-        rows = ((e.name, e.schema_ref, _count(e)) for e in entries)
-        print_table(rows, empty="no datasets yet: LocalIndex().insert_dataset(ds, name=...)")
+    """List the datasets of an index.
+
+    This is the local index, or with REPOSITORY (@handle) what that account has published.
+    """
+    print_list(
+        _entries(repository),
+        lambda entry: (entry.name, entry.schema_ref, _count(entry)),
+        item=_facts,
+        as_json=as_json,
+        empty="no datasets yet: LocalIndex().insert_dataset(ds, name=...)",
+    )
 
 
 @dataset.command()
 @click.argument("reference")
 @json_option
 def show(reference: str, as_json: bool) -> None:
-    """Show one dataset: a name of the local index, @handle/name, or an at:// URI."""
+    """Show one dataset.
+
+    REFERENCE is a name in the local index, @handle/name, or an at:// URI.
+    """
     index = index_of(reference)
     entry = index.get_dataset(reference)
     facts = _facts(entry)
@@ -58,9 +65,10 @@ def show(reference: str, as_json: bool) -> None:
 @click.argument("new", required=False, default="")
 @json_option
 def relocate(old: str, new: str, as_json: bool) -> None:
-    """Tell the local index that shards moved from OLD to NEW (folders, or starts of URLs).
+    """Update the local index after shards were moved.
 
-    Without them: keep the paths of earlier versions relative, so that the home can be moved.
+    OLD and NEW are folders or prefixes of URLs. Without them, absolute paths from earlier versions
+    become relative to the home folder, so that it can be moved.
     """
     from atdata.local import LocalIndex
 

@@ -1,4 +1,4 @@
-"""A demo on real data, step by step: samples, shards, index, atmosphere, and back."""
+"""``atdata demo``: samples, shards, index, atmosphere, and back, on real data."""
 
 from __future__ import annotations
 
@@ -49,51 +49,53 @@ class Digit(PackableSample):
 
 
 @click.command()
-@click.option("--no-pds", is_flag=True, help="Only the local half: nothing is published.")
+@click.option("--no-pds", is_flag=True, help="Publish nothing: only the local steps.")
 @click.option(
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("atdata-demo.png"),
     show_default=True,
-    help="Where to leave a contact sheet of the samples.",
+    help="Where to write a contact sheet of the samples.",
 )
 @json_option
 def demo(no_pds: bool, picture: Path, as_json: bool) -> None:
-    """Pack real data, index it, publish it, and load it back as another user would.
+    """Pack, index, publish and load a small dataset.
 
     Everything but the picture is written to a temporary folder, which is removed at the end.
     Publishing needs a session: `atdata login HANDLE`.
     """
-    story = _Story(quiet=as_json)
-    story.say(f"{DESCRIPTION} From typed samples to a federated dataset:\n")
+    steps = _Steps(quiet=as_json)
+    steps.say(f"{DESCRIPTION} From typed samples to a federated dataset:\n")
     with temporary_folder() as folder:
         digits = _digits()
-        entry, index = _local_half(story, digits, folder)
+        entry, index = _local_half(steps, digits, folder)
         if not no_pds:
-            _federated_half(story, digits, entry, index)
+            _federated_half(steps, digits, entry, index)
     _contact_sheet(digits).save(picture)
-    story.say(f"\n  a look at the samples: {picture}")
-    story.facts["picture"] = str(picture)
+    steps.say(f"\n  a look at the samples: {picture}")
+    steps.facts["picture"] = str(picture)
     if as_json:
-        print_json(story.facts)
+        print_json(steps.facts)
 
 
 def _local_half(
-    story: _Story, digits: list[Digit], folder: Path
+    steps: _Steps, digits: list[Digit], folder: Path
 ) -> tuple[LocalDatasetEntry, LocalIndex]:
-    with story.step("pack") as tell:
+    with steps.step("pack") as report:
         packed = write_shards(digits, folder / "packed", maxcount=1000)
         size = sum(Path(path).stat().st_size for path in packed.list_shards())
-        tell(f"{len(digits):,} samples of Digit in {len(packed.list_shards())} shards, {size:,} B")
-    with story.step("index") as tell:
+        report(
+            f"{len(digits):,} samples of Digit in {len(packed.list_shards())} shards, {size:,} B"
+        )
+    with steps.step("index") as report:
         store = LocalDiskStore(folder / "store")
         index = LocalIndex(path=folder / "index.db", data_store=store)
         entry = index.insert_dataset(packed, name=NAME, metadata=METADATA)
-        tell(f"{entry.name} as {entry.schema_ref}")
-    with story.step("check") as tell:
+        report(f"{entry.name} as {entry.schema_ref}")
+    with steps.step("check") as report:
         _compare(digits, load_dataset(NAME, split="train", index=index))
-        tell(f"every sample reads back equal; content {entry.content_cid}")
-    story.facts.update(
+        report(f"every sample reads back equal; content {entry.content_cid}")
+    steps.facts.update(
         samples=len(digits),
         shards=len(entry.data_urls),
         bytes=size,
@@ -104,24 +106,24 @@ def _local_half(
 
 
 def _federated_half(
-    story: _Story, digits: list[Digit], entry: LocalDatasetEntry, index: LocalIndex
+    steps: _Steps, digits: list[Digit], entry: LocalDatasetEntry, index: LocalIndex
 ) -> None:
     from atdata.atmosphere import AtmosphereClient
     from atdata.promote import promote_to_atmosphere
 
     client = AtmosphereClient()
-    with story.step("promote") as tell:
+    with steps.step("promote") as report:
         uri = promote_to_atmosphere(
             entry, index, client, description=DESCRIPTION, tags=TAGS, license=LICENSE
         )
-        tell(uri)
+        report(uri)
     address = f"@{client.handle}/{NAME}"
-    with story.step("load") as tell:
+    with steps.step("load") as report:
         # Local state is not used: identity, schema and shards come from the network.
         loaded = load_dataset(address, split="train")
         _compare(digits, loaded)
-        tell(f"{address}: {len(digits):,} of {len(digits):,} samples equal, digests verified")
-    story.facts.update(uri=uri, address=address)
+        report(f"{address}: {len(digits):,} of {len(digits):,} samples equal, digests verified")
+    steps.facts.update(uri=uri, address=address)
 
 
 def _digits() -> list[Digit]:
@@ -151,8 +153,8 @@ def _contact_sheet(digits: list[Digit], *, rows: int = 12, columns: int = 24) ->
     return image.resize((image.width * 4, image.height * 4), resample=0)
 
 
-class _Story:
-    """Progress as lines for people, and the same facts for programs."""
+class _Steps:
+    """Steps of the demo: lines for readers, and the same facts as JSON."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
@@ -164,9 +166,9 @@ class _Story:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Any]:
-        told: list[str] = []
+        reported: list[str] = []
         start = time.perf_counter()
-        yield told.append
+        yield reported.append
         seconds = time.perf_counter() - start
         self.facts["seconds"][name] = round(seconds, 3)
-        self.say(f"  {name:<8} {told[0]}  ({seconds:.2f} s)")
+        self.say(f"  {name:<8} {reported[0]}  ({seconds:.2f} s)")

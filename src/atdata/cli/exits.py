@@ -19,7 +19,7 @@ MEANINGS: dict[int, str] = {
     10: "a bug in atdata",
 }
 
-# The first class that matches decides, so subclasses come before their bases.
+# The first class that matches counts, so subclasses come before their bases.
 EXITS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SchemaConflict, 6),
     (errors.EntryConflict, 6),

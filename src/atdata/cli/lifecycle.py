@@ -10,123 +10,52 @@ from typing import Any
 import click
 
 from atdata import lifecycle
+from atdata.cli.options import (
+    deep_option,
+    dry_run_option,
+    engine_options,
+    policy_option,
+    release_options,
+    root_option,
+)
 from atdata.cli.output import json_option
 from atdata.cli.progress import terminal_progress
 from atdata.cli.reports import finish
-from atdata.engines import ENGINES, Engine, engine
-
-Decorator = Callable[[Any], Any]
+from atdata.lifecycle.report import Report
 
 
-def options(*decorators: Decorator) -> Decorator:
-    """Combine several options into one decorator."""
-
-    def decorate(command: Any) -> Any:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
-ROOT = click.option(
-    "--root",
-    required=True,
-    metavar="PLACE",
-    help="A build root, or a serving store: a folder or s3://bucket/prefix.",
-)
-SUBJECT = options(
-    click.option("--name", help="Name of the dataset; a serving store holds several."),
-    click.option("--version", help="Version of the dataset."),
-)
-ENGINE = options(
-    click.option(
-        "--engine",
-        "engine_name",
-        type=click.Choice(ENGINES),
-        default="local",
-        show_default=True,
-        help="What runs the work: this machine, or a Ray cluster.",
-    ),
-    click.option(
-        "--processes", type=click.IntRange(min=1), help="Local processes; one a core by default."
-    ),
-    click.option("--ray-address", metavar="ADDRESS", help="The Ray cluster."),
-)
-POLICY = click.option(
-    "--policy",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A file of gates that the dataset has to pass.",
-)
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
-
-
-def chosen_engine(name: str, processes: int | None, ray_address: str | None) -> Engine:
-    """Return the engine that the options select."""
-    return engine(name, processes=processes, ray_address=ray_address)
-
-
-def read_policy(path: Path | None) -> lifecycle.Policy | None:
-    """Return the policy in a file; None if no file is given."""
-    return None if path is None else lifecycle.Policy.from_file(path)
-
-
-@click.command()
-@ROOT
-@SUBJECT
-@ENGINE
-@json_option
-def validate(
-    root: str,
-    name: str | None,
-    version: str | None,
-    engine_name: str,
-    processes: int | None,
-    ray_address: str | None,
-    as_json: bool,
+def finish_with_progress(
+    label: str, operation: Callable[..., Report], *, as_json: bool, **settings: Any
 ) -> None:
-    """Check the form: manifest, schema, files, sizes, tar headers, counts."""
-    with terminal_progress("validating", quiet=as_json) as progress:
-        report = lifecycle.validate(
-            root,
-            name=name,
-            version=version,
-            engine=chosen_engine(engine_name, processes, ray_address),
-            progress=progress,
-        )
+    """Run an operation under a progress bar, print its report, and exit."""
+    with terminal_progress(label, quiet=as_json) as progress:
+        report = operation(**settings, progress=progress)
     sys.exit(finish(report, as_json=as_json))
 
 
 @click.command()
-@ROOT
-@SUBJECT
-@click.option("--deep", is_flag=True, help="Decode every sample and hold it to the schema.")
-@POLICY
-@ENGINE
+@root_option
+@release_options
+@engine_options
 @json_option
-def verify(
-    root: str,
-    name: str | None,
-    version: str | None,
-    deep: bool,
-    policy: Path | None,
-    engine_name: str,
-    processes: int | None,
-    ray_address: str | None,
-    as_json: bool,
-) -> None:
-    """Check every byte against its digest; with --deep every sample too."""
-    with terminal_progress("verifying", quiet=as_json) as progress:
-        report = lifecycle.verify(
-            root,
-            name=name,
-            version=version,
-            deep=deep,
-            policy=read_policy(policy),
-            engine=chosen_engine(engine_name, processes, ray_address),
-            progress=progress,
-        )
-    sys.exit(finish(report, as_json=as_json))
+def validate(**settings: Any) -> None:
+    """Check a dataset's structure, without its bytes.
+
+    This covers the manifest, the schema, sizes of files, tar headers and sample counts.
+    """
+    finish_with_progress("validating", lifecycle.validate, **settings)
+
+
+@click.command()
+@root_option
+@release_options
+@deep_option
+@policy_option
+@engine_options
+@json_option
+def verify(**settings: Any) -> None:
+    """Check a dataset's structure and the digests of its shards."""
+    finish_with_progress("verifying", lifecycle.verify, **settings)
 
 
 @click.command()
@@ -134,93 +63,53 @@ def verify(
 @click.option(
     "--store-root",
     required=True,
-    metavar="PLACE",
-    help="The serving store: a folder, made when it is missing, or s3://bucket/prefix.",
+    metavar="LOCATION",
+    help="The serving store: s3://bucket/prefix, or a folder, which is made if it is missing.",
 )
-@SUBJECT
-@POLICY
-@DRY_RUN
-@ENGINE
+@release_options
+@policy_option
+@dry_run_option
+@engine_options
 @json_option
-def publish(
-    source_root: str,
-    store_root: str,
-    name: str | None,
-    version: str | None,
-    policy: Path | None,
-    dry_run: bool,
-    engine_name: str,
-    processes: int | None,
-    ray_address: str | None,
-    as_json: bool,
-) -> None:
-    """Verify a build root in full depth and publish it into a serving store.
+def publish(**settings: Any) -> None:
+    """Verify a build root and publish it to a serving store.
 
-    Readers see the release whole or not at all. The same content again is not an error.
+    Every sample is decoded first. Readers see the whole release or nothing of it. Publishing the
+    same content again is not an error.
     """
-    with terminal_progress("publishing", quiet=as_json) as progress:
-        report = lifecycle.publish(
-            source_root,
-            store_root,
-            name=name,
-            version=version,
-            policy=read_policy(policy),
-            dry_run=dry_run,
-            engine=chosen_engine(engine_name, processes, ray_address),
-            progress=progress,
-        )
-    sys.exit(finish(report, as_json=as_json))
+    finish_with_progress("publishing", lifecycle.publish, **settings)
 
 
 @click.command()
-@ROOT
-@SUBJECT
+@root_option
+@release_options
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write; NAME-VERSION.tar by default. It is never overwritten.",
 )
-@click.option("--deep", is_flag=True, help="Decode every sample before packing.")
-@DRY_RUN
-@ENGINE
+@deep_option
+@dry_run_option
+@engine_options
 @json_option
-def pack(
-    root: str,
-    name: str | None,
-    version: str | None,
-    output: Path | None,
-    deep: bool,
-    dry_run: bool,
-    engine_name: str,
-    processes: int | None,
-    ray_address: str | None,
-    as_json: bool,
-) -> None:
-    """Verify a dataset and write it as one file, always with the same bytes."""
-    with terminal_progress("packing", quiet=as_json) as progress:
-        report = lifecycle.pack(
-            root,
-            output,
-            name=name,
-            version=version,
-            deep=deep,
-            dry_run=dry_run,
-            engine=chosen_engine(engine_name, processes, ray_address),
-            progress=progress,
-        )
-    sys.exit(finish(report, as_json=as_json))
+def pack(**settings: Any) -> None:
+    """Verify a dataset and write it to one file.
+
+    The same dataset always gives the same bytes.
+    """
+    finish_with_progress("packing", lifecycle.pack, **settings)
 
 
 @click.command("verify-pack")
-@click.argument("pack_file", metavar="PACK")
-@SUBJECT
-@click.option("--deep", is_flag=True, help="Decode every sample and hold it to the schema.")
-@POLICY
+@click.argument("pack", metavar="PACK")
+@release_options
+@deep_option
+@policy_option
 @click.option(
     "--expect-digest",
     metavar="DIGEST",
-    help="Anchor: the sha256 that pack printed, or that of dataset.json; or the content CID, "
-    "which covers samples and schema only.",
+    help="Anchor: the sha256 that `dataset pack` printed, the sha256 of dataset.json, or the "
+    "content CID, which covers only samples and schema.",
 )
 @click.option(
     "--at-uri", metavar="URI", help="Anchor: the dataset's record, at:// or @handle/name."
@@ -228,7 +117,7 @@ def pack(
 @click.option(
     "--require-anchor",
     is_flag=True,
-    help="Fail unless anchors cover all, name, version and source too.",
+    help="Fail unless anchors cover everything: name, version and source too.",
 )
 @click.option(
     "--require-content-anchor",
@@ -237,45 +126,21 @@ def pack(
 )
 @click.option(
     "--max-sample-size",
+    "max_sample",
     type=click.IntRange(min=1),
     default=64 << 20,
     show_default=True,
     metavar="BYTES",
-    help="Longest sample that --deep decodes.",
+    help="Size of the largest sample that --deep decodes.",
 )
 @json_option
-def verify_pack(
-    pack_file: str,
-    name: str | None,
-    version: str | None,
-    deep: bool,
-    policy: Path | None,
-    expect_digest: str | None,
-    at_uri: str | None,
-    require_anchor: bool,
-    require_content_anchor: bool,
-    max_sample_size: int,
-    as_json: bool,
-) -> None:
-    """Check a pack as a stream; nothing is extracted.
+def verify_pack(*, require_anchor: bool, require_content_anchor: bool, **settings: Any) -> None:
+    """Check a pack without extracting it.
 
-    Without an anchor, a sound pack is only self-consistent: its author may have forged all
-    of it.
+    Without an anchor, a valid pack is only self-consistent: its author may have forged all of it.
     """
-    with terminal_progress("verifying", quiet=as_json) as progress:
-        report = lifecycle.verify_pack(
-            pack_file,
-            name=name,
-            version=version,
-            deep=deep,
-            policy=read_policy(policy),
-            expect_digest=expect_digest,
-            at_uri=at_uri,
-            require_anchor=require_anchor or ("content" if require_content_anchor else False),
-            max_sample=max_sample_size,
-            progress=progress,
-        )
-    sys.exit(finish(report, as_json=as_json))
+    settings["require_anchor"] = require_anchor or ("content" if require_content_anchor else False)
+    finish_with_progress("verifying", lifecycle.verify_pack, **settings)
 
 
 COMMANDS: tuple[click.Command, ...] = (validate, verify, publish, pack, verify_pack)

@@ -13,20 +13,31 @@ from atdata.base.text import one_line
 from atdata.cli.output import echo, json_option, print_json
 from atdata.load import load_dataset
 
-# Larger arrays are described, not printed.
+# Larger arrays are not printed in full.
 _SHOWN_ITEMS = 64
 
 
 @click.command()
 @click.argument("source")
-@click.option("--split", help="The split to read; the first one if left out.")
-@click.option("--head", default=5, show_default=True, type=click.IntRange(min=0), help="How many.")
+@click.option("--split", help="The split to read; by default the first one.")
+@click.option(
+    "--limit",
+    "--head",
+    "limit",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Number of samples.",
+)
 @json_option
-def load(source: str, split: str | None, head: int, as_json: bool) -> None:
-    """Print the first samples of SOURCE: @handle/name, an at:// URI, a path, a pattern or a URL."""
+def load(source: str, split: str | None, limit: int, as_json: bool) -> None:
+    """Print the first samples of a dataset.
+
+    SOURCE is @handle/name, an at:// URI, a path, a URL, or a pattern of paths or URLs.
+    """
     splits = load_dataset(source)
     dataset = splits[split or next(iter(splits))]
-    samples = [_plain(sample) for sample in itertools.islice(dataset.ordered(), head)]
+    samples = [_plain(sample) for sample in itertools.islice(dataset.ordered(), limit)]
     if as_json:
         print_json({"source": source, "samples": samples})
         return

@@ -1,10 +1,10 @@
-"""Output of commands: text for people, JSON for programs, errors with hints."""
+"""Output of commands: text for readers, JSON for programs, errors with hints."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,13 +17,13 @@ from atdata.errors import AtdataError
 _JSON = "atdata.json"
 
 
-def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
     ctx.find_root().meta[_JSON] = value
     return value
 
 
 json_option: Callable[[Any], Any] = click.option(
-    "--json", "as_json", is_flag=True, is_eager=True, callback=_remember, help="Print JSON."
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print JSON."
 )
 
 
@@ -33,7 +33,7 @@ def wants_json(ctx: click.Context) -> bool:
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print text made safe for a terminal: most output contains other people's text."""
+    """Print text made safe for a terminal: most output contains text of other origin."""
     click.echo(safe_text(str(text)), err=err)
 
 
@@ -51,6 +51,37 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
         lines = value if isinstance(value, list) else [value]
         for number, line in enumerate(lines):
             echo(f"{name if number == 0 else '':<{width}}  {one_line(str(line))}")
+
+
+def print_list(
+    items: Sequence[Any],
+    row: Callable[[Any], tuple[str, ...]],
+    *,
+    as_json: bool,
+    empty: str,
+    item: Callable[[Any], Any] = lambda item: item,
+) -> None:
+    """Print items: a JSON array, or a table.
+
+    Args:
+        items: What to print.
+        row: Returns the cells of an item.
+        as_json: Whether to print JSON.
+        empty: The sentence for an empty table.
+        item: Returns the JSON value of an item.
+    """
+    if as_json:
+        print_json([item(one) for one in items])
+    else:
+        print_table(map(row, items), empty=empty)
+
+
+def print_result(facts: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """Print what a command did: a JSON object, or a sentence."""
+    if as_json:
+        print_json(facts)
+    else:
+        echo(sentence)
 
 
 def print_table(rows: Iterable[tuple[str, ...]], *, empty: str) -> None:

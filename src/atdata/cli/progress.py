@@ -1,4 +1,4 @@
-"""A progress bar: bytes, shards and the time that is left. On a terminal only."""
+"""A progress bar on a terminal: bytes, shards and the remaining time."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from atdata.lifecycle.report import Report
 
 _SHOWN = 20
 _DONE = {
-    "published": "published: from the build root into the serving store",
-    "already_published": "already published: the serving store holds just this",
-    "repaired": "repaired: the release was damaged, and is whole again",
-    "would_publish": "dry run: this would be published into the serving store",
+    "published": "published: from the build root to the serving store",
+    "already_published": "already published: the serving store contains this release",
+    "repaired": "repaired: damaged files of the release were replaced",
+    "would_publish": "dry run: this would be published to the serving store",
     "packed": "packed",
     "would_pack": "dry run: nothing was written",
-    "promoted": "promoted: readers of the serving store find this release now",
+    "promoted": "promoted: this release is now the current one",
     "would_promote": "dry run: this release would be promoted",
     "rolled_back": "rolled back",
     "would_roll_back": "dry run: this would be rolled back",
@@ -67,7 +67,7 @@ def _facts(report: Report) -> Iterator[tuple[str, Any]]:
         yield "content CID", subject["content_cid"]
     if counts.get("shards"):
         yield (
-            "looked at",
+            "checked",
             f"{counts['shards']:,} shards, {counts['samples']:,} samples, {counts['bytes']:,} B",
         )
     status = Counter(report.checks.values())
@@ -93,7 +93,7 @@ def _not_anchored(report: Report) -> list[str]:
 
 
 def _next(report: Report) -> str | None:
-    """Return the command that usually follows, or None."""
+    """Return the command that usually comes next, or None."""
     subject, result = report.subject, report.result
     if not report.ok:
         return _after_failure(report)
@@ -115,7 +115,9 @@ def _next(report: Report) -> str | None:
             pack = shlex.quote(result["pack"])
             return f"atdata dataset verify-pack {pack} --expect-digest {result['sha256']}"
         case "dataset verify-pack", _ if report.trust != "anchored":
-            return "ask the sender for the digest, by another way, and give it as --expect-digest"
+            return (
+                "ask the sender for the digest over another channel, and pass it as --expect-digest"
+            )
         case "catalog gc", "planned" if result["files"]:
             return f"atdata catalog gc --store-root {place} --apply {result['plan']}"
     return None

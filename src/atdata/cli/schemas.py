@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from atdata.cli.find import index_of
-from atdata.cli.output import json_option, print_fields, print_json, print_table
+from atdata.cli.output import json_option, print_fields, print_json, print_list
 
 
 @click.group()
@@ -21,19 +21,23 @@ def schema() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the schemas of the local index."""
-    records = list(index_of("").list_schemas())
-    if as_json:
-        print_json([dict(record) for record in records])
-    else:
-        rows = ((record["name"], record["version"]) for record in records)
-        print_table(rows, empty="no schemas yet: LocalIndex().publish_schema(SampleType)")
+    print_list(
+        list(index_of("").list_schemas()),
+        lambda record: (record["name"], record["version"]),
+        item=dict,
+        as_json=as_json,
+        empty="no schemas yet: LocalIndex().publish_schema(SampleType)",
+    )
 
 
 @schema.command()
 @click.argument("reference")
 @json_option
 def show(reference: str, as_json: bool) -> None:
-    """Show one schema: its reference, or `Name@version` in the local index."""
+    """Show one schema.
+
+    REFERENCE is `Name@version` in the local index, or the URI of a schema.
+    """
     if "://" not in reference:
         reference = f"atdata://local/sampleSchema/{reference}"
     record = index_of(reference).get_schema(reference)

@@ -6,18 +6,38 @@ from itertools import islice
 
 import click
 
-from atdata.cli.output import json_option, print_json, print_table
+from atdata.cli.output import json_option, print_list
 
 
 @click.command()
 @click.argument("words", nargs=-1)
-@click.option("--tag", "tags", multiple=True, help="A tag that it must have; repeat for more.")
-@click.option("--license", "license_", help="License that it must have.")
-@click.option("--schema", help="Its schema: at:// URI of the record, or CID of the content.")
-@click.option("--author", help="Handle or DID of the account that published it.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
 @click.option(
-    "--appview", envvar="ATDATA_APPVIEW_URL", show_envvar=True, help="URL of the AppView."
+    "--tag",
+    "tags",
+    multiple=True,
+    help="Tag of the dataset; repeat for more, all of which it must have.",
+)
+@click.option(
+    "--license",
+    "license_",
+    metavar="SPDX",
+    help="License of the dataset: its SPDX identifier or URL.",
+)
+@click.option("--schema", help="Schema of its samples: an at:// URI or a schema CID.")
+@click.option("--author", help="Handle or DID of the publisher.")
+@click.option(
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of datasets.",
+)
+@click.option(
+    "--appview",
+    metavar="URL",
+    envvar="ATDATA_APPVIEW_URL",
+    show_envvar=True,
+    help="The AppView to ask.",
 )
 @json_option
 def search(
@@ -30,25 +50,24 @@ def search(
     appview: str | None,
     as_json: bool,
 ) -> None:
-    """Find published datasets by WORDS: the best match first, the newest first without words."""
+    """Search the published datasets.
+
+    The best match of WORDS comes first; without words, the newest dataset.
+    """
     from atdata.atmosphere import AppViewClient
 
     found = AppViewClient(appview).search(
         " ".join(words), tags=tags, license=license_, schema=schema, author=author, limit=limit
     )
-    datasets = list(islice(found, limit))
-    if as_json:
-        print_json([view.to_dict() for view in datasets])
-        return
-    print_table(
-        [
-            (
-                f"@{view.handle or view.did}/{view.name}",
-                "" if view.samples is None else f"{view.samples:,} samples",
-                view.license or "",
-                " ".join((view.description or "").split())[:60],
-            )
-            for view in datasets
-        ],
-        empty="nothing is found",
+    print_list(
+        list(islice(found, limit)),
+        lambda view: (
+            f"@{view.handle or view.did}/{view.name}",
+            "" if view.samples is None else f"{view.samples:,} samples",
+            view.license or "",
+            " ".join((view.description or "").split())[:60],
+        ),
+        item=lambda view: view.to_dict(),
+        as_json=as_json,
+        empty="no datasets found",
     )
