@@ -21,7 +21,7 @@ from atdata import Dataset, DictSample
 from atdata.errors import SampleError
 from atdata.export.arrow import column_of
 from atdata.samples.codec import codec_of
-from atdata.samples.kinds import Anything
+from atdata.samples.kinds import Plain
 from atdata.shards import ShardWriter
 from samples.strategies import Case, cases
 
@@ -244,7 +244,7 @@ def test_any_class_gives_a_table_or_a_typed_error(case: Case) -> None:
 
 
 def test_what_does_not_fit_names_the_column() -> None:
-    column = column_of(pa, "n", Anything(), [1])
+    column = column_of(pa, "n", Plain(), [1])
     with pytest.raises(SampleError, match="column 'n': a sample does not fit the first ones"):
         column.array([{"n": "x"}])
     with pytest.raises(SampleError, match="column 'n'"):

@@ -57,13 +57,13 @@ ALIASES = [
     (Union[int, TypeAliasType("F", float)], kinds.Scalar(float)),  # noqa: UP007
     (Maybe[Maybe[int]], kinds.Nullable(SCALAR)),
     (Maybe[Floats], kinds.Nullable(kinds.ArrayOf(np.float32))),
-    (Swapped[int, str], kinds.Row((TEXT, SCALAR))),
+    (Swapped[int, str], kinds.FixedTuple((TEXT, SCALAR))),
     (Same[int], SCALAR),
-    (Same, kinds.Anything()),
+    (Same, kinds.Plain()),
     (Constant[str], kinds.Sequence(SCALAR)),
-    (Many[str], kinds.Sequence(kinds.Row((SCALAR, TEXT)))),
-    (Row[int, str], kinds.Row((SCALAR, TEXT))),
-    (dict[Key, Floats], kinds.Table(kinds.ArrayOf(np.float32))),
+    (Many[str], kinds.Sequence(kinds.FixedTuple((SCALAR, TEXT)))),
+    (Row[int, str], kinds.FixedTuple((SCALAR, TEXT))),
+    (dict[Key, Floats], kinds.Map(kinds.ArrayOf(np.float32))),
 ]
 
 
@@ -133,8 +133,8 @@ def test_type_statements_are_read_where_python_has_them() -> None:
     wanted = {
         "Floats": kinds.ArrayOf(np.float32),
         "Grid[np.uint8]": kinds.ArrayOf(np.uint8, (None, None)),
-        "Pair[int, str]": kinds.Row((TEXT, SCALAR)),
-        "Row[int, str]": kinds.Row((SCALAR, TEXT)),
+        "Pair[int, str]": kinds.FixedTuple((TEXT, SCALAR)),
+        "Row[int, str]": kinds.FixedTuple((SCALAR, TEXT)),
     }
     for spelled, kind in wanted.items():
         if spelled.partition("[")[0] in names:

@@ -11,18 +11,18 @@ import atdata
 from atdata.errors import SampleError
 from atdata.samples.arrays import to_npy
 from atdata.samples.kinds import (
-    Anything,
     ArrayOf,
     Choice,
+    FixedTuple,
     Kind,
+    Map,
     Member,
-    Moment,
     Nested,
     Nullable,
-    Row,
+    Plain,
     Scalar,
     Sequence,
-    Table,
+    Temporal,
     holds_samples,
 )
 
@@ -48,16 +48,16 @@ ARRAY = np.arange(3, dtype="f4")
         (ArrayOf(np.floating), ARRAY, to_npy(ARRAY)),
         (Sequence(Scalar(int)), [1, 2], [1, 2]),
         (Sequence(Scalar(int), tuple), (1, 2), [1, 2]),
-        (Row((Scalar(int), Scalar(str))), (1, "a"), [1, "a"]),
-        (Table(Scalar(int)), {"a": 1}, {"a": 1}),
+        (FixedTuple((Scalar(int), Scalar(str))), (1, "a"), [1, "a"]),
+        (Map(Scalar(int)), {"a": 1}, {"a": 1}),
         (Choice(("a", 1)), "a", "a"),
         (Member(Level), Level.LOW, 1),
-        (Moment(datetime), MOMENT, "2026-01-31T12:00:00.000005+00:00"),
-        (Moment(date), date(2026, 1, 31), "2026-01-31"),
+        (Temporal(datetime), MOMENT, "2026-01-31T12:00:00.000005+00:00"),
+        (Temporal(date), date(2026, 1, 31), "2026-01-31"),
         (Nested(Inner), Inner(3), {"value": 3}),
         (Nullable(Scalar(int)), None, None),
         (Nullable(Scalar(int)), 1, 1),
-        (Anything(), [ARRAY], [to_npy(ARRAY)]),
+        (Plain(), [ARRAY], [to_npy(ARRAY)]),
     ],
     ids=lambda value: str(value) if isinstance(value, Kind) else "",
 )
@@ -65,7 +65,7 @@ def test_values_and_their_wire_forms(kind: Kind, value: Any, wire: Any) -> None:
     assert kind.encode(value) == wire
     again = kind.decode(wire)
     assert type(again) is type(value)
-    assert np.array_equal(again, value) if kind != Anything() else len(again) == 1
+    assert np.array_equal(again, value) if kind != Plain() else len(again) == 1
     # What is decoded already passes.
     kind.decode(value)
 
@@ -92,9 +92,9 @@ def test_arrays_of_objects_are_refused_as_data_too() -> None:
     ("kind", "holds"),
     [
         (Nested(Inner), True),
-        (Nullable(Sequence(Table(Nested(Inner)))), True),
-        (Row((Scalar(int), Nested(Inner))), True),
-        (Row((Scalar(int), Anything())), False),
+        (Nullable(Sequence(Map(Nested(Inner)))), True),
+        (FixedTuple((Scalar(int), Nested(Inner))), True),
+        (FixedTuple((Scalar(int), Plain())), False),
         (ArrayOf(), False),
     ],
 )

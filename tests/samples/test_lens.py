@@ -157,7 +157,7 @@ def test_a_written_lens_goes_before_that_one(network: LensNetwork) -> None:
 
 
 def test_types_must_be_told() -> None:
-    with pytest.raises(SchemaError, match="no getter"):
+    with pytest.raises(SchemaError, match="not the getter"):
         atdata.lens(lambda full: full)
     with pytest.raises(SchemaError, match="unknown"):
 

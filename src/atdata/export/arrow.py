@@ -11,21 +11,9 @@ from typing import Any
 import numpy as np
 
 from atdata.errors import AtdataError, SampleError
+from atdata.samples import kinds
 from atdata.samples.codec import codec_of
-from atdata.samples.kinds import (
-    Anything,
-    ArrayOf,
-    Choice,
-    Kind,
-    Member,
-    Moment,
-    Nested,
-    Nullable,
-    Row,
-    Scalar,
-    Sequence,
-    Table,
-)
+from atdata.samples.kinds import Kind
 
 _SCALARS = {str: "string", bytes: "binary", bool: "bool_", int: "int64", float: "float64"}
 Values = list[Any]
@@ -65,16 +53,16 @@ def column_of(arrow: Any, name: str, kind: Kind | None, values: Values) -> Colum
     Raises:
         SampleError: The values have nothing in common.
     """
-    inner = kind.inner if isinstance(kind, Nullable) else kind
+    inner = kind.inner if isinstance(kind, kinds.Nullable) else kind
     arrays = [value for value in values if isinstance(value, np.ndarray)]
-    if isinstance(inner, ArrayOf) or (arrays and inner is None):
-        gaps = isinstance(kind, Nullable) or len(arrays) < len(values)
+    if isinstance(inner, kinds.ArrayOf) or (arrays and inner is None):
+        gaps = isinstance(kind, kinds.Nullable) or len(arrays) < len(values)
         return _array_column(arrow, name, arrays, gaps)
-    if inner == Moment(datetime) and (zone := _zone(values)) is not None:
-        return _moment_column(arrow, name, zone)
-    form = _form(arrow, kind or Anything(), ())
+    if inner == kinds.Temporal(datetime) and (zone := _zone(values)) is not None:
+        return _temporal_column(arrow, name, zone)
+    form = _form(arrow, kind or kinds.Plain(), ())
     if form is None:
-        return _found_column(arrow, name, (kind or Anything()).encode, values)
+        return _found_column(arrow, name, (kind or kinds.Plain()).encode, values)
     known, convert = form
     return Column(arrow.field(name, known), lambda new: arrow.array(map(convert, new), known))
 
@@ -82,7 +70,7 @@ def column_of(arrow: Any, name: str, kind: Kind | None, values: Values) -> Colum
 def _unfit(name: str, error: Exception) -> SampleError:
     return SampleError(
         f"column {name!r}: a sample does not fit the first ones: {error}",
-        hint="give to_parquet a sample_map that makes the samples alike",
+        hint="Give to_parquet a sample_map that makes the samples alike.",
         path=name,
     )
 
@@ -96,30 +84,30 @@ Form = tuple[Any, Callable[[Any], Any]]
 def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
     """Return None if the kind is not enough: for any plain data, or a class inside itself."""
     match kind:
-        case Scalar(plain):
+        case kinds.Scalar(plain):
             return getattr(arrow, _SCALARS[plain])(), kind.encode
-        case Moment(plain) if plain is date:
+        case kinds.Temporal(plain) if plain is date:
             return arrow.date32(), lambda value: value
-        case ArrayOf():
+        case kinds.ArrayOf():
             return arrow.binary(), kind.encode
-        case Moment():
+        case kinds.Temporal():
             return arrow.string(), kind.encode
-        case Choice(values):
+        case kinds.Choice(values):
             return _one_of(arrow, values, kind.encode)
-        case Member(enum):
+        case kinds.Member(enum):
             return _one_of(arrow, [member.value for member in enum], kind.encode)
-        case Nullable(inner):
+        case kinds.Nullable(inner):
             form = _form(arrow, inner, around)
             return form and (form[0], _or_none(form[1]))
-        case Sequence(item):
+        case kinds.Sequence(item):
             form = _form(arrow, item, around)
             return form and (arrow.list_(form[0]), _each(form[1]))
-        case Table(value):
+        case kinds.Map(value):
             form = _form(arrow, value, around)
             return form and (arrow.map_(arrow.string(), form[0]), _pairs(form[1]))
-        case Row(items):
+        case kinds.FixedTuple(items):
             return _struct(arrow, {f"{n}": item for n, item in enumerate(items)}, around, tuple)
-        case Nested(cls) if cls not in around:
+        case kinds.Nested(cls) if cls not in around:
             fields = {field.name: field.kind for field in codec_of(cls).fields}
             return _struct(arrow, fields, (*around, cls), lambda one: vars_of(one, fields))
     return None
@@ -176,7 +164,7 @@ def _zone(values: Values) -> str | None:
     return zones.pop() if len(zones) == 1 else None
 
 
-def _moment_column(arrow: Any, name: str, zone: str) -> Column:
+def _temporal_column(arrow: Any, name: str, zone: str) -> Column:
     known = arrow.timestamp("us", zone or None)
 
     def make(values: Values) -> Any:
@@ -238,12 +226,12 @@ def _array_column(arrow: Any, name: str, arrays: Values, gaps: bool) -> Column:
         else:
             known = arrow.fixed_shape_tensor(item, shape)
             make = _tensors(arrow, known, dtype, shape)
-    told = {"atdata.dtype": "" if dtype is None else dtype.str}
-    return Column(arrow.field(name, known, metadata=told), make)
+    metadata = {"atdata.dtype": "" if dtype is None else dtype.str}
+    return Column(arrow.field(name, known, metadata=metadata), make)
 
 
 def _npy(value: Any) -> bytes | None:
-    return None if value is None else ArrayOf().encode(value)
+    return None if value is None else kinds.ArrayOf().encode(value)
 
 
 def _flat(value: Any, dtype: np.dtype[Any]) -> Any:

@@ -219,7 +219,7 @@ def record_batches(
         arrays = [column.array(rows) for column in columns]
         yield arrow.RecordBatch.from_arrays(arrays, schema=schema)
     if not columns:
-        raise SampleError("the dataset has no samples, so nothing says what the columns are")
+        raise SampleError("the dataset has no samples to find the columns from")
 
 
 def _rows(sample_type: Any, sample_map: SampleMap | None) -> tuple[dict[str, Kind], SampleMap]:

@@ -118,7 +118,7 @@ class _Stub:
 
     def _annotation(self, kind: Kind) -> str:
         match kind:
-            case kinds.Scalar(plain) | kinds.Moment(plain):
+            case kinds.Scalar(plain) | kinds.Temporal(plain):
                 return self._word(plain.__name__)
             case kinds.ArrayOf(dtype, shape):
                 return self._array(dtype, shape)
@@ -127,9 +127,9 @@ class _Stub:
             case kinds.Sequence(item, container):
                 more = ", ..." if container is tuple else ""
                 return f"{self._word(container.__name__)}[{self._annotation(item)}{more}]"
-            case kinds.Row(items):
+            case kinds.FixedTuple(items):
                 return f"{self._word('tuple')}[{', '.join(map(self._annotation, items))}]"
-            case kinds.Table(value):
+            case kinds.Map(value):
                 return f"{self._word('dict')}[{self._word('str')}, {self._annotation(value)}]"
             case kinds.Choice(values):
                 return self._literal(values)
@@ -195,9 +195,9 @@ def _held(kind: Kind) -> Iterator[type[Any]]:
     match kind:
         case kinds.Nested(cls) | kinds.Member(cls):
             yield cls
-        case kinds.Nullable(inner) | kinds.Sequence(inner) | kinds.Table(inner):
+        case kinds.Nullable(inner) | kinds.Sequence(inner) | kinds.Map(inner):
             yield from _held(inner)
-        case kinds.Row(items):
+        case kinds.FixedTuple(items):
             for item in items:
                 yield from _held(item)
 

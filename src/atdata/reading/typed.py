@@ -37,6 +37,6 @@ def checked_type(sample_type: Any) -> type[Any]:
         shown = getattr(sample_type, "__name__", repr(sample_type))
         raise SchemaError(
             f"{shown} is not a sample type",
-            hint="decorate its class with @atdata.packable, or use Dataset without a type",
+            hint="Decorate its class with @atdata.packable, or use Dataset without a type.",
         )
     return sample_type

@@ -12,22 +12,10 @@ from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, 
 import numpy as np
 
 from atdata.errors import SchemaError
+from atdata.samples import kinds
 from atdata.samples.aliases import expanded
 from atdata.samples.dtypes import DTYPES, dtype_name
-from atdata.samples.kinds import (
-    Anything,
-    ArrayOf,
-    Choice,
-    Kind,
-    Member,
-    Moment,
-    Nested,
-    Nullable,
-    Row,
-    Scalar,
-    Sequence,
-    Table,
-)
+from atdata.samples.kinds import Kind
 
 _LISTS = (list, collections.abc.Sequence)
 _DICTS = (dict, collections.abc.Mapping)
@@ -42,9 +30,9 @@ def kind_of(annotation: Any) -> Kind:
     """
     annotation = expanded(annotation)
     if annotation is Any:
-        return Anything()
+        return kinds.Plain()
     if annotation is np.ndarray:
-        return ArrayOf()
+        return kinds.ArrayOf()
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return _plain_class(annotation)
     origin, args = get_origin(annotation), get_args(annotation)
@@ -57,7 +45,7 @@ def kind_of(annotation: Any) -> Kind:
     if origin is np.ndarray:
         return _array(annotation, *args)
     if origin in _LISTS:
-        return Sequence(kind_of(args[0]))
+        return kinds.Sequence(kind_of(args[0]))
     if origin is tuple:
         return _tuple(args)
     if origin in _DICTS:
@@ -68,21 +56,21 @@ def kind_of(annotation: Any) -> Kind:
 def annotation_of(kind: Kind) -> Any:
     """Return the annotation for a kind; the inverse of ``kind_of``."""
     match kind:
-        case Scalar(plain) | Moment(plain) | Member(plain) | Nested(plain):
-            return plain
-        case ArrayOf(dtype, shape):
+        case kinds.Scalar(cls) | kinds.Temporal(cls) | kinds.Member(cls) | kinds.Nested(cls):
+            return cls
+        case kinds.ArrayOf(dtype, shape):
             axes = (Any, ...) if shape is None else tuple(_length(n) for n in shape)
             return np.ndarray[tuple[axes], np.dtype[dtype or Any]]  # type: ignore[valid-type, misc]
-        case Sequence(item, container):
+        case kinds.Sequence(item, container):
             inner = annotation_of(item)
             return list[inner] if container is list else tuple[inner, ...]  # type: ignore[valid-type]
-        case Row(items):
+        case kinds.FixedTuple(items):
             return tuple[tuple(map(annotation_of, items))]  # type: ignore[misc]
-        case Table(value):
+        case kinds.Map(value):
             return dict[str, annotation_of(value)]  # type: ignore[misc]
-        case Choice(values):
+        case kinds.Choice(values):
             return Literal[values]
-        case Nullable(inner):
+        case kinds.Nullable(inner):
             return Optional[annotation_of(inner)]  # noqa: UP045 - an expression, not an annotation
     return Any
 
@@ -96,19 +84,19 @@ def description_of(annotation: Any) -> str | None:
 
 def _plain_class(annotation: type) -> Kind:
     if annotation in (str, bytes, bool, int, float):
-        return Scalar(annotation)
+        return kinds.Scalar(annotation)
     if annotation in (datetime, date):
-        return Moment(annotation)
+        return kinds.Temporal(annotation)
     if annotation in _LISTS:
-        return Sequence(Anything())
+        return kinds.Sequence(kinds.Plain())
     if annotation is tuple:
-        return Sequence(Anything(), tuple)
+        return kinds.Sequence(kinds.Plain(), tuple)
     if annotation in _DICTS:
-        return Table(Anything())
+        return kinds.Map(kinds.Plain())
     if issubclass(annotation, enum.Enum):
         return _enum(annotation)
     if is_dataclass(annotation):
-        return Nested(annotation)
+        return kinds.Nested(annotation)
     raise _unknown(annotation)
 
 
@@ -116,10 +104,10 @@ def _union(annotation: Any, args: tuple[Any, ...]) -> Kind:
     rest = [arg for arg in args if arg is not types.NoneType]
     if len(rest) == 1:
         inner = kind_of(rest[0])
-        return inner if isinstance(inner, Nullable | Anything) else Nullable(inner)
+        return inner if isinstance(inner, kinds.Nullable | kinds.Plain) else kinds.Nullable(inner)
     if set(rest) == {int, float}:
-        return Scalar(float) if len(rest) == len(args) else Nullable(Scalar(float))
-    raise _unknown(annotation, hint="of unions, only `T | None` is kept; Any takes all plain data")
+        return _with_none(kinds.Scalar(float), len(rest) < len(args))
+    raise _unknown(annotation, hint="Use `T | None`, the only union that samples keep, or Any.")
 
 
 def _literal(args: tuple[Any, ...]) -> Kind:
@@ -129,8 +117,11 @@ def _literal(args: tuple[Any, ...]) -> Kind:
             raise SchemaError(f"Literal[{value!r}] is kept only for text, integers and bools")
     if not values:
         raise SchemaError("a field that is always None holds nothing")
-    choice = Choice(values)
-    return choice if len(values) == len(args) else Nullable(choice)
+    return _with_none(kinds.Choice(values), len(values) < len(args))
+
+
+def _with_none(kind: Kind, nullable: bool) -> Kind:
+    return kinds.Nullable(kind) if nullable else kind
 
 
 def _enum(annotation: type[enum.Enum]) -> Kind:
@@ -140,17 +131,17 @@ def _enum(annotation: type[enum.Enum]) -> Kind:
         if not isinstance(member.value, _ENUM_VALUES):
             raise SchemaError(
                 f"{annotation.__name__}.{member.name} is a {type(member.value).__name__}",
-                hint="enums are kept by value: text, numbers and bools",
+                hint="Give it a value that can be kept: text, a number or a bool.",
             )
-    return Member(annotation)
+    return kinds.Member(annotation)
 
 
 def _array(annotation: Any, shape: Any, dtype: Any = Any) -> Kind:
     scalar = (get_args(dtype) or (Any,))[0]
     scalar = get_origin(scalar) or scalar  # np.floating[Any] is np.floating
     if scalar is Any or scalar is np.generic or isinstance(scalar, TypeVar):
-        return ArrayOf(None, _shape(annotation, shape))
-    return ArrayOf(_scalar_type(annotation, scalar), _shape(annotation, shape))
+        return kinds.ArrayOf(None, _shape(annotation, shape))
+    return kinds.ArrayOf(_scalar_type(annotation, scalar), _shape(annotation, shape))
 
 
 def _scalar_type(annotation: Any, scalar: Any) -> type[np.generic]:
@@ -158,7 +149,9 @@ def _scalar_type(annotation: Any, scalar: Any) -> type[np.generic]:
     if isinstance(scalar, type) and issubclass(scalar, np.generic):
         name = dtype_name(scalar)
     if name is None:
-        raise _unknown(annotation, hint="name one NumPy scalar type, such as np.float32; no object")
+        raise _unknown(
+            annotation, hint="Name one NumPy scalar type, such as np.float32; not object."
+        )
     known: type[np.generic] = DTYPES[name]
     return known
 
@@ -175,7 +168,9 @@ def _axis(annotation: Any, axis: Any) -> int | None:
         return None
     lengths = get_args(axis) if get_origin(axis) is Literal else ()
     if len(lengths) != 1 or type(lengths[0]) is not int or lengths[0] < 0:
-        raise _unknown(annotation, hint="an axis is `int`, or `Literal[28]` for a fixed length")
+        raise _unknown(
+            annotation, hint="Write an axis as `int`, or as `Literal[28]` for a fixed length."
+        )
     return lengths[0]
 
 
@@ -185,21 +180,21 @@ def _length(length: int | None) -> Any:
 
 def _tuple(args: tuple[Any, ...]) -> Kind:
     if len(args) == 2 and args[1] is Ellipsis:
-        return Sequence(kind_of(args[0]), tuple)
+        return kinds.Sequence(kind_of(args[0]), tuple)
     if not args:
         raise SchemaError("tuple[()] holds nothing")
-    return Row(tuple(kind_of(arg) for arg in args))
+    return kinds.FixedTuple(tuple(kind_of(arg) for arg in args))
 
 
 def _dict(annotation: Any, key: Any, value: Any) -> Kind:
     if key is not str:
-        raise _unknown(annotation, hint="keys are str")
-    return Table(kind_of(value))
+        raise _unknown(annotation, hint="Use keys of type str.")
+    return kinds.Map(kind_of(value))
 
 
 def _unknown(annotation: Any, hint: str | None = None) -> SchemaError:
     text = annotation.__qualname__ if isinstance(annotation, type) else repr(annotation)
     return SchemaError(
         f"samples can't hold values of type {text}",
-        hint=hint or "see atdata.samples.kinds for the types that they can",
+        hint=hint or "See atdata.samples.kinds for the types that they can.",
     )

@@ -149,7 +149,9 @@ def _plain(array: Any) -> Array:
     if not isinstance(array, np.ndarray):
         raise SampleError(f"expected a NumPy array, got {type(array).__name__}")
     if isinstance(array, np.ma.MaskedArray):
-        raise SampleError("a masked array would lose its mask", hint="store data and mask apart")
+        raise SampleError(
+            "a masked array would lose its mask", hint="Store data and mask as two arrays."
+        )
     return np.asarray(array)
 
 
@@ -186,7 +188,9 @@ def _header_bounds(payload: bytes) -> tuple[int, int]:
 
 
 def _pickle_hint(payload: bytes) -> str | None:
-    return "this looks like a pickle, which is never read" if payload[:1] == b"\x80" else None
+    return (
+        "Write it again without pickle: pickles are never read." if payload[:1] == b"\x80" else None
+    )
 
 
 def _parse(header: bytes, version: int) -> Layout:

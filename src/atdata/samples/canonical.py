@@ -28,7 +28,7 @@ def canonical_text(document: Mapping[str, Any]) -> str:
         )
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
-        raise SchemaError(f"the schema document is no JSON object: {error}") from None
+        raise SchemaError(f"the schema document is not a JSON object: {error}") from None
     _check_size(size)
     return text
 
@@ -43,9 +43,9 @@ def parse_document(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise SchemaError(f"the schema document is no JSON object: {error}") from None
+        raise SchemaError(f"the schema document is not a JSON object: {error}") from None
     if not isinstance(document, dict):
-        raise SchemaError("the schema document is no JSON object")
+        raise SchemaError("the schema document is not a JSON object")
     return document
 
 
@@ -57,9 +57,9 @@ def _check_size(size: int) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return document
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

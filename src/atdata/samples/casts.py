@@ -14,19 +14,9 @@ from typing import Any
 import numpy as np
 
 from atdata.errors import SampleError
+from atdata.samples import kinds
 from atdata.samples.fields import fields_of
-from atdata.samples.kinds import (
-    Anything,
-    ArrayOf,
-    Kind,
-    Moment,
-    Nested,
-    Nullable,
-    Row,
-    Scalar,
-    Sequence,
-    Table,
-)
+from atdata.samples.kinds import Kind
 
 _NULLABLE = "Give a value, or annotate the field as `T | None`."
 _TYPICAL = {np.floating: np.float64, np.integer: np.int64, np.number: np.float64}
@@ -35,24 +25,24 @@ _TYPICAL = {np.floating: np.float64, np.integer: np.int64, np.number: np.float64
 def advice(kind: Kind, value: Any) -> str | None:
     """Return how to convert a value for this kind of field; None if nothing is known."""
     kind, value = _culprit(kind, value)
-    kind = kind.inner if isinstance(kind, Nullable) else kind
+    kind = kind.inner if isinstance(kind, kinds.Nullable) else kind
     if value is None:
         return _NULLABLE
     match kind:
-        case ArrayOf():
+        case kinds.ArrayOf():
             return _array(kind, value)
-        case Scalar():
+        case kinds.Scalar():
             return _SCALARS[kind.type](value)
-        case Moment():
-            return _moment(kind, value)
-        case Sequence() | Row():
+        case kinds.Temporal():
+            return _temporal(kind, value)
+        case kinds.Sequence() | kinds.FixedTuple():
             return _sequence(value)
-        case Table():
-            return _table(value)
-        case Nested() if isinstance(value, Mapping):
+        case kinds.Map():
+            return _map(value)
+        case kinds.Nested() if isinstance(value, Mapping):
             return f"Make a sample of it: {kind.type.__name__}(**value)."
-        case Anything():
-            return _anything(value)
+        case kinds.Plain():
+            return _plain(value)
     return None
 
 
@@ -70,24 +60,25 @@ def _culprit(kind: Kind, value: Any) -> tuple[Kind, Any]:
 
 def _parts(kind: Kind, value: Any) -> Iterator[tuple[Kind, Any]]:
     match kind:
-        case Nullable(inner) if value is not None:
+        case kinds.Nullable(inner) if value is not None:
             yield inner, value
-        case Sequence(item) if isinstance(value, list | tuple):
+        case kinds.Sequence(item) if isinstance(value, list | tuple):
             yield from ((item, part) for part in value)
-        case Row(items) if isinstance(value, list | tuple) and len(value) == len(items):
-            yield from zip(items, value, strict=True)
-        case Table(item) if isinstance(value, Mapping):
+        case kinds.FixedTuple(items) if isinstance(value, list | tuple):
+            if len(value) == len(items):
+                yield from zip(items, value, strict=True)
+        case kinds.Map(item) if isinstance(value, Mapping):
             yield from ((item, part) for part in value.values())
-        case Nested(type=sample_type) if isinstance(value, sample_type):
+        case kinds.Nested(type=sample_type) if isinstance(value, sample_type):
             for field in fields_of(sample_type):
                 yield field.kind, getattr(value, field.name, None)
-        case Anything() if isinstance(value, list | tuple):
+        case kinds.Plain() if isinstance(value, list | tuple):
             yield from ((kind, part) for part in value)
-        case Anything() if isinstance(value, Mapping):
+        case kinds.Plain() if isinstance(value, Mapping):
             yield from ((kind, part) for part in value.values())
 
 
-def _array(kind: ArrayOf, value: Any) -> str | None:
+def _array(kind: kinds.ArrayOf, value: Any) -> str | None:
     dtype = _dtype(kind)
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
@@ -109,7 +100,7 @@ def _array(kind: ArrayOf, value: Any) -> str | None:
     return None
 
 
-def _dtype(kind: ArrayOf) -> str | None:
+def _dtype(kind: kinds.ArrayOf) -> str | None:
     if kind.dtype is None:
         return None
     return f"np.{_TYPICAL.get(kind.dtype, kind.dtype).__name__}"
@@ -187,7 +178,7 @@ _SCALARS: dict[type, Callable[[Any], str | None]] = {
 }
 
 
-def _moment(kind: Moment, value: Any) -> str | None:
+def _temporal(kind: kinds.Temporal, value: Any) -> str | None:
     name = kind.type.__name__
     if isinstance(value, np.datetime64):
         unit = "us" if kind.type is datetime else "D"
@@ -211,13 +202,13 @@ def _sequence(value: Any) -> str | None:
     return None
 
 
-def _table(value: Any) -> str | None:
+def _map(value: Any) -> str | None:
     if isinstance(value, Mapping):
         return "Convert the keys: {str(key): one for key, one in value.items()}."
     return None
 
 
-def _anything(value: Any) -> str | None:
+def _plain(value: Any) -> str | None:
     if isinstance(value, PathLike):
         return "Convert it: str(value)."
     if isinstance(value, date):

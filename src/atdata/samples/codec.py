@@ -139,7 +139,7 @@ class Codec:
         if field.name not in data:
             raise SampleError(
                 "missing from the data",
-                hint="give the field a default if samples may lack it",
+                hint="Give the field a default if samples may lack it.",
                 path=field.name,
             ) from None
         raise _located(field, error) from None
@@ -148,8 +148,8 @@ class Codec:
         """Raise the error for data with a field that the class does not have."""
         unknown = sorted(str(key) for key in data.keys() - {field.name for field in self.fields})
         raise SampleError(
-            f"the data holds {unknown[0]!r}, which is no field of {self.name}",
-            hint='declare the field, or drop unknown_fields="refuse"',
+            f"the data holds {unknown[0]!r}, which is not a field of {self.name}",
+            hint='Declare the field, or remove unknown_fields="refuse".',
         )
 
 
@@ -195,7 +195,7 @@ def codec_of(sample_type: type) -> Codec:
         except NameError as error:
             raise SchemaError(
                 f"{sample_type.__qualname__}: an annotation names {error.name!r}, which is unknown",
-                hint="define or import it at run time, not only under `if TYPE_CHECKING:`",
+                hint="Define or import it at run time, not only under `if TYPE_CHECKING:`.",
             ) from error
         setattr(sample_type, _SLOT, codec)
     return codec

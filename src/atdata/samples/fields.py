@@ -61,8 +61,8 @@ def fields_of(sample_type: type) -> tuple[Field, ...]:
     """
     if not dataclasses.is_dataclass(sample_type):
         raise SchemaError(
-            f"{sample_type.__qualname__} is no sample type",
-            hint="decorate it with @atdata.packable, or with @dataclass below PackableSample",
+            f"{sample_type.__qualname__} is not a sample type",
+            hint="Decorate it with @atdata.packable, or inherit PackableSample as a @dataclass.",
         )
     taken = [field for field in dataclasses.fields(sample_type) if field.init]
     for field in taken:
@@ -85,7 +85,7 @@ def check_name(name: str) -> None:
     if name in RESERVED:
         raise SchemaError(
             f"a field can't be called {name!r}: samples have a method of that name",
-            hint="rename the field",
+            hint="Rename the field.",
         )
 
 
@@ -167,6 +167,6 @@ def _check_init(sample_type: type, names: set[str]) -> None:
         named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         if named and parameter.default is parameter.empty and parameter.name not in names:
             raise SchemaError(
-                f"{sample_type.__qualname__}.__init__ wants {parameter.name!r}, which is no field",
-                hint="a sample is rebuilt from its fields alone: give the parameter a default",
+                f"{sample_type.__qualname__}.__init__ wants {parameter.name!r}, not a field",
+                hint="Give the parameter a default: a sample is rebuilt from its fields alone.",
             )

@@ -1,7 +1,7 @@
 """Sample types from JSON Schema documents. The keywords are those of ``schema``.
 
-The document may come from other people. No part of it is compiled or evaluated as text: names
-are checked strictly, then classes are made with ``type`` and ``dataclasses``, with types and
+The document may come from an untrusted source. No part of it is compiled or evaluated as text:
+names are checked strictly, then classes are made with ``type`` and ``dataclasses``, with types and
 defaults as objects.
 """
 
@@ -18,25 +18,13 @@ from functools import lru_cache
 from typing import Any
 
 from atdata.errors import SampleError, SchemaError
+from atdata.samples import kinds
 from atdata.samples.annotations import annotation_of
 from atdata.samples.canonical import canonical_text
 from atdata.samples.codec import codec_of, set_unknown_fields
 from atdata.samples.dtypes import DTYPES
 from atdata.samples.fields import check_identifier, check_name
-from atdata.samples.kinds import (
-    Anything,
-    ArrayOf,
-    Choice,
-    Kind,
-    Member,
-    Moment,
-    Nested,
-    Nullable,
-    Row,
-    Scalar,
-    Sequence,
-    Table,
-)
+from atdata.samples.kinds import Kind
 from atdata.samples.packable import PackableSample
 from atdata.samples.to_schema import DOCUMENT, Fresh, can_be_default, reference
 
@@ -52,7 +40,11 @@ _CLASSES = "__atdata_classes__"
 _ORIGIN = "__atdata_origin__"
 
 _SCALARS = {"string": str, "boolean": bool, "integer": int, "number": float}
-_OWN = {"bytes": Scalar(bytes), "datetime": Moment(datetime), "date": Moment(date)}
+_OWN = {
+    "bytes": kinds.Scalar(bytes),
+    "datetime": kinds.Temporal(datetime),
+    "date": kinds.Temporal(date),
+}
 # How the enum is made, and what its values are.
 _BASES: dict[str, tuple[Any, type | None, tuple[type, ...]]] = {
     "Enum": (Enum, None, (str, int, float, bool)),
@@ -194,7 +186,7 @@ class _Reader:
             options |= _default(kind, document["default"], name)
         elif not required:
             # JSON Schema lets it be absent; it is None then.
-            kind = kind if isinstance(kind, Nullable | Anything) else Nullable(kind)
+            kind = kind if isinstance(kind, kinds.Nullable | kinds.Plain) else kinds.Nullable(kind)
             options["default"] = None
         return kind, dataclasses.field(**options)
 
@@ -207,7 +199,7 @@ class _Reader:
         if "anyOf" in document:
             return self._nullable(document["anyOf"], path, depth)
         if "enum" in document:
-            return Choice(tuple(self._counted(_values(document, path, (str, int, bool)))))
+            return kinds.Choice(tuple(self._counted(_values(document, path, (str, int, bool)))))
         own, json_type = (document.get(key) for key in ("x-atdata-type", "type"))
         for word in (own, json_type):
             if word is not None:
@@ -217,37 +209,37 @@ class _Reader:
         if own in _OWN:
             return _OWN[own]
         if json_type in _SCALARS:
-            return Scalar(_SCALARS[json_type])
+            return kinds.Scalar(_SCALARS[json_type])
         if json_type == "array":
             return self._sequence(document, path, depth)
         if json_type == "object" and "properties" not in document:
-            return Table(self._kind(document.get("additionalProperties", {}), path, depth + 1))
+            return kinds.Map(self._kind(document.get("additionalProperties", {}), path, depth + 1))
         if json_type is None and own is None:
-            return Anything()
-        raise SchemaError(f"type {json_type!r:.80} is none that samples have", path=path)
+            return kinds.Plain()
+        raise SchemaError(f"samples can't have values of type {json_type!r:.80}", path=path)
 
     def _referred(self, ref: Any, path: str) -> Kind:
         target = self._types.get(ref) if isinstance(ref, str) else None
         if target is None:
-            raise SchemaError(f"{ref!r:.80} is no class of this schema document", path=path)
-        return Member(target) if issubclass(target, Enum) else Nested(target)
+            raise SchemaError(f"{ref!r:.80} is not a class of this schema document", path=path)
+        return kinds.Member(target) if issubclass(target, Enum) else kinds.Nested(target)
 
     def _nullable(self, options: Any, path: str, depth: int) -> Kind:
         rest = [one for one in _expect(list, options, path) if one != {"type": "null"}]
         if len(rest) != 1 or len(options) != 2:
             raise SchemaError("of unions, only `T or null` is read", path=path)
         kind = self._kind(rest[0], path, depth + 1)
-        return kind if isinstance(kind, Nullable | Anything) else Nullable(kind)
+        return kind if isinstance(kind, kinds.Nullable | kinds.Plain) else kinds.Nullable(kind)
 
     def _sequence(self, document: dict[str, Any], path: str, depth: int) -> Kind:
         is_tuple = document.get("x-atdata-type") == "tuple"
         if "prefixItems" not in document:
             item = self._kind(document.get("items", {}), path, depth + 1)
-            return Sequence(item, tuple if is_tuple else list)
+            return kinds.Sequence(item, tuple if is_tuple else list)
         places = _expect(list, document["prefixItems"], path)
         if not places:
             raise SchemaError("prefixItems is empty", path=path)
-        return Row(tuple(self._kind(place, path, depth + 1) for place in places))
+        return kinds.FixedTuple(tuple(self._kind(place, path, depth + 1) for place in places))
 
 
 def _check_fields(classes: list[Any]) -> None:
@@ -259,18 +251,18 @@ def _check_fields(classes: list[Any]) -> None:
         raise SchemaError(f"more than {_MAX_ALL_FIELDS} fields in one schema document")
 
 
-def _array(document: dict[str, Any], path: str) -> ArrayOf:
+def _array(document: dict[str, Any], path: str) -> kinds.ArrayOf:
     name, shape = document.get("x-atdata-dtype"), document.get("x-atdata-shape")
     if name is not None and (not isinstance(name, str) or name not in DTYPES):
-        raise SchemaError(f"{name!r:.80} is no dtype that samples can hold", path=path)
+        raise SchemaError(f"{name!r:.80} is not a dtype that samples can hold", path=path)
     if shape is None:
-        return ArrayOf(DTYPES[name] if name else None)
+        return kinds.ArrayOf(DTYPES[name] if name else None)
     for length in _expect(list, shape, path):
         if length is not None and (type(length) is not int or not 0 <= length < 2**62):
-            raise SchemaError(f"{length!r:.80} is no length of an axis", path=path)
+            raise SchemaError(f"{length!r:.80} is not the length of an axis", path=path)
     if len(shape) > _MAX_DEPTH:
         raise SchemaError(f"more than {_MAX_DEPTH} axes", path=path)
-    return ArrayOf(DTYPES[name] if name else None, tuple(shape))
+    return kinds.ArrayOf(DTYPES[name] if name else None, tuple(shape))
 
 
 def _enum(document: dict[str, Any], origin: tuple[str, str | None, str]) -> type[Enum]:
@@ -278,7 +270,7 @@ def _enum(document: dict[str, Any], origin: tuple[str, str | None, str]) -> type
     check_identifier(title, "an enum")
     base = document.get("x-atdata-base", "Enum")
     if not isinstance(base, str) or base not in _BASES:
-        raise SchemaError(f"{base!r:.80} is no base of an enum", path=title)
+        raise SchemaError(f"{base!r:.80} is not a base of an enum", path=title)
     functional, mixed_in, value_types = _BASES[base]
     values = _values(document, title, value_types)
     names = _expect(list, document.get("x-atdata-members"), title)
@@ -334,7 +326,7 @@ def _order(document: dict[str, Any], properties: dict[str, Any]) -> list[str]:
 def _names(document: dict[str, Any], key: str, properties: dict[str, Any]) -> list[str]:
     names: list[str] = _expect(list, document.get(key, []), key)
     if any(not isinstance(name, str) or name not in properties for name in names):
-        raise SchemaError(f"{key} lists what is no property")
+        raise SchemaError(f"{key} lists what is not a property")
     return names
 
 

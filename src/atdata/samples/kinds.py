@@ -139,7 +139,7 @@ class Sequence(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Kind):
+class FixedTuple(Kind):
     """``tuple[A, B, C]``: one kind for each place."""
 
     items: tuple[Kind, ...]
@@ -163,7 +163,7 @@ class Row(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Kind):
+class Map(Kind):
     """``dict[str, T]``."""
 
     value: Kind
@@ -226,7 +226,7 @@ class Member(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment(Kind):
+class Temporal(Kind):
     """A ``datetime`` or ``date``."""
 
     type: type[date]
@@ -309,7 +309,7 @@ class Nullable(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Anything(Kind):
+class Plain(Kind):
     """Any plain data, with arrays in it."""
 
     def encode(self, value: Any) -> Any:
@@ -327,9 +327,9 @@ def holds_many(kind: Kind) -> bool:
     match kind:
         case Nullable(inner):
             return holds_many(inner)
-        case Row(items):
+        case FixedTuple(items):
             return any(map(holds_many, items))
-    return isinstance(kind, Nested | Sequence | Table | Anything)
+    return isinstance(kind, Nested | Sequence | Map | Plain)
 
 
 def holds_samples(kind: Kind) -> bool:
@@ -337,9 +337,9 @@ def holds_samples(kind: Kind) -> bool:
     match kind:
         case Nested():
             return True
-        case Nullable(inner) | Sequence(inner) | Table(inner):
+        case Nullable(inner) | Sequence(inner) | Map(inner):
             return holds_samples(inner)
-        case Row(items):
+        case FixedTuple(items):
             return any(map(holds_samples, items))
     return False
 

@@ -65,7 +65,7 @@ class Lens(Generic[S, V]):
             SampleError: The lens has no putter.
         """
         if self._put is None:
-            raise SampleError(f"{self!r} has no way back", hint="write one, with @….putter")
+            raise SampleError(f"{self!r} has no way back", hint="Write one, with @….putter.")
         return self._put(view, source)
 
     def putter(self, put: Callable[[V, S], S]) -> Callable[[V, S], S]:
@@ -126,7 +126,7 @@ class LensNetwork:
         ways = self._shortest(source, view)
         if len(ways) == 1:
             return cast("Lens[S, V]", functools.reduce(Lens.then, ways[0]))
-        hint = f"write it: @atdata.lens on a function from {source.__name__} to {view.__name__}"
+        hint = f"Write it: @atdata.lens on a function from {source.__name__} to {view.__name__}."
         if ways:
             shown = " and ".join(_shown(way) for way in ways[:2])
             raise SchemaError(f"several ways are equally short: {shown}", hint=hint)
@@ -213,8 +213,8 @@ def _types(getter: Callable[..., Any], names: dict[str, Any]) -> tuple[type, typ
     found = [expanded(hints.get(key)) for key in (*parameters[:1], "return")]
     if len(parameters) != 1 or not all(_is_sample_type(one) for one in found):
         raise SchemaError(
-            f"{name} is no getter of a lens",
-            hint="write it as def f(a: A) -> B, where A and B are packable classes",
+            f"{name} is not the getter of a lens",
+            hint="Write it as def f(a: A) -> B, where A and B are packable classes.",
         )
     return cast("tuple[type, type]", tuple(found))
 

@@ -204,7 +204,7 @@ def _make_dataclass(cls: type, *, kw_only: bool, frozen: bool) -> None:
     try:
         dataclasses.dataclass(kw_only=kw_only, frozen=frozen)(cls)
     except TypeError as error:
-        hint = "give it a default, move it up, or use @packable(kw_only=True)"
+        hint = "Give it a default, move it up, or use @packable(kw_only=True)."
         follows = "follows default" in str(error)
         raise SchemaError(f"{cls.__qualname__}: {error}", hint=hint if follows else None) from error
 
@@ -234,7 +234,7 @@ def projection(sample_type: type, names: tuple[str, ...]) -> type:
     if unknown := [name for name in names if name not in fields]:
         raise SchemaError(
             f"{sample_type.__name__} has no field {unknown[0]!r}",
-            hint=f"it has {', '.join(fields)}",
+            hint=f"Choose from {', '.join(fields)}.",
         )
     annotated = {name: annotation_of(fields[name].kind) for name in names}
     defaults = {

@@ -133,7 +133,7 @@ def record_document(record: SampleSchema) -> dict[str, Any]:
     if not isinstance(record.schema, JsonSchemaFormat) or record.schema_type != JSON_SCHEMA:
         raise SchemaError(
             f"schema format {record.schema_type!r:.80} is unknown",
-            hint="only JSON Schema is read; a newer version of atdata may know it",
+            hint="Try a newer version of atdata: this one reads JSON Schema only.",
         )
     return parse_document(record.schema.text)
 

@@ -11,23 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from atdata.errors import SampleError, SchemaError
+from atdata.samples import kinds
 from atdata.samples.codec import Codec, codec_of
 from atdata.samples.dtypes import dtype_name
 from atdata.samples.fields import Field, check_identifier
-from atdata.samples.kinds import (
-    ArrayOf,
-    Choice,
-    Kind,
-    Member,
-    Moment,
-    Nested,
-    Nullable,
-    Row,
-    Scalar,
-    Sequence,
-    Table,
-    holds_samples,
-)
+from atdata.samples.kinds import Kind
 from atdata.samples.plain import unwrap
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -96,7 +84,7 @@ class _Writer:
         properties: dict[str, Any] = {}
         required: list[str] = []
         keyword_only: list[str] = []
-        behind_optional = False
+        after_optional = False
         for field in codec.fields:
             properties[field.name] = self._property(codec, field)
             optional = "default" in properties[field.name]
@@ -104,10 +92,10 @@ class _Writer:
                 required.append(field.name)
             # A default that JSON can't represent makes the field required for readers of the
             # document, who could not declare it after an optional one by position.
-            if field.keyword_only or (behind_optional and not optional):
+            if field.keyword_only or (after_optional and not optional):
                 keyword_only.append(field.name)
             elif optional:
-                behind_optional = True
+                after_optional = True
         return {
             "title": codec.name,
             **_described(class_description(codec.sample_type)),
@@ -126,28 +114,28 @@ class _Writer:
 
     def _kind(self, kind: Kind) -> dict[str, Any]:
         match kind:
-            case Scalar(plain):
+            case kinds.Scalar(plain):
                 return (
                     {"type": _SCALARS[plain]} if plain in _SCALARS else {"x-atdata-type": "bytes"}
                 )
-            case ArrayOf():
+            case kinds.ArrayOf():
                 return _array(kind)
-            case Moment(plain):
+            case kinds.Temporal(plain):
                 return {"type": "string", "x-atdata-type": plain.__name__}
-            case Sequence(item, container):
+            case kinds.Sequence(item, container):
                 own = {} if container is list else {"x-atdata-type": "tuple"}
                 return {"type": "array", "items": self._kind(item), **own}
-            case Row(items):
+            case kinds.FixedTuple(items):
                 places = [self._kind(item) for item in items]
                 length = {"minItems": len(items), "items": False}
                 return {"type": "array", "prefixItems": places, **length, "x-atdata-type": "tuple"}
-            case Table(value):
+            case kinds.Map(value):
                 return {"type": "object", "additionalProperties": self._kind(value)}
-            case Choice(values):
+            case kinds.Choice(values):
                 return {"enum": list(values)}
-            case Nullable(inner):
+            case kinds.Nullable(inner):
                 return {"anyOf": [self._kind(inner), {"type": "null"}]}
-            case Nested(other) | Member(other):
+            case kinds.Nested(other) | kinds.Member(other):
                 return {"$ref": self._ref(other)}
         return {}
 
@@ -187,7 +175,7 @@ def _described(text: str | None) -> dict[str, str]:
     return {"description": text} if text else {}
 
 
-def _array(kind: ArrayOf) -> dict[str, Any]:
+def _array(kind: kinds.ArrayOf) -> dict[str, Any]:
     document: dict[str, Any] = {"x-atdata-type": "array"}
     if kind.dtype is not None:
         document["x-atdata-dtype"] = dtype_name(kind.dtype)
@@ -208,7 +196,7 @@ def _enum(members: type[Enum]) -> dict[str, Any]:
 
 
 def _plain_default(codec: Codec, field: Field) -> Any:
-    """Return the default in wire form, or MISSING if there is none that JSON can represent.
+    """Return the default in wire form, or MISSING if JSON can represent none.
 
     Factories other than list and dict are not called: they may return another value each time.
     """
@@ -222,15 +210,15 @@ def _plain_default(codec: Codec, field: Field) -> Any:
     except SampleError as error:
         raise SchemaError(
             f"{codec.name}.{field.name}: the default does not fit: {error.message}",
-            hint="annotate the field as `T | None` if None is its default",
+            hint="Annotate the field as `T | None` if None is its default.",
             path=field.name,
         ) from None
     return plain if can_be_default(field.kind, plain) else MISSING
 
 
 def can_be_default(kind: Kind, plain: Any) -> bool:
-    """Return whether a schema keeps this default: it is valid JSON, and holds no samples."""
-    return _is_json(plain) and (plain in (None, []) or not holds_samples(kind))
+    """Return whether a schema keeps this default: it is valid JSON without samples in it."""
+    return _is_json(plain) and (plain in (None, []) or not kinds.holds_samples(kind))
 
 
 def _is_json(plain: Any) -> bool:

@@ -29,7 +29,8 @@ def version_order(version: str) -> tuple[Any, ...]:
     match = _VERSION.fullmatch(version)
     if match is None:
         raise SchemaError(
-            f"{version[:80]!r} is no semantic version", hint="Write it as major.minor.patch: 1.0.0."
+            f"{version[:80]!r} is not a valid semantic version",
+            hint="Write it as major.minor.patch: 1.0.0.",
         )
     major, minor, patch, pre_release = match.groups()
     parts = pre_release.split(".") if pre_release else []

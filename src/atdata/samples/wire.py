@@ -68,7 +68,7 @@ def unpack_map(data: bytes, name: str, *, nested: bool = False) -> dict[str, Any
         pickle = isinstance(data, bytes) and data[:1] == b"\x80"
         raise SampleError(
             f"{name}: not a msgpack sample: {error}",
-            hint="this looks like a pickle, which is never read" if pickle else None,
+            hint="Write it again without pickle: pickles are never read." if pickle else None,
         ) from None
     if type(fields) is not dict:
         raise SampleError(f"{name}: expected a map of fields, got {type(fields).__name__}")
