@@ -215,7 +215,13 @@ def insert(name: str, folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.tar") if path not in before]
 
 
-@pytest.mark.parametrize("name", ["../../out", "/etc/out", "a/../../out", "..", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../../out", "/etc/out", "a/../../out", "..", "a\0b"),
+        *("~/out", "$HOME", "a;b", "team/.hidden", "{0..9}"),
+    ],
+)
 def test_no_name_leads_elsewhere(name: str, tmp_path: Path) -> None:
     with pytest.raises(EntryError, match="can't name a dataset"):
         insert(name, tmp_path)
@@ -224,7 +230,7 @@ def test_no_name_leads_elsewhere(name: str, tmp_path: Path) -> None:
     assert record_key(name) not in (".", "..")
 
 
-@pytest.mark.parametrize("name", ["~/out", "$HOME", "a b", "a;b", "team/.hidden", "{0..9}"])
+@pytest.mark.parametrize("name", ["a b", "Größe", "v1.x"])
 def test_odd_names_stay_in_the_store(name: str, tmp_path: Path) -> None:
     (stored,) = insert(name, tmp_path)
     assert tmp_path / "a/b/c" in stored.parents

@@ -63,6 +63,18 @@ class TestEntries:
         assert not backend.put_entry(EntryRow("n", "c3", "3"), before=old)
         assert backend.entry("n") == new
 
+    def test_what_is_dropped_is_gone_everywhere(self, backend: Backend) -> None:
+        row, other = EntryRow("n", "c", "1"), EntryRow("o", "c", "1")
+        assert not backend.drop_entry(row)
+        for one in (row, other):
+            assert backend.put_entry(one, before=None)
+        assert not backend.drop_entry(EntryRow("n", "c", "changed meanwhile"))
+        assert backend.drop_entry(row)
+        assert backend.entry("n") is None
+        assert backend.entry_of("c") == other
+        assert backend.entries("", 10) == [other]
+        assert backend.put_entry(row, before=None)
+
     def test_entries_of_one_cid_stay_apart(self, backend: Backend) -> None:
         rows = [EntryRow(name, "same", name) for name in ("b", "a", "c")]
         for row in rows:

@@ -77,8 +77,8 @@ class TestInsertDataset:
     def test_the_prefix_is_the_name_by_default(
         self, stored_index: LocalIndex, ds: atdata.Dataset[Reading], tmp_path: Path
     ) -> None:
-        entry = stored_index.insert_dataset(ds, name="team/re{a}dings?")
-        assert Path(entry.wds_url).parent == tmp_path / "store" / "team" / "re-a-dings-"
+        entry = stored_index.insert_dataset(ds, name="The readings")
+        assert Path(entry.wds_url).parent == tmp_path / "store" / "The-readings"
         assert len(list(atdata.Dataset[Reading](entry.data_urls).ordered())) == 5
 
     def test_add_entry_leaves_the_shards_where_they_are(
@@ -305,8 +305,8 @@ class TestRefusals:
 
 class TestLookup:
     def test_by_uri(self, index: LocalIndex, ds: atdata.Dataset[Reading]) -> None:
-        entry = index.insert_dataset(ds, name="team/a b")
-        assert entry.uri == "atdata://local/dataset/team%2Fa%20b"
+        entry = index.insert_dataset(ds, name="größe b")
+        assert entry.uri == "atdata://local/dataset/gr%C3%B6%C3%9Fe%20b"
         assert index.get_dataset(entry.uri) == entry
 
     def test_a_missing_name_is_a_key_error_with_the_closest_names(

@@ -21,6 +21,7 @@ from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifes
 from atdata.atmosphere.uploads import forget_uploads
 from atdata.base.labels import checked_license, checked_tags
 from atdata.base.metadata import metadata_text
+from atdata.base.names import check_dataset_name
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.info import ShardInfo, content_cid
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
@@ -114,7 +115,7 @@ class Publication:
     """A dataset to be published.
 
     Attributes:
-        name: Its name in the repository.
+        name: Its name in the repository; :mod:`atdata.base.names` has the rule.
         schema: AT URI of its schema.
         schema_cid: CID of the schema's content.
         place: Puts the shards where the record can refer to them, once no check has refused
@@ -137,6 +138,9 @@ class Publication:
     details: Details = Details()
     replace: bool = False
     created_at: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        check_dataset_name(self.name)
 
     def publish(self, client: AtmosphereClient) -> Draft:
         """Write the record, unless the published one is the same.

@@ -91,6 +91,7 @@ def pack(
 
 def _can_pack(examination: RootExamination, manifest: Manifest, target: Path) -> bool:
     """Return whether a pack can be written there, as far as known before the shards are read."""
+    examination.check_new_name()
     large = [index for index, info in enumerate(manifest.shards) if info.size > MAX_SHARD]
     for index in large:
         examination.add(
@@ -103,7 +104,7 @@ def _can_pack(examination: RootExamination, manifest: Manifest, target: Path) ->
     taken = os.path.lexists(target)  # also by a link that leads nowhere
     if taken:
         examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
-    return not large and not taken
+    return not examination.findings.items
 
 
 def pack_header(name: str, size: int) -> bytes:

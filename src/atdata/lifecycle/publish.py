@@ -164,6 +164,7 @@ class _Publication:
         The version must be free, or hold the same content.
         """
         examination = self._examination
+        examination.check_new_name()
         self._data = self._manifest.to_json()
         there = self._there() if self._store.exists() else None
         self._damaged = there is not None and _is_damaged(there)

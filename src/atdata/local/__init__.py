@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atdata.local.entry import LocalDatasetEntry
 from atdata.local.index import Index, LocalIndex
-from atdata.local.migration import MigrationReport, migrate
+from atdata.local.migration import MigrationReport, migrate, migrate_names
 from atdata.local.schema import LocalSchema
 from atdata.stores import GCSDataStore, LocalDiskStore, S3DataStore
 
@@ -18,4 +18,5 @@ __all__ = [
     "MigrationReport",
     "S3DataStore",
     "migrate",
+    "migrate_names",
 ]

@@ -50,6 +50,10 @@ class Backend(Protocol):
         """Write a row if ``before`` is what the index holds for its name; return whether it was."""
         ...
 
+    def drop_entry(self, row: EntryRow) -> bool:
+        """Remove a row if it is what the index holds for its name; return whether it was."""
+        ...
+
     def schema(self, key: str) -> SchemaRow | None:
         """Return the schema of this key, or None, in constant time."""
         ...

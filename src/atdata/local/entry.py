@@ -181,7 +181,9 @@ def now() -> str:
 
 
 def check_name(name: str) -> None:
-    """Refuse names that can't be a relative path.
+    """Refuse names that can't be a relative path, which no entry of earlier versions has either.
+
+    New entries have the names of :mod:`atdata.base.names`.
 
     Raises:
         EntryError: The name is empty, is not printable, starts or ends with whitespace, or has

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as changed
 
+from atdata.base.names import check_dataset_name
 from atdata.errors import EntryConflict, EntryNotFound, RecordError, StorageError
 from atdata.local.backend import Backend, EntryRow
 from atdata.local.entry import LocalDatasetEntry, name_of
@@ -94,6 +95,22 @@ class EntryTable:
             f"the entry of dataset {entry.name!r} could not be written",
             hint="Others write the same name all the time, or what is stored there is damaged.",
         )
+
+    def rename(self, entry: LocalDatasetEntry, name: str) -> LocalDatasetEntry:
+        """Write an entry under another name, then remove it; return what the index then holds.
+
+        Raises:
+            EntryConflict: The name stands for other data.
+            EntryError: The name can't be used.
+        """
+        if name == entry.name:
+            return entry
+        check_dataset_name(name)
+        row = self._backend.entry(entry.name)
+        renamed = self.put(changed(entry, name=name), keep_schema=True)
+        if row is not None and self._read(row) == entry:
+            self._backend.drop_entry(row)
+        return renamed
 
     def relocate(self, move: Callable[[str], str]) -> list[str]:
         """Change the paths and URLs of all entries' shards, and store paths as relative ones.

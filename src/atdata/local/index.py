@@ -13,10 +13,11 @@ from atdata._protocols import AbstractDataStore
 from atdata.base.arguments import check_class, check_dataset, check_store
 from atdata.base.listing import Listing
 from atdata.base.metadata import metadata_text
+from atdata.base.names import check_dataset_name, suggested_name
 from atdata.dataset import Dataset
 from atdata.errors import StorageError, UrlError
 from atdata.local.choice import open_backend
-from atdata.local.entry import LocalDatasetEntry, check_name
+from atdata.local.entry import LocalDatasetEntry
 from atdata.local.entry_table import EntryTable
 from atdata.local.paths import folder_or_url, moved
 from atdata.local.placement import Place, check_shared, check_there, placed, stored
@@ -123,7 +124,7 @@ class LocalIndex:
 
         Args:
             ds: The dataset.
-            name: Its name in the index.
+            name: Its name in the index; :mod:`atdata.base.names` has the rule.
             schema_ref: Reference of its published schema; by default the latest one with the
                 document of ``ds.sample_type``, which is published if there is none.
             prefix: Where in the data store; by default the dataset's name.
@@ -235,6 +236,24 @@ class LocalIndex:
     # Names of earlier code.
     list_entries = list_datasets
     entries = datasets
+
+    def rename_dataset(self, old: str, new: str | None = None) -> LocalDatasetEntry:
+        """Give a dataset another name in the index; no shard is read, copied or moved.
+
+        The new entry is written before the old one is removed: after a crash, call it again.
+
+        Args:
+            old: Its name.
+            new: The name that it gets; one made from the old name if that can't be used for
+                new datasets, as for all of :func:`atdata.local.migrate_names`.
+
+        Raises:
+            EntryNotFound: There is no such entry.
+            EntryConflict: The new name stands for other data.
+            EntryError: The new name can't be used.
+        """
+        entry = self.get_dataset(old)
+        return self._entries.rename(entry, suggested_name(entry.name) if new is None else new)
 
     def relocate(
         self, old: str | os.PathLike[str] = "", new: str | os.PathLike[str] = ""
@@ -360,7 +379,7 @@ class LocalIndex:
         metadata: Mapping[str, Any] | None,
     ) -> None:
         """Refuse invalid arguments before the first byte is written."""
-        check_name(name)
+        check_dataset_name(name)
         if metadata is not None:
             metadata_text(metadata)
         if schema_ref is None:

@@ -18,7 +18,7 @@ import msgpack  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from atdata.base.extras import require
-from atdata.errors import AtdataError, EntryError, SchemaError, StorageError
+from atdata.errors import AtdataError, EntryConflict, EntryError, SchemaError, StorageError
 from atdata.local.entry import LocalDatasetEntry
 from atdata.local.entry_table import EntryTable
 from atdata.local.index import LocalIndex
@@ -41,7 +41,7 @@ class MigrationReport:
 
     Attributes:
         schemas: References of the schemas that are now in the index.
-        entries: Names of the datasets that are now in the index.
+        entries: Names of the datasets that are now in the index; of ``migrate_names``, new ones.
         problems: Why a schema or entry could not be read, by its key.
     """
 
@@ -85,6 +85,28 @@ def migrate(redis: redis_py.Redis | str, index: LocalIndex | None = None) -> Mig
     for start, copy in ((_SCHEMA, migrate_schema), (_ENTRY, migrate_entry)):
         for key in _keys(client, start):
             _attempt(copy, key, report.problems)
+    return report
+
+
+def migrate_names(index: LocalIndex) -> MigrationReport:
+    """Rename the datasets whose names no new dataset could have, such as ``team/mnist``.
+
+    Such datasets, of earlier versions of atdata or made by :func:`migrate`, can be read, but not
+    inserted or promoted under these names. Each gets the name that the error suggests
+    (``team-mnist``); no shard is touched. Of two that would get one name, the second one stays,
+    and is a problem of the report: choose its name with ``LocalIndex.rename_dataset``.
+
+    Raises:
+        StorageError: The database can't be used.
+    """
+    report = MigrationReport()
+    for entry in list(index.datasets):
+        try:
+            renamed = index.rename_dataset(entry.name)
+        except EntryConflict as error:
+            report.problems[entry.name] = str(error)
+        else:
+            report.entries.extend({renamed.name} - {entry.name})
     return report
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ENTRIES = "{atdata}:entries"
 _ENTRY_NAMES = "{atdata}:entry-names"
 _ENTRY_CIDS = "{atdata}:entry-cids"
+_ENTRY_KEYS = [_ENTRIES, _ENTRY_NAMES, _ENTRY_CIDS]
 _SCHEMAS = "{atdata}:schemas"
 _SCHEMA_KEYS = "{atdata}:schema-keys"
 
@@ -39,6 +40,13 @@ if ARGV[5] ~= '' then redis.call('ZREM', KEYS[3], ARGV[5] .. ' ' .. ARGV[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('ZADD', KEYS[3], 0, ARGV[2] .. ' ' .. ARGV[1])
+return 1
+"""
+_DROP_ENTRY = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[2] .. ' ' .. ARGV[1])
 return 1
 """
 _ADD_SCHEMA = """
@@ -58,6 +66,7 @@ class RedisBackend:
     def __init__(self, client: redis.Redis) -> None:
         self._client: Any = client
         self._put_entry = client.register_script(_PUT_ENTRY)
+        self._drop_entry = client.register_script(_DROP_ENTRY)
         self._add_schema = client.register_script(_ADD_SCHEMA)
 
     def __repr__(self) -> str:
@@ -92,12 +101,11 @@ class RedisBackend:
     def put_entry(self, row: EntryRow, *, before: EntryRow | None) -> bool:
         """Write by one script."""
         old = (_value(before), before.cid) if before else (b"", "")
-        with self._connected():
-            wrote = self._put_entry(
-                keys=[_ENTRIES, _ENTRY_NAMES, _ENTRY_CIDS],
-                args=[row.name, row.cid, _value(row), *old],
-            )
-        return bool(wrote)
+        return self._ran(self._put_entry, _ENTRY_KEYS, row.name, row.cid, _value(row), *old)
+
+    def drop_entry(self, row: EntryRow) -> bool:
+        """Remove by one script."""
+        return self._ran(self._drop_entry, _ENTRY_KEYS, row.name, row.cid, _value(row))
 
     def schema(self, key: str) -> SchemaRow | None:
         """Use one ``HGET``."""
@@ -119,12 +127,15 @@ class RedisBackend:
 
     def add_schema(self, row: SchemaRow) -> bool:
         """Write by one script."""
-        with self._connected():
-            return bool(self._add_schema(keys=[_SCHEMAS, _SCHEMA_KEYS], args=[*row]))
+        return self._ran(self._add_schema, [_SCHEMAS, _SCHEMA_KEYS], *row)
 
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
+
+    def _ran(self, script: Any, keys: list[str], *args: Any) -> bool:
+        with self._connected():
+            return bool(script(keys=keys, args=args))
 
     def _page(self, order: str, values: str, after: str, count: int) -> list[tuple[str, Any]]:
         with self._connected() as client:

@@ -85,6 +85,14 @@ class SqliteBackend:
             before.text.encode(errors="surrogateescape"),
         )
 
+    def drop_entry(self, row: EntryRow) -> bool:
+        """Delete by one statement, which SQLite makes atomic."""
+        return self._wrote(
+            "DELETE FROM entries WHERE name = ? AND CAST(body AS BLOB) = ?",
+            row.name,
+            row.text.encode(errors="surrogateescape"),
+        )
+
     def schema(self, key: str) -> SchemaRow | None:
         """Look up the schema in the index of keys."""
         rows = self._rows("SELECT key, body FROM schemas WHERE key = ?", key)

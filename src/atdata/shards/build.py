@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -13,7 +12,7 @@ from typing import Any
 from atdata._version import __version__
 from atdata.base.disk import sync_folder, write_file
 from atdata.base.exchange import replace_folder, restore
-from atdata.base.names import portable
+from atdata.base.names import suggested_name
 from atdata.base.scratch import scratch_folder
 from atdata.errors import EntryConflict, SampleError, StorageError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
@@ -22,7 +21,7 @@ from atdata.shards.manifest import (
     MANIFEST_NAME,
     SCHEMA_NAME,
     Manifest,
-    check_new_name,
+    check_name,
     read_manifest,
     schema_ref,
 )
@@ -32,7 +31,6 @@ from atdata.shards.writer import cut_shards
 _TOOL = f"atdata {__version__}"
 _SCRATCH = ".atdata-write-"
 _ASIDE = "old"
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def build_root(
@@ -54,8 +52,8 @@ def build_root(
     """
     target = Path(folder).absolute()
     target = target.resolve() if target.is_symlink() else target
-    name = name or portable(_NOT_IN_NAMES.sub("-", target.name).strip("-.")) or "dataset"
-    check_new_name(name, version)
+    name = name or suggested_name("-".join(target.name.split()))
+    check_name(name, version, is_new=True)
     earlier = _Earlier(target, overwrite)
     sample_type, samples = _typed(samples)
     document = schema_document(sample_type)

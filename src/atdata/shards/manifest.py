@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from atdata.base.names import is_portable, portable
+from atdata.base.names import check_dataset_name
 from atdata.errors import ManifestError
 from atdata.shards.canonical import canonical_json, parse_json
 from atdata.shards.info import ShardInfo, content_cid
@@ -24,7 +24,6 @@ SCHEMA_NAME = "schema.json"
 MARKER = "store.json"  # of a serving store
 MAX_BYTES = 16 << 20  # about fifty thousand shards
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z][0-9A-Za-z.-]{0,63})?")
 _REF = re.compile(r"atdata://local/sampleSchema/([^\W\d]\w{0,127})@([0-9][0-9A-Za-z.+-]{0,95})")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,90}\.tar")
@@ -42,7 +41,7 @@ class Manifest:
     """A dataset: its name and version, its schema, and its shards in order.
 
     Attributes:
-        name: Letters, digits, ``.``, ``_``, ``-``; at most 128 characters.
+        name: See :mod:`atdata.base.names`.
         version: ``MAJOR.MINOR.PATCH``, with a suffix such as ``-rc.1`` where wanted.
         schema_ref: ``atdata://local/sampleSchema/{Class}@{version}``.
         schema_cid: CID of the schema's content.
@@ -121,37 +120,22 @@ def schema_ref(name: str, version: str) -> str:
     return f"atdata://local/sampleSchema/{name}@{version}"
 
 
-def check_name(name: str, version: str) -> None:
+def check_name(name: str, version: str, *, is_new: bool = False) -> None:
     """Refuse a dataset name or version that a manifest can't carry.
+
+    Args:
+        name: See :mod:`atdata.base.names`.
+        version: ``MAJOR.MINOR.PATCH``, with a suffix such as ``-rc.1`` where wanted.
+        is_new: Refuse also a name that a folder on Windows can't have.
 
     Raises:
         ManifestError: With the code ``MANIFEST_NAME``.
     """
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise ManifestError(
-            f"{name!r} can't be the name of a dataset",
-            hint="Use letters, digits, '.', '_' and '-', first a letter or digit.",
-            code="MANIFEST_NAME",
-        )
+    check_dataset_name(name, ManifestError, is_new=is_new, code="MANIFEST_NAME")
     if not _VERSION.fullmatch(version):
         raise ManifestError(
             f"{version!r} can't be a version",
             hint="Write MAJOR.MINOR.PATCH, such as 1.0.0.",
-            code="MANIFEST_NAME",
-        )
-
-
-def check_new_name(name: str, version: str) -> None:
-    """Refuse a name for a new dataset that a manifest or a Windows folder can't have.
-
-    Raises:
-        ManifestError: With the code ``MANIFEST_NAME``.
-    """
-    check_name(name, version)
-    if not is_portable(name):
-        raise ManifestError(
-            f"{name!r} can't be the name of a dataset: Windows can't hold a folder of that name",
-            hint=f"Call it {portable(name)!r}, for example.",
             code="MANIFEST_NAME",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from atdata.errors import SchemaError
+from atdata.errors import ManifestError, SchemaError
 from atdata.lifecycle.checks.keys import KeySet
 from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.checks.shard import MAX_SAMPLE, Opener, ShardFacts, ShardTask, find_keys
@@ -13,7 +13,7 @@ from atdata.lifecycle.report import Finding, Findings, Report
 from atdata.samples.canonical import canonical_text, parse_document
 from atdata.samples.schema import schema_cid, type_from_document
 from atdata.shards.info import ShardInfo, content_cid
-from atdata.shards.manifest import Manifest, read_manifest
+from atdata.shards.manifest import Manifest, check_name, read_manifest
 
 _GRAVE = ("bug", "integrity", "trust", "missing")
 _NO_SCHEMA = frozenset({"samples", "fields"})
@@ -100,6 +100,14 @@ class Examination:
                     actual=found,
                 )
         return manifest
+
+    def check_new_name(self) -> None:
+        """Check that the name is one for a new release or pack."""
+        assert self.manifest is not None  # noqa: S101 - its head was read
+        try:
+            check_name(self.manifest.name, self.manifest.version, is_new=True)
+        except ManifestError as error:
+            self.findings.add(Finding.of(error))
 
     def read_schema(self, data: bytes | None) -> None:
         """Check the schema document against the manifest."""
