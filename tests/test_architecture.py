@@ -17,7 +17,7 @@ RUNTIME = ROOT / "src" / "atdata"
 # Rooms and loose modules of the runtime, from the ground up. A room imports from lower floors, and
 # from its own; what only type checkers read counts too.
 FLOORS: tuple[set[str], ...] = (
-    {"_version", "errors", "progress", "base", "engines"},
+    {"_version", "aliases", "errors", "progress", "base", "engines"},
     {"samples"},
     {"shards"},
     {"storage"},
@@ -52,7 +52,7 @@ INNER_FLOORS: dict[str, tuple[set[str], ...]] = {
 }
 # The modules that are in no room: faces, and words that all share.
 LOOSE = {
-    *("__init__", "__main__", "_protocols", "_version", "dataset", "errors", "load"),
+    *("__init__", "__main__", "_protocols", "_version", "aliases", "dataset", "errors", "load"),
     *("progress", "promote", "writing"),
 }
 # Neighbours on one floor that must not know each other.

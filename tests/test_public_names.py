@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import atdata
 import atdata.atmosphere
 import atdata.local
 import atdata.promote
+from atdata import errors, progress
+from atdata.aliases import ALIASES
 
 FACE = [
     "packable",
@@ -119,6 +122,89 @@ def test_member(owner: Any, member: str) -> None:
 def test_parameters(function: Any, names: str) -> None:
     parameters = inspect.signature(function).parameters
     assert [name for name in names.split() if name not in parameters] == []
+
+
+# The modules that users import from, by the README and the pages of docs/: of all others, the
+# places may change.
+PUBLIC = [
+    "atdata",
+    "atdata._protocols",
+    "atdata.atmosphere",
+    "atdata.dataset",
+    "atdata.engines",
+    "atdata.errors",
+    "atdata.lifecycle",
+    "atdata.load",
+    "atdata.local",
+    "atdata.progress",
+    "atdata.promote",
+    "atdata.samples",
+    "atdata.sources",
+    "atdata.stores",
+    "atdata.testing",
+    "atdata.writing",
+    "atdata_records",
+    "atdata_records.ac.foundation.dataset.record",
+    "atdata_records.ac.foundation.dataset.sample_schema",
+    "atdata_records.cid",
+    "atdata_records.dag_cbor",
+    "atdata_records.formats",
+    "atdata_records.mutations",
+    "atdata_records.strategies",
+    "lexgen",
+]
+
+
+# Those that are modules, or packages with code of their own.
+DEFINING = {
+    *("atdata._protocols", "atdata.dataset", "atdata.engines", "atdata.errors", "atdata.load"),
+    *("atdata.progress", "atdata.promote", "atdata.writing"),
+    *(name for name in PUBLIC if name.startswith("atdata_records.")),
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_module_lists_its_names_and_they_exist(name: str) -> None:
+    module = import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [one for one in module.__all__ if not hasattr(module, one)] == []
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_module_lists_what_it_defines(name: str) -> None:
+    module = import_module(name)
+    defined = {
+        one
+        for one, value in vars(module).items()
+        if inspect.isfunction(value) or inspect.isclass(value)
+        if not one.startswith("_") and value.__module__ == name
+    }
+    assert defined <= set(module.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in DEFINING])
+def test_packages_hold_their_listed_names_and_their_modules_only(name: str) -> None:
+    module = import_module(name)
+    others = set(dir(module)) - set(module.__all__) - {"annotations"}
+    leaked = {one for one in others if not one.startswith("_")}
+    assert {one for one in leaked if not inspect.ismodule(getattr(module, one))} == set()
+
+
+def test_the_errors_are_at_the_top() -> None:
+    """As httpx and Hugging Face have theirs."""
+    assert [
+        name for name in errors.__all__ if getattr(atdata, name) is not getattr(errors, name)
+    ] == []
+    assert set(errors.__all__) <= set(atdata.__all__)
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_aliases_are_what_their_home_defines(name: str) -> None:
+    assert getattr(atdata, name) is getattr(import_module(ALIASES[name]), name)
+
+
+def test_earlier_names_stay() -> None:
+    assert progress.Silence is progress.NullProgress
 
 
 def test_index_is_another_name_of_the_local_index() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import atdata
 from atdata import Dataset
-from atdata.errors import SampleError, SchemaError
+from atdata.errors import SampleError, SchemaError, StorageError
 from atdata.testing.samples import Thing, things
 
 
@@ -65,3 +65,35 @@ def test_samples_of_one_type_are_needed(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match=r"Thing\.values"):
         atdata.write_shards([Thing(np.zeros(3, object), 1)], tmp_path / "a")
     assert not (tmp_path / "a").exists()
+
+
+def test_write_samples_writes_one_file_that_replaces_an_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.tar"
+    atdata.write_samples(things(3), path)
+    dataset = atdata.write_samples(things(10), path)
+    assert dataset.sample_type is Thing
+    assert dataset.shard_list == [str(path)]
+    assert [thing.number for thing in Dataset[Thing](str(path)).ordered()] == list(range(10))
+    assert [one.name for one in path.parent.iterdir()] == ["out.tar"]
+
+
+def test_write_samples_numbers_its_files_when_there_is_a_limit(tmp_path: Path) -> None:
+    by_count = atdata.write_samples(things(5), tmp_path / "a.tar", maxcount=2)
+    assert [Path(name).name for name in by_count.shard_list] == [
+        "a-000000.tar", "a-000001.tar", "a-000002.tar",
+    ]  # fmt: skip
+    by_size = atdata.write_samples(things(9), tmp_path / "b-%03d-100%.tar", maxsize=4096)
+    assert Path(by_size.shard_list[1]).name == "b-001-100%.tar"
+    assert max(Path(name).stat().st_size for name in by_size.shard_list) <= 4096
+    assert [thing.number for thing in by_size] == list(range(9))
+
+
+def test_write_samples_leaves_nothing_of_what_it_could_not_finish(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(SampleError, match="no samples"):
+        atdata.write_samples([], folder / "a.tar")
+    with pytest.raises(SampleError, match="sample 1 is a int"):
+        atdata.write_samples([*things(1), 5], folder / "a.tar")
+    with pytest.raises(StorageError, match="can't write the shards"):
+        atdata.write_samples(things(1), folder)
+    assert list(folder.iterdir()) == []

@@ -8,6 +8,19 @@ from base64 import b32decode, b32encode
 from hashlib import sha256
 from typing import Final
 
+__all__ = [
+    "DAG_CBOR",
+    "RAW",
+    "codec",
+    "digest",
+    "from_bytes",
+    "from_digest",
+    "is_cid",
+    "of_bytes",
+    "of_cbor",
+    "to_bytes",
+]
+
 RAW: Final = 0x55
 DAG_CBOR: Final = 0x71
 

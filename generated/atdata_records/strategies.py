@@ -25,6 +25,8 @@ from .catalog import class_of
 from .checks import check_text
 from .definitions import DEFINITIONS
 
+__all__ = ["JsonDict", "valid", "valid_objects", "values"]
+
 JsonDict = dict[str, Any]
 
 # Each is one grapheme, also next to the others.

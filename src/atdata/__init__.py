@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from atdata._version import __version__ as __version__
+from atdata.aliases import ALIASES as _ALIASES
 from atdata.base.installed import refuse_other_project
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from atdata._protocols import DataSource as DataSource
     from atdata._protocols import IndexEntry as IndexEntry
     from atdata.dataset import Dataset as Dataset
-    from atdata.errors import AtdataError as AtdataError
+    from atdata.errors import *  # noqa: F403 - all of its __all__
     from atdata.load import DatasetDict as DatasetDict
     from atdata.load import load_dataset as load_dataset
+    from atdata.local import Index as Index
     from atdata.promote import promote_to_atmosphere as promote_to_atmosphere
     from atdata.samples import DictSample as DictSample
     from atdata.samples import Packable as Packable
@@ -37,37 +39,74 @@ if TYPE_CHECKING:
     from atdata.sources import BlobSource as BlobSource
     from atdata.sources import S3Source as S3Source
     from atdata.sources import URLSource as URLSource
+    from atdata.stores import LocalDiskStore as LocalDiskStore
+    from atdata.writing import write_samples as write_samples
     from atdata.writing import write_shards as write_shards
 
 refuse_other_project()
 
-_HOMES = {
-    "AbstractDataStore": "atdata._protocols",
-    "AbstractIndex": "atdata._protocols",
-    "AtdataError": "atdata.errors",
-    "BlobSource": "atdata.sources",
-    "DataSource": "atdata._protocols",
-    "Dataset": "atdata.dataset",
-    "DatasetDict": "atdata.load",
-    "DictSample": "atdata.samples",
-    "IndexEntry": "atdata._protocols",
-    "Lens": "atdata.samples.lens",
-    "LensNetwork": "atdata.samples.lens",
-    "Packable": "atdata.samples",
-    "PackableSample": "atdata.samples",
-    "S3Source": "atdata.sources",
-    "SampleBatch": "atdata.samples",
-    "URLSource": "atdata.sources",
-    "generate_cid": "atdata.samples",
-    "kept_fields": "atdata.samples",
-    "lens": "atdata.samples.lens",
-    "load_dataset": "atdata.load",
-    "packable": "atdata.samples",
-    "promote_to_atmosphere": "atdata.promote",
-    "schema_to_type": "atdata.samples",
-    "verify_cid": "atdata.samples",
-    "write_shards": "atdata.writing",
+_MODULES = {
+    "atdata._protocols": (
+        "AbstractDataStore",
+        "AbstractIndex",
+        "DataSource",
+        "IndexEntry",
+    ),
+    "atdata.dataset": ("Dataset",),
+    "atdata.errors": (
+        "AddressRefused",
+        "AtdataError",
+        "AuthError",
+        "DigestMismatch",
+        "EntryConflict",
+        "EntryError",
+        "EntryNotFound",
+        "InstallConflict",
+        "ManifestError",
+        "MissingExtra",
+        "NetworkError",
+        "RandomAccessError",
+        "RecordError",
+        "SampleError",
+        "SampleTooLarge",
+        "SchemaConflict",
+        "SchemaError",
+        "SchemaNotFound",
+        "ShardError",
+        "ShardNotFound",
+        "StorageError",
+        "UrlError",
+        "XrpcError",
+    ),
+    "atdata.load": (
+        "DatasetDict",
+        "load_dataset",
+    ),
+    "atdata.promote": ("promote_to_atmosphere",),
+    "atdata.samples": (
+        "DictSample",
+        "Packable",
+        "PackableSample",
+        "SampleBatch",
+        "generate_cid",
+        "kept_fields",
+        "packable",
+        "schema_to_type",
+        "verify_cid",
+    ),
+    "atdata.samples.lens": (
+        "Lens",
+        "LensNetwork",
+        "lens",
+    ),
+    "atdata.sources": (
+        "BlobSource",
+        "S3Source",
+        "URLSource",
+    ),
+    "atdata.writing": ("write_shards",),
 }
+_HOMES = {name: home for home, names in _MODULES.items() for name in names} | _ALIASES
 
 __all__ = sorted(_HOMES)
 
@@ -82,4 +121,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -13,6 +13,8 @@ from atdata.sources.protocols import DataSource as DataSource
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
 
+__all__ = ["AbstractDataStore", "AbstractIndex", "DataSource", "DatasetOpener", "IndexEntry"]
+
 
 @runtime_checkable
 class IndexEntry(Protocol):

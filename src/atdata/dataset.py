@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 else:
     T = TypeVar("T")
 
+__all__ = ["Dataset"]
+
 Item = TypeVar("Item")
 
 

@@ -37,6 +37,32 @@ from typing import Any, Self
 from atdata.base.redact import redacted, redacted_text
 from atdata.base.text import one_line, safe_text
 
+__all__ = [
+    "AddressRefused",
+    "AtdataError",
+    "AuthError",
+    "DigestMismatch",
+    "EntryConflict",
+    "EntryError",
+    "EntryNotFound",
+    "InstallConflict",
+    "ManifestError",
+    "MissingExtra",
+    "NetworkError",
+    "RandomAccessError",
+    "RecordError",
+    "SampleError",
+    "SampleTooLarge",
+    "SchemaConflict",
+    "SchemaError",
+    "SchemaNotFound",
+    "ShardError",
+    "ShardNotFound",
+    "StorageError",
+    "UrlError",
+    "XrpcError",
+]
+
 
 class AtdataError(Exception):
     """Base of the tree: a message, the place it is about, and what to do next.

@@ -23,6 +23,8 @@ from atdata.storage.urls import redacted, scheme_of
 if TYPE_CHECKING:
     from atdata._protocols import AbstractIndex
 
+__all__ = ["DatasetDict", "load_dataset"]
+
 T = TypeVar("T")
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 

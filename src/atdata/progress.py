@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+__all__ = ["NullProgress", "Progress", "Silence"]
+
 
 class Progress(Protocol):
     """Receives progress updates."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
     from atdata.progress import Progress
 
+__all__ = ["Promotion", "promote_to_atmosphere"]
+
 
 def promote_to_atmosphere(
     local_entry: IndexEntry,

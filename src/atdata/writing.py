@@ -1,15 +1,27 @@
-"""``write_shards``: typed samples as a folder of shards."""
+"""Typed samples as shards: ``write_shards``, and the earlier ``write_samples``."""
 
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from atdata.base.disk import sync_folder
+from atdata.base.scratch import scratch_folder
 from atdata.dataset import Dataset
-from atdata.shards.build import build_root
+from atdata.errors import StorageError
+from atdata.shards.build import build_root, typed_samples
+from atdata.shards.writer import cut_shards
+
+__all__ = ["write_samples", "write_shards"]
 
 T = TypeVar("T")
+
+_SCRATCH = ".atdata-samples-"
+_NUMBER = re.compile(r"%0?\d?d")
 
 
 def write_shards(
@@ -69,5 +81,60 @@ def write_shards(
         source=source,
         overwrite=overwrite,
     )
+    return cast("Dataset[T]", _dataset(sample_type, paths))
+
+
+def write_samples(
+    samples: Iterable[T],
+    path: str | os.PathLike[str],
+    *,
+    maxcount: int | None = None,
+    maxsize: int | None = None,
+) -> Dataset[T]:
+    """Write samples as plain shards, without manifest, schema or indexes.
+
+    :func:`write_shards` is the better choice: what it writes can be verified, published and read
+    by number.
+
+    Args:
+        samples: Samples of one type, at least one.
+        path: The file to write. With a limit there may be several files: a number is put before
+            the suffix, or in the place of ``%06d``.
+        maxcount: Largest number of samples in a file.
+        maxsize: Largest number of bytes in a file.
+
+    Returns:
+        The dataset, read from the files.
+
+    Raises:
+        SampleError: There are no samples, or they are of several types.
+        ShardError: A single sample does not fit into ``maxsize``.
+        StorageError: The files can't be written.
+    """
+    target = Path(path).absolute()
+    sample_type, samples = typed_samples(samples)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(target.parent, _SCRATCH) as work:
+            limits: dict[str, Any] = {"maxcount": maxcount or sys.maxsize, "maxsize": maxsize}
+            written = [shard for shard, _ in cut_shards(samples, work, **limits)]
+            is_one = maxcount is None and maxsize is None
+            places = [target] if is_one else [_numbered(target, n) for n in range(len(written))]
+            for shard, place in zip(written, places, strict=True):
+                shard.replace(place)
+        sync_folder(target.parent)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"can't write the shards: {error.strerror}", uri=str(target)) from error
+    return cast("Dataset[T]", _dataset(sample_type, places))
+
+
+def _numbered(path: Path, number: int) -> Path:
+    pattern = path.name if _NUMBER.search(path.name) else f"{path.stem}-%06d{path.suffix}"
+    return path.with_name(_NUMBER.sub(lambda found: found[0] % number, pattern, count=1))
+
+
+def _dataset(sample_type: type[Any], paths: Iterable[Path]) -> Any:
     typed: Any = Dataset[sample_type]  # type: ignore[valid-type]
-    return cast("Dataset[T]", typed([str(path) for path in paths]))
+    return typed([str(path) for path in paths])

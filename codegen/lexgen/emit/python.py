@@ -69,7 +69,19 @@ def module_context(package: str, lexicon: ir.Lexicon, catalog: ir.Catalog) -> di
                 context["aliases"] += [_alias_context(module, alias) for alias in aliases]
             case ir.PermissionSet():
                 context["permission_sets"].append(_permission_set_context(definition))
-    return {**context, "imports": module.imported()}
+    return {**context, "imports": module.imported(), "exports": _exports(context)}
+
+
+def _exports(context: dict[str, Any]) -> list[str]:
+    """The public names of a module, as literals."""
+    names = {
+        item["name"]
+        for kind in ("objects", "tokens", "aliases", "endpoints", "permission_sets")
+        for item in context[kind]
+    }
+    names |= {f"{item['name']}Dict" for item in context["objects"]}
+    names |= {f"read_{alias['suffix']}" for alias in context["aliases"]}
+    return [repr(name) for name in sorted(names)]
 
 
 def docstring(text: str, indent: int = 0) -> str:

@@ -11,6 +11,8 @@ from typing import Any, Final
 from . import cid
 from .values import Link
 
+__all__ = ["MAX_DEPTH", "CborError", "decode", "encode"]
+
 MAX_DEPTH: Final = 64
 """Nesting that is encoded and decoded. Records are bounded more tightly by their reader."""
 

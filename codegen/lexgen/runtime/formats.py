@@ -10,6 +10,21 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+__all__ = [
+    "FORMATS",
+    "is_at_identifier",
+    "is_at_uri",
+    "is_cid",
+    "is_datetime",
+    "is_did",
+    "is_handle",
+    "is_language",
+    "is_nsid",
+    "is_record_key",
+    "is_tid",
+    "is_uri",
+]
+
 
 def _full(pattern: str) -> Callable[[str], re.Match[str] | None]:
     return re.compile(pattern, re.ASCII).fullmatch

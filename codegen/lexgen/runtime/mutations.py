@@ -15,6 +15,8 @@ from . import cid
 from .definitions import DEFINITIONS
 from .strategies import JsonDict, valid
 
+__all__ = ["REMOVED", "Invalid", "Mutation", "Parts", "invalid", "mutated", "mutations"]
+
 Parts = tuple[str | int, ...]
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
+__all__ = ["ENGINES", "Engine", "engine"]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

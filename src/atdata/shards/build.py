@@ -55,7 +55,7 @@ def build_root(
     name = name or suggested_name("-".join(target.name.split()))
     check_name(name, version, is_new=True)
     earlier = _Earlier(target, overwrite)
-    sample_type, samples = _typed(samples)
+    sample_type, samples = typed_samples(samples)
     document = schema_document(sample_type)
     class_name = sample_type.__name__
     try:
@@ -89,8 +89,12 @@ def build_root(
     return sample_type, [target / path for path in manifest.paths]
 
 
-def _typed(samples: Iterable[Any]) -> tuple[type[Any], Iterator[Any]]:
-    """Return the type of the first sample, and all samples; those of other types raise."""
+def typed_samples(samples: Iterable[Any]) -> tuple[type[Any], Iterator[Any]]:
+    """Return the type of the first sample, and all samples; those of other types raise.
+
+    Raises:
+        SampleError: There are no samples; from iterating, they are of several types.
+    """
     if not isinstance(samples, Iterable):
         raise SampleError(
             f"expected samples, got one {type(samples).__name__}",

@@ -13,6 +13,8 @@ import typing as _t
 from atdata_records import base as _b, checks as _c, data as _d, formats as _f, values as _v
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 
+__all__ = ["DESCRIBE_SERVICE", "DescribeServiceOutput", "DescribeServiceOutputDict"]
+
 _b.require_abi(1, __name__)
 
 # Readers fill an object through its slots, which are not frozen, and then give it its class:

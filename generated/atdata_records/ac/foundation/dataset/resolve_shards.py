@@ -14,6 +14,14 @@ from atdata_records import base as _b, checks as _c, data as _d, formats as _f, 
 from atdata_records.errors import Issues as _Issues, add as _add, nest as _nest
 import atdata_records.ac.foundation.dataset.views as _ac_foundation_dataset_views
 
+__all__ = [
+    "RESOLVE_SHARDS",
+    "ResolveShardsOutput",
+    "ResolveShardsOutputDict",
+    "ResolveShardsParams",
+    "ResolveShardsParamsDict",
+]
+
 _b.require_abi(1, __name__)
 
 # Readers fill an object through its slots, which are not frozen, and then give it its class:
