@@ -1,4 +1,4 @@
-"""What somebody might do to a pack, each with the code and place that tell of it."""
+"""Ways to tamper with a pack, each with the code and place of its finding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Attack:
         shard: Where: number of the shard …
         member: … name of the member …
         piece: … which starts where this piece of the shard starts …
-        delta: … so many bytes further on.
+        delta: … this many bytes further on.
         offset: Offset in the pack, for findings that are not in a shard.
     """
 
@@ -131,8 +131,8 @@ in_shard("TAR_NO_END", "half_an_end", cut(3, 512), piece=3)
 in_shard("TAR_NO_END", "no_end_at_all", cut(3, 0), piece=3)
 in_shard("TAR_AFTER_END", "zero_block_between_members", put(1, bytes(512)), piece=1, delta=512)
 in_shard("TAR_AFTER_END", "zero_blocks_between_members", put(2, END), piece=2, delta=1024)
-in_shard("TAR_AFTER_END", "a_second_tar_behind", put(4, sample_member(b"\x80") + END))
-in_shard("TAR_AFTER_END", "a_byte_behind_the_end", put(4, b"x" + bytes(511)))
+in_shard("TAR_AFTER_END", "a_second_tar_after_the_end", put(4, sample_member(b"\x80") + END))
+in_shard("TAR_AFTER_END", "a_byte_after_the_end", put(4, b"x" + bytes(511)))
 in_shard("TAR_PADDING", "nonzero_padding", flip(1, -1), member=KEY, piece=1, delta=-1)
 in_shard("SAMPLE_COUNT", "an_empty_tar", lambda pieces: pieces.__setitem__(slice(0, 3), []))
 in_shard("TAR_EMPTY", "an_empty_file", lambda pieces: pieces.clear(), offset=0)
@@ -325,8 +325,8 @@ GOOD = npy(np.arange(4, dtype=np.float32))
 payload("FIELD_PICKLE", "an_array_of_objects", sample_bytes(values=npy(np.array([Bomb()]))))
 payload("FIELD_PICKLE", "a_pickle_in_an_array_field", sample_bytes(values=pickle.dumps(Bomb())))
 payload("SAMPLE_TRAILING", "a_pickle_in_a_samples_place", pickle.dumps(Bomb(), protocol=2))
-payload("SAMPLE_TRAILING", "bytes_behind_a_sample", sample_bytes() + b"\x00")
-payload("SAMPLE_TRAILING", "a_second_sample_behind", sample_bytes() * 2)
+payload("SAMPLE_TRAILING", "bytes_after_a_sample", sample_bytes() + b"\x00")
+payload("SAMPLE_TRAILING", "a_second_sample_after_it", sample_bytes() * 2)
 payload("SAMPLE_KEY_TWICE", "a_field_twice", b"\x82\xa1a\x01\xa1a\x02")
 payload(
     "SAMPLE_KEY_TWICE",
@@ -520,12 +520,12 @@ def a_pack_with_half_an_end(forgery: Forgery) -> None:
 
 
 @attack("PACK_AFTER_END")
-def data_behind_the_pack(forgery: Forgery) -> None:
+def data_after_the_pack(forgery: Forgery) -> None:
     forgery.tail = END + b"more"
 
 
 @attack("PACK_AFTER_END")
-def a_second_pack_behind(forgery: Forgery) -> None:
+def a_second_pack_after_it(forgery: Forgery) -> None:
     forgery.tail = END + copy.deepcopy(forgery).pack()
 
 
@@ -542,7 +542,7 @@ def a_pack_without_shards_or_schema(forgery: Forgery) -> None:
 
 
 @attack("PACK_HEADER", member="dataset.json")
-def a_header_of_somebody_elses(forgery: Forgery) -> None:
+def a_header_of_another_tool(forgery: Forgery) -> None:
     packed = forgery.pack()
     data = forgery.manifest_bytes()
     forged = header(b"dataset.json", len(data)).replace(b"0000644", b"0000777")

@@ -88,7 +88,7 @@ class Forgery:
         shards: The shards' members and end, as pieces that are joined.
         order: The members of the pack, by name; shards by index.
         raw_manifest: The manifest's bytes, in place of ``manifest``.
-        more: Members of the pack behind the others.
+        more: Members of the pack after the others.
         before: Members before the others.
         tail: The end of the pack.
     """

@@ -1,4 +1,4 @@
-"""Whatever is done to a pack is found, and told by code and place; its untampered twin passes."""
+"""Every kind of tampering is found, with its code and place; the original passes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EXITS = {"integrity": 5, "trust": 5, "content": 3, "missing": 4, "conflict": 6, 
 
 
 @pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Forgery:
-    return genuine(tmp_path_factory.mktemp("twin") / "measured")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Forgery:
+    return genuine(tmp_path_factory.mktemp("original") / "measured")
 
 
 def check(forgery: Forgery, path: Path) -> Report:
@@ -36,12 +36,14 @@ def test_there_are_enough_attacks() -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_attack_is_found_and_its_twin_passes(attack: Attack, twin: Forgery, tmp_path: Path) -> None:
-    sound = check(copy.deepcopy(twin), tmp_path / "twin.tar")
+def test_attack_is_found_and_the_original_passes(
+    attack: Attack, original: Forgery, tmp_path: Path
+) -> None:
+    sound = check(copy.deepcopy(original), tmp_path / "original.tar")
     assert sound.ok
     assert sound.trust == "self-consistent"
 
-    forgery = copy.deepcopy(twin)
+    forgery = copy.deepcopy(original)
     attack.tamper(forgery)
     report = check(forgery, tmp_path / "forged.tar")
     found = [finding for finding in report.findings if finding.code == attack.code]
@@ -53,9 +55,11 @@ def test_attack_is_found_and_its_twin_passes(attack: Attack, twin: Forgery, tmp_
         assert finding["member"] == attack.member
     if attack.piece is not None:
         assert attack.shard is not None
-        start = sum(map(len, twin.shards[attack.shard][: attack.piece]))
-        if attack.delta < 0:  # in the padding, which starts behind the payload
-            assert start < finding["offset"] < start + len(twin.shards[attack.shard][attack.piece])
+        start = sum(map(len, original.shards[attack.shard][: attack.piece]))
+        if attack.delta < 0:  # in the padding, which starts after the payload
+            assert (
+                start < finding["offset"] < start + len(original.shards[attack.shard][attack.piece])
+            )
         else:
             assert finding["offset"] == start + attack.delta
     if attack.offset is not None:
@@ -66,10 +70,12 @@ def test_attack_is_found_and_its_twin_passes(attack: Attack, twin: Forgery, tmp_
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_build_root_tells_the_same_as_the_pack(deep: bool, twin: Forgery, tmp_path: Path) -> None:
-    """What is wrong with shards does not depend on what they lie in."""
+def test_build_root_and_pack_have_the_same_findings(
+    deep: bool, original: Forgery, tmp_path: Path
+) -> None:
+    """What is wrong with shards does not depend on what they are in."""
     for number, attack in enumerate(ATTACKS):
-        forgery = copy.deepcopy(twin)
+        forgery = copy.deepcopy(original)
         attack.tamper(forgery)
         if attack.shard is None or "pack" in vars(forgery) or forgery.order != [0, 1]:
             continue
@@ -80,11 +86,11 @@ def test_build_root_tells_the_same_as_the_pack(deep: bool, twin: Forgery, tmp_pa
         assert ours.findings == theirs.findings, attack.name
 
 
-def test_whole_pack_forgery_is_told_by_an_anchor_only(twin: Forgery, tmp_path: Path) -> None:
-    root = twin.write(tmp_path / "genuine")
+def test_whole_pack_forgery_is_found_by_an_anchor_only(original: Forgery, tmp_path: Path) -> None:
+    root = original.write(tmp_path / "genuine")
     sha256 = pack(root, tmp_path / "genuine.tar").result["sha256"]
-    content_cid = twin.manifest["content_cid"]
-    forgery = copy.deepcopy(twin)
+    content_cid = original.manifest["content_cid"]
+    forgery = copy.deepcopy(original)
     forgery.shards[0][0] = forgery.shards[0][0].replace(b"\xa5label\x00", b"\xa5label\x01")
     forgery.relock()
     (tmp_path / "forged.tar").write_bytes(forgery.pack())
@@ -117,9 +123,9 @@ def test_replay_of_an_older_pack_under_a_newer_version(tmp_path: Path) -> None:
     assert {finding.code for finding in report.findings} == {"ANCHOR_MISMATCH"}
 
 
-def test_without_an_anchor_one_can_be_required(twin: Forgery, tmp_path: Path) -> None:
+def test_without_an_anchor_one_can_be_required(original: Forgery, tmp_path: Path) -> None:
     path = tmp_path / "pack.tar"
-    path.write_bytes(twin.pack())
+    path.write_bytes(original.pack())
     report = verify_pack(path, require_anchor=True)
     assert [finding.code for finding in report.findings] == ["ANCHOR_REQUIRED"]
     digest = report.result["sha256"]
@@ -127,9 +133,9 @@ def test_without_an_anchor_one_can_be_required(twin: Forgery, tmp_path: Path) ->
 
 
 @pytest.fixture
-def relabelled(twin: Forgery, tmp_path: Path) -> Path:
-    """A pack with the samples of its twin and another name, version, source and tool."""
-    forgery = copy.deepcopy(twin)
+def relabelled(original: Forgery, tmp_path: Path) -> Path:
+    """A pack with the samples of the original and another name, version, source and tool."""
+    forgery = copy.deepcopy(original)
     forgery.manifest |= {"name": "imagenet-official", "version": "9.9.9", "source": "a museum"}
     path = tmp_path / "relabelled.tar"
     path.write_bytes(forgery.pack())
@@ -140,8 +146,8 @@ def anchors(report: Report) -> list[tuple[str, list[str]]]:
     return [(row["kind"], row["covers"]) for row in report.to_dict()["anchors"]]
 
 
-def test_a_content_cid_is_not_said_to_cover_the_label(twin: Forgery, relabelled: Path) -> None:
-    content_cid = twin.manifest["content_cid"]
+def test_a_content_cid_is_not_said_to_cover_the_label(original: Forgery, relabelled: Path) -> None:
+    content_cid = original.manifest["content_cid"]
     report = verify_pack(relabelled, expect_digest=content_cid)
     assert report.trust == "anchored"
     assert anchors(report) == [("content", ["samples", "schema"])]
@@ -155,10 +161,10 @@ def test_a_content_cid_is_not_said_to_cover_the_label(twin: Forgery, relabelled:
 
 
 def test_digests_of_pack_and_manifest_cover_all(
-    twin: Forgery, relabelled: Path, tmp_path: Path
+    original: Forgery, relabelled: Path, tmp_path: Path
 ) -> None:
     genuine_pack = tmp_path / "genuine.tar"
-    genuine_pack.write_bytes(twin.pack())
+    genuine_pack.write_bytes(original.pack())
     alone = verify_pack(genuine_pack)
     assert anchors(alone) == []
     digests = {"pack": alone.result["sha256"], "manifest": alone.subject["manifest_sha256"]}

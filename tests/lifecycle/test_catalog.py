@@ -62,7 +62,7 @@ def test_a_damaged_release_is_not_promoted(catalog: Catalog) -> None:
     assert sorted(report.ok for report in reports) == [False, True]
 
 
-def test_swap_is_refused_when_somebody_was_faster(catalog: Catalog) -> None:
+def test_change_is_refused_when_another_process_was_faster(catalog: Catalog) -> None:
     catalog.promote("readings", "1.0.0")
     late = catalog.promote("readings", "1.1.0", expect_generation=0)
     assert codes(late) == ["CATALOG_MOVED"]
@@ -102,7 +102,7 @@ def test_garbage_is_planned_then_removed(
     catalog.promote("readings", "1.1.0")
     files = catalog.store.files
     kept = {stat.key for stat in files.find("shards/")}
-    files.create("shards/" + "0" * 64 + ".tar", b"of nobody")
+    files.create("shards/" + "0" * 64 + ".tar", b"unneeded")
     young = collect_garbage(store_root)
     assert young.result["files"] == []
     plan = collect_garbage(store_root, grace=0.0)
@@ -168,7 +168,7 @@ def test_a_store_that_is_reached_through_a_link_is_a_store(
     (tmp_path / "store").mkdir()
     link.symlink_to(tmp_path / "store")
     publish(build_root(), link)
-    (link / "shards" / f"{'0' * 64}.tar").write_bytes(b"of nobody")
+    (link / "shards" / f"{'0' * 64}.tar").write_bytes(b"unneeded")
     plan = collect_garbage(link, grace=0.0)
     assert plan.result["files"] == [f"shards/{'0' * 64}.tar"]
     assert collect_garbage(link, apply=plan.result["plan"], grace=0.0).outcome == "collected"

@@ -1,4 +1,4 @@
-"""Codes are told from one table, which is the whole table."""
+"""The table of codes contains exactly the codes in use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODE = re.compile(
 )
 
 
-def told() -> Iterator[str]:
+def codes_in_use() -> Iterator[str]:
     """Every text in the code that looks like a code."""
     home = Path(atdata.__file__).parent
     for room in ROOMS:
@@ -43,8 +43,8 @@ def report(*codes: str) -> Report:
     return Report("dataset verify", "deep", "unverified", {}, findings=findings)
 
 
-def test_every_code_that_is_told_is_in_the_table_and_the_other_way_round() -> None:
-    assert set(told()) == set(CODES)
+def test_the_table_contains_exactly_the_codes_in_use() -> None:
+    assert set(codes_in_use()) == set(CODES)
 
 
 @pytest.mark.parametrize("code", CODES)

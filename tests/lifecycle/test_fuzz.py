@@ -45,7 +45,7 @@ def splice(data: bytearray, dice: Random) -> None:
 
 @pytest.mark.parametrize("damage", [flip, flip_a_number, cut, drop, splice])
 def test_damage_is_found(damage: Callable[[bytearray, Random], None], tmp_path: Path) -> None:
-    forgery = genuine(tmp_path / "twin")
+    forgery = genuine(tmp_path / "original")
     sound, content_cid = forgery.pack(), forgery.manifest["content_cid"]
     digest = hashlib.sha256(sound).hexdigest()
     path = tmp_path / "pack.tar"
@@ -60,7 +60,7 @@ def test_damage_is_found(damage: Callable[[bytearray, Random], None], tmp_path: 
         assert not report.ok, case
         assert all(finding.kind != "bug" for finding in report.findings), report.findings
         if {finding.code for finding in report.findings} == {"ANCHOR_MISMATCH"}:
-            # Only the anchor tells: a letter of the name, or of the tool that wrote it, became
+            # Only the anchor shows it: a letter of the name, or of the tool that wrote it, became
             # another one. No sample and no count did.
             assert report.subject["content_cid"] == content_cid
     path.write_bytes(sound)

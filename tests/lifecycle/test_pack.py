@@ -1,4 +1,4 @@
-"""A pack is written whole or not at all, and trouble that can be known early is reported early."""
+"""A pack is written whole or not at all, and what can be known early is reported early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import BuildRoot
 
 
 class NoEngine:
-    """An engine of a command that must not look at shards."""
+    """An engine of a command that must not read shards."""
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         pytest.fail("shards were read although the answer was known")

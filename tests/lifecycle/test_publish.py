@@ -156,14 +156,14 @@ def test_two_publishers_at_once(
     ]
     for child in children:
         child.start()
-    told = sorted((outcomes.get(timeout=60) for _ in children), key=str)
+    found = sorted((outcomes.get(timeout=60) for _ in children), key=str)
     for child in children:
         child.join(60)
     if same:
-        assert {outcome for outcome, _ in told} <= {"published", "already_published"}
-        assert ("published", []) in told
+        assert {outcome for outcome, _ in found} <= {"published", "already_published"}
+        assert ("published", []) in found
     else:
-        assert told == [("published", []), (None, ["RELEASE_CONFLICT"])] or told == [
+        assert found == [("published", []), (None, ["RELEASE_CONFLICT"])] or found == [
             (None, ["RELEASE_CONFLICT"]),
             ("published", []),
         ]
@@ -177,7 +177,7 @@ def test_a_full_disk(build_root: conftest.BuildRoot, small_disk: Path) -> None:
     assert versions(store) == []
 
 
-def test_a_store_is_no_build_root(build_root: conftest.BuildRoot, store_root: str) -> None:
+def test_a_store_is_not_a_build_root(build_root: conftest.BuildRoot, store_root: str) -> None:
     publish(build_root(), store_root)
     with pytest.raises(UrlError, match="serving store"):
         publish(store_root, store_root)
@@ -246,7 +246,7 @@ def test_each_file_is_looked_up_once_however_many_shards_there_are(tmp_path: Pat
     infos = (ShardInfo("", 1024, 1),) * count
     manifest = Manifest("many", "1.0.0", "", "", paths, infos)
     _Counted.compared = 0
-    assert list(BuildRoot(folder).strangers(manifest)) == []
+    assert list(BuildRoot(folder).unexpected_files(manifest)) == []
     assert _Counted.compared <= 4 * count
 
 

@@ -2,6 +2,10 @@
 
 A **build root** is what a producer has just written; a **serving store** is what readers trust.
 Every function returns a :class:`Report` of what was found and done.
+
+Here, to *publish* is to copy a build root into a serving store, and to *promote* is to make a
+release the current one of its store. On the network, publishing writes a record, and promoting
+takes an entry of a local index there: see :mod:`atdata.promote`.
 """
 
 from atdata.lifecycle.catalog import Catalog

@@ -106,8 +106,8 @@ def digest_anchor(text: str) -> Anchor:
         sound = False
     if not sound:
         raise UrlError(
-            f"{text[:80]!r} is no digest to expect",
-            hint="give the sha256 that `dataset pack` printed, or a content CID (bafyrei…)",
+            f"{text[:80]!r} is not a digest or content CID",
+            hint="Give the sha256 that `dataset pack` printed, or a content CID (bafyrei…).",
         )
     return Anchor("the content CID that was given", content_cid=text)
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from atdata.dataset import Dataset
 from atdata.engines import Engine
 from atdata.errors import AtdataError, EntryNotFound
-from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
-from atdata.lifecycle.checks.roots import SERVING_STORE, Release
+from atdata.lifecycle.checks.roots import Release
 from atdata.lifecycle.checks.shard import check_shard
-from atdata.lifecycle.codes import CODES
-from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.report import Report, finding_of, store_report
 from atdata.lifecycle.serving.generations import (
     Generation,
     check_alias,
@@ -27,8 +24,6 @@ from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
 from atdata.shards.root_schema import manifest_type
 from atdata.sources import URLSource, VerifiedSource
-
-_SKIPPED = NOT_LOOKED_AT | {"manifest"}
 
 
 class Catalog:
@@ -48,32 +43,32 @@ class Catalog:
 
     def list(self) -> Report:
         """Report all datasets, with their versions and the current one."""
-
-        def look() -> dict[str, Any]:
-            return {"datasets": [self._row(name) for name in datasets(self.store)]}
-
-        return self._told("catalog list", look)
+        return self._report(
+            "catalog list", lambda: {"datasets": [*map(self._row, datasets(self.store))]}
+        )
 
     def show(self, name: str) -> Report:
         """Report one dataset: its versions with their digests, the current one, its aliases."""
 
-        def look() -> dict[str, Any]:
+        def work() -> dict[str, Any]:
             row = self._row(name)
-            self._known(name, bool(row["versions"] or row["generation"]))
+            if not (row["versions"] or row["generation"]):
+                raise _missing(f"the store has no dataset {name!r}")
             releases = [self._release(name, version) for version in row["versions"]]
             return {**row, "releases": releases}
 
-        return self._told("catalog show", look, name)
+        return self._report("catalog show", work, name)
 
     def history(self, name: str) -> Report:
         """Report all generations of a dataset, and check that each follows from the one before."""
 
-        def look() -> dict[str, Any]:
+        def work() -> dict[str, Any]:
             generations = history(self.store, name)
-            self._known(name, bool(generations))
+            if not generations:
+                raise _missing(f"the store has no history of a dataset {name!r}")
             return {"generations": [generation.to_dict() for generation in generations]}
 
-        return self._told("catalog history", look, name)
+        return self._report("catalog history", work, name)
 
     def open_dataset(
         self, name: str, version: str | None = None, sample_type: type[Any] | None = None
@@ -126,32 +121,39 @@ class Catalog:
             progress: Receives progress updates.
         """
         self.store.require()
-        release = Release(self.store, name, version)
-        examination = RootExamination("catalog promote", "deep", release)
+        examination = RootExamination(
+            "catalog promote",
+            "deep",
+            Release(self.store, name, version),
+            name=name,
+            version=version,
+            engine=engine,
+            progress=progress,
+        )
+        more: dict[str, Any] = {"extra_checks": ("catalog",)}
         try:
             before = self._latest(name, expect_generation)
             self.store.release(name, version)
-            if examination.read_head(name, version):
-                examination.run_shards(check_shard, engine, progress)
+            if examination.read_head():
+                examination.run_shards(check_shard)
             if examination.findings.items:
                 return examination.report()
             following = before.following(
                 f"promote {version}", current=version, aliases=before.aliases
             )
-            result = self._write(before, following, dry_run)
+            more["result"] = self._write(before, following, dry_run)
+            more["outcome"] = "would_promote" if dry_run else "promoted"
         except AtdataError as error:
-            examination.findings.add(_finding(error))
-            return examination.report(extra_checks=("catalog",))
-        outcome = "would_promote" if dry_run else "promoted"
-        return examination.report(outcome=outcome, result=result, extra_checks=("catalog",))
+            examination.findings.add(finding_of(error))
+        return examination.report(**more)
 
     def rollback(
         self,
         name: str,
         generation: int,
         *,
-        expect_generation: int | None = None,
         dry_run: bool = False,
+        expect_generation: int | None = None,
     ) -> Report:
         """Restore the current release and the aliases of an earlier generation, as a new one.
 
@@ -160,15 +162,15 @@ class Catalog:
         Args:
             name: The dataset.
             generation: The generation to restore.
-            expect_generation: Refuse if the catalog is at another generation.
             dry_run: Check, and write nothing.
+            expect_generation: Refuse if the catalog is at another generation.
         """
 
-        def change() -> dict[str, Any]:
+        def work() -> dict[str, Any]:
             before = self._latest(name, expect_generation)
             generations = history(self.store, name)
             if not 1 <= generation <= len(generations):
-                raise _RefusedError("CATALOG_MISSING", f"{name} has no generation {generation}")
+                raise _missing(f"{name} has no generation {generation}")
             wanted = generations[generation - 1]
             self._check_targets(wanted)
             following = before.following(
@@ -177,7 +179,7 @@ class Catalog:
             return self._write(before, following, dry_run)
 
         outcome = "would_roll_back" if dry_run else "rolled_back"
-        return self._told("catalog rollback", change, name, outcome)
+        return self._report("catalog rollback", work, name, outcome)
 
     def alias(
         self,
@@ -198,7 +200,7 @@ class Catalog:
             dry_run: Check, and write nothing.
         """
 
-        def change() -> dict[str, Any]:
+        def work() -> dict[str, Any]:
             check_alias(alias)
             before = self._latest(name, expect_generation)
             aliases = dict(before.aliases)
@@ -206,21 +208,20 @@ class Catalog:
                 self.store.release(name, version)
                 aliases[alias] = version
             elif aliases.pop(alias, None) is None:
-                raise _RefusedError("CATALOG_MISSING", f"{name} has no alias {alias!r}")
+                raise _missing(f"{name} has no alias {alias!r}")
             action = f"alias {alias} {version}" if version else f"unalias {alias}"
             following = before.following(action, current=before.current, aliases=aliases)
             return self._write(before, following, dry_run)
 
         outcome = "would_alias" if dry_run else "aliased"
-        return self._told("catalog alias", change, name, outcome)
+        return self._report("catalog alias", work, name, outcome)
 
     def _latest(self, name: str, expected: int | None) -> Generation:
         generations = history(self.store, name)
         latest = generations[-1] if generations else Generation(name)
         if expected is not None and expected != latest.number:
-            raise _RefusedError(
-                "CATALOG_MOVED", f"{name} is at generation {latest.number}, not {expected}"
-            )
+            message = f"{name} is at generation {latest.number}, not {expected}"
+            raise AtdataError(message, code="CATALOG_MOVED")
         return latest
 
     def _write(self, before: Generation, following: Generation, dry_run: bool) -> dict[str, Any]:
@@ -234,9 +235,8 @@ class Catalog:
                 continue
             data = self.store.release_bytes(wanted.name, version)
             if data is None or self.store.missing_shards(self.store.release(wanted.name, version)):
-                raise _RefusedError(
-                    "ALIAS_DANGLING", f"{alias} was {version}, which is not whole in the store"
-                )
+                message = f"{alias} was {version}, which is not whole in the store"
+                raise AtdataError(message, code="ALIAS_DANGLING")
 
     def _row(self, name: str) -> dict[str, Any]:
         latest = self._latest(name, None)
@@ -259,11 +259,7 @@ class Catalog:
             "bytes": manifest.size,
         }
 
-    def _known(self, name: str, known: bool) -> None:
-        if not known:
-            raise _RefusedError("CATALOG_MISSING", f"the store has no dataset {name!r}")
-
-    def _told(
+    def _report(
         self,
         command: str,
         work: Callable[[], dict[str, Any]],
@@ -271,30 +267,8 @@ class Catalog:
         outcome: str | None = None,
     ) -> Report:
         self.store.require()
-        report = Report(
-            command,
-            "validate",
-            "unverified",
-            {"kind": SERVING_STORE, "path": self.store.files.location, "name": name},
-            extra_checks=("catalog",),
-            skipped_checks=_SKIPPED,
-        )
-        try:
-            result = work()
-        except AtdataError as error:
-            return replace(report, findings=(_finding(error),))
-        return replace(report, result=result, outcome=outcome)
+        return store_report(command, self.store.files.location, work, outcome, name=name)
 
 
-class _RefusedError(AtdataError):
-    """A refusal that becomes a finding."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message, code=code)
-
-
-def _finding(error: AtdataError) -> Finding:
-    """Return an error as a finding; raise one that has no code of :data:`CODES`."""
-    if error.code not in CODES:
-        raise error
-    return Finding.of(error)
+def _missing(message: str) -> AtdataError:
+    return AtdataError(message, code="CATALOG_MISSING")

@@ -14,24 +14,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from atdata.errors import AtdataError, ManifestError
-from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
-from atdata.lifecycle.checks.roots import SERVING_STORE
-from atdata.lifecycle.report import Finding, Report
+from atdata.lifecycle.report import Report, store_report
 from atdata.lifecycle.serving.files import FileStat
 from atdata.lifecycle.serving.generations import Generation, datasets, history
-from atdata.lifecycle.serving.store import (
-    STAGING,
-    Store,
-    open_store,
-    release_key,
-    schema_key,
-    shard_key,
-)
+from atdata.lifecycle.serving.store import STAGING, Store, content_keys, open_store, release_key
 from atdata.shards.canonical import canonical_json
 from atdata.shards.manifest import MAX_BYTES, Manifest
 
 GRACE = 24 * 3600.0
-_REFUSALS = ("GC_UNSAFE", "GC_GRACE", "GC_MOVED", "STORE_BUSY", "FILE_LINK")
 
 
 def collect_garbage(
@@ -61,30 +51,14 @@ def collect_garbage(
     """
     store = open_store(store_root)
     store.require()
-    collector = _Collector(store, grace, releases)
-    finding, outcome, result = None, None, {}
-    try:
+
+    def work() -> dict[str, Any]:
         _check_grace(store, grace)
-        if apply is None:
-            outcome, result = "planned", collector.plan()
-        else:
-            with store.files.lock(exclusive=True):
-                outcome, result = collector.apply(apply)
-    except AtdataError as error:
-        if error.code not in _REFUSALS:
-            raise
-        finding = Finding.of(error)
-    return Report(
-        "catalog gc",
-        "validate",
-        "unverified",
-        {"kind": SERVING_STORE, "path": store.files.location},
-        findings=(finding,) if finding else (),
-        outcome=outcome,
-        result=result,
-        extra_checks=("gc",),
-        skipped_checks=NOT_LOOKED_AT | {"manifest"},
-    )
+        collector = _Collector(store, grace, releases)
+        return collector.plan() if apply is None else collector.apply(apply)
+
+    outcome = "planned" if apply is None else "collected"
+    return store_report("catalog gc", store.files.location, work, outcome, check="gc")
 
 
 class _Collector:
@@ -103,32 +77,31 @@ class _Collector:
             "bytes": sum(stat.size for stat in garbage),
         }
 
-    def apply(self, digest: str) -> tuple[str, dict[str, Any]]:
+    def apply(self, digest: str) -> dict[str, Any]:
         """Remove what was planned, if nothing has changed since."""
-        plan = self.plan()
-        if plan["plan"] != digest:
-            raise AtdataError(
-                "what could go has changed since the plan was made",
-                hint="look at the new plan: atdata catalog gc",
-                code="GC_MOVED",
-            )
-        for key in plan["files"]:
-            # A publisher may have found a use for it in this very moment, and renewed its age.
-            stat = self._store.files.stat(key)
-            if stat is not None and stat.age > self._grace:
-                self._store.files.delete(key)
-        return "collected", {**plan, "swept": self._store.files.sweep()}
+        files = self._store.files
+        with files.lock(exclusive=True):
+            plan = self.plan()
+            if plan["plan"] != digest:
+                raise AtdataError(
+                    "what could go has changed since the plan was made",
+                    hint="Check the new plan: atdata catalog gc.",
+                    code="GC_MOVED",
+                )
+            for key in plan["files"]:
+                # A publisher may need it since a moment ago, and have renewed its age.
+                stat = files.stat(key)
+                if stat is not None and stat.age > self._grace:
+                    files.delete(key)
+            return {**plan, "swept": files.sweep()}
 
     def _garbage(self) -> Iterator[FileStat]:
         """Yield unneeded files, releases first: what only these name is useless without them."""
-        files = self._store.files
         unneeded = self._unneeded_releases() if self._releases else {}
         live = self._live(set(unneeded))
         yield from unneeded.values()
         for prefix in ("schemas/", "shards/", STAGING):
-            for stat in files.find(prefix):
-                if stat.age > self._grace and stat.key not in live:
-                    yield stat
+            yield from (stat for stat in self._old(prefix) if stat.key not in live)
 
     def _unneeded_releases(self) -> dict[str, FileStat]:
         """Return releases that the catalog has never named, by key."""
@@ -138,10 +111,10 @@ class _Collector:
             for generation in self._history(name)
             for version in generation.versions
         }
-        found = self._store.files.find("releases/")
-        return {
-            stat.key: stat for stat in found if stat.key not in named and stat.age > self._grace
-        }
+        return {stat.key: stat for stat in self._old("releases/") if stat.key not in named}
+
+    def _old(self, prefix: str) -> Iterator[FileStat]:
+        return (stat for stat in self._store.files.find(prefix) if stat.age > self._grace)
 
     def _live(self, unneeded: set[str]) -> set[str]:
         """Return the keys of all that releases and publications under way name."""
@@ -163,7 +136,7 @@ class _Collector:
             manifest = Manifest.from_json(data)
         except ManifestError as error:
             raise _unsafe(key) from error
-        return {schema_key(manifest.schema_cid), *map(shard_key, manifest.shards)}
+        return set(content_keys(manifest))
 
     def _history(self, name: str) -> list[Generation]:
         try:
@@ -184,7 +157,7 @@ def _check_grace(store: Store, grace: float) -> None:
 
 def _unsafe(key: str) -> AtdataError:
     return AtdataError(
-        f"{key} can't be read, so what is live can't be told; nothing is removed",
-        hint="restore it, or publish it again",
+        f"{key} can't be read, so the live files are unknown; nothing is removed",
+        hint="Restore it, or publish it again.",
         code="GC_UNSAFE",
     )

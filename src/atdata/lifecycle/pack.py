@@ -17,21 +17,19 @@ from atdata.base.disk import link_file, sync_file
 from atdata.base.scratch import scratch_folder, sweep
 from atdata.engines import Engine
 from atdata.errors import AtdataError, StorageError
-from atdata.lifecycle.checks.examination import NOT_LOOKED_AT
-from atdata.lifecycle.checks.roots import open_root
 from atdata.lifecycle.checks.shard import check_shard
-from atdata.lifecycle.report import Report
-from atdata.lifecycle.verify import RootExamination
+from atdata.lifecycle.report import AFTER_MANIFEST, Report
+from atdata.lifecycle.verify import RootExamination, examine
 from atdata.progress import NullProgress, Progress
 from atdata.shards.hashed import HashedStream
-from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest
+from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME
 from atdata.shards.tar import BLOCK, END, PADS, file_header
 from atdata.shards.window import CHUNK
 
 # The largest size that the eleven octal digits of a tar header can hold.
 MAX_SHARD = 8**11 - 1
 _SCRATCH = ".atdata-pack-"
-_OF_SHARDS = NOT_LOOKED_AT - {"schema", "files"}
+_OF_SHARDS = AFTER_MANIFEST - {"schema", "files"}
 
 
 def pack(
@@ -67,17 +65,18 @@ def pack(
         UrlError: A serving store needs a name and version.
     """
     level = "deep" if deep else "verify"
-    examination = RootExamination("dataset pack", level, open_root(root, name, version))
-    if not examination.read_head(name, version):
+    examination = examine(
+        "dataset pack", level, root, name, version, engine=engine, progress=progress
+    )
+    if not examination.read_head():
         return examination.report()
     manifest = examination.manifest
-    assert manifest is not None  # noqa: S101 - its head was read
     target = Path(output or f"{manifest.name}-{manifest.version}.tar").absolute()
     if not dry_run:
         sweep(target.parent, _SCRATCH)  # of a run that was killed after its last step, too
-    if not _can_pack(examination, manifest, target):
+    if not _can_pack(examination, target):
         return examination.report(trust="unverified", skipped_checks=_OF_SHARDS)
-    examination.run_shards(check_shard, engine, progress)
+    examination.run_shards(check_shard)
     result: dict[str, Any] = {}
     if not examination.findings.items:
         result = _write(examination, None if dry_run else target, progress or NullProgress())
@@ -89,22 +88,18 @@ def pack(
     )
 
 
-def _can_pack(examination: RootExamination, manifest: Manifest, target: Path) -> bool:
+def _can_pack(examination: RootExamination, target: Path) -> bool:
     """Return whether a pack can be written there, as far as known before the shards are read."""
+    before = len(examination.findings.items)
     examination.check_new_name()
-    large = [index for index, info in enumerate(manifest.shards) if info.size > MAX_SHARD]
-    for index in large:
-        examination.add(
-            "PACK_TOO_LARGE",
-            "write the dataset with smaller shards (maxsize=)",
-            shard=index,
-            expected=MAX_SHARD,
-            actual=manifest.shards[index].size,
-        )
-    taken = os.path.lexists(target)  # also by a link that leads nowhere
-    if taken:
+    for index, info in enumerate(examination.manifest.shards):
+        if info.size > MAX_SHARD:
+            message = "write the dataset with smaller shards (maxsize=)"
+            wrong = {"expected": MAX_SHARD, "actual": info.size}
+            examination.add("PACK_TOO_LARGE", message, shard=index, **wrong)
+    if os.path.lexists(target):  # also by a link that leads nowhere
         examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
-    return not examination.findings.items
+    return len(examination.findings.items) == before
 
 
 def pack_header(name: str, size: int) -> bytes:
@@ -164,25 +159,19 @@ def _write_members(
     examination: RootExamination, put: Callable[[bytes], None], progress: Progress
 ) -> None:
     manifest, root = examination.manifest, examination.root
-    assert manifest is not None  # noqa: S101 - its head was read
     assert examination.schema is not None  # noqa: S101 - nothing was found to be wrong
     _put_member(put, MANIFEST_NAME, manifest.to_json())
     _put_member(put, SCHEMA_NAME, examination.schema)
     progress.begin(manifest.size, len(manifest.shards))
     for index, (path, info) in enumerate(zip(manifest.paths, manifest.shards, strict=True)):
         put(pack_header(path, info.size))
-        with root.shard(manifest, index).open() as stream:
+        with root.shard(manifest, index)() as stream:
             hashed = HashedStream(stream)
             while data := hashed.read(CHUNK):
                 put(data)
         if hashed.cid() != info.cid:
-            examination.add(
-                "SHARD_DIGEST",
-                "the shard has changed since it was verified",
-                shard=index,
-                expected=info.cid,
-                actual=hashed.cid(),
-            )
+            message, actual = "the shard has changed since it was verified", hashed.cid()
+            examination.add("SHARD_DIGEST", message, shard=index, expected=info.cid, actual=actual)
             return
         put(PADS[-info.size % BLOCK])
         progress.advance(info.size, 1)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import IO
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import IO, Any
 
 from atdata.base.streams import from_pieces
 from atdata.errors import ShardError
 from atdata.lifecycle.checks.examination import Examination
 from atdata.lifecycle.checks.shard import COMPRESSED, check_stream
+from atdata.lifecycle.checks.streams import Part, pieces
 from atdata.lifecycle.pack import pack_header
 from atdata.lifecycle.report import Finding
+from atdata.lifecycle.serving.store import MAX_SCHEMA
 from atdata.progress import Progress
 from atdata.shards.hashed import HashedStream
 from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME
 from atdata.shards.tar import BLOCK, PADS, parse_header
-from atdata.shards.window import CHUNK, Readable
 from atdata.sources.registry import open_url
 
-_MAX_SCHEMA = 1 << 20
 _ZEROS = bytes(BLOCK)
 
 
@@ -45,9 +46,9 @@ class PackCheck:
         self._seen: set[str] = set()
         self.complete = False  # whether the pack was read to its very end
 
-    def run(self, name: str | None, version: str | None) -> None:
+    def run(self) -> None:
         """Read to the end, or as far as the pack can be read."""
-        if not self._head(name, version):
+        if not self._head():
             return
         while (header := self._header()) is not None:
             member, size, offset = header
@@ -66,7 +67,7 @@ class PackCheck:
         self._missing()
         self._examination.finish()
 
-    def _head(self, name: str | None, version: str | None) -> bool:
+    def _head(self) -> bool:
         """Read the manifest, which has to come first."""
         header = self._header()
         if header is None:
@@ -84,7 +85,7 @@ class PackCheck:
         if len(data) < size or not self._padding(size):
             self._cut_off(offset)
             return False
-        manifest = self._examination.read_manifest(data, name, version)
+        manifest = self._examination.read_manifest(data)
         if manifest is None:
             return False
         self._shards = {path: index for index, path in enumerate(manifest.paths)}
@@ -119,27 +120,21 @@ class PackCheck:
 
     def _expected(self) -> tuple[str, int] | None:
         """Return the shard that should be next, and its size."""
-        place, manifest = len(self._seen), self._examination.manifest
-        if manifest is None or not 0 < place < len(self._order):
+        place = len(self._seen)
+        if not 0 < place < len(self._order):
             return None
-        return self._order[place], manifest.shards[place - 1].size
+        return self._order[place], self._examination.manifest.shards[place - 1].size
 
     def _check_header(self, block: bytes, member: str, size: int, offset: int) -> None:
-        place = len(self._seen)
-        if self._order and place < len(self._order) and member != self._order[place]:
-            self._examination.add(
-                "PACK_MEMBER",
-                "members out of order",
-                member=member,
-                offset=offset,
-                expected=self._order[place],
-                actual=member,
-            )
+        wanted = next(islice(self._order, len(self._seen), None), member)
+        if member != wanted:
+            message, order = "members out of order", {"expected": wanted, "actual": member}
+            self._add("PACK_MEMBER", message, member, offset, **order)
         elif block != pack_header(member, size):
             self._add("PACK_HEADER", "not the header that pack would write", member, offset)
 
     def _schema(self, size: int, offset: int) -> None:
-        if size > _MAX_SCHEMA:
+        if size > MAX_SCHEMA:
             self._add("SCHEMA_INVALID", "too long", SCHEMA_NAME, offset)
             self._pass_over(size)
             return
@@ -149,10 +144,9 @@ class PackCheck:
 
     def _shard(self, member: str, size: int, offset: int) -> None:
         index = self._shards[member]
-        opener = PackedShard(self._pack, offset + BLOCK, size)
+        opener = partial(open_packed, self._pack, offset + BLOCK, size)
         task = self._examination.task(index, opener)
-        part = Part(self._stream, size)
-        self._examination.merge(check_stream(task, part), task)
+        self._examination.merge(check_stream(task, Part(self._stream, size)), task)
         self._progress.advance(size, 1)
 
     def _padding(self, size: int) -> bool:
@@ -164,17 +158,15 @@ class PackCheck:
             self._cut_off(offset)
             return False
         if data != PADS[pad]:
-            message = "bytes behind a member that should be zero"
-            self._examination.add("TAR_PADDING", message, offset=offset)
+            self._add("TAR_PADDING", "bytes after a member that should be zero", None, offset)
         return True
 
     def _end(self) -> None:
         offset = self._stream.size
         if self._read(BLOCK) != _ZEROS:
-            self._examination.add("PACK_TRUNCATED", "half an end of archive", offset=offset)
+            self._add("PACK_TRUNCATED", "half an end of archive", None, offset)
         elif self._read(1):
-            message = "data behind the end of the pack"
-            self._examination.add("PACK_AFTER_END", message, offset=offset + BLOCK)
+            self._add("PACK_AFTER_END", "data after the end of the pack", None, offset + BLOCK)
         else:
             self.complete = True
 
@@ -186,59 +178,22 @@ class PackCheck:
             self._examination.add("SCHEMA_MISSING", "the schema is not in the pack")
 
     def _cut_off(self, offset: int) -> None:
-        self._examination.add("PACK_TRUNCATED", "the pack ends too early", offset=offset)
+        self._add("PACK_TRUNCATED", "the pack ends too early", None, offset)
 
-    def _add(self, code: str, message: str, member: str, offset: int) -> None:
-        self._examination.add(code, message, member=member, offset=offset)
+    def _add(self, code: str, message: str, member: str | None, offset: int, **more: Any) -> None:
+        self._examination.add(code, message, member=member, offset=offset, **more)
 
     def _read(self, size: int) -> bytes:
-        parts = []
-        while size and (part := self._stream.read(min(size, CHUNK))):
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        return b"".join(pieces(self._stream, size))
 
     def _pass_over(self, size: int) -> None:
-        for _ in _pieces(self._stream, size):
+        for _ in pieces(self._stream, size):
             pass
 
 
-class Part:
-    """The next bytes of a stream, as a stream of their own.
-
-    Args:
-        stream: The stream, which is not read beyond them.
-        size: The number of bytes.
-    """
-
-    def __init__(self, stream: Readable, size: int) -> None:
-        self._stream = stream
-        self._left = size
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes; none at the end of the part."""
-        data = self._stream.read(min(size, self._left))
-        self._left -= len(data)
-        return data
-
-
-@dataclass(frozen=True, slots=True)
-class PackedShard:
-    """Opens one shard of a pack, by its place in it."""
-
-    pack: str
-    offset: int
-    size: int
-
-    def open(self) -> IO[bytes]:
-        """Return the stream, from its start."""
-        stream = open_url(self.pack)
-        for _ in _pieces(stream, self.offset):
-            pass
-        return from_pieces(_pieces(stream, self.size), stream.close)
-
-
-def _pieces(stream: Readable, size: int) -> Iterator[bytes]:
-    part = Part(stream, size)
-    while data := part.read(CHUNK):
-        yield data
+def open_packed(pack: str, offset: int, size: int) -> IO[bytes]:
+    """Open one shard of a pack, by its place in it."""
+    stream = open_url(pack)
+    for _ in pieces(stream, offset):
+        pass
+    return from_pieces(pieces(stream, size), stream.close)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from atdata.errors import AtdataError
@@ -11,6 +11,8 @@ from atdata.lifecycle.codes import CLASSES, CODES
 
 REPORT_VERSION = 1
 MAX_FINDINGS = 200
+BUILD_ROOT = "build root"
+SERVING_STORE = "serving store"
 
 LEVELS = ("validate", "verify", "deep")
 # Checks that a level adds to those of the levels below it.
@@ -22,6 +24,8 @@ _CHECKS = {
     "verify": ("digests",),
     "deep": ("samples", "fields", "content", "policy"),
 }  # fmt: skip
+EVERY_CHECK = tuple(check for checks in _CHECKS.values() for check in checks)
+AFTER_MANIFEST = frozenset(EVERY_CHECK) - {"manifest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +71,9 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as in a report's JSON."""
-        return {
-            "code": self.code,
-            "class": self.kind,
-            "shard": self.shard,
-            "member": self.member,
-            "offset": self.offset,
-            "path": self.path,
-            "expected": self.expected,
-            "actual": self.actual,
-            "message": self.message,
-        }
+        values = {name: getattr(self, name) for name in self.__slots__}
+        code, message = values.pop("code"), values.pop("message")
+        return {"code": code, "class": self.kind, **values, "message": message}
 
     def __str__(self) -> str:
         places = (("shard", self.shard), ("member", self.member), ("offset", self.offset))
@@ -135,12 +131,9 @@ class Report:
     def checks(self) -> dict[str, str]:
         """Each check: ``"pass"``, ``"fail"`` or ``"skipped"``."""
         failed = {CODES[finding.code].check for finding in self.findings}
-        ran = LEVELS.index(self.level)
-        status: dict[str, str] = {}
-        for number, level in enumerate(LEVELS):
-            for check in _CHECKS[level]:
-                ran_here = number <= ran and check not in self.skipped_checks
-                status[check] = "pass" if ran_here else "skipped"
+        levels = LEVELS[: LEVELS.index(self.level) + 1]
+        ran = {check for level in levels for check in _CHECKS[level]} - self.skipped_checks
+        status = {check: "pass" if check in ran else "skipped" for check in EVERY_CHECK}
         status |= dict.fromkeys(self.extra_checks, "pass")
         return status | dict.fromkeys(sorted(failed), "fail")
 
@@ -175,6 +168,47 @@ class Report:
             "outcome": self.outcome,
             "result": self.result,
         }
+
+
+def store_report(
+    command: str,
+    store: str,
+    work: Callable[[], dict[str, Any]],
+    outcome: str | None = None,
+    *,
+    check: str = "catalog",
+    **subject: str | None,
+) -> Report:
+    """Run a command on a serving store that looks at no samples; return its report.
+
+    Args:
+        command: Its name.
+        store: Where the store is.
+        work: The command; it returns the report's ``result``, and what it raises with one of
+            :data:`atdata.lifecycle.codes.CODES` is a finding.
+        outcome: What was done when nothing was raised.
+        check: The check that it makes.
+        subject: What else the report is about.
+    """
+    report = Report(
+        command,
+        "validate",
+        "unverified",
+        {"kind": SERVING_STORE, "path": store, **subject},
+        extra_checks=(check,),
+        skipped_checks=frozenset(EVERY_CHECK),
+    )
+    try:
+        return replace(report, result=work(), outcome=outcome)
+    except AtdataError as error:
+        return replace(report, findings=(finding_of(error),))
+
+
+def finding_of(error: AtdataError) -> Finding:
+    """Return the finding that an error stands for; raise it if its code is not of findings."""
+    if error.code not in CODES:
+        raise error
+    return Finding.of(error)
 
 
 class Findings:

@@ -40,8 +40,9 @@ def validate(
         StorageError, NetworkError: There is nothing at ``root``, or it can't be reached.
         UrlError: A serving store needs a name and version.
     """
-    examination = _start("dataset validate", "validate", root, name, version)
-    return _run(examination, name, version, engine, progress)
+    return examine(
+        "dataset validate", "validate", root, name, version, engine=engine, progress=progress
+    ).run()
 
 
 def verify(
@@ -69,76 +70,75 @@ def verify(
     Returns, raises: As :func:`validate`.
     """
     level = "deep" if deep or policy is not None else "verify"
-    examination = _start("dataset verify", level, root, name, version, policy)
-    return _run(examination, name, version, engine, progress)
+    more: dict[str, Any] = {"policy": policy, "engine": engine, "progress": progress}
+    return examine("dataset verify", level, root, name, version, **more).run()
 
 
 class RootExamination(Examination):
     """An examination of a build root or release."""
 
-    def __init__(self, command: str, level: str, root: Root, policy: Policy | None = None) -> None:
-        super().__init__(command, level, kind=root.kind, location=root.location, policy=policy)
+    def __init__(
+        self,
+        command: str,
+        level: str,
+        root: Root,
+        *,
+        engine: Engine | None = None,
+        progress: Progress | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(command, level, kind=root.kind, location=root.location, **more)
         self.root = root
+        self._engine = engine or LocalEngine()
+        self._progress = progress or NullProgress()
 
-    def read_head(self, name: str | None, version: str | None) -> bool:
+    def run(self) -> Report:
+        """Check everything; return the report."""
+        if self.read_head():
+            self.run_shards(check_shard)
+        return self.report()
+
+    def read_head(self) -> bool:
         """Check manifest, schema and files; return whether shards can be checked."""
-        manifest = self.read_manifest(self.root.manifest(), name, version)
+        manifest = self.read_manifest(self.root.manifest())
         if manifest is None:
             return False
         self.read_schema(self.root.schema(manifest))
-        self.findings.extend(self.root.strangers(manifest))
+        self.findings.extend(self.root.unexpected_files(manifest))
         return True
 
     def run_shards(
         self,
         check: Callable[[Any], ShardFacts],
-        engine: Engine | None,
-        progress: Progress | None,
-        *,
-        wrap: Callable[[ShardTask], Any] | None = None,
+        wrap: Callable[[ShardTask], Any] = lambda task: task,
     ) -> None:
         """Check each shard, and the whole.
 
         Args:
             check: Called with each shard's task, in a worker.
-            engine: Runs it.
-            progress: Receives progress updates.
-            wrap: Makes the argument of ``check`` from a task; without it, that is the task.
+            wrap: Makes the argument of ``check`` from a task.
         """
-        assert self.manifest is not None  # noqa: S101 - read_head has checked
         manifest, root = self.manifest, self.root
-        progress = progress or NullProgress()
-        progress.begin(manifest.size, len(manifest.shards))
+        self._progress.begin(manifest.size, len(manifest.shards))
         tasks = [
             self.task(index, root.shard(manifest, index), root.offsets(manifest, index))
             for index in range(len(manifest.shards))
         ]
-        work = tasks if wrap is None else [wrap(task) for task in tasks]
-        results = (engine or LocalEngine()).map(check, work)
+        results = self._engine.map(check, map(wrap, tasks))
         for task, facts in zip(tasks, results, strict=True):
             self.merge(facts, task)
-            progress.advance(task.expected.size, 1)
+            self._progress.advance(task.expected.size, 1)
         self.finish()
 
 
-def _start(
+def examine(
     command: str,
     level: str,
     root: str | os.PathLike[str],
     name: str | None,
     version: str | None,
-    policy: Policy | None = None,
+    **more: Any,
 ) -> RootExamination:
-    return RootExamination(command, level, open_root(root, name, version), policy)
-
-
-def _run(
-    examination: RootExamination,
-    name: str | None,
-    version: str | None,
-    engine: Engine | None,
-    progress: Progress | None,
-) -> Report:
-    if examination.read_head(name, version):
-        examination.run_shards(check_shard, engine, progress)
-    return examination.report()
+    """Return the examination of the dataset in a place, which must have this name and version."""
+    opened = open_root(root, name, version)
+    return RootExamination(command, level, opened, name=name, version=version, **more)

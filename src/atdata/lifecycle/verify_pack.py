@@ -25,13 +25,13 @@ MAX_SAMPLE = 64 << 20
 def verify_pack(
     pack: str | os.PathLike[str],
     *,
+    expect_digest: str | None = None,
+    at_uri: str | None = None,
+    require_anchor: bool | Literal["content"] = False,
     name: str | None = None,
     version: str | None = None,
     deep: bool = False,
     policy: Policy | None = None,
-    expect_digest: str | None = None,
-    at_uri: str | None = None,
-    require_anchor: bool | Literal["content"] = False,
     max_sample: int = MAX_SAMPLE,
     progress: Progress | None = None,
 ) -> Report:
@@ -39,16 +39,16 @@ def verify_pack(
 
     Args:
         pack: Path or URL of the pack.
-        name: The name that the dataset must have.
-        version: The version that it must have.
-        deep: Decode every sample strictly and check it against the schema.
-        policy: Gates for the dataset; implies ``deep``.
         expect_digest: An anchor: the sha256 of the pack or of its ``dataset.json``, which cover
             all that the report shows; or the content CID, which covers samples and schema.
         at_uri: An anchor: the dataset's record, as ``at://…`` or ``@handle/name``; it covers
             samples and schema, and the name when that is the record's.
         require_anchor: Fail unless anchors cover all that the report shows, name, version and
             source too; ``"content"``: unless they cover samples and schema.
+        name: The name that the dataset must have.
+        version: The version that it must have.
+        deep: Decode every sample strictly and check it against the schema.
+        policy: Gates for the dataset; implies ``deep``.
         max_sample: Longest payload that is decoded, in bytes; memory is bounded by about three
             times that.
         progress: Receives progress updates.
@@ -70,13 +70,15 @@ def verify_pack(
         "deep" if deep or policy is not None else "verify",
         kind=KIND,
         location=os.fspath(pack),
+        name=name,
+        version=version,
         policy=policy,
         max_sample=max_sample,
     )
     with open_url(os.fspath(pack)) as stream:
         hashed = HashedStream(stream)
         check = PackCheck(examination, hashed, os.fspath(pack), progress or NullProgress())
-        check.run(name, version)
+        check.run()
     sha256 = hashed.sha256.hexdigest() if check.complete else None
     subject = examination.subject
     found = Found(sha256, subject["manifest_sha256"], subject["content_cid"], subject["name"])

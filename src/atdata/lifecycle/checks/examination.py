@@ -9,20 +9,14 @@ from atdata.errors import ManifestError, SchemaError
 from atdata.lifecycle.checks.keys import KeySet
 from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.checks.shard import MAX_SAMPLE, Opener, ShardFacts, ShardTask, find_keys
-from atdata.lifecycle.report import Finding, Findings, Report
+from atdata.lifecycle.report import AFTER_MANIFEST, Finding, Findings, Report
 from atdata.samples.canonical import canonical_text, parse_document
 from atdata.samples.schema import schema_cid, type_from_document
 from atdata.shards.info import ShardInfo, content_cid
 from atdata.shards.manifest import Manifest, check_name, read_manifest
 
 _GRAVE = ("bug", "integrity", "trust", "missing")
-_NO_SCHEMA = frozenset({"samples", "fields"})
-NOT_LOOKED_AT = frozenset(
-    {
-        "schema", "files", "sizes", "tar.structure", "tar.padding", "tar.end", "names", "keys",
-        "counts", "index", "digests", "samples", "fields", "content", "policy",
-    }
-)  # fmt: skip
+_OF_SCHEMA = frozenset({"samples", "fields"})
 
 
 class Examination:
@@ -33,6 +27,8 @@ class Examination:
         level: Which checks: see :data:`atdata.lifecycle.report.LEVELS`.
         kind: What is examined, such as ``"build root"``.
         location: Where it is.
+        name: The name that the dataset must have.
+        version: The version that it must have.
         policy: Gates that a deep examination checks.
         max_sample: Longest payload that is decoded, in bytes.
     """
@@ -44,13 +40,15 @@ class Examination:
         *,
         kind: str,
         location: str,
+        name: str | None = None,
+        version: str | None = None,
         policy: Policy | None = None,
         max_sample: int = MAX_SAMPLE,
     ) -> None:
         self.command = command
         self.level = level
         self.findings = Findings()
-        self.manifest: Manifest | None = None
+        self._manifest: Manifest | None = None
         self.document: dict[str, Any] | None = None
         self.subject: dict[str, Any] = {
             "kind": kind,
@@ -60,6 +58,7 @@ class Examination:
             "manifest_sha256": None,
             "content_cid": None,
         }
+        self._wanted = {"name": name, "version": version}
         self._policy = policy
         self._max_sample = max_sample
         self.schema: bytes | None = None  # what was checked; a second reading may differ
@@ -67,43 +66,38 @@ class Examination:
         self._counts = {"shards": 0, "samples": 0, "bytes": 0}
         self._infos: list[ShardInfo] = []
 
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest, once it was read and is sound."""
+        assert self._manifest is not None  # noqa: S101 - nothing goes on without it
+        return self._manifest
+
     def add(self, code: str, message: str, **place: Any) -> None:
         """Record a finding."""
         self.findings.add(Finding(code, message, **place))
 
-    def read_manifest(
-        self, data: bytes | None, name: str | None, version: str | None
-    ) -> Manifest | None:
-        """Check the manifest, and that its name and version are the requested ones."""
+    def read_manifest(self, data: bytes | None) -> Manifest | None:
+        """Check the manifest, and that its name and version are those that it must have."""
         if data is None:
-            self.add("MANIFEST_MISSING", "there is no manifest; nothing says what should be here")
+            self.add("MANIFEST_MISSING", "there is no manifest to list what should be here")
             return None
         self.subject["manifest_sha256"] = hashlib.sha256(data).hexdigest()
         manifest, problems = read_manifest(data)
         self.findings.extend(map(Finding.of, problems))
         if manifest is None:
             return None
-        self.manifest = manifest
-        self.subject |= {
-            "name": manifest.name,
-            "version": manifest.version,
-            "content_cid": manifest.content_cid,
-        }
-        asked = (("name", name, manifest.name), ("version", version, manifest.version))
-        for path, wanted, found in asked:
-            if wanted is not None and wanted != found:
-                self.add(
-                    "SUBJECT_OTHER",
-                    f"another {path} than was asked for",
-                    path=path,
-                    expected=wanted,
-                    actual=found,
-                )
+        self._manifest = manifest
+        for field in ("name", "version", "content_cid"):
+            self.subject[field] = getattr(manifest, field)
+        for path, wanted in self._wanted.items():
+            if wanted not in (None, self.subject[path]):
+                message = f"another {path} than was asked for"
+                actual = self.subject[path]
+                self.add("SUBJECT_OTHER", message, path=path, expected=wanted, actual=actual)
         return manifest
 
     def check_new_name(self) -> None:
         """Check that the name is one for a new release or pack."""
-        assert self.manifest is not None  # noqa: S101 - its head was read
         try:
             check_name(self.manifest.name, self.manifest.version, is_new=True)
         except ManifestError as error:
@@ -111,7 +105,6 @@ class Examination:
 
     def read_schema(self, data: bytes | None) -> None:
         """Check the schema document against the manifest."""
-        assert self.manifest is not None  # noqa: S101 - the manifest comes first
         if data is None:
             self.add("SCHEMA_MISSING", "there is no schema document")
             return
@@ -128,15 +121,13 @@ class Examination:
         if text != canonical_text(document):
             self.add("SCHEMA_NOT_CANONICAL", "the schema document is not in canonical JSON")
         if found != self.manifest.schema_cid:
-            self.add(
-                "SCHEMA_CID", "another schema", expected=self.manifest.schema_cid, actual=found
-            )
+            expected = self.manifest.schema_cid
+            self.add("SCHEMA_CID", "another schema", expected=expected, actual=found)
             return
         self.document, self.schema = document, data
 
     def task(self, index: int, opener: Opener, offsets: Opener | None = None) -> ShardTask:
         """Return the task of checking one shard."""
-        assert self.manifest is not None  # noqa: S101 - the manifest comes first
         # Without a schema, samples can't be decoded; everything else is still checked.
         level = "verify" if self.level == "deep" and self.document is None else self.level
         return ShardTask(
@@ -164,7 +155,7 @@ class Examination:
 
     def finish(self) -> None:
         """Check what needs the whole dataset."""
-        if self.level != "deep" or self.manifest is None:
+        if self.level != "deep" or self._manifest is None:
             return
         found = content_cid(self.manifest.schema_cid, self._infos)
         if found != self.manifest.content_cid:
@@ -174,31 +165,26 @@ class Examination:
             self.findings.extend(self._policy.findings(self.manifest, self.document))
 
     def report(self, **more: Any) -> Report:
-        """Return the report; ``more`` are further fields of it."""
+        """Return the report; ``more`` are fields of it, in place of those that follow from this."""
         trust = "unverified" if self.level == "validate" or self.doubtful else "self-consistent"
         fields: dict[str, Any] = {
             "trust": trust,
+            "counts": self._counts,
+            "findings": tuple(self.findings.items),
+            "findings_truncated": self.findings.truncated,
             "skipped_checks": self._skipped(),
             **more,
         }
-        return Report(
-            command=self.command,
-            level=self.level,
-            subject=self.subject,
-            counts=self._counts,
-            findings=tuple(self.findings.items),
-            findings_truncated=self.findings.truncated,
-            **fields,
-        )
+        return Report(self.command, self.level, subject=self.subject, **fields)
 
     @property
     def doubtful(self) -> bool:
         """Whether the bytes may differ from those that the manifest describes."""
         grave = any(f.kind in _GRAVE for f in self.findings.items)
-        return grave or self.manifest is None
+        return grave or self._manifest is None
 
     def _skipped(self) -> frozenset[str]:
+        if self._manifest is None:
+            return AFTER_MANIFEST
         skipped = frozenset() if self._policy else frozenset({"policy"})
-        if self.manifest is None:
-            return NOT_LOOKED_AT
-        return skipped if self.document is not None else skipped | _NO_SCHEMA
+        return skipped if self.document is not None else skipped | _OF_SCHEMA

@@ -64,7 +64,7 @@ def _unpack(payload: bytes) -> dict[str, Any]:
         _check_values(payload)
         fields = msgpack.unpackb(payload, object_pairs_hook=_unique, ext_hook=_refuse_extension)
     except msgpack.ExtraData:
-        raise SampleError("bytes behind the sample", code="SAMPLE_TRAILING") from None
+        raise SampleError("bytes after the sample", code="SAMPLE_TRAILING") from None
     except msgpack.StackError:
         raise SampleError("nested too deeply", code="SAMPLE_DEPTH") from None
     except SampleError:

@@ -1,75 +1,26 @@
-"""The places that are checked: a build root or a release, with one interface."""
+"""Datasets in the places that are checked: a build root, or a release of a serving store."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
 
 from atdata.errors import StorageError, UrlError
 from atdata.lifecycle.checks.shard import Opener
-from atdata.lifecycle.report import Finding
-from atdata.lifecycle.serving.files import StoredFile
+from atdata.lifecycle.checks.streams import pieces
+from atdata.lifecycle.report import BUILD_ROOT, SERVING_STORE, Finding
 from atdata.lifecycle.serving.folder_files import open_plain
-from atdata.lifecycle.serving.store import Store, open_store, shard_key
+from atdata.lifecycle.serving.store import MAX_SCHEMA, Store, open_store, shard_key
 from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME, Manifest
 from atdata.shards.offsets import index_path
-
-BUILD_ROOT = "build root"
-SERVING_STORE = "serving store"
-_MAX_SCHEMA = 1 << 20
-
-
-class Root(Protocol):
-    """A dataset in a place."""
-
-    @property
-    def kind(self) -> str:
-        """``"build root"`` or ``"serving store"``."""
-        ...
-
-    @property
-    def location(self) -> str:
-        """The location, for readers."""
-        ...
-
-    def manifest(self) -> bytes | None:
-        """Return the bytes of the manifest; None when there is none."""
-        ...
-
-    def schema(self, manifest: Manifest) -> bytes | None:
-        """Return the bytes of the schema document; None when there is none."""
-        ...
-
-    def shard(self, manifest: Manifest, index: int) -> Opener:
-        """Return an opener of a shard."""
-        ...
-
-    def offsets(self, manifest: Manifest, index: int) -> Opener | None:
-        """Return an opener of a shard's offset index, if it has one."""
-        ...
-
-    def strangers(self, manifest: Manifest) -> Iterator[Finding]:
-        """Yield a finding for each unexpected file."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PlainFile:
-    """Opens a local file, in any process that sees it."""
-
-    path: Path
-
-    def open(self) -> IO[bytes]:
-        """Return the stream, from its start."""
-        return open_plain(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRoot:
-    """The folder that a producer has just written; see :class:`Root`."""
+    """The folder that a producer has just written."""
 
     folder: Path
 
@@ -81,23 +32,23 @@ class BuildRoot:
         return str(self.folder)
 
     def manifest(self) -> bytes | None:
-        """See :class:`Root`."""
+        """Return the bytes of ``dataset.json``; None if there is none."""
         return self._read(MANIFEST_NAME, MAX_BYTES)
 
     def schema(self, manifest: Manifest) -> bytes | None:
-        """See :class:`Root`."""
-        return self._read(SCHEMA_NAME, _MAX_SCHEMA)
+        """Return the bytes of ``schema.json``; None if there is none."""
+        return self._read(SCHEMA_NAME, MAX_SCHEMA)
 
-    def shard(self, manifest: Manifest, index: int) -> PlainFile:
-        """See :class:`Root`."""
-        return PlainFile(self.folder / manifest.paths[index])
+    def shard(self, manifest: Manifest, index: int) -> Opener:
+        """Return an opener of a shard."""
+        return partial(open_plain, self.folder / manifest.paths[index])
 
-    def offsets(self, manifest: Manifest, index: int) -> PlainFile | None:
-        """See :class:`Root`."""
+    def offsets(self, manifest: Manifest, index: int) -> Opener | None:
+        """Return an opener of a shard's offset index, if it has one."""
         path = self.folder / index_path(manifest.paths[index])
-        return PlainFile(path) if path.exists() else None
+        return partial(open_plain, path) if path.exists() else None
 
-    def strangers(self, manifest: Manifest) -> Iterator[Finding]:
+    def unexpected_files(self, manifest: Manifest) -> Iterator[Finding]:
         """Yield findings for links, and for files that the manifest does not list, by name."""
         shards = set(manifest.paths)
         known = {MANIFEST_NAME, SCHEMA_NAME, *shards, *map(index_path, shards)}
@@ -105,20 +56,17 @@ class BuildRoot:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.name in shards:
                     continue  # opening it reports any problem
+                path = ascii(entry.name)[1:-1]
                 if not entry.is_file(follow_symlinks=False):
                     message = "a link or folder; a build root holds plain files only"
-                    yield Finding("FILE_LINK", message, path=ascii(entry.name)[1:-1])
+                    yield Finding("FILE_LINK", message, path=path)
                 elif entry.name not in known:
-                    message = "the manifest does not list this file"
-                    yield Finding("FILE_EXTRA", message, path=ascii(entry.name)[1:-1])
+                    yield Finding("FILE_EXTRA", "the manifest does not list this file", path=path)
 
     def _read(self, name: str, limit: int) -> bytes | None:
         try:
             with open_plain(self.folder / name) as file:
-                data = b""
-                while len(data) <= limit and (part := file.read(limit + 1 - len(data))):
-                    data += part
-                return data
+                return b"".join(pieces(file, limit + 1))
         except StorageError as error:
             if error.code == "SHARD_MISSING":
                 return None
@@ -127,7 +75,7 @@ class BuildRoot:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release that readers trust; see :class:`Root`."""
+    """A release that readers trust, with the methods of :class:`BuildRoot`."""
 
     store: Store
     name: str
@@ -141,23 +89,27 @@ class Release:
         return self.store.files.location
 
     def manifest(self) -> bytes | None:
-        """See :class:`Root`."""
+        """Return the bytes of the manifest; None if there is no such release."""
         return self.store.release_bytes(self.name, self.version)
 
     def schema(self, manifest: Manifest) -> bytes | None:
-        """See :class:`Root`."""
+        """Return the bytes of the schema document; None if there is none."""
         return self.store.schema_bytes(manifest.schema_cid)
 
-    def shard(self, manifest: Manifest, index: int) -> StoredFile:
-        """See :class:`Root`."""
-        return StoredFile(self.store.files, shard_key(manifest.shards[index]))
+    def shard(self, manifest: Manifest, index: int) -> Opener:
+        """Return an opener of a shard."""
+        return partial(self.store.files.open, shard_key(manifest.shards[index]))
 
     def offsets(self, manifest: Manifest, index: int) -> None:
         """Return None: a store has no offset indexes."""
 
-    def strangers(self, manifest: Manifest) -> Iterator[Finding]:
+    def unexpected_files(self, manifest: Manifest) -> tuple[()]:
         """Return no findings: a store holds many releases; garbage collection removes the rest."""
-        return iter(())
+        return ()
+
+
+Root = BuildRoot | Release
+"""A dataset in a place."""
 
 
 def open_root(
@@ -182,7 +134,7 @@ def open_root(
             raise UrlError(
                 "this is a serving store, which holds many releases",
                 uri=text,
-                hint="say which one: --name NAME --version VERSION",
+                hint="Name one of them: --name NAME --version VERSION.",
             )
         return Release(store, name, version)
     folder = Path(text).expanduser().absolute()
@@ -190,6 +142,6 @@ def open_root(
         raise StorageError(
             "there is no such folder",
             uri=text,
-            hint="atdata.write_shards(samples, folder) makes a build root",
+            hint="Write a build root with atdata.write_shards(samples, folder).",
         )
     return BuildRoot(folder)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import IO, Protocol
+from typing import IO, Any
 
 from atdata.errors import AtdataError, ShardError
 from atdata.lifecycle.checks.keys import KeySet
@@ -30,12 +31,8 @@ COMPRESSED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh.(?:1AY&SY|\x17rE8P)|\xf
 """The first bytes of gzip, zstd, bzip2 and xz files."""
 
 
-class Opener(Protocol):
-    """A small, picklable object that opens a stream of bytes."""
-
-    def open(self) -> IO[bytes]:
-        """Return the stream, from its start; the caller closes it."""
-        ...
+Opener = Callable[[], IO[bytes]]
+"""Opens a stream, from its start; the caller closes it. It can be pickled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,6 @@ class ShardTask:
         schema: Name of the sample type, and its schema document as text.
         offsets: Opens its offset index, if there is one.
         max_sample: Longest payload that is decoded, in bytes.
-        limit: Most findings.
     """
 
     index: int
@@ -60,7 +56,6 @@ class ShardTask:
     schema: tuple[str, str]
     offsets: Opener | None = None
     max_sample: int = MAX_SAMPLE
-    limit: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,7 @@ class ShardFacts:
 def check_shard(task: ShardTask) -> ShardFacts:
     """Check a shard; everything that is wrong is in the facts, and nothing is raised."""
     try:
-        with task.opener.open() as stream:
+        with task.opener() as stream:
             return check_stream(task, stream)
     except AtdataError as error:
         return failed(task, Finding.of(error, shard=task.index, code="UNREADABLE"))
@@ -109,7 +104,7 @@ def check_stream(task: ShardTask, stream: Readable) -> ShardFacts:
 def find_keys(task: ShardTask, keys: KeySet) -> list[Finding]:
     """Locate keys in a shard that an earlier shard has too."""
     found = []
-    with task.opener.open() as stream:
+    with task.opener() as stream:
         try:
             for key, extension, offset, _ in walk(Window(b"", "", stream), gather=_GATHER):
                 if code := keys.collision(key):
@@ -126,7 +121,7 @@ class _ShardCheck:
     def __init__(self, task: ShardTask, stream: Readable) -> None:
         self._task = task
         self._stream = HashedStream(stream)
-        self._findings = Findings(task.limit)
+        self._findings = Findings()
         self._keys = KeySet()
         self._samples = 0
         self._deep = task.level == "deep"
@@ -175,50 +170,43 @@ class _ShardCheck:
 
     def _member(self, key: str, extension: str, offset: int, payload: memoryview) -> None:
         if extension != SAMPLE:
-            self._stranger(f"{key}.{extension}", extension, offset)
+            self._unexpected(f"{key}.{extension}", extension, offset)
             return
         self._samples += 1
+        member = f"{key}.{SAMPLE}"
         if not _PORTABLE.fullmatch(key):
             message = "keys are of A-Z, a-z, 0-9, _, - and /"
-            self._add("NAME_NOT_PORTABLE", message, f"{key}.{extension}", offset)
+            self._add("NAME_NOT_PORTABLE", message, member=member, offset=offset)
         if code := self._keys.add(key):
-            message = "the key is in this shard already"
-            self._add(code, message, f"{key}.{extension}", offset)
+            self._add(code, "the key is in this shard already", member=member, offset=offset)
         self._offsets.update(index_line(key, offset, len(payload)).encode())
         if self._payload is not None:
-            self._sample(key, offset, payload)
+            self._sample(self._payload, payload, member=member, offset=offset)
 
-    def _sample(self, key: str, offset: int, payload: memoryview) -> None:
-        assert self._payload is not None  # noqa: S101 - checked by the caller
-        if isinstance(payload, Skipped) or len(payload) > self._task.max_sample:
-            limit = self._task.max_sample
-            message = f"the limit is {limit} bytes; --max-sample-size sets another"
-            self._add("SAMPLE_TOO_LARGE", message, f"{key}.{SAMPLE}", offset, limit, len(payload))
-        elif (error := self._payload(bytes(payload))) is not None:
-            finding = Finding.of(error, shard=self._task.index)
-            self._findings.add(replace(finding, member=f"{key}.{SAMPLE}", offset=offset))
-
-    def _stranger(self, member: str, extension: str, offset: int) -> None:
+    def _unexpected(self, member: str, extension: str, offset: int) -> None:
+        code, message = "NAME_FIELD", f"each sample is one member <key>.{SAMPLE}"
         if is_pickle(extension):
-            self._add("NAME_PICKLE", "a pickle runs code when it is read", member, offset)
-        else:
-            message = f"each sample is one member <key>.{SAMPLE}"
-            self._add("NAME_FIELD", message, member, offset)
+            code, message = "NAME_PICKLE", "a pickle runs code when it is read"
+        self._add(code, message, member=member, offset=offset)
+
+    def _sample(self, check: PayloadCheck, payload: memoryview, **place: Any) -> None:
+        limit = self._task.max_sample
+        if isinstance(payload, Skipped) or len(payload) > limit:
+            message = f"the limit is {limit} bytes; --max-sample-size sets another"
+            self._add("SAMPLE_TOO_LARGE", message, expected=limit, actual=len(payload), **place)
+        elif (error := check(bytes(payload))) is not None:
+            self._findings.add(replace(Finding.of(error, shard=self._task.index), **place))
 
     def _compare(self) -> None:
-        task, expected, size = self._task, self._task.expected, self._stream.size
-        if size != expected.size:
-            self._add("SHARD_SIZE", "another length", expected=expected.size, actual=size)
-        if self._samples != expected.samples:
-            self._add(
-                "SAMPLE_COUNT",
-                "another number of samples",
-                expected=expected.samples,
-                actual=self._samples,
-            )
-        found = self._cid()
-        if found is not None and found != expected.cid:
-            self._add("SHARD_DIGEST", "other bytes", expected=expected.cid, actual=found)
+        task, expected, found = self._task, self._task.expected, self._cid()
+        compared: tuple[tuple[str, str, Any, Any], ...] = (
+            ("SHARD_SIZE", "another length", expected.size, self._stream.size),
+            ("SAMPLE_COUNT", "another number of samples", expected.samples, self._samples),
+            ("SHARD_DIGEST", "other bytes", expected.cid, found or expected.cid),
+        )
+        for code, message, wanted, actual in compared:
+            if actual != wanted:
+                self._add(code, message, expected=wanted, actual=actual)
         if task.offsets is not None and not self._findings.items:
             self._compare_offsets(task.offsets)
 
@@ -227,32 +215,14 @@ class _ShardCheck:
 
     def _compare_offsets(self, opener: Opener) -> None:
         sha256 = hashlib.sha256()
-        with opener.open() as stream:
+        with opener() as stream:
             while data := stream.read(CHUNK):
                 sha256.update(data)
         if sha256.digest() != self._offsets.digest():
             self._add("INDEX_STALE", "the offset index is not this shard's; write it again")
 
-    def _add(
-        self,
-        code: str,
-        message: str,
-        member: str | None = None,
-        offset: int | None = None,
-        expected: str | int | None = None,
-        actual: str | int | None = None,
-    ) -> None:
-        self._findings.add(
-            Finding(
-                code,
-                message,
-                self._task.index,
-                member,
-                offset,
-                expected=expected,
-                actual=actual,
-            )
-        )
+    def _add(self, code: str, message: str, **place: Any) -> None:
+        self._findings.add(Finding(code, message, self._task.index, **place))
 
 
 def _go_to(window: Window, offset: int) -> int:

@@ -12,6 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any
 
 from atdata.errors import EntryConflict, ManifestError
@@ -21,7 +22,10 @@ from atdata.shards.manifest import check_name
 
 _FORMAT = 1
 _LIMIT = 1 << 20
-_FIELDS = {"format_version", "name", "generation", "action", "at", "current", "aliases", "previous"}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "format_version": (int,), "name": (str,), "generation": (int,), "action": (str,), "at": (str,),
+    "current": (str, NoneType), "aliases": (dict,), "previous": (str, NoneType),
+}  # fmt: skip
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
@@ -90,7 +94,7 @@ def check_alias(alias: str) -> None:
     if not _ALIAS.fullmatch(alias):
         raise ManifestError(
             f"{alias[:80]!r} can't be an alias",
-            hint="lower-case letters, digits, '_' and '-', the first a letter: stable",
+            hint="Use lower-case letters, digits, '_' and '-', the first a letter: stable.",
             code="MANIFEST_NAME",
         )
 
@@ -137,8 +141,8 @@ def write(store: Store, generation: Generation) -> None:
     key = _key(generation.name, generation.number)
     if not store.files.create(key, generation.to_json()):
         raise EntryConflict(
-            f"generation {generation.number} of {generation.name} was written by somebody else",
-            hint="look at the catalog again, then repeat the command",
+            f"generation {generation.number} of {generation.name} was written by another process",
+            hint="Check the catalog again, then repeat the command.",
             code="CATALOG_MOVED",
         )
 
@@ -152,27 +156,22 @@ def _parse(data: bytes, key: str) -> Generation:
         document = parse_json(data, limit=_LIMIT)
     except ManifestError as error:
         raise _broken(key, error.message) from None
-    if not isinstance(document, dict) or document.keys() != _FIELDS:
-        raise _broken(key, "not a generation")
-    aliases, number = document["aliases"], document["generation"]
-    texts = [document[name] for name in ("name", "action", "at")]
-    optional = [document["current"], document["previous"]]
     sound = (
-        document["format_version"] == _FORMAT
-        and type(number) is int
-        and isinstance(aliases, dict)
-        and all(isinstance(text, str) for text in [*texts, *aliases.values()])
-        and all(text is None or isinstance(text, str) for text in optional)
+        isinstance(document, dict)
+        and document.keys() == _TYPES.keys()
+        and all(type(document[name]) in types for name, types in _TYPES.items())
+        and document["format_version"] == _FORMAT
+        and all(isinstance(version, str) for version in document["aliases"].values())
     )
     if not sound:
         raise _broken(key, "not a generation")
-    name, action, at = texts
-    return Generation(name, number, action, at, optional[0], aliases, optional[1])
+    del document["format_version"]
+    return Generation(number=document.pop("generation"), **document)
 
 
 def _broken(key: str, message: str) -> ManifestError:
     return ManifestError(
         f"the catalog's {key}: {message}",
-        hint="somebody changed the store by other means; restore the file",
+        hint="Restore the file: it was changed by something other than atdata.",
         code="CATALOG_BROKEN",
     )

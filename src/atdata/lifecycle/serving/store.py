@@ -31,7 +31,7 @@ from atdata_records import cid
 
 STAGING = "staging/"
 _MARKER_BYTES = canonical_json({"format_version": 1, "kind": "atdata serving store"})
-_MAX_SCHEMA = 1 << 20
+MAX_SCHEMA = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Store:
             raise StorageError(
                 "there is no serving store",
                 uri=self.files.location,
-                hint="check --store-root; atdata dataset publish makes one",
+                hint="Check --store-root, or make a store with atdata dataset publish.",
             )
 
     def make(self) -> None:
@@ -88,7 +88,7 @@ class Store:
         if data is None:
             raise EntryNotFound(
                 f"{self.files.location} has no release {name} {version}",
-                hint="atdata catalog list shows what there is",
+                hint="List the releases with atdata catalog list.",
                 code="RELEASE_MISSING",
             )
         manifest = Manifest.from_json(data)
@@ -108,7 +108,7 @@ class Store:
 
     def schema_bytes(self, schema_cid: str) -> bytes | None:
         """Return a schema document; None when it is not there."""
-        return self.files.read(schema_key(schema_cid), _MAX_SCHEMA)
+        return self.files.read(schema_key(schema_cid), MAX_SCHEMA)
 
     def missing_shards(self, manifest: Manifest) -> list[ShardInfo]:
         """Return the shards of a manifest that the store does not have in full length."""
@@ -156,6 +156,11 @@ def release_key(name: str, version: str) -> str:
 def shard_key(info: ShardInfo) -> str:
     """Return the key of a shard."""
     return f"shards/{cid.digest(info.cid).hex()}.tar"
+
+
+def content_keys(manifest: Manifest) -> list[str]:
+    """Return the keys of the shards and the schema of a release."""
+    return [*map(shard_key, manifest.shards), schema_key(manifest.schema_cid)]
 
 
 def schema_key(schema_cid: str) -> str:
