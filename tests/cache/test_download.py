@@ -14,7 +14,8 @@ from atdata.cache import download as module
 from atdata.cache.download import Cancelled, Download
 from atdata.errors import DigestMismatch, NetworkError
 from atdata.shards.promise import Promise
-from atdata.storage.http import open_range
+from atdata.storage import http
+from atdata.storage.objects import StoredObject
 from atdata_records import cid
 from servers.web import Answer, Web, web_server
 
@@ -29,7 +30,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch, no_waits: None) -> None:
 
 
 def fetch(url: str, promised: Promise | None = None) -> bytes:
-    download = Download(open_range, url, promised)
+    download = Download(StoredObject(http.Web(), url), promised)
     first = download.begin()
     with tempfile.TemporaryFile() as file, first.stream:
         found, size = download.write(first, file)
@@ -111,7 +112,7 @@ def test_no_more_is_fetched_than_was_promised(web: Web) -> None:
 def test_it_can_be_given_up(web: Web) -> None:
     url = web.serve("/a.tar", BODY, headers=TAG, ranges=True)
     enough = threading.Event()
-    download = Download(open_range, url, is_cancelled=enough.is_set)
+    download = Download(StoredObject(http.Web(), url), is_cancelled=enough.is_set)
     first = download.begin()
     enough.set()
     with tempfile.TemporaryFile() as file, first.stream, pytest.raises(Cancelled):
@@ -120,5 +121,5 @@ def test_it_can_be_given_up(web: Web) -> None:
 
 def test_the_state_alone(web: Web) -> None:
     url = web.serve("/a.tar", BODY, headers=TAG, ranges=True)
-    assert Download(open_range, url).tag() == '"one"'
+    assert Download(StoredObject(http.Web(), url)).tag() == '"one"'
     assert web.ranges == ["bytes=0-0"]

@@ -346,7 +346,7 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1XB", "1e9", "GB"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(StorageError, match="is no size"):
+    with pytest.raises(StorageError, match="is not a size"):
         parse_size(text)
 
 

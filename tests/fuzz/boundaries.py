@@ -46,7 +46,7 @@ from atdata.shards.reader import read_samples
 from atdata.shards.window import Window, open_stream
 from atdata.sources.braces import Names
 from atdata.sources.url import URLSource
-from atdata.storage.http import open_range
+from atdata.storage.http import Web
 from atdata.storage.ipfs.cids import Cid
 from atdata.storage.ipfs.unixfs import read_node
 from atdata.storage.urls import redacted
@@ -404,7 +404,7 @@ def _http(_: Path) -> Iterator[Attempt]:
         def attempt(answer: Any) -> None:
             reply = Reply(b"0123456789", _status(answer), _headers(answer))
             server.answer = lambda *_: reply
-            with open_range(server.url("/a"), start=0, stop=10).stream as stream:
+            with Web().open_range(server.url("/a"), start=0, stop=10).stream as stream:
                 stream.read()
 
         yield attempt

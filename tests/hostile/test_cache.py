@@ -14,7 +14,8 @@ from atdata.cache.fetch import cached_path
 from atdata.cache.shard_cache import ShardCache
 from atdata.errors import NetworkError
 from atdata.shards.info import ShardInfo
-from atdata.storage.http import open_range
+from atdata.storage.http import Web
+from atdata.storage.objects import StoredObject
 from atdata_records import cid
 
 from .server import HostileServer, Reply
@@ -54,7 +55,7 @@ def test_a_body_without_an_end_is_not_cached(hostile: HostileServer, folder: Pat
             most = max(most, bytes_in(folder))
 
     hostile.serve({"/a.tar": Reply(body, headers={"etag": '"1"'})})
-    assert cached_path(hostile.url("/a.tar"), open_range) is None
+    assert cached_path(StoredObject(Web(), hostile.url("/a.tar"))) is None
     assert LIMIT // 2 < most < LIMIT + (4 << 20)
     assert not list((folder / ".new").iterdir())
 
@@ -74,7 +75,7 @@ def test_room_is_made_before_a_shard_is_whole(hostile: HostileServer, folder: Pa
 
     hostile.serve({"/a.tar": Reply(body, headers={"content-length": str(len(shard))})})
     info = ShardInfo(cid.of_bytes(shard), len(shard), 1)
-    path = cached_path(hostile.url("/a.tar"), open_range, promised=info)
+    path = cached_path(StoredObject(Web(), hostile.url("/a.tar")), promised=info)
     assert path is not None
     assert path.read_bytes() == shard
     assert most < LIMIT + (4 << 20)
@@ -89,7 +90,7 @@ def test_a_shard_that_was_changed_in_place_is_fetched_again(
     info = ShardInfo(cid.of_bytes(shard), len(shard), 1)
     url = hostile.url("/a.tar")
     for _ in range(2):
-        path = cached_path(url, open_range, promised=info)
+        path = cached_path(StoredObject(Web(), url), promised=info)
         assert path is not None
         assert path.read_bytes() == shard
     assert len(hostile.seen) == 1
@@ -97,7 +98,7 @@ def test_a_shard_that_was_changed_in_place_is_fetched_again(
     state = path.stat()
     path.write_bytes(shard.replace(b"content", b"CONTENT"))
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    path = cached_path(url, open_range, promised=info)
+    path = cached_path(StoredObject(Web(), url), promised=info)
     assert path is not None
     assert path.read_bytes() == shard
     assert len(hostile.seen) == 2
@@ -112,7 +113,7 @@ def test_a_shard_that_was_moved_or_touched_is_hashed_and_kept(
     (folder / "elsewhere").rename(folder / name)
     os.utime(folder / name)
     info = ShardInfo(name, len(shard), 1)
-    assert cached_path(hostile.url("/a.tar"), open_range, promised=info) == folder / name
+    assert cached_path(StoredObject(Web(), hostile.url("/a.tar")), promised=info) == folder / name
     assert hostile.seen == []
 
 
@@ -135,8 +136,7 @@ def test_a_shard_that_never_comes_holds_no_other_place_of_the_same_bytes(
     def wait() -> None:
         with pytest.raises((Cancelled, NetworkError)):
             cached_path(
-                hostile.url("/drip.tar"),
-                open_range,
+                StoredObject(Web(), hostile.url("/drip.tar")),
                 promised=info,
                 is_cancelled=given_up.is_set,
             )
@@ -145,7 +145,7 @@ def test_a_shard_that_never_comes_holds_no_other_place_of_the_same_bytes(
     held.start()
     try:
         assert begun.wait(10)
-        found = cached_path(hostile.url("/a.tar"), open_range, promised=info)
+        found = cached_path(StoredObject(Web(), hostile.url("/a.tar")), promised=info)
         assert found is not None
         assert found.read_bytes() == shard
     finally:
@@ -173,11 +173,11 @@ def test_signatures_do_not_make_two_files_one(
     )
     one, other = "/s?file=a&sig=x", "/s?file=b&sig="
     for path in (one, other):
-        found = cached_path(hostile.url(path), open_range)
+        found = cached_path(StoredObject(Web(), hostile.url(path)))
         assert found is not None
         assert found.read_bytes() == b"of " + path.encode()
     # Another signature of the same file is the same file.
     monkeypatch.setenv("ATDATA_OFFLINE", "1")
-    found = cached_path(hostile.url("/s?file=a&sig=y"), open_range)
+    found = cached_path(StoredObject(Web(), hostile.url("/s?file=a&sig=y")))
     assert found is not None
     assert found.read_bytes() == b"of /s?file=a&sig=x"

@@ -21,7 +21,8 @@ from atdata.atmosphere.identity import Resolver, _document_url
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.xrpc import Reader
 from atdata.errors import AddressRefused, AtdataError, NetworkError, UrlError
-from atdata.storage.http import open_range, retry_after
+from atdata.storage.answers import retry_after
+from atdata.storage.http import Web
 from atdata.storage.reach import is_public
 
 from .server import HostileServer, Reply, hostile_server
@@ -165,7 +166,7 @@ def test_one_servers_cookies_go_to_no_other(
         reader = Reader(untrusted=untrusted)
         for _ in range(2):
             assert reader.get_json(hostile.url("/", "localhost")) == {}
-            open_range(hostile.url("/x"), untrusted=untrusted).stream.close()
+            Web(untrusted).open_range(hostile.url("/x")).stream.close()
     assert len(seen) == 8
     assert not any("cookie" in headers for headers in seen)
 
@@ -347,8 +348,8 @@ def test_hostile_urls_end_in_errors_of_ours(url: str, no_network: None) -> None:
     ours(
         lambda: Reader(untrusted=True).get(url),
         lambda: Reader(untrusted=False).get(url),
-        lambda: open_range(url, untrusted=True),
-        lambda: open_range(url),
+        lambda: Web(untrusted=True).open_range(url),
+        lambda: Web().open_range(url),
         lambda: Source("relay", url),
         lambda: AtUri.parse(url),
         lambda: AtmosphereClient(url).resolve("a.test"),
@@ -361,7 +362,7 @@ def test_hostile_urls_end_in_errors_of_ours(url: str, no_network: None) -> None:
 def test_any_url_ends_in_an_answer_or_an_error_of_ours(no_network: None, url: str) -> None:
     ours(
         lambda: Reader(untrusted=True).get(url),
-        lambda: open_range(url, untrusted=True),
+        lambda: Web(untrusted=True).open_range(url),
         lambda: Source("relay", url),
         lambda: AtUri.parse(url),
     )
@@ -393,8 +394,8 @@ def test_hostile_headers_end_in_errors_of_ours(
     hostile.answer = lambda *_: Reply(b"x", status, headers)
     ours(
         lambda: Reader(untrusted=False).get(hostile.url()),
-        lambda: open_range(hostile.url()).stream.read(),
-        lambda: open_range(hostile.url(), stop=5).stream.read(),
+        lambda: Web().open_range(hostile.url()).stream.read(),
+        lambda: Web().open_range(hostile.url(), stop=5).stream.read(),
     )
 
 

@@ -16,7 +16,8 @@ from atdata._protocols import DatasetOpener
 from atdata.errors import DigestMismatch, EntryNotFound
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.sources import verified
-from atdata.storage.s3_access import access_for
+from atdata.storage.buckets import find_bucket
+from atdata.storage.s3 import S3Bucket
 from readings import Reading, labels, readings, write_readings
 
 
@@ -105,7 +106,7 @@ def test_shards_in_s3_are_checked_too(
     entry = index.insert_dataset(ds, name="readings")
     key = entry.data_urls[1].removeprefix(f"s3://{s3_bucket}/")
     other = Path(write_readings(tmp_path / "other", 4, start=1004)[0]).read_bytes()
-    access_for(s3_bucket).client().put_object(Bucket=s3_bucket, Key=key, Body=other)
+    find_bucket(S3Bucket, s3_bucket).replace(key, other)
     dataset = index.open_dataset("readings", Reading)
     assert len(dataset) == 10
     with pytest.raises(DigestMismatch):

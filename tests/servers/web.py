@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import IO
 
-from atdata.storage.http import open_range
+from atdata.storage import http
 
 
 def open_stream(url: str, *, untrusted: bool = False) -> IO[bytes]:
     """What one request for the whole file brings."""
-    return open_range(url, untrusted=untrusted).stream
+    return http.Web(untrusted).open_range(url).stream
 
 
 @dataclass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,10 @@ from atdata.errors import NetworkError, ShardNotFound, StorageError, UrlError
 from atdata.shards.promise import Promise
 from atdata.sources import S3Source, open_url
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.s3 import open_range, open_s3, split_url
-from atdata.storage.s3_access import S3Access, remember_bucket
+from atdata.storage.buckets import find_bucket, remember, split_bucket
+from atdata.storage.objects import StoredObject
+from atdata.storage.resume import Opened
+from atdata.storage.s3 import S3Access, S3Bucket
 from atdata_records import cid
 from servers.proxy import Proxy, proxy_to
 from servers.s3 import S3Server
@@ -35,6 +38,15 @@ def bucket(s3_bucket: str, access: S3Access) -> str:
 def proxy(s3_server: S3Server) -> Iterator[Proxy]:
     with proxy_to(s3_server.endpoint) as proxy:
         yield proxy
+
+
+def stored(url: str, access: S3Access | None = None) -> StoredObject:
+    name, key = split_bucket(url, "s3")
+    return StoredObject(S3Bucket(name, access) if access else find_bucket(S3Bucket, name), key)
+
+
+def open_range(url: str, *, access: S3Access, **part: Any) -> Opened:
+    return stored(url, access).ask(**part)
 
 
 class TestSource:
@@ -182,7 +194,7 @@ class TestOpening:
     ) -> None:
         through = S3Access(proxy.url, s3_server.access_key, s3_server.secret_key)
         proxy.cut_after = [300_000, 100_000]
-        with open_s3(f"s3://{bucket}/d/0.tar", through) as stream:
+        with stored(f"s3://{bucket}/d/0.tar", through).open() as stream:
             assert stream.read() == CONTENT + b"0"
         assert proxy.connections == 3
         assert proxy.seen < 2 * len(CONTENT)
@@ -192,14 +204,14 @@ class TestOpening:
     ) -> None:
         through = S3Access(proxy.url, s3_server.access_key, s3_server.secret_key)
         proxy.cut_after = [300_000]
-        with open_s3(f"s3://{bucket}/d/0.tar", through) as stream:
+        with stored(f"s3://{bucket}/d/0.tar", through).open() as stream:
             stream.read(7)
             access.client().put_object(Bucket=bucket, Key="d/0.tar", Body=CONTENT + b"9")
             with pytest.raises(StorageError, match="PreconditionFailed"):
                 stream.read()
 
     def test_a_bucket_that_is_remembered_opens_by_url(self, bucket: str, access: S3Access) -> None:
-        remember_bucket(bucket, access)
+        remember(S3Bucket(bucket, access))
         with open_url(f"s3://{bucket}/d/0.tar", untrusted=True) as stream:
             assert stream.read(7) == b"content"
 
@@ -211,7 +223,7 @@ class TestOpening:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.access_key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.secret_key)
         monkeypatch.setenv("AWS_REGION", name.lower().replace("_", "-"))
-        with open_s3(f"s3://{bucket}/d/0.tar") as stream:
+        with stored(f"s3://{bucket}/d/0.tar").open() as stream:
             assert stream.read() == CONTENT + b"0"
 
     def test_a_presigned_url_that_has_expired(
@@ -233,4 +245,4 @@ class TestOpening:
     )
     def test_urls_of_objects(self, url: str) -> None:
         with pytest.raises(UrlError, match="s3://bucket/key"):
-            split_url(url)
+            split_bucket(url, "s3")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata.errors import NetworkError
-from atdata.storage.http import http_client, open_range
+from atdata.storage.http import Web as WebFiles
+from atdata.storage.http import http_client
 from servers.web import Answer, Web, open_stream, web_server
 
 
@@ -33,10 +34,10 @@ def test_redirects_are_followed_but_not_for_ever(web: Web) -> None:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (401, "who asks"),
+        (401, "asks for credentials"),
         (403, "expired"),
-        (404, "check the URL"),
-        (410, "taken away"),
+        (404, "Check the URL"),
+        (410, "was removed"),
         (429, "too many"),
         (500, ""),
     ],
@@ -64,11 +65,11 @@ def test_urls_without_form_are_network_errors(url: str) -> None:
 
 def test_a_part_of_a_file(web: Web) -> None:
     url = web.serve("/a", b"0123456789", headers={"ETag": '"x"'}, ranges=True)
-    opened = open_range(url, start=3, stop=7)
+    opened = WebFiles().open_range(url, start=3, stop=7)
     with opened.stream as stream:
         assert stream.read() == b"3456"
     assert (opened.start, opened.size, opened.tag) == (3, 10, '"x"')
-    with open_range(url, start=8).stream as stream:
+    with WebFiles().open_range(url, start=8).stream as stream:
         assert stream.read() == b"89"
     assert web.ranges == ["bytes=3-6", "bytes=8-"]
 
@@ -81,28 +82,28 @@ def test_parts_are_what_slices_are(start: int, length: int) -> None:
         url = web.serve("/a", body, ranges=True)
         if start >= len(body):
             with pytest.raises(NetworkError, match="416") as caught:
-                open_range(url, start=start, stop=start + length)
+                WebFiles().open_range(url, start=start, stop=start + length)
             assert not caught.value.transient
             return
-        with open_range(url, start=start, stop=start + length).stream as stream:
+        with WebFiles().open_range(url, start=start, stop=start + length).stream as stream:
             assert stream.read() == body[start : start + length]
 
 
 def test_a_server_without_ranges_sends_all_of_it(web: Web) -> None:
-    opened = open_range(web.serve("/a", b"0123456789"), start=3, stop=7)
+    opened = WebFiles().open_range(web.serve("/a", b"0123456789"), start=3, stop=7)
     with opened.stream as stream:
         assert (opened.start, stream.read()) == (0, b"0123456789")
 
 
 def test_the_start_of_an_empty_file_is_nothing(web: Web) -> None:
-    opened = open_range(web.serve("/a", b"", ranges=True), stop=100)
+    opened = WebFiles().open_range(web.serve("/a", b"", ranges=True), stop=100)
     with opened.stream as stream:
         assert (opened.start, opened.size, stream.read()) == (0, 0, b"")
 
 
 def test_a_server_that_refuses_to_give_less_than_asked(web: Web) -> None:
     url = web.serve_in_turn("/a", Answer(status=416), Answer(b"0123"))
-    with open_range(url, stop=100).stream as stream:
+    with WebFiles().open_range(url, stop=100).stream as stream:
         assert stream.read() == b"0123"
 
 
@@ -113,12 +114,12 @@ def test_a_server_that_refuses_to_give_less_than_asked(web: Web) -> None:
 def test_another_part_than_was_asked_for(web: Web, extent: str) -> None:
     url = web.serve("/a", b"3456", status=206, headers={"Content-Range": extent})
     with pytest.raises(NetworkError, match="another part"):
-        open_range(url, start=3, stop=7)
+        WebFiles().open_range(url, start=3, stop=7)
 
 
 def test_a_part_of_a_file_of_unknown_size(web: Web) -> None:
     url = web.serve("/a", b"3456", status=206, headers={"Content-Range": "bytes 3-6/*"})
-    opened = open_range(url, start=3, stop=7)
+    opened = WebFiles().open_range(url, start=3, stop=7)
     with opened.stream as stream:
         assert (opened.size, stream.read()) == (None, b"3456")
 

@@ -14,7 +14,7 @@ import trustme
 from atdata.errors import NetworkError
 from atdata.sources import open_url
 from atdata.storage import http
-from atdata.storage.https_first import Security
+from atdata.storage.https_first import HttpsFirst
 from servers.web import Web, web_server
 
 HOST = "data.example"
@@ -49,7 +49,7 @@ def authority(monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     context = ssl.create_default_context()
     ca.configure_trust(context)
     monkeypatch.setattr(http, "_ssl_context", lambda: context)
-    monkeypatch.setattr(http, "_security", Security())
+    monkeypatch.setattr(http, "_https_first", HttpsFirst())
     http._shared_client.cache_clear()
     return ca
 
@@ -116,11 +116,11 @@ def test_this_machine_is_never_asked_for_https(host: str) -> None:
     def ask(address: str, timeout: float | None = None) -> Any:
         asked.append(address)
 
-    Security().ask(f"http://{host}/a.tar", ask)
+    HttpsFirst().ask(f"http://{host}/a.tar", ask)
     assert asked == [f"http://{host}/a.tar"]
 
 
 def test_a_port_of_its_own_has_no_other_scheme() -> None:
     asked: list[str] = []
-    Security().ask("http://data.example:8080/a.tar", lambda address: asked.append(address))  # type: ignore[arg-type,return-value]
+    HttpsFirst().ask("http://data.example:8080/a.tar", lambda address: asked.append(address))  # type: ignore[arg-type,return-value]
     assert asked == ["http://data.example:8080/a.tar"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from atdata.errors import NetworkError
 from atdata.sources import open_url
-from atdata.storage.http import open_range
+from atdata.storage import http
+from atdata.storage.objects import StoredObject
 from atdata.storage.resume import open_patiently
 from atdata.storage.retry import ATTEMPTS
 from servers.web import Answer, Web, web_server
@@ -112,6 +113,7 @@ def test_what_is_not_there_is_not_asked_for_twice(web: Web) -> None:
 
 def test_parts_are_had_patiently(web: Web) -> None:
     url = web.serve_in_turn("/a", Answer(status=500), part())
-    opened = open_patiently(open_range, url, start=10, stop=20, tag='"one"')
+    ask = StoredObject(http.Web(), url).ask
+    opened = open_patiently(ask, url, start=10, stop=20, tag='"one"')
     with opened.stream as stream:
         assert (stream.read(), opened.start, opened.size) == (BODY[10:20], 10, len(BODY))

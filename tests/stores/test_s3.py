@@ -24,9 +24,9 @@ from atdata_records import cid
 from servers.proxy import proxy_to
 from servers.refusing import Refusal, refusing_proxy
 from servers.s3 import S3Server
+from storage.test_s3_upload import unfinished
 
 from .conftest import Number, numbers
-from .test_s3_upload import unfinished
 
 MakeDataset = Callable[[int], atdata.Dataset[Number]]
 

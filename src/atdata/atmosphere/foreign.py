@@ -237,9 +237,10 @@ def _objects(storage: Mapping[str, Any], shards: list[Mapping[str, Any]]) -> lis
     endpoint = _text(endpoint, "$.storage.endpoint").rstrip("/")
     if not endpoint.startswith(("https://", "http://")):
         raise RecordError(f"{redacted(endpoint)!r} is no endpoint", path="$.storage.endpoint")
-    from atdata.storage.s3_access import access_for
+    from atdata.storage.buckets import find_bucket
+    from atdata.storage.s3 import S3Bucket
 
-    if (access_for(bucket).endpoint or "").rstrip("/") == endpoint:
+    if (find_bucket(S3Bucket, bucket).access.endpoint or "").rstrip("/") == endpoint:
         return [f"s3://{bucket}/{key}" for key in keys]
     return [f"{endpoint}/{quote(bucket)}/{quote(key)}" for key in keys]
 

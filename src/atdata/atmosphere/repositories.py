@@ -28,8 +28,8 @@ from atdata.errors import (
     RecordError,
     XrpcError,
 )
+from atdata.storage.offline import is_offline, refuse_offline
 from atdata.storage.pace import Patience
-from atdata.storage.remote import is_offline, refuse_offline
 from atdata_records import cid as cids
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema

@@ -19,7 +19,7 @@ from atdata.atmosphere.saved_session import SavedSession, sole_writer
 from atdata.base.extras import require
 from atdata.base.forks import forget_after_fork
 from atdata.errors import AuthError, NetworkError, UrlError, XrpcError
-from atdata.storage.remote import refuse_offline
+from atdata.storage.offline import refuse_offline
 
 # Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
 _MARGIN = 16 * 60.0

@@ -13,8 +13,8 @@ from atdata.base.extras import require
 from atdata.base.forks import forget_after_fork
 from atdata.errors import AtdataError, NetworkError, XrpcError
 from atdata.storage.http import http_client
+from atdata.storage.offline import refuse_offline
 from atdata.storage.pace import Patience
-from atdata.storage.remote import refuse_offline
 
 if TYPE_CHECKING:
     import httpx

@@ -11,11 +11,11 @@ from functools import partial
 from typing import IO
 
 from atdata.base.disk import sync_data, write_at
+from atdata.base.redact import redacted
 from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise, mismatch
-from atdata.storage.remote import Opened, Remote
-from atdata.storage.resume import Resuming, open_patiently
-from atdata.storage.urls import redacted
+from atdata.storage.objects import StoredObject
+from atdata.storage.resume import Opened, Resuming, open_patiently
 from atdata_records import cid as cids
 
 LARGEST = 1 << 40
@@ -38,30 +38,26 @@ class Download:
     """A file to be fetched.
 
     Attributes:
-        remote: Asks its server.
-        url: Where it is.
+        object: Where it is.
         promised: What its bytes must be; None to accept any, in one state of the file.
-        untrusted: As for ``remote``.
         is_cancelled: Called now and then; True to give up.
     """
 
-    remote: Remote
-    url: str
+    object: StoredObject
     promised: ShardInfo | Promise | None = None
-    untrusted: bool = False
     is_cancelled: Callable[[], bool] = lambda: False
 
     def begin(self) -> Opened:
         """Open the first part, which reports the size of the whole file and its state.
 
         Raises:
-            AtdataError: What ``remote`` raises, after the last attempt.
+            AtdataError: What the place raises, after the last attempt.
         """
-        return open_patiently(self.remote, self.url, stop=CHUNK, untrusted=self.untrusted)
+        return open_patiently(self.object.ask, self.object.url, stop=CHUNK)
 
     def tag(self) -> str | None:
         """Return the tag of the file's present state; raises as :meth:`begin`."""
-        opened = open_patiently(self.remote, self.url, stop=1, untrusted=self.untrusted)
+        opened = open_patiently(self.object.ask, self.object.url, stop=1)
         opened.stream.close()
         return opened.tag
 
@@ -89,7 +85,7 @@ class Download:
             Cancelled: The caller cancelled it.
             TooLarge: It has more than ``limit`` bytes.
             OSError: The file can't be written.
-            AtdataError: What ``remote`` raises, after the last attempt.
+            AtdataError: What the place raises, after the last attempt.
         """
         sha256 = hashlib.sha256()
         size = next_room = 0
@@ -112,7 +108,7 @@ class Download:
 
     def _check(self, cid: str, size: int) -> None:
         assert self.promised  # noqa: S101 - the caller has looked
-        shard, wanted = redacted(self.url), self.promised
+        shard, wanted = redacted(self.object.url), self.promised
         if size > self._most():
             raise mismatch(f"the shard is longer than the {wanted.size} bytes promised", shard)
         if size < (wanted.size or 0):
@@ -158,12 +154,11 @@ class Download:
 
     def _part(self, start: int, stop: int | None, first: Opened) -> Resuming:
         return Resuming(
-            self.remote,
-            self.url,
+            self.object.ask,
+            self.object.url,
             start=start,
             stop=stop,
             tag=first.tag,
-            untrusted=self.untrusted,
             opened=None if start else first,
             is_checked=self.promised is not None,
         )

@@ -23,7 +23,9 @@ from atdata.cache.shard_cache import Known, ShardCache, cache_error
 from atdata.errors import AtdataError, StorageError
 from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
-from atdata.storage.remote import Opened, Remote, is_offline, refuse_offline
+from atdata.storage.objects import StoredObject
+from atdata.storage.offline import is_offline, refuse_offline
+from atdata.storage.resume import Opened
 from atdata.storage.urls import redacted, scheme_of, unsigned
 
 _DEFAULT_SIZE = "20GB"
@@ -61,26 +63,22 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise StorageError(f"{text!r} is no size", hint="write 20GB, 512MiB, …")
+        raise StorageError(f"{text!r} is not a size", hint="Write 20GB, 512MiB or the like.")
     base = 1024 if found[3] else 1000
     return int(float(found[1]) * base ** _POWERS[found[2].lower()])
 
 
 def cached_path(
-    url: str,
-    remote: Remote,
+    shard: StoredObject,
     *,
     promised: ShardInfo | Promise | None = None,
-    untrusted: bool = False,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Path | None:
     """Return the path of a shard from the network in the cache; fetch it if it is not there.
 
     Args:
-        url: Its URL.
-        remote: Asks its server.
+        shard: Where it is.
         promised: What its bytes must be.
-        untrusted: As for ``remote``.
         is_cancelled: Called now and then; True to give up.
 
     Returns:
@@ -92,27 +90,27 @@ def cached_path(
         StorageError: The cache can't be written.
         NetworkError: It is not cached, and the user is offline or its server can't be reached.
         Cancelled: The caller cancelled it.
-        AtdataError: What ``remote`` raises.
+        AtdataError: What the place raises.
     """
     cache = user_cache()
     if cache is None or (promised and (promised.size or 0) > cache.limit):
         return None
-    download = Download(remote, url, promised, untrusted, is_cancelled)
+    download = Download(shard, promised, is_cancelled)
     if promised:
         return cache.find(promised.cid, promised.size) or _promised(cache, download, promised)
     return _unpromised(cache, download)
 
 
 def _promised(cache: ShardCache, download: Download, promised: ShardInfo | Promise) -> Path | None:
-    refuse_offline(download.url)
+    refuse_offline(download.object.url)
     # Lock by CID and URL: another record may name the same bytes at a URL that never sends them.
-    with cache.filling(f"{promised.cid} {unsigned(download.url)}"):
+    with cache.filling(f"{promised.cid} {unsigned(download.object.url)}"):
         found = cache.find(promised.cid, promised.size)
         return found or _filled(cache, download, download.begin())
 
 
 def _unpromised(cache: ShardCache, download: Download) -> Path | None:
-    name = unsigned(download.url)
+    name = unsigned(download.object.url)
     with cache.filling(name):
         known = cache.known(name)
         found = cache.find(known.cid, known.size) if known else None
@@ -120,7 +118,7 @@ def _unpromised(cache: ShardCache, download: Download) -> Path | None:
         same = is_offline() or scheme_of(name) == "ipfs"
         if found and known and (same or download.tag() == known.tag):
             return found
-        refuse_offline(download.url)
+        refuse_offline(download.object.url)
         first = download.begin()
         if first.tag is None or (first.size or 0) > cache.limit:
             first.stream.close()

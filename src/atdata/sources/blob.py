@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 
-from atdata.cache.fetch import cached_path
 from atdata.errors import NetworkError, ShardNotFound, UrlError
 from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise, verified
-from atdata.sources.streams import ShardStreams
-from atdata.storage.http import open_range
-from atdata.storage.remote import Opened
-from atdata.storage.resume import open_resuming
+from atdata.sources.base import ObjectSource
+from atdata.storage.http import Web
+from atdata.storage.objects import StoredObject
+from atdata.storage.resume import Opened
 from atdata_records import cid, formats
 
 BlobRef = Mapping[str, Any]
 """``{"did": …, "cid": …}``, and ``"size"`` where known."""
 
 
-class BlobSource:
+class BlobSource(ObjectSource):
     """Blobs as shards, named ``at://{did}/blob/{cid}``, checked against their CIDs while read.
 
     Args:
@@ -35,7 +34,6 @@ class BlobSource:
         blob_refs: As given.
         pds_endpoint: As given.
         untrusted: As given.
-        shards: (name, stream) pairs, to iterate over or to call.
 
     Raises:
         UrlError: A reference names no DID or CID, or there are none.
@@ -50,7 +48,6 @@ class BlobSource:
         if not self.blob_refs:
             raise UrlError("no blobs were given")
         self._refs = {_name(ref): ref for ref in self.blob_refs}
-        self.shards = ShardStreams(self)
 
     @classmethod
     def from_refs(
@@ -68,11 +65,6 @@ class BlobSource:
         """Return each blob as ``at://{did}/blob/{cid}``."""
         return [_name(ref) for ref in self.blob_refs]
 
-    @property
-    def shard_list(self) -> list[str]:
-        """Each blob as ``at://{did}/blob/{cid}``."""
-        return self.list_shards()
-
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """Open a checked stream of one blob; the caller closes it.
 
@@ -82,18 +74,13 @@ class BlobSource:
             NetworkError: The server can't be reached or has no such blob.
             DigestMismatch: From reading it: the bytes are not those of the CID.
         """
-        ref = self._ref(shard_id)
+        expected = self._expected(shard_id)
         try:
-            stream = open_resuming(_open_range, self._url(ref), untrusted=self.untrusted)
+            stream = super().open_shard(shard_id)
         except NetworkError as error:
             error.shard = shard_id  # its URL names the server only
             raise
-        return verified(stream, shard_id, cid.digest(ref["cid"]), ref.get("size"))
-
-    @property
-    def is_remote(self) -> bool:
-        """Always True: shards come from the network."""
-        return True
+        return verified(stream, shard_id, cid.digest(expected.cid), expected.size)
 
     def fetch(
         self,
@@ -102,23 +89,24 @@ class BlobSource:
         promised: ShardInfo | Promise | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """Return the path of a blob in the cache; fetch and check it if it is not there.
+        """Fetch a blob into the cache as :class:`ObjectSource` does, checked against its CID."""
+        expected = self._expected(shard_id)
+        return super().fetch(shard_id, promised=expected, is_cancelled=is_cancelled)
 
-        Returns:
-            The path; None if it is to be read as a stream.
+    def object(self, shard_id: str) -> StoredObject:
+        """Return the blob at its server.
 
         Raises:
             ShardNotFound: Not a shard of this source.
-            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         ref = self._ref(shard_id)
-        return cached_path(
-            self._url(ref),
-            _open_range,
-            promised=Promise(ref["cid"], ref.get("size")),
-            untrusted=self.untrusted,
-            is_cancelled=is_cancelled,
-        )
+        query = urlencode({"did": ref["did"], "cid": ref["cid"]})
+        url = f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob?{query}"
+        return StoredObject(_Blobs(self.untrusted), url)
+
+    def _expected(self, shard_id: str) -> Promise:
+        ref = self._ref(shard_id)
+        return Promise(ref["cid"], ref.get("size"))
 
     def _ref(self, shard_id: str) -> BlobRef:
         ref = self._refs.get(shard_id)
@@ -126,17 +114,16 @@ class BlobSource:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
         return ref
 
-    def _url(self, ref: BlobRef) -> str:
-        query = urlencode({"did": ref["did"], "cid": ref["cid"]})
-        return f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob?{query}"
-
     def __repr__(self) -> str:
         return f"BlobSource({len(self.blob_refs)} blobs, pds_endpoint={self.pds_endpoint!r})"
 
 
-def _open_range(url: str, **part: Any) -> Opened:
-    # Servers send no tag with a blob; the CID in its URL identifies its bytes.
-    return replace(open_range(url, **(part | {"tag": None})), tag=url)
+class _Blobs(Web):
+    def open_range(
+        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
+    ) -> Opened:
+        # Servers send no tag with a blob; the CID in its URL identifies its bytes.
+        return replace(super().open_range(key, start=start, stop=stop), tag=key)
 
 
 def _name(ref: BlobRef) -> str:
@@ -153,5 +140,5 @@ def _name(ref: BlobRef) -> str:
 def _parse(ref: str) -> BlobRef:
     did, blob, name = [*ref.removeprefix("at://").split("/", 2), "", ""][:3]
     if blob != "blob":
-        raise UrlError("not a blob reference", uri=ref, hint="write at://{did}/blob/{cid}")
+        raise UrlError("not a blob reference", uri=ref, hint="Write at://{did}/blob/{cid}.")
     return {"did": did, "cid": name}

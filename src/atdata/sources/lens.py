@@ -12,11 +12,11 @@ from atdata.samples.lens import Lens, LensNetwork
 from atdata.shards.reader import PackedSample, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.streams import ShardStreams
+from atdata.sources.base import Source
 from atdata.storage.urls import redacted
 
 
-class LensSource:
+class LensSource(Source):
     """Shards whose samples went through a lens, made while they are read.
 
     Code that reads, copies or publishes these shards gets samples of the lens's view type, and
@@ -29,23 +29,16 @@ class LensSource:
     Attributes:
         source: As given.
         lens: As given.
-        shards: (name, stream) pairs, to iterate over or to call.
     """
 
     def __init__(self, source: Any, lens: Lens[Any, Any]) -> None:
         self.source = source
         self.lens = lens
         self._adapted = AdaptedSource(source)
-        self.shards = ShardStreams(self)
 
     def list_shards(self) -> list[str]:
         """Return the names of the shards, as the source calls them."""
         return self._adapted.list_shards()
-
-    @property
-    def shard_list(self) -> list[str]:
-        """Names of the shards, as the source calls them."""
-        return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """Open a stream of one shard, with the same keys; the caller closes it.

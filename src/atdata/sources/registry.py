@@ -10,17 +10,18 @@ from urllib.parse import unquote
 from atdata.errors import AddressRefused, UrlError
 from atdata.shards.reader import open_local
 from atdata.sources.plugins import plugins
-from atdata.storage.remote import Remote
+from atdata.storage.buckets import Bucket, Buckets, BucketUrls
+from atdata.storage.objects import StoredObject
 from atdata.storage.urls import redacted, scheme_of, split_url
 
 _LOCAL = frozenset({"", "file"})
-# Scheme -> the module whose open_range() asks for it; imported when it is needed.
-_REMOTES = {
-    "gs": "atdata.storage.gs",
-    "http": "atdata.storage.http",
-    "https": "atdata.storage.http",
-    "ipfs": "atdata.storage.ipfs.files",
-    "s3": "atdata.sources.s3",
+# Scheme -> module and class of its place; imported when it is needed.
+_PLACES = {
+    "gs": ("atdata.storage.gcs", "GCSBucket"),
+    "http": ("atdata.storage.http", "Web"),
+    "https": ("atdata.storage.http", "Web"),
+    "ipfs": ("atdata.storage.ipfs.files", "IPFS"),
+    "s3": ("atdata.storage.s3", "S3Bucket"),
 }
 
 
@@ -40,16 +41,19 @@ def open_url(url: str, *, untrusted: bool = False) -> IO[bytes]:
         StorageError, NetworkError: It does not exist, or can't be read.
         MissingExtra: The scheme needs a package that is not installed.
     """
-    remote = remote_for(url)
-    if remote is None:
-        return _open_local(url, untrusted)
-    from atdata.storage.resume import open_resuming
-
-    return open_resuming(remote, url, untrusted=untrusted)
+    found = object_at(url, untrusted=untrusted)
+    return _open_local(url, untrusted) if found is None else found.open()
 
 
-def remote_for(url: str) -> Remote | None:
-    """Return the function that requests URLs of this scheme; None for a path on this machine.
+def object_at(
+    url: str, *, untrusted: bool = False, buckets: Buckets | None = None
+) -> StoredObject | None:
+    """Return the object at a URL of the network, unopened; None for a path on this machine.
+
+    Args:
+        url: As for :func:`open_url`.
+        untrusted: As for :func:`open_url`.
+        buckets: Buckets that travel with the caller's source.
 
     Raises:
         UrlError: The scheme is not known, or its URLs are not single files.
@@ -58,14 +62,18 @@ def remote_for(url: str) -> Remote | None:
     scheme = scheme_of(url)
     if scheme in _LOCAL:
         return None
-    if scheme not in _REMOTES:
+    if scheme not in _PLACES:
         raise UrlError(
             f"{scheme}:// names a dataset, not a file",
             uri=redacted(url),
-            hint="give it to atdata.Dataset or atdata.load_dataset",
+            hint="Give it to atdata.Dataset or atdata.load_dataset.",
         )
-    remote: Remote = import_module(_REMOTES[scheme]).open_range
-    return remote
+    module, name = _PLACES[scheme]
+    kind = getattr(import_module(module), name)
+    is_bucket = issubclass(kind, Bucket)
+    return StoredObject(
+        BucketUrls(kind, untrusted, buckets or {}) if is_bucket else kind(untrusted), url
+    )
 
 
 def local_path(url: str) -> Path | None:
@@ -84,7 +92,7 @@ def local_path(url: str) -> Path | None:
         raise UrlError(
             "a file URL names an absolute path on this machine",
             uri=redacted(url),
-            hint="write file:///absolute/path",
+            hint="Write file:///absolute/path.",
         )
     return Path(unquote(parts.path))
 
@@ -96,25 +104,25 @@ def check_scheme(url: str) -> None:
         UrlError: The scheme is not known; the message lists those that are.
     """
     scheme = scheme_of(url)
-    if scheme in _LOCAL or scheme in _REMOTES or scheme in plugins():
+    if scheme in _LOCAL or scheme in _PLACES or scheme in plugins():
         return
     if scheme == "pipe":
         raise UrlError(
             "pipe: runs a shell command, which data must never do; it is not supported",
-            hint="give the files' paths or URLs instead",
+            hint="Give the files' paths or URLs instead.",
         )
     if scheme == "ipns":
         raise UrlError(
-            "ipns:// names what may change, with nothing to check it by; it is not supported",
+            "ipns:// names data that may change, without a digest; it is not supported",
             uri=redacted(url),
-            hint="give the ipfs:// URL that it stands for now",
+            hint="Give the ipfs:// URL that it stands for now.",
         )
-    known = ", ".join(f"{name}://" for name in sorted({"file", *_REMOTES, *plugins()}))
+    known = ", ".join(f"{name}://" for name in sorted({"file", *_PLACES, *plugins()}))
     raise UrlError(
         f"the scheme {scheme}:// is not known",
         uri=redacted(url),
-        hint=f"known are plain paths, {known}; "
-        "those on a network need pip install 'atdata-sdk[http,s3,gs]'",
+        hint=f"Give a plain path or one of {known}; those on a network need "
+        "pip install 'atdata-sdk[http,s3,gs]'.",
     )
 
 
@@ -123,7 +131,7 @@ def _open_local(url: str, untrusted: bool) -> IO[bytes]:
         raise AddressRefused(
             "data from the network names a local file",
             uri=redacted(url),
-            hint="if you trust it, fetch the files and open their paths yourself",
+            hint="Fetch the files, if you trust them, and open their paths yourself.",
         )
     path = local_path(url)
     assert path is not None  # noqa: S101 - the scheme was looked up

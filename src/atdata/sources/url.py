@@ -8,23 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from atdata.cache.fetch import cached_path
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
 from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
 from atdata.sources.adapt import AdaptedSource
+from atdata.sources.base import ObjectSource
 from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
 from atdata.sources.plugins import open_plugin, plugins
-from atdata.sources.registry import check_scheme, local_path, open_url, remote_for
-from atdata.sources.streams import ShardStreams
-from atdata.storage.buckets import known_buckets, remember_buckets
+from atdata.sources.registry import check_scheme, local_path, object_at, open_url
+from atdata.storage.buckets import Bucket, known_buckets, named_buckets
+from atdata.storage.objects import StoredObject
 from atdata.storage.reach import allow_server, allowed_servers
 from atdata.storage.urls import redacted, scheme_of
 
 _LOCAL = ("", "file")
 
 
-class URLSource:
+class URLSource(ObjectSource):
     """Shards at local paths and URLs: ``file``, ``http(s)``, ``s3``, ``gs``, ``ipfs``, ``at``.
 
     A URL of a plug-in's scheme may stand for several shards; the plug-in is called when they are
@@ -35,11 +35,12 @@ class URLSource:
         url: A path or URL, with brace notation where wanted, or several of them.
         untrusted: They come from a record on the network: local files and private addresses
             are refused.
+        buckets: How to reach buckets that the URLs name. Others are reached as they are known in
+            this process by then, else as the environment says.
 
     Attributes:
         urls: The URLs as given, with brace notation.
         untrusted: As given.
-        shards: (URL, stream) pairs, to iterate over or to call.
 
     Raises:
         UrlError: No URL, an unknown scheme, braces that don't match, or too many names.
@@ -51,6 +52,7 @@ class URLSource:
         url: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
         untrusted: bool = False,
+        buckets: Iterable[Bucket] = (),
     ) -> None:
         given = [url] if isinstance(url, (str, os.PathLike)) else list(url)
         self.urls = [os.fspath(one) for one in given]
@@ -61,8 +63,8 @@ class URLSource:
                 raise AddressRefused("data from the network names a local file", uri=redacted(one))
         self._names = Names(self.urls, MAX_RECORD_NAMES if untrusted else MAX_NAMES)
         if not self._names:
-            raise UrlError("no URLs were given", hint="give at least one path or URL")
-        self.shards = ShardStreams(self)
+            raise UrlError("no URLs were given", hint="Give at least one path or URL.")
+        self._buckets = known_buckets(buckets)
 
     @property
     def url(self) -> str:
@@ -72,11 +74,6 @@ class URLSource:
     def list_shards(self) -> list[str]:
         """Return each shard's URL, brace notation expanded."""
         return [name for name, _ in self._found]
-
-    @property
-    def shard_list(self) -> list[str]:
-        """Each shard's URL, brace notation expanded."""
-        return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """Open a stream of one shard; the caller closes it.
@@ -88,7 +85,9 @@ class URLSource:
         plugged = self._plugged(shard_id)
         if plugged is not None:
             return plugged.open_shard(shard_id)
-        return open_url(shard_id, untrusted=self.untrusted)
+        if local_path(shard_id) is not None:
+            return open_url(shard_id, untrusted=self.untrusted)
+        return super().open_shard(shard_id)
 
     def local_path(self, shard_id: str) -> Path | None:
         """Return a shard's path on this machine, so that it can be mapped; None if it has none."""
@@ -116,28 +115,24 @@ class URLSource:
         promised: ShardInfo | Promise | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """Return the cache path of a shard from the network; fetch it if it is not there.
-
-        Returns:
-            The path; None if it is to be read as a stream, or is a local file.
-
-        Raises:
-            ShardNotFound: Not a shard of this source.
-            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
-        """
+        """Fetch a shard of the network into the cache; see :class:`ObjectSource`."""
         plugged = self._plugged(shard_id)
         if plugged is not None:
             return plugged.fetch(shard_id, is_cancelled=is_cancelled)
-        remote = remote_for(shard_id)
-        if remote is None:
+        if local_path(shard_id) is not None:
             return None
-        return cached_path(
-            shard_id,
-            remote,
-            promised=promised,
-            untrusted=self.untrusted,
-            is_cancelled=is_cancelled,
-        )
+        return super().fetch(shard_id, promised=promised, is_cancelled=is_cancelled)
+
+    def object(self, shard_id: str) -> StoredObject:
+        """Return the object of the network that is a shard.
+
+        Raises:
+            ShardNotFound: Not a shard of this source, or not an object of the network.
+        """
+        found = object_at(shard_id, untrusted=self.untrusted, buckets=self._buckets)
+        if found is None or shard_id not in self._by_name:
+            raise ShardNotFound("the source has no such object", shard=redacted(shard_id))
+        return found
 
     @cached_property
     def _found(self) -> list[tuple[str, AdaptedSource | None]]:
@@ -162,11 +157,11 @@ class URLSource:
         return self._by_name[shard_id]
 
     def __getstate__(self) -> dict[str, Any]:
-        brought = {"_buckets": known_buckets(self._names), "_servers": allowed_servers()}
-        return self.__dict__ | brought
+        known = known_buckets(self._buckets.values())
+        buckets = {name: known[name] for name in named_buckets(self._names) & known.keys()}
+        return self.__dict__ | {"_buckets": buckets, "_servers": allowed_servers()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        remember_buckets(state.pop("_buckets"))
         for server in state.pop("_servers"):
             allow_server(server)
         self.__dict__.update(state)

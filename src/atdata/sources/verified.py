@@ -13,7 +13,7 @@ from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise, verified, verified_pieces
 from atdata.shards.reader import open_local
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.streams import ShardStreams
+from atdata.sources.base import Source
 from atdata_records import cid
 
 # Nanoseconds. A file may change again within one tick of the file system's clock, and its
@@ -23,7 +23,7 @@ _SETTLED = 2_000_000_000
 _checked: dict[tuple[int, int], tuple[str, int, int, int]] = {}
 
 
-class VerifiedSource:
+class VerifiedSource(Source):
     """A source whose bytes must match their promised digests.
 
     A stream raises :class:`~atdata.errors.DigestMismatch` as soon as it is longer than promised,
@@ -40,7 +40,6 @@ class VerifiedSource:
 
     Attributes:
         source: As given.
-        shards: (name, stream) pairs, to iterate over or to call.
 
     Raises:
         DigestMismatch: The source has another number of shards.
@@ -55,16 +54,10 @@ class VerifiedSource:
                 f"{len(shards)} shards are promised, the source has {len(self._names)}"
             )
         self._promised = dict(zip(self._names, shards, strict=True))
-        self.shards = ShardStreams(self)
 
     def list_shards(self) -> list[str]:
         """Return the names of the shards, as the source calls them."""
         return list(self._names)
-
-    @property
-    def shard_list(self) -> list[str]:
-        """Names of the shards, as the source calls them."""
-        return self.list_shards()
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """Open a checked stream of one shard; the caller closes it.

@@ -1,26 +1,31 @@
-"""Files over http and https."""
+"""Files over http and https.
+
+This stays ours, over httpx, because no client checks that a server sent the range it was asked
+for, connects only to addresses that untrusted URLs may name, and bounds a slow transfer.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 from atdata.base.extras import require
+from atdata.base.redact import redacted
 from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, NetworkError
-from atdata.storage.https_first import Security
-from atdata.storage.remote import Opened
-from atdata.storage.urls import redacted
+from atdata.storage.answers import byte_range, content_range, date, is_passing, length, refusal
+from atdata.storage.https_first import HttpsFirst
+from atdata.storage.objects import Place
+from atdata.storage.resume import Opened
 
 if TYPE_CHECKING:
     import httpx
@@ -29,19 +34,14 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS, _SILENCE_SECONDS = 10, 60
 _MAX_REDIRECTS = 5
-# Statuses of transient errors.
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-# Numbers with more digits are not plausible sizes, and are expensive to parse.
-_EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-_NUMBER = re.compile(r"[0-9]{1,18}")
 _HINTS = {
-    401: "the server wants to know who asks: give a presigned URL, or make the file public",
-    403: "the file is private, or a presigned URL has expired",
-    404: "check the URL; the file may have moved",
-    410: "the file was taken away",
-    412: "the file was replaced while it was read: start again",
-    416: "the file is shorter than it was: start again",
-    429: "the server has had too many requests: try again later",
+    401: "Give a presigned URL, or make the file public: the server asks for credentials.",
+    403: "Make the file public, or get a new presigned URL if that one has expired.",
+    404: "Check the URL; the file may have moved.",
+    410: "Look for the file elsewhere: it was removed.",
+    412: "Start again: the file was replaced while it was read.",
+    416: "Start again: the file is shorter than it was.",
+    429: "Try again later: the server has had too many requests.",
 }
 
 
@@ -77,55 +77,59 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
     return client
 
 
-def open_range(
-    url: str,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    tag: str | None = None,
-    untrusted: bool = False,
-) -> Opened:
-    """Open bytes ``start:stop`` of the file at a URL, not decompressed, by one request.
+@dataclass(frozen=True)
+class Web(Place):
+    """Files at http and https URLs, which are their keys.
 
     An ``http`` URL is read over ``https`` where that answers, never on this machine itself. The
     tag of a file is its strong ETag, else its time of change if that was at least a minute
     before the response (RFC 9110, 8.8).
 
-    Raises:
-        AddressRefused: ``untrusted``, and the server's address is private.
-        NetworkError: The server can't be reached, answers with an error or with another part, or
-            the file has changed. Reading the stream raises it if the connection breaks.
+    Attributes:
+        untrusted: URLs come from the network: private addresses are refused.
     """
-    client = _shared_client(untrusted, os.getpid())
-    headers = _wanted(start, stop, tag)
 
-    def ask(address: str, timeout: float | None = None) -> httpx.Response:
-        request = client.build_request("GET", address, headers=headers)
-        if timeout is not None:
-            request.extensions["timeout"] |= {"connect": timeout, "read": timeout}
-        return client.send(request, stream=True)
+    untrusted: bool = False
 
-    with _told(url):
-        answer = _security.ask(url, ask)
-        if answer.status_code == 416 and start == 0 and "range" in headers:
-            # An empty file has no first byte, and some servers refuse to send less than asked.
+    def url(self, key: str) -> str:
+        """Return the URL, which is the key."""
+        return key
+
+    def open_range(
+        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
+    ) -> Opened:
+        """See :class:`~atdata.storage.objects.Place`; bytes are not decompressed.
+
+        Raises:
+            AddressRefused: ``untrusted``, and the server's address is private.
+            NetworkError: The server can't be reached, answers with an error or with another part,
+                or the file has changed; also from reading the stream.
+        """
+        client = _shared_client(self.untrusted, os.getpid())
+        headers = {}
+        if wanted := byte_range(start, stop):
+            headers["range"] = wanted
+        if tag is not None:
+            headers["if-match" if tag.startswith('"') else "if-unmodified-since"] = tag
+
+        def ask(address: str, timeout: float | None = None) -> httpx.Response:
+            request = client.build_request("GET", address, headers=headers)
+            if timeout is not None:
+                request.extensions["timeout"] |= {"connect": timeout, "read": timeout}
+            return client.send(request, stream=True)
+
+        with _errors(key):
+            answer = _https_first.ask(key, ask)
+            if answer.status_code == 416 and start == 0 and "range" in headers:
+                # An empty file has no first byte, and some servers refuse to send less than asked.
+                answer.close()
+                del headers["range"]
+                answer = _https_first.ask(key, ask)
+        try:
+            return _opened(answer, key, start, stop, tag)
+        except BaseException:
             answer.close()
-            del headers["range"]
-            answer = _security.ask(url, ask)
-    try:
-        return _opened(answer, url, start, stop, tag)
-    except BaseException:
-        answer.close()
-        raise
-
-
-def _wanted(start: int, stop: int | None, tag: str | None) -> dict[str, str]:
-    headers = {}
-    if start or stop is not None:
-        headers["range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
-    if tag is not None:
-        headers["if-match" if tag.startswith('"') else "if-unmodified-since"] = tag
-    return headers
+            raise
 
 
 def _opened(
@@ -133,9 +137,15 @@ def _opened(
 ) -> Opened:
     status = answer.status_code
     if status not in (200, 206):
-        raise _refusal(answer, url)
-    length = answer.headers.get("content-length", "")
-    first, size = 0, int(length) if _NUMBER.fullmatch(length) else None
+        raise refusal(
+            f"the server answered {status} {answer.reason_phrase}".rstrip(),
+            status,
+            answer.headers.get("retry-after", ""),
+            transient=is_passing(status),
+            uri=redacted(url),
+            hint=_HINTS.get(status),
+        )
+    first, size = 0, length(answer.headers.get("content-length", ""))
     if status == 206:
         first, size = _extent(answer.headers.get("content-range", ""), url, start, stop)
     found = _state(answer.headers)
@@ -151,59 +161,32 @@ def _opened(
 
 def _extent(header: str, url: str, start: int, stop: int | None) -> tuple[int, int | None]:
     """Return the offset of the part, and the size of the whole file."""
-    found = _EXTENT.fullmatch(header)
-    if not found or int(found[1]) != start or (stop is not None and int(found[2]) >= stop):
+    found = content_range(header)
+    if not found or found[0] != start or (stop is not None and found[1] >= stop):
         raise NetworkError(
             f"the server was asked for bytes from {start} on and sends another part",
             uri=redacted(url),
         )
-    return start, None if found[3] == "*" else int(found[3])
+    return start, found[2]
 
 
 def _state(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("etag", "")
     if etag.startswith('"'):
         return etag
-    changed, said = _date(headers.get("last-modified", "")), _date(headers.get("date", ""))
-    if changed is None or said is None or said - changed < timedelta(minutes=1):
+    changed, answered = date(headers.get("last-modified", "")), date(headers.get("date", ""))
+    if changed is None or answered is None or answered - changed < timedelta(minutes=1):
         return None
     return headers.get("last-modified")
 
 
-def _refusal(answer: httpx.Response, url: str) -> NetworkError:
-    status = answer.status_code
-    said = f"the server answered {status} {answer.reason_phrase}".rstrip()
-    error = NetworkError(said, uri=redacted(url), hint=_HINTS.get(status))
-    error.status = status
-    error.transient = status in _PASSING
-    error.retry_after = retry_after(answer.headers.get("retry-after", ""))
-    return error
-
-
-def retry_after(header: str) -> float | None:
-    """Return the seconds that a Retry-After header (a number or a date) asks for, or None."""
-    if _NUMBER.fullmatch(header):
-        return float(header)
-    until = _date(header)
-    return max((until - datetime.now(UTC)).total_seconds(), 0.0) if until else None
-
-
-def _date(header: str) -> datetime | None:
-    """Return the time in a header; None if it is not a date."""
-    try:
-        found = parsedate_to_datetime(header)
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _pieces(answer: httpx.Response, url: str) -> Iterator[bytes]:
-    with _told(url):
+    with _errors(url):
         yield from answer.iter_raw()
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _errors(url: str) -> Iterator[None]:
     """Raise errors of httpx as our own; their text may hold the URL, so it is left out."""
     httpx = require("httpx", extra="http")
     uri = redacted(url)
@@ -228,7 +211,7 @@ def _told(url: str) -> Iterator[None]:
     except httpx.HTTPError as error:
         kind = type(error).__name__
         raise NetworkError.passing(
-            f"the connection broke ({kind})", uri=uri, hint="try again"
+            f"the connection broke ({kind})", uri=uri, hint="Try again."
         ) from None
 
 
@@ -253,4 +236,4 @@ def _ssl_context() -> ssl.SSLContext:
     return context
 
 
-_security = Security()
+_https_first = HttpsFirst()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PATIENCE = 3.0
 
 
-class Security:
+class HttpsFirst:
     """Tries ``https`` first, and remembers which hosts do not offer it."""
 
     def __init__(self) -> None:

@@ -3,53 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from typing import IO, Protocol
 
+from atdata.base.redact import redacted
 from atdata.base.streams import from_pieces
 from atdata.errors import NetworkError
 from atdata.storage import pace
-from atdata.storage.remote import Opened, Remote, refuse_offline
+from atdata.storage.offline import refuse_offline
 from atdata.storage.retry import ATTEMPTS, attempts
-from atdata.storage.urls import redacted
 
 _PIECE = 1 << 20
 
 
-def open_resuming(remote: Remote, url: str, *, untrusted: bool = False) -> IO[bytes]:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A server's response: a stream, and its position in the file.
+
+    Attributes:
+        stream: The bytes. The caller that opened it closes it.
+        start: Offset in the file of the stream's first byte; 0 when a server ignored the range.
+        size: Bytes of the whole file; None if the server did not report it.
+        tag: Identifies this state of the file (a strong ETag, a generation, a CID); None if
+            states can't be distinguished.
+        is_part: Whether the server supports ranges and sent the requested one.
+    """
+
+    stream: IO[bytes]
+    start: int = 0
+    size: int | None = None
+    tag: str | None = None
+    is_part: bool = False
+
+
+class OpenRange(Protocol):
+    """One request for a file, or for a part of it: ``open_range`` of a place, for one key."""
+
+    def __call__(
+        self, *, start: int = 0, stop: int | None = None, tag: str | None = None
+    ) -> Opened:
+        """Ask once, without trying again; see :class:`atdata.storage.objects.Place`."""
+        ...
+
+
+def open_resuming(ask: OpenRange, url: str) -> IO[bytes]:
     """Open a stream of a whole file that survives broken connections; see :class:`Resuming`.
 
-    Args:
-        remote: Asks for the file or a part of it.
-        url: Where it is.
-        untrusted: As for ``remote``.
-
     Raises:
-        AtdataError: What ``remote`` raises, after the last attempt; also from reading.
+        AtdataError: What ``ask`` raises, after the last attempt; also from reading.
     """
-    resuming = Resuming(remote, url, untrusted=untrusted)
+    resuming = Resuming(ask, url)
     return from_pieces(resuming.pieces(), resuming.close)
 
 
 def open_patiently(
-    remote: Remote,
-    url: str,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    tag: str | None = None,
-    untrusted: bool = False,
+    ask: OpenRange, url: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
 ) -> Opened:
-    """Call ``remote`` with the same arguments, in up to five attempts.
+    """Call ``ask`` with the same arguments, in up to five attempts.
 
     Raises:
         NetworkError: The user is offline (``ATDATA_OFFLINE=1``).
-        AtdataError: What ``remote`` raises, after the last attempt.
+        AtdataError: What ``ask`` raises, after the last attempt.
     """
     refuse_offline(url)
     for attempt in attempts():
         with attempt:
-            return remote(url, start=start, stop=stop, tag=tag, untrusted=untrusted)
+            return ask(start=start, stop=stop, tag=tag)
     raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
 
@@ -61,33 +81,31 @@ class Resuming:
     sends no tag to distinguish them, reading ends with the connection, unless ``is_checked``.
 
     Args:
-        remote: Asks for the file or a part of it.
-        url: Where it is.
+        ask: Asks for the file or a part of it.
+        url: Where it is, for errors.
         start: Offset of the first byte.
         stop: Offset after the last one; None for the end of the file.
         tag: The state that the file must be in.
-        untrusted: As for ``remote``.
         opened: What it returned already for these arguments.
         is_checked: The bytes will be checked against a digest, so joined states would be
             detected.
 
     Raises:
-        AtdataError: What ``remote`` raises, after the last attempt.
+        AtdataError: What ``ask`` raises, after the last attempt.
     """
 
     def __init__(
         self,
-        remote: Remote,
+        ask: OpenRange,
         url: str,
         *,
         start: int = 0,
         stop: int | None = None,
         tag: str | None = None,
-        untrusted: bool = False,
         opened: Opened | None = None,
         is_checked: bool = False,
     ) -> None:
-        self._ask = partial(open_patiently, remote, url, stop=stop, untrusted=untrusted)
+        self._ask = partial(open_patiently, ask, url, stop=stop)
         self._url = redacted(url)
         self._patience = pace.Patience(pace.GRACE)
         self._opened = opened or self._ask(start=start, tag=tag)
@@ -99,7 +117,7 @@ class Resuming:
         self._stalls = 0
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes in order; raises what ``remote`` raises."""
+        """Yield the bytes in order; raises what ``ask`` raises."""
         while True:
             before = self._at
             try:

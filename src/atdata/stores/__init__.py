@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atdata.stores.base import ShardStore
 from atdata.stores.disk import LocalDiskStore
-from atdata.stores.gs import GCSDataStore
+from atdata.stores.gcs import GCSDataStore
 from atdata.stores.ipfs import IPFSStore
 from atdata.stores.s3 import S3DataStore
 

@@ -205,10 +205,8 @@ class ShardStore(ABC):
         except OSError as error:
             raise storage_error(error, f"shards below {prefix!r} could not be written") from error
 
-    @contextlib.contextmanager
-    def _temporary_folder(self) -> Iterator[Path]:
-        with temporary_folder() as folder:
-            yield folder
+    def _temporary_folder(self) -> contextlib.AbstractContextManager[Path]:
+        return temporary_folder()
 
 
 def shard_key(prefix: str, index: int, info: ShardInfo) -> str:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from atdata.base.disk import make_folder, move_file
 from atdata.base.folders import data_folder
-from atdata.base.scratch import scratch_folder
 from atdata.shards.info import ShardInfo
+from atdata.storage.folder import Folder
 from atdata.stores.base import ShardStore
-
-# Unfinished shards are kept here, on the same file system, so that storing one is a rename.
-_INCOMING = ".incoming"
 
 
 class LocalDiskStore(ShardStore):
@@ -31,24 +26,20 @@ class LocalDiskStore(ShardStore):
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         chosen = data_folder() / "shards" if root is None else Path(root).expanduser()
         self.root = chosen.absolute()
+        # Unfinished shards are on the same file system, so that storing one is a rename.
+        self._place = Folder(self.root, ".incoming")
 
     def __repr__(self) -> str:
         return f"LocalDiskStore({str(self.root)!r})"
 
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
         """Sync one shard and rename it to its place; an existing one is replaced."""
-        target = self.root / key
-        make_folder(target.parent)
-        move_file(path, target)
+        self._place.replace(key, path)
         return self.url_for(key, info)
 
     def url_for(self, key: str, info: ShardInfo) -> str:
         """Return the absolute path of a shard."""
-        return str(self.root / key)
+        return self._place.url(key)
 
-    @contextlib.contextmanager
-    def _temporary_folder(self) -> Iterator[Path]:
-        incoming = self.root / _INCOMING
-        make_folder(incoming)
-        with scratch_folder(incoming) as folder:
-            yield folder
+    def _temporary_folder(self) -> AbstractContextManager[Path]:
+        return self._place.workspace()

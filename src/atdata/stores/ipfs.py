@@ -17,7 +17,7 @@ from atdata.storage.ipfs.cids import RAW, Cid
 from atdata.storage.ipfs.files import DEEPEST, split_url
 from atdata.storage.ipfs.gateway import find_gateway
 from atdata.storage.ipfs.unixfs import LARGEST_BLOCK, Link, read_node
-from atdata.storage.remote import refuse_offline
+from atdata.storage.offline import refuse_offline
 from atdata.storage.retry import attempts
 from atdata.storage.urls import redacted
 from atdata.stores.base import ShardStore

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from atdata.base.extras import require
-from atdata.errors import StorageError, UrlError
-from atdata.shards.info import ShardInfo
-from atdata.storage.remote import refuse_offline
-from atdata.storage.s3_access import S3Access, access_for, remember_bucket, s3_errors, status_of
-from atdata.stores.base import ShardStore
+from atdata.errors import UrlError
+from atdata.storage.buckets import find_bucket
+from atdata.storage.s3 import S3Access, S3Bucket, s3_errors
+from atdata.stores.bucket import BucketStore
 from atdata.stores.credentials import read_credentials
-from atdata.stores.s3_upload import Upload, is_overtaken
-from atdata_records import cid
 
-_CONTENT_TYPE = "application/x-tar"
 # Long enough to read a large shard over a slow line; seconds.
 _PRESIGNED_FOR = 3600
-_PIECE = 1 << 20
-# Another process may finish or remove the object meanwhile; one more try is enough in practice.
-_TRIES = 3
-_LOST = (409, 412)
 
 
-class S3DataStore(ShardStore):
-    """A bucket of shards.
+class S3DataStore(BucketStore):
+    """A bucket of shards; see :class:`~atdata.stores.bucket.BucketStore`.
 
-    Making a store also configures this process to read the bucket: ``Dataset[T]("s3://bucket/key")``
-    needs no further configuration. Other processes read it with the AWS environment.
-
-    A shard becomes visible only when it is complete, and an object that is there is never
-    overwritten: of two writers of the same shard, the later one finds it and goes on. On servers
-    without conditional writes (MinIO before 2023), the check and the write are separate, so two
-    writers at once may both write: the same bytes. A process that is killed may leave parts of
-    an upload, which are not an object. The next multipart upload of the same shard removes them;
-    for shards that are never uploaded again, give the bucket a lifecycle rule
+    On servers without conditional writes (MinIO before 2023), the check and the write are
+    separate, so two writers at once may both write: the same bytes. A process that is killed may
+    leave parts of an upload, which are not an object. The next multipart upload of the same shard
+    removes them; for shards that are never uploaded again, give the bucket a lifecycle rule
     (``AbortIncompleteMultipartUpload``).
 
     Args:
@@ -57,38 +40,11 @@ class S3DataStore(ShardStore):
         *,
         bucket: str,
     ) -> None:
-        self.bucket = bucket
-        self._access = (
-            access_for(bucket)
-            if credentials is None
-            else S3Access.from_credentials(read_credentials(credentials))
-        )
-        self._creates = True  # until the server answers 501
-        remember_bucket(bucket, self._access)
-
-    def __repr__(self) -> str:
-        return f"S3DataStore(bucket={self.bucket!r}, access={self._access!r})"
-
-    def url_for(self, key: str, info: ShardInfo) -> str:
-        """Return ``s3://bucket/key``."""
-        return f"s3://{self.bucket}/{key}"
-
-    def put(self, path: Path, key: str, info: ShardInfo) -> str:
-        """Upload one shard, unless the object is there already with this digest and size.
-
-        Raises:
-            StorageError: The server refuses, or an object with other bytes has the key.
-            NetworkError: The server can't be reached.
-        """
-        url = self.url_for(key, info)
-        refuse_offline(url)
-        with s3_errors(url):
-            for tried in range(_TRIES):
-                if self._has(key, info, hidden=tried == 0) or self._created(path, key, info):
-                    return url
-        raise StorageError(
-            "other writers keep changing the object", uri=url, hint="stop them, then try again"
-        )
+        if credentials is None:
+            super().__init__(find_bucket(S3Bucket, bucket))
+        else:
+            access = S3Access.from_credentials(read_credentials(credentials))
+            super().__init__(S3Bucket(bucket, access))
 
     def read_url(self, url: str) -> str:
         """Return a presigned URL for one of the store's ``s3://`` URLs.
@@ -103,60 +59,9 @@ class S3DataStore(ShardStore):
         if key in (url, ""):
             raise UrlError(f"the URL is not in the bucket {self.bucket!r}", uri=url)
         with s3_errors(url):
-            signed: str = self._client.generate_presigned_url(
+            signed: str = self._place.access.client().generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self.bucket, "Key": key},
                 ExpiresIn=_PRESIGNED_FOR,
             )
         return signed
-
-    @property
-    def _client(self) -> Any:
-        return self._access.client()
-
-    def _has(self, key: str, info: ShardInfo, *, hidden: bool) -> bool:
-        """Return whether the shard is there already; raise an error if another object is.
-
-        Without the right to list, even a missing object is forbidden: with ``hidden``, a
-        forbidden object counts as missing, and the upload finds out.
-        """
-        errors = require("botocore.exceptions", extra="s3")
-        try:
-            head = self._client.head_object(Bucket=self.bucket, Key=key)
-        except errors.ClientError as error:
-            if status_of(error) == 404 or (hidden and status_of(error) == 403):
-                return False
-            raise
-        digest = cid.digest(info.cid).hex()
-        if head["ContentLength"] == info.size and self._digest(key, head) == digest:
-            return True
-        raise StorageError(
-            "an object with other bytes has the shard's key",
-            uri=f"s3://{self.bucket}/{key}",
-            hint="look at it, then remove it or choose another prefix; it was left as it is",
-        )
-
-    def _digest(self, key: str, head: Mapping[str, Any]) -> str:
-        """Return an object's sha256 in hex: from its metadata, else from reading the object."""
-        if known := head["Metadata"].get("sha256"):
-            return str(known)
-        sha256 = hashlib.sha256()
-        body = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=head["ETag"])["Body"]
-        for piece in body.iter_chunks(_PIECE):
-            sha256.update(piece)
-        return sha256.hexdigest()
-
-    def _created(self, path: Path, key: str, info: ShardInfo) -> bool:
-        """Upload the shard; return False if the caller should check again and retry."""
-        errors = require("botocore.exceptions", extra="s3")
-        metadata = {"sha256": cid.digest(info.cid).hex()}
-        options = {"ContentType": _CONTENT_TYPE, "Metadata": metadata}
-        try:
-            Upload(self._client, self.bucket, key, options, self._creates).send(path)
-        except errors.ClientError as error:
-            if self._creates and status_of(error) == 501:
-                self._creates = False
-            elif status_of(error) not in _LOST and not is_overtaken(error):
-                raise
-            return False
-        return True

@@ -437,7 +437,7 @@ def test_buckets_are_read_only_when_the_operator_opened_them(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from atdata.storage.s3_access import S3Access
+    from atdata.storage.s3 import S3Access
 
     for name, value in s3_credentials.items():
         monkeypatch.setenv(name, value)

@@ -14,10 +14,9 @@ from atdata.base.scratch import temporary_folder
 from atdata.errors import AtdataError, StorageError
 from atdata.lifecycle.serving.files import FileStat
 from atdata.shards.info import ShardInfo
-from atdata.sources.s3 import open_s3
-from atdata.storage.s3_access import S3Access, s3_errors
+from atdata.storage.s3 import S3Access, S3Bucket, s3_errors
+from atdata.storage.s3_upload import Upload, is_overtaken
 from atdata.stores.copying import storage_error
-from atdata.stores.s3_upload import Upload, is_overtaken
 from atdata_records import cid
 
 # A shard in the store that is younger than this is not uploaded again, in seconds.
@@ -69,7 +68,7 @@ class BucketFiles:
         """See :class:`~atdata.lifecycle.serving.files.StoreFiles`."""
         if self.stat(key) is None:
             raise StorageError("there is no such object", uri=self.url(key), code="SHARD_MISSING")
-        return open_s3(self.url(key), self.access)
+        return S3Bucket(self.bucket, self.access, self.prefix).open(key)
 
     def stat(self, key: str) -> FileStat | None:
         """See :class:`~atdata.lifecycle.serving.files.StoreFiles`."""
@@ -155,7 +154,7 @@ class BucketFiles:
         refused = require("botocore.exceptions", extra="s3").ClientError
         options = {"ContentType": "application/x-tar", "Metadata": {"sha256": digest}}
         try:
-            Upload(self._client, self.bucket, self.prefix + key, options, create=False).send(path)
+            Upload(self._client, self.bucket, self.prefix + key, options, {}).send(path)
         except refused as error:
             if not is_overtaken(error):
                 raise

@@ -26,7 +26,8 @@ from atdata.lifecycle.serving.folder_files import FolderFiles
 from atdata.shards.canonical import canonical_json
 from atdata.shards.info import ShardInfo
 from atdata.shards.manifest import MARKER, MAX_BYTES, Manifest, check_name
-from atdata.storage.s3_access import access_for
+from atdata.storage.buckets import find_bucket
+from atdata.storage.s3 import S3Bucket
 from atdata_records import cid
 
 STAGING = "staging/"
@@ -123,7 +124,7 @@ class Store:
 def open_store(location: str | os.PathLike[str] | Store) -> Store:
     """Return the store at a folder or ``s3://bucket/prefix``; it need not exist yet.
 
-    S3 is reached as :func:`atdata.storage.s3_access.access_for` describes: by the AWS environment,
+    S3 is reached as :func:`atdata.storage.buckets.find_bucket` describes: by the AWS environment,
     or with the settings of an ``S3DataStore`` of this process.
 
     Raises:
@@ -140,7 +141,7 @@ def open_store(location: str | os.PathLike[str] | Store) -> Store:
     if not bucket or {"", ".", ".."} & set(prefix.rstrip("/").split("/")[1:]):
         raise UrlError("not a prefix in S3", uri=text, hint="write s3://bucket/prefix")
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
-    return Store(BucketFiles(bucket, prefix, access_for(bucket)))
+    return Store(BucketFiles(bucket, prefix, find_bucket(S3Bucket, bucket).access))
 
 
 def release_key(name: str, version: str) -> str:

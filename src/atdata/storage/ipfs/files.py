@@ -20,13 +20,14 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, cast
 from urllib.parse import unquote
 
+from atdata.base.redact import redacted
 from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, ShardError, StorageError, UrlError
 from atdata.storage.ipfs.cids import RAW, Cid
 from atdata.storage.ipfs.gateway import mismatch, open_block, read_block
 from atdata.storage.ipfs.unixfs import LARGEST_BLOCK, Link, Node, read_node
-from atdata.storage.remote import Opened
-from atdata.storage.urls import redacted
+from atdata.storage.objects import Place
+from atdata.storage.resume import Opened
 
 _AHEAD = 4  # blocks that are requested at once
 DEEPEST = 16  # usual trees have up to four levels
@@ -34,39 +35,48 @@ _LARGEST_RAW = 1 << 30  # bytes
 _PIECE = 1 << 18
 
 
-def open_range(
-    url: str,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    tag: str | None = None,
-    untrusted: bool = False,
-) -> Opened:
-    """Open bytes ``start:stop`` of ``ipfs://{cid}`` or ``ipfs://{cid}/{path}``.
+@dataclass(frozen=True)
+class IPFS(Place):
+    """Files at ``ipfs://{cid}`` or ``ipfs://{cid}/{path}``, which are their keys.
 
     The tag is the CID of the file itself. A file that is one raw block is fetched and checked
     whole, whatever its size, up to a gibibyte.
 
-    Raises:
-        UrlError: Not such a URL.
-        StorageError: The path does not lead to a file.
-        DigestMismatch: The gateway sends other bytes; also from reading the stream.
-        ShardError: The blocks are not a file; also from reading the stream.
-        NetworkError: The gateway can't be reached or does not find a block; also from reading.
+    Attributes:
+        untrusted: URLs come from the network: private addresses are refused.
     """
-    root, names = split_url(url)
-    blocks = _Blocks(redacted(url), untrusted)
-    cid = blocks.find(root, names)
-    if tag not in (None, str(cid)):
-        raise StorageError(f"this is not the file {tag}, but {cid}", uri=redacted(url))
-    if cid.codec == RAW:
-        return blocks.open_raw(cid)
-    node = blocks.root(cid)
-    if node.kind != "file":
-        raise _no_file(node.kind, cid, url)
-    end = node.size if stop is None else min(stop, node.size)
-    pieces = _pieces(node, start, end, blocks)
-    return Opened(from_pieces(pieces, blocks.close), start, node.size, str(cid), is_part=True)
+
+    untrusted: bool = False
+
+    def url(self, key: str) -> str:
+        """Return the URL, which is the key."""
+        return key
+
+    def open_range(
+        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
+    ) -> Opened:
+        """See :class:`~atdata.storage.objects.Place`.
+
+        Raises:
+            UrlError: Not such a URL.
+            StorageError: The path does not lead to a file.
+            DigestMismatch: The gateway sends other bytes; also from reading the stream.
+            ShardError: The blocks are not a file; also from reading the stream.
+            NetworkError: The gateway can't be reached or does not find a block; also from reading.
+        """
+        root, names = split_url(key)
+        blocks = _Blocks(redacted(key), self.untrusted)
+        cid = blocks.find(root, names)
+        if tag not in (None, str(cid)):
+            raise StorageError(f"this is not the file {tag}, but {cid}", uri=redacted(key))
+        if cid.codec == RAW:
+            return blocks.open_raw(cid)
+        node = blocks.root(cid)
+        if node.kind != "file":
+            raise _no_file(node.kind, cid, key)
+        end = node.size if stop is None else min(stop, node.size)
+        pieces = _pieces(node, start, end, blocks)
+        return Opened(from_pieces(pieces, blocks.close), start, node.size, str(cid), is_part=True)
 
 
 def split_url(url: str) -> tuple[Cid, list[str]]:

@@ -11,7 +11,7 @@ from typing import IO
 
 from atdata.base.extras import require
 from atdata.errors import DigestMismatch, NetworkError, ShardError, UrlError
-from atdata.storage.http import http_client, open_range
+from atdata.storage.http import Web, http_client
 from atdata.storage.ipfs.cids import Cid
 from atdata.storage.ipfs.unixfs import LARGEST_BLOCK
 from atdata.storage.urls import redacted, split_url
@@ -78,7 +78,7 @@ def open_block(cid: Cid, *, untrusted: bool = False) -> Iterator[IO[bytes]]:
     base = find_gateway()
     url = f"{base}/ipfs/{cid}?format=raw"
     try:
-        with open_range(url, untrusted=untrusted and base == PUBLIC).stream as stream:
+        with Web(untrusted and base == PUBLIC).open_range(url).stream as stream:
             yield stream
     except NetworkError as error:
         if error.status in (404, 410, 504):

@@ -29,9 +29,6 @@ from servers.refusing import Refusal, refusing_proxy
 from .conftest import Number, numbers
 from .test_s3 import slowly, write_shard
 
-# gcsfs gives aiohttp chunks of a shard as bytes, as large as they are asked for.
-pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
-
 MakeDataset = Callable[[int], atdata.Dataset[Number]]
 KEY = "p/shard.tar"
 
@@ -325,7 +322,7 @@ class TestCredentials:
         path.write_text(json.dumps(SECRET))
         for given in (path, str(path), SECRET):
             store = GCSDataStore(given, bucket="b")
-            assert store._access.credentials in (str(path), SECRET)
+            assert store._place.access.credentials in (str(path), SECRET)
             assert "the-secret" not in repr(store)
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +31,29 @@ class Upload:
         bucket: Name of the bucket.
         key: Key of the object.
         options: Content type and metadata, as boto3 takes them.
-        create: The object must not be there yet, else the server answers 412. Without it, one
-            that is there is replaced.
+        condition: What must hold of the object, else the server answers 412; by default, that
+            there is none.
     """
 
     client: Any
     bucket: str
     key: str
     options: dict[str, Any]
-    create: bool = True
+    condition: Mapping[str, str] = field(default_factory=lambda: {"IfNoneMatch": "*"})
 
-    def send(self, path: Path) -> None:
-        """Upload a file; a large one in several parts at once.
+    def send(self, content: bytes | Path) -> None:
+        """Upload bytes or a file; a large file in several parts at once.
 
         Raises:
             botocore.exceptions.ClientError: The server refuses. Its parts are removed, if the
                 server allows it.
         """
-        size = path.stat().st_size
-        if size > _PART:
-            self._send_parts(path, size)
+        if isinstance(content, Path) and (size := content.stat().st_size) > _PART:
+            self._send_parts(content, size)
             return
-        body = path.read_bytes()
+        body = content.read_bytes() if isinstance(content, Path) else content
         self.client.put_object(
-            **self._object, **self.options, **self._condition, Body=body, ContentMD5=_md5(body)
+            **self._object, **self.options, **self.condition, Body=body, ContentMD5=_md5(body)
         )
 
     def _send_parts(self, path: Path, size: int) -> None:
@@ -62,7 +62,7 @@ class Upload:
             parts = self._sent_parts(path, size, upload)
             self.client.complete_multipart_upload(
                 **self._object,
-                **self._condition,
+                **self.condition,
                 UploadId=upload,
                 MultipartUpload={"Parts": parts},
             )
@@ -113,10 +113,6 @@ class Upload:
     @property
     def _object(self) -> dict[str, str]:
         return {"Bucket": self.bucket, "Key": self.key}
-
-    @property
-    def _condition(self) -> dict[str, str]:
-        return {"IfNoneMatch": "*"} if self.create else {}
 
 
 def is_overtaken(error: Any) -> bool:

@@ -8,7 +8,7 @@ from atdata import Dataset
 from atdata.atmosphere import AtmosphereClient
 from atdata.errors import NetworkError
 from atdata.sources import open_url
-from atdata.storage.remote import is_offline, refuse_offline
+from atdata.storage.offline import is_offline, refuse_offline
 from servers.web import Web
 
 

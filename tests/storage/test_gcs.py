@@ -7,18 +7,27 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from atdata.errors import NetworkError, StorageError, UrlError
 from atdata.sources import URLSource, open_url
-from atdata.storage.gs import GCSAccess, access_for, open_range, remember_bucket, split_url
+from atdata.storage.buckets import find_bucket, remember, split_bucket
+from atdata.storage.gcs import GCSAccess, GCSBucket
+from atdata.storage.resume import Opened
 from servers.gcs import GcsServer
 from servers.proxy import Proxy, proxy_to
 from servers.refusing import Refusal, Refusing, refusing_proxy
 
 CONTENT = b"content" * 100_000
 KEY = "a folder/d#1?.tar"
+
+
+def open_range(url: str, *, access: GCSAccess | None = None, **part: Any) -> Opened:
+    name, key = split_bucket(url, "gs")
+    bucket = GCSBucket(name, access) if access else find_bucket(GCSBucket, name)
+    return bucket.open_range(key, **part)
 
 
 @pytest.fixture
@@ -117,15 +126,18 @@ class TestOpening:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", "localhost:4443")
-        assert access_for("nobody-has-made-this-one").endpoint == "http://localhost:4443"
+        assert (
+            find_bucket(GCSBucket, "a-bucket-without-a-store").access.endpoint
+            == "http://localhost:4443"
+        )
         monkeypatch.delenv("STORAGE_EMULATOR_HOST")
-        assert access_for("nobody-has-made-this-one") == GCSAccess()
+        assert find_bucket(GCSBucket, "a-bucket-without-a-store").access == GCSAccess()
 
     def test_a_bucket_that_is_remembered_opens_by_url(
         self, url: str, gcs_server: GcsServer, gcs_bucket: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-        remember_bucket(gcs_bucket, GCSAccess(gcs_server.endpoint))
+        remember(GCSBucket(gcs_bucket, GCSAccess(gcs_server.endpoint)))
         with open_url(url) as stream:
             assert stream.read(7) == b"content"
 
@@ -138,7 +150,7 @@ class TestOpening:
     @pytest.mark.parametrize("url", ["gs://", "gs://bucket", "gs://bucket/", "gs:///k", "s3://b/k"])
     def test_urls_of_objects(self, url: str) -> None:
         with pytest.raises(UrlError, match="gs://bucket/key"):
-            split_url(url)
+            split_bucket(url, "gs")
 
 
 def test_a_shard_comes_by_way_of_the_cache(
@@ -204,7 +216,7 @@ class TestRefusals:
         path.write_text('{"private_key": "the-secret"}')
         for given in (str(path), {"private_key": "the-secret"}):
             with pytest.raises(StorageError, match="can't be understood") as caught:
-                GCSAccess("http://127.0.0.1:9", given).filesystem()
+                GCSAccess("http://127.0.0.1:9", given).session()
             assert "the-secret" not in str(caught.value)
 
     def test_no_secret_is_shown(self) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata.shards.info import ShardInfo
-from atdata.storage.s3_access import S3Access
+from atdata.storage.s3 import S3Access
+from atdata.storage.s3_upload import Upload, part_length
 from atdata.stores import S3DataStore
-from atdata.stores.s3_upload import Upload, part_length
 from atdata_records import cid
 from servers.proxy import Proxy, proxy_to
 from servers.refusing import Refusal, refusing_proxy
@@ -71,7 +71,7 @@ def test_an_object_that_is_there_stays(
         upload(s3_server, s3_bucket).send(file_of(size, tmp_path))
     assert s3_server.client().get_object(Bucket=s3_bucket, Key="k")["Body"].read() == b"first"
     assert unfinished(s3_server, s3_bucket) == []
-    upload(s3_server, s3_bucket, create=False).send(file_of(size, tmp_path))
+    upload(s3_server, s3_bucket, condition={}).send(file_of(size, tmp_path))
     assert s3_server.client().head_object(Bucket=s3_bucket, Key="k")["ContentLength"] == size
 
 

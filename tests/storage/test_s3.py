@@ -10,7 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from atdata.errors import NetworkError, StorageError, UrlError
-from atdata.storage.s3_access import S3Access, access_for, remember_bucket, s3_errors
+from atdata.storage.buckets import find_bucket, remember
+from atdata.storage.s3 import S3Access, S3Bucket, s3_errors
 from servers.proxy import proxy_to
 from servers.refusing import Refusal, Refusing, refusing_proxy
 from servers.s3 import S3Server
@@ -61,9 +62,9 @@ class TestAccess:
         assert "the-token" in signed
 
     def test_a_bucket_is_remembered(self, access: S3Access) -> None:
-        assert access_for("remembered-by-a-test") == S3Access()
-        remember_bucket("remembered-by-a-test", access)
-        assert access_for("remembered-by-a-test") == access
+        assert find_bucket(S3Bucket, "remembered-by-a-test").access == S3Access()
+        remember(S3Bucket("remembered-by-a-test", access))
+        assert find_bucket(S3Bucket, "remembered-by-a-test").access == access
 
     def test_a_client_is_made_once(self) -> None:
         one, other = S3Access("http://h:1", "a", "b"), S3Access("http://h:1", "a", "b")
@@ -123,7 +124,7 @@ class TestRefusals:
         monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now() - an_hour)
         with pytest.raises(StorageError, match="RequestTimeTooSkewed") as caught:
             get(access, s3_bucket, "k")
-        assert "set this machine's clock" in str(caught.value.hint)
+        assert "Set this machine's clock" in str(caught.value.hint)
 
     @pytest.mark.parametrize(("hours", "word"), [(-1, "ahead of"), (1, "behind")])
     def test_how_wrong_the_clock_is(self, refusing: Refusing, hours: int, word: str) -> None:
@@ -145,7 +146,7 @@ class TestRefusals:
         refusing.next_answers(Refusal(507, "XMinioStorageFull"))
         with pytest.raises(StorageError, match="XMinioStorageFull") as caught:
             put(S3Access(refusing.url, "id", "secret"), "b", "k")
-        assert "make room" in str(caught.value.hint)
+        assert "Make room" in str(caught.value.hint)
 
 
 class TestPassingTrouble:

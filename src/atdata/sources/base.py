@@ -1,0 +1,84 @@
+"""What all sources share: names and streams of shards, and objects of the network as shards."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from atdata.cache.fetch import cached_path
+from atdata.shards.info import ShardInfo
+from atdata.shards.promise import Promise
+from atdata.sources.streams import ShardStreams
+from atdata.storage.objects import StoredObject
+
+
+class Source(ABC):
+    """The names of shards in each of their forms, and their streams."""
+
+    @abstractmethod
+    def list_shards(self) -> list[str]:
+        """Return the names of the shards, in order."""
+
+    @abstractmethod
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """Open a stream of one shard; the caller closes it.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+        """
+
+    @property
+    def shard_list(self) -> list[str]:
+        """Names of the shards, in order."""
+        return self.list_shards()
+
+    @property
+    def shards(self) -> ShardStreams:
+        """(name, stream) pairs, to iterate over or to call."""
+        return ShardStreams(self)
+
+
+class ObjectSource(Source):
+    """Shards that are objects of the network."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Always True: shards come from the network."""
+        return True
+
+    def open_shard(self, shard_id: str) -> IO[bytes]:
+        """Open a stream of one shard; the caller closes it.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+            StorageError, NetworkError: It can't be read.
+        """
+        return self.object(shard_id).open()
+
+    def fetch(
+        self,
+        shard_id: str,
+        *,
+        promised: ShardInfo | Promise | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Path | None:
+        """Return the path of a shard in the cache; fetch it if it is not there.
+
+        Returns:
+            The path; None if it is to be read as a stream.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
+        """
+        return cached_path(self.object(shard_id), promised=promised, is_cancelled=is_cancelled)
+
+    @abstractmethod
+    def object(self, shard_id: str) -> StoredObject:
+        """Return the object that is a shard.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+        """
