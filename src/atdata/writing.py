@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from atdata.base.disk import sync_folder
+from atdata.base.disk import move_file
 from atdata.base.scratch import scratch_folder
 from atdata.dataset import Dataset
 from atdata.errors import StorageError
@@ -121,8 +121,7 @@ def write_samples(
             is_one = maxcount is None and maxsize is None
             places = [target] if is_one else [_numbered(target, n) for n in range(len(written))]
             for shard, place in zip(written, places, strict=True):
-                shard.replace(place)
-        sync_folder(target.parent)
+                move_file(shard, place)
     except OSError as error:
         if isinstance(error, StorageError):
             raise

@@ -70,10 +70,9 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     temporary = _temporary(path)
     try:
         _fill(temporary, data, mode)
-        temporary.replace(path)
+        rename_file(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def link_file(source: Path, target: Path) -> bool:
@@ -97,13 +96,32 @@ def link_file(source: Path, target: Path) -> bool:
 
 
 def move_file(source: Path, target: Path) -> None:
-    """Give a file of the same file system its final name; one of that name is replaced.
+    """Flush a file, and give it its final name on the same file system.
 
     Raises:
         OSError: The disk refuses.
     """
     sync_file(source)
+    rename_file(source, target)
+
+
+def rename_file(source: Path, target: Path) -> None:
+    """Give a file whose bytes are on the disk its final name; one of that name is replaced.
+
+    Raises:
+        OSError: The disk refuses.
+    """
     source.replace(target)
+    sync_folder(target.parent)
+
+
+def rename_folder(source: Path, target: Path) -> None:
+    """Give a folder whose contents are on the disk its final name, which must be free.
+
+    Raises:
+        OSError: The disk refuses, or a folder of that name holds something.
+    """
+    source.rename(target)
     sync_folder(target.parent)
 
 

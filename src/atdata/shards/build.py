@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from atdata._version import __version__
-from atdata.base.disk import sync_folder, write_file
+from atdata.base.disk import rename_folder, sync_folder, write_file
 from atdata.base.exchange import replace_folder, restore
 from atdata.base.names import suggested_name
 from atdata.base.scratch import scratch_folder
@@ -183,8 +183,7 @@ def _put(work: Path, target: Path, manifest: Manifest, overwrite: bool) -> None:
         if not _has_manifest(target):
             with suppress(FileNotFoundError):
                 target.rmdir()  # an empty folder is replaced
-            work.rename(target)
-            sync_folder(target.parent)
+            rename_folder(work, target)
             return
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):

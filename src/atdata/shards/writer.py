@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, cast
 
-from atdata.base.disk import sync_folder
+from atdata.base.disk import rename_file
 from atdata.errors import SampleError, ShardError, StorageError
 from atdata.shards.info import ShardInfo
 from atdata.shards.sink import Sink
@@ -117,8 +117,7 @@ class ShardWriter:
             self._pending.append(END)
             digest = self._sink.finish(self._pending)
             self._file.close()
-            self._temporary.replace(self.path)
-            sync_folder(self.path.parent)
+            rename_file(self._temporary, self.path)
         except OSError as error:
             self.discard()
             raise self._failed(error) from error

@@ -23,6 +23,7 @@ from atdata.appview.events import (
     checked_rev,
 )
 from atdata.base.extras import require
+from atdata.base.varint import read_varint
 from atdata.errors import NetworkError
 from atdata_records import cid, formats
 
@@ -120,28 +121,16 @@ def _commit(body: dict[str, Any]) -> Commit | Gap | None:
 
 def _blocks(car: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield CID and bytes of a CAR file's blocks (version 1) that match their CIDs."""
-    size, at = _varint(car, 0)
+    size, at = read_varint(car, 0)
     at += size
     while at < len(car):
-        size, at = _varint(car, at)
+        size, at = read_varint(car, at)
         name, data = car[at : at + _CID], car[at + _CID : at + size]
         at += size
         if at > len(car):
             raise ValueError("a block ends beyond the CAR file")
         if sha256(data).digest() == name[4:]:
             yield name, data
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 63:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    raise ValueError("a length that has no end")
 
 
 def _typed(value: Any, kind: type) -> Any:

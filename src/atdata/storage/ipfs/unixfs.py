@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from atdata.base.varint import read_varint
 from atdata.errors import ShardError
 from atdata.storage.ipfs.cids import RAW, Cid
 
@@ -123,8 +124,8 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield a protocol buffer's fields with their numbers; only two wire types are supported."""
     at = 0
     while at < len(message):
-        head, at = _varint(message, at)
-        value, at = _varint(message, at)
+        head, at = read_varint(message, at)
+        value, at = read_varint(message, at)
         if head & 7 == _VARINT:
             yield head >> 3, value
         elif head & 7 == _BYTES:
@@ -139,16 +140,5 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 def _varints(packed: bytes) -> Iterator[int]:
     at = 0
     while at < len(packed):
-        value, at = _varint(packed, at)
+        value, at = read_varint(packed, at)
         yield value
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(message) and shift < 64:
-        byte = message[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-    raise ValueError("it ends too early" if at >= len(message) else "a number is too large")
