@@ -8,37 +8,13 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import dataclass, field
 from typing import Any
 
 from lexgen import ir
 from lexgen.emit import readers, typing_, writers
-from lexgen.names import class_name, constant_name, field_name, function_suffix, module_parts
+from lexgen.emit.module import Module
+from lexgen.names import class_name, constant_name, field_name, function_suffix
 from lexgen.runtime.base import ABI
-
-
-@dataclass(slots=True)
-class Module:
-    """What a template needs to know of a module; collects what it imports."""
-
-    package: str
-    nsid: str
-    catalog: ir.Catalog
-    imports: set[str] = field(default_factory=set)
-
-    def alias(self, nsid: str) -> str:
-        """The prefix with which another module's names are written here; empty for our own."""
-        if nsid == self.nsid:
-            return ""
-        self.imports.add(nsid)
-        return "_" + "_".join(module_parts(nsid)) + "."
-
-    def imported(self) -> list[tuple[str, str]]:
-        """Modules to import, with their aliases."""
-        return [
-            (".".join((self.package, *module_parts(nsid))), self.alias(nsid)[:-1])
-            for nsid in sorted(self.imports)
-        ]
 
 
 def module_context(package: str, lexicon: ir.Lexicon, catalog: ir.Catalog) -> dict[str, Any]:

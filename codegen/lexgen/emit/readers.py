@@ -13,7 +13,7 @@ from lexgen import ir
 from lexgen.names import field_name, function_suffix
 
 if TYPE_CHECKING:
-    from lexgen.emit.python import Module
+    from lexgen.emit.module import Module
 
 _MAX_ENTRIES = 131_072
 _LOW, _HIGH = -(2**63), 2**63 - 1

@@ -8,7 +8,7 @@ from lexgen import ir
 from lexgen.names import class_name
 
 if TYPE_CHECKING:
-    from lexgen.emit.python import Module
+    from lexgen.emit.module import Module
 
 
 def annotation(module: Module, kind: ir.Type) -> str:
