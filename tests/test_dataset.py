@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import Dataset, DictSample, PackableSample, SampleBatch, URLSource
+from atdata.dataset import BatchSizeWarning
 from atdata.errors import AtdataError, SampleError, SchemaError, ShardError, StorageError, UrlError
 from atdata.shards import ShardWriter, cut_shards, inspect_shard
 from atdata.sources import VerifiedSource
@@ -299,6 +300,49 @@ def test_shuffled_batches(pattern: str) -> None:
     batches = list(Dataset[Feature](pattern).shuffled(100, 100, 4, seed=1))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert sorted(label for batch in batches for label in batch.label) == list(range(10))
+
+
+@pytest.mark.parametrize("arguments", [{}, {"seed": 1}, {"seed": 1, "drop_last": True}])
+def test_a_single_number_for_shuffled_warns_of_a_batch_size(
+    pattern: str, arguments: dict[str, Any]
+) -> None:
+    dataset = Dataset[Feature](pattern)
+    with pytest.warns(BatchSizeWarning, match=r"write shuffled\(batch_size=32\)") as caught:
+        view = dataset.shuffled(32, **arguments)
+    assert caught[0].filename == __file__
+    assert sorted(labels(view)) == list(range(10))
+    # These warn of nothing: warnings are errors here.
+    dataset.shuffled(32, batch_size=4)
+    dataset.shuffled(32, 1000)
+    dataset.shuffled(32, buffer_samples=1000)
+    dataset.shuffled(buffer_shards=32)
+    dataset.shuffled()
+
+
+# Names that other libraries have, and earlier versions had
+
+
+def test_the_url_is_the_one_that_was_given(pattern: str) -> None:
+    names = URLSource(pattern).list_shards()
+    assert Dataset(pattern).url == pattern
+    assert Dataset(names).url == names[0]
+    infos = list(map(inspect_shard, names))
+    assert Dataset(VerifiedSource(URLSource(pattern), infos)).url == names[0]
+
+
+def test_fields_are_known_by_name(pattern: str) -> None:
+    dataset = Dataset[Feature](pattern)
+    assert dataset.schema == dataset.features
+    assert dataset.features["label"] is int
+    assert dataset.column_names == ["features", "label"]
+    assert Dataset(pattern).features == {}
+    assert Dataset(pattern).column_names == []
+
+
+def test_the_head_is_a_list_of_the_first_samples(pattern: str) -> None:
+    dataset = Dataset[Feature](pattern)
+    assert labels(dataset.head()) == [0, 1, 2, 3, 4]
+    assert labels(dataset.head(2)) == [0, 1]
 
 
 # Stock webdataset

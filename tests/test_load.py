@@ -88,6 +88,25 @@ def test_other_names_of_a_split(tmp_path: Path, alias: str) -> None:
     assert labels(load_dataset(tmp_path, Reading, split=alias)) == [0, 1, 2, 3]
 
 
+def test_every_name_of_a_split_is_in_the_dict_and_can_be_got(tmp_path: Path) -> None:
+    write_readings(tmp_path / "val", 4)
+    splits = load_dataset(tmp_path, Reading)
+    for name in ("val", "valid", "validation", "dev", "development"):
+        assert name in splits
+        assert splits.get(name) is splits[name]
+    assert "train" not in splits
+    assert splits.get("training") is None
+    assert splits.get("training", "none") == "none"
+    assert 3 not in splits
+    assert "dev" in DatasetDict({"dev": splits["val"]})
+
+
+def test_a_dict_of_splits_has_the_sample_type_that_was_given() -> None:
+    assert DatasetDict({}, sample_type=Reading).sample_type is Reading
+    assert DatasetDict({}, Reading, streaming=True).streaming
+    assert DatasetDict().sample_type is None
+
+
 def test_words_that_only_hold_the_name_of_a_split(tmp_path: Path) -> None:
     write_readings(tmp_path / "latest-contest-trains-invalid", 4)
     assert list(load_dataset(tmp_path, Reading)) == ["train"]

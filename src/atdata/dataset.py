@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import wraps
 from importlib import import_module
+from operator import attrgetter, itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.export import formats as export
-from atdata.reading.decode import OnError, Pass, View
 from atdata.reading.describe import dataset_table, fetch_metadata
+from atdata.reading.folders import shards_of
 from atdata.reading.order import Uneven
-from atdata.reading.passes import Passes
+from atdata.reading.passes import OnError, Pass
+from atdata.reading.sample_views import OrderedView, Selection, ShuffledView
 from atdata.reading.seek import Seeker
 from atdata.reading.typed import TypedDataset, checked_type
+from atdata.reading.view import View
 from atdata.reading.walk import ShardWalk
 from atdata.samples import DictSample, SampleBatch
+from atdata.samples.fields import declared_fields
 from atdata.samples.packable import is_projection, projection
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import seen_as
@@ -35,20 +42,46 @@ if TYPE_CHECKING:
 else:
     T = TypeVar("T")
 
-__all__ = ["Dataset"]
+__all__ = ["BatchSizeWarning", "Dataset"]
 
 Item = TypeVar("Item")
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+class BatchSizeWarning(UserWarning):
+    """``shuffled(32)`` sets the size of the buffer for shard names; it makes no batches."""
+
+
+def _warns_of_batch_size(shuffled: Made) -> Made:
+    """Make ``shuffled`` warn if its only positional argument looks like a batch size."""
+
+    @wraps(shuffled)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        view = shuffled(*args, **kwargs)
+        if len(args) == 2 and not kwargs.keys() & {"buffer_samples", "batch_size"}:
+            warnings.warn(
+                f"shuffled({args[1]}) sets buffer_shards, not the size of batches: write "
+                f"shuffled(batch_size={args[1]}), or shuffled(buffer_shards={args[1]})",
+                BatchSizeWarning,
+                stacklevel=2,
+            )
+        return view
+
+    return cast("Made", checked)
 
 
 class Dataset(Generic[T]):
     """Samples of type ``T`` in the shards of a source.
 
     ``Dataset[MySample]("data-{000000..000009}.tar")`` reads ``MySample`` objects; without a type,
-    samples are :class:`~atdata.DictSample`. Nothing is opened before samples are read.
+    samples are :class:`~atdata.DictSample`. No shard is opened before samples are read.
+
+    ``dataset[3]`` is a sample, ``dataset[0:3]`` a batch, ``dataset["label"]`` a view of the values
+    of one field.
 
     Args:
-        source_or_url: A path or URL, optionally with brace notation; a list of them; or a data
-            source (see :class:`~atdata.DataSource`).
+        source_or_url: A path or URL, optionally with brace notation; a list of them; a folder
+            that ``write_shards`` made; or a data source (see :class:`~atdata.DataSource`).
         metadata_url: URL of a msgpack map of metadata, if there is one.
         url: The same as ``source_or_url``, by keyword.
 
@@ -59,6 +92,7 @@ class Dataset(Generic[T]):
 
     Raises:
         UrlError: Nothing to read from, an unknown scheme, or braces that don't match.
+        StorageError: A folder that ``write_shards`` did not make.
         SchemaError: ``T`` is not a sample type.
     """
 
@@ -74,6 +108,8 @@ class Dataset(Generic[T]):
         given: Any = url if source_or_url is None else source_or_url
         if given is None or (url is not None and source_or_url is not None):
             raise UrlError("a dataset needs one source: a path, a URL, a list, or a DataSource")
+        if isinstance(given, (str, os.PathLike)) and os.path.isdir(given):
+            given = shards_of(Path(given))
         names = isinstance(given, (str, os.PathLike, Sequence))
         self.source: DataSource = URLSource(given) if names else given
         self.metadata_url = metadata_url
@@ -110,6 +146,26 @@ class Dataset(Generic[T]):
         batch_type: Any = SampleBatch
         return cast("type[SampleBatch[T]]", batch_type[self._sample_type])
 
+    @property
+    def url(self) -> str:
+        """The path or URL that was given, or the first of several."""
+        return self.source.url if isinstance(self.source, URLSource) else self.list_shards()[0]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Annotation of each field, by name; empty for samples without a declared type."""
+        return {field.name: field.annotation for field in declared_fields(self._sample_type)}
+
+    @property
+    def features(self) -> dict[str, Any]:
+        """The same as :attr:`schema`."""
+        return self.schema
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the fields; empty for samples without a declared type."""
+        return list(self.schema)
+
     def list_shards(self) -> list[str]:
         """Return the names of the shards, in order."""
         return self._walk.names()
@@ -143,24 +199,42 @@ class Dataset(Generic[T]):
 
     @overload
     def ordered(
-        self, batch_size: None = None, *, drop_last: bool = False, on_error: OnError = "raise"
+        self,
+        batch_size: None = None,
+        *,
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[T]: ...
     @overload
     def ordered(
-        self, batch_size: int, *, drop_last: bool = False, on_error: OnError = "raise"
+        self,
+        batch_size: int,
+        *,
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[SampleBatch[T]]: ...
     def ordered(
-        self, batch_size: int | None = None, *, drop_last: bool = False, on_error: OnError = "raise"
+        self,
+        batch_size: int | None = None,
+        *,
+        drop_last: bool = False,
+        on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[T] | View[SampleBatch[T]]:
         """Return a view of the samples in the order of the shards.
 
         Args:
             batch_size: Samples in a batch; the last batch may be smaller. None for no batches.
             drop_last: Leave out a last batch that is smaller.
-            on_error: See :data:`atdata.reading.decode.OnError`; ``view.skipped`` counts.
+            on_error: See :data:`atdata.reading.passes.OnError`; ``view.skipped`` counts.
+            writable: Copy the arrays of samples, so that ``sample.image /= 255`` works. Without
+                it they are read-only views of the shard, which cost nothing. Columns of batches
+                that are arrays can always be written to.
 
         Returns:
-            An iterable that can be iterated again; see :class:`~atdata.reading.decode.View` for its
+            An iterable that can be iterated again; see :class:`~atdata.reading.view.View` for its
             methods.
 
         Raises:
@@ -168,7 +242,10 @@ class Dataset(Generic[T]):
                 names the shard, the member and the offset.
             StorageError, NetworkError: From iterating: a shard can't be read.
         """
-        return self._passes(batch_size, drop_last).ordered(Pass(0, on_error))
+        selection = Selection(self._walk, self._sample_type, writable)
+        shown = self._shown_call("ordered", writable=(writable, False))
+        view: View[T] = OrderedView(selection, Pass(0, on_error), shown)
+        return view if batch_size is None else view.batch(batch_size, drop_last=drop_last)
 
     @overload
     def shuffled(
@@ -180,6 +257,7 @@ class Dataset(Generic[T]):
         seed: int | None = None,
         drop_last: bool = False,
         on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[T]: ...
     @overload
     def shuffled(
@@ -191,6 +269,7 @@ class Dataset(Generic[T]):
         seed: int | None = None,
         drop_last: bool = False,
         on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[SampleBatch[T]]: ...
     @overload
     def shuffled(
@@ -202,7 +281,9 @@ class Dataset(Generic[T]):
         seed: int | None = None,
         drop_last: bool = False,
         on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[SampleBatch[T]]: ...
+    @_warns_of_batch_size
     def shuffled(
         self,
         buffer_shards: int = 100,
@@ -212,6 +293,7 @@ class Dataset(Generic[T]):
         seed: int | None = None,
         drop_last: bool = False,
         on_error: OnError = "raise",
+        writable: bool = False,
     ) -> View[T] | View[SampleBatch[T]]:
         """Return a view of the samples in random order, each once.
 
@@ -222,19 +304,38 @@ class Dataset(Generic[T]):
             buffer_shards: Size of the shuffle buffer for shard names.
             buffer_samples: Size of the shuffle buffer for samples; 0 keeps their order.
             batch_size: As for :meth:`ordered`.
-            seed: Makes the order the same each time; None for a new one, which shares can't have.
+            seed: An integer for the same order each time; None for a new one each time, which
+                shares can't have.
             drop_last: As for :meth:`ordered`.
             on_error: As for :meth:`ordered`.
+            writable: As for :meth:`ordered`.
 
         Returns, raises: As :meth:`ordered`; ValueError for a share without a seed, or a buffer of
         less than 0.
+
+        Warns:
+            BatchSizeWarning: For ``shuffled(32)``, which sets ``buffer_shards``.
         """
         if buffer_shards < 0 or buffer_samples < 0:
             raise ValueError("a buffer can't be smaller than 0")
         if seed is None and self._walk.parts:
             raise ValueError("shares of one order need one seed: give seed=")
-        passes = self._passes(batch_size, drop_last)
-        return passes.shuffled(Pass(seed, on_error), buffer_shards, buffer_samples)
+        selection = Selection(self._walk, self._sample_type, writable)
+        shown = self._shown_call(
+            "shuffled",
+            buffer_shards=(buffer_shards, 100),
+            buffer_samples=(buffer_samples, 10_000),
+            seed=(seed, None),
+            writable=(writable, False),
+        )
+        view: View[T] = ShuffledView(
+            selection, Pass(seed, on_error), shown, buffer_shards, buffer_samples
+        )
+        return view if batch_size is None else view.batch(batch_size, drop_last=drop_last)
+
+    def batch(self, size: int, *, drop_last: bool = False) -> View[SampleBatch[T]]:
+        """Return a view of batches in the order of the shards: ``ordered(batch_size=size)``."""
+        return self.ordered(size, drop_last=drop_last)
 
     def split(self, rank: int, world_size: int, *, uneven: Uneven = "exact") -> Dataset[T]:
         """Return the share of one process of a job: every ``world_size``-th shard.
@@ -286,7 +387,17 @@ class Dataset(Generic[T]):
     def select(self, indices: Iterable[int]) -> View[T]:
         """Return a view of the samples of these numbers, in this order; see :meth:`__getitem__`."""
         chosen = list(indices)
-        return View(lambda: (self[index] for index in chosen), Pass(0, "raise"))
+        return View(
+            lambda: map(self._sample, chosen),
+            Pass(0, "raise"),
+            f"{self._shown_type()}.select({len(chosen)} indices)",
+            lambda: len(chosen),
+            self.batch_type,
+        )
+
+    def head(self, count: int = 5) -> list[T]:
+        """Return the first ``count`` samples."""
+        return list(self.take(count))
 
     def project(self, *fields: str) -> Dataset[Any]:
         """Return a dataset of the same samples with these fields only; others are not decoded.
@@ -309,37 +420,63 @@ class Dataset(Generic[T]):
             RandomAccessError: It is not known; iterate over :meth:`ordered` to count.
             ShardError: An index or manifest does not fit its shard.
         """
-        return self._seek().known_length()
+        return self._walk.count(self._walk.ordered())
 
     def __bool__(self) -> bool:
         return True
 
-    def __getitem__(self, index: int) -> T:
-        """Return one sample by number; negative ones count from the end.
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> SampleBatch[T]: ...
+    @overload
+    def __getitem__(self, index: str) -> View[Any]: ...
+    def __getitem__(self, index: int | slice | str) -> T | SampleBatch[T] | View[Any]:
+        """Return a sample by number, a batch for a slice, or the values of one field.
+
+        Args:
+            index: A number, negative to count from the end. A slice, whose samples are read at
+                once; ``select(range(…))`` reads them one after the other. The name of a field,
+                for a view of its values in the order of the shards, read without the others.
 
         Raises:
             IndexError: There are fewer samples.
-            RandomAccessError: Not a number; or a shard can only be read from its start: it is
+            SchemaError: There is no such field.
+            RandomAccessError: Another index; or a shard can only be read from its start: it is
                 compressed, or neither on this machine nor cached.
             ShardError, SampleError: As :meth:`ordered`.
         """
-        if not hasattr(index, "__index__"):
+        if isinstance(index, str):
+            return self._column(index)
+        if isinstance(index, slice):
+            numbers = range(*index.indices(self._seek().length))
+            return self.batch_type([self._sample(number) for number in numbers])
+        return self._sample(index)
+
+    def _sample(self, number: int) -> T:
+        if not hasattr(number, "__index__"):
             raise RandomAccessError(
-                f"samples are chosen by number, not by a {type(index).__name__}",
-                hint="Use dataset[3], dataset.select(range(0, 3)) or dataset.project('field').",
+                f"samples are chosen by number, not by a {type(number).__name__}",
+                hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
             )
-        shard, offset, payload = self._seek().payload(index)
+        shard, offset, payload = self._seek().payload(number)
         try:
             return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
         except SampleError as error:
             error.shard, error.offset = shard, offset
             raise
 
+    def _column(self, name: str) -> View[Any]:
+        dataset: Dataset[Any] = self
+        if issubclass(self._sample_type, DictSample):
+            return dataset.map(itemgetter(name))
+        return dataset.project(name).map(attrgetter(name))
+
     def __getitems__(self, indices: list[int]) -> list[T]:
         """Return samples by number, as a ``DataLoader`` asks for them."""
         if "torch" in sys.modules:
             import_module("atdata.export.torch")  # registers how PyTorch collates samples
-        return [self[index] for index in indices]
+        return [self._sample(index) for index in indices]
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.ordered())
@@ -386,15 +523,22 @@ class Dataset(Generic[T]):
         return dataset_table(self._sample_type, self.source, self.list_shards())
 
     def __repr__(self) -> str:
-        return f"Dataset[{self._sample_type.__name__}]({self.source!r})"
+        return f"{self._shown_type()}({self.source!r})"
+
+    def _shown_type(self) -> str:
+        return f"Dataset[{self._sample_type.__name__}]"
+
+    def _shown_call(self, method: str, **arguments: tuple[Any, Any]) -> str:
+        """Return the call as it is shown, with the arguments that are not the default."""
+        given = [
+            f"{name}={value!r}" for name, (value, usual) in arguments.items() if value != usual
+        ]
+        return f"{self._shown_type()}.{method}({', '.join(given)})"
 
     def _seek(self) -> Seeker:
         if self._seeker is None:
             self._seeker = Seeker(self._walk.source, *self._walk.ordered())
         return self._seeker
-
-    def _passes(self, batch_size: int | None, drop_last: bool) -> Passes:
-        return Passes(self._walk, self._sample_type, batch_size, drop_last)
 
 
 def _packed_field(sample: Mapping[str, Any]) -> Any:

@@ -50,24 +50,37 @@ class DatasetDict(dict[str, Dataset[Any]]):
 
     Args:
         splits: A dataset for each name.
+        sample_type: The class of the samples; that of the first split if None.
         streaming: As given to ``load_dataset``.
     """
 
     def __init__(
-        self, splits: Mapping[str, Dataset[Any]] | None = None, *, streaming: bool = False
+        self,
+        splits: Mapping[str, Dataset[Any]] | None = None,
+        sample_type: type[Any] | None = None,
+        streaming: bool = False,
     ) -> None:
         super().__init__(splits or {})
+        self._sample_type = sample_type
         self.streaming = streaming
 
     @property
     def sample_type(self) -> type[Any] | None:
         """The class of the samples, or None without splits."""
-        return next((ds.sample_type for ds in self.values()), None)
+        return self._sample_type or next((ds.sample_type for ds in self.values()), None)
 
     @property
     def num_shards(self) -> dict[str, int]:
         """Number of shards of each split."""
         return {name: len(ds.list_shards()) for name, ds in self.items()}
+
+    def __contains__(self, split: object) -> bool:
+        named = super().__contains__
+        return named(split) or (isinstance(split, str) and named(_SPLITS.get(split)))
+
+    def get(self, split: str, default: Any = None) -> Any:
+        """Return a split by any of its names, or the default."""
+        return self[split] if split in self else default  # noqa: SIM401 - it is this one
 
     def __missing__(self, split: str) -> Dataset[Any]:
         name = _SPLITS.get(split, split)

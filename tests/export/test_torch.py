@@ -109,6 +109,31 @@ def test_batches_may_be_whole_only(dataset: Dataset[Row]) -> None:
     assert [tuple(batch["features"].shape) for batch in whole] == [(32, 3)]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seed": "a"}, "a seed is an integer"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"uneven": "some"}, "uneven is 'exact'"),
+    ],
+)
+def test_arguments_are_checked_where_they_are_given(
+    dataset: Dataset[Row], wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataset.to_torch(**wrong)
+
+
+def test_without_a_seed_each_pass_has_a_new_order(dataset: Dataset[Row]) -> None:
+    data = dataset.to_torch(shuffle=True, seed=None)
+    assert data.state_dict()["delivered"] == 0
+    orders = [[one["label"] for one in data] for _ in range(3)]
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert len(set(map(tuple, orders))) > 1
+    with pytest.raises(ValueError, match="one seed"):
+        list(torch.utils.data.DataLoader(data, batch_size=None, num_workers=2))
+
+
 def test_samples_of_no_type_are_dicts_too(dataset: Dataset[Row]) -> None:
     plain = Dataset(dataset.list_shards())
     assert plain.sample_type is DictSample

@@ -150,10 +150,25 @@ def test_compressed_shards_are_read_in_order_and_not_by_number(tmp_path: Path, k
     assert list(dataset) == things(5)
 
 
-@pytest.mark.parametrize("index", [slice(0, 3), "values", 1.0, None])
+@pytest.mark.parametrize("index", [1.0, None, [1, 2]])
 def test_what_is_not_a_number_chooses_no_sample(built: Dataset[Thing], index: Any) -> None:
-    with pytest.raises(RandomAccessError, match=r"by number.*\n.*select\(range"):
+    with pytest.raises(RandomAccessError, match=r"by number.*\n.*select\(\[3, 1\]\)"):
         built[index]
+    with pytest.raises(RandomAccessError, match="by number"):
+        list(built.select([index]))
+
+
+@pytest.mark.parametrize("chosen", [slice(3), slice(-3, None), slice(40, 2, -7), slice(48, 99)])
+def test_a_slice_is_a_batch_of_the_samples_of_a_list(
+    built: Dataset[Thing], bare: Dataset[Thing], chosen: slice
+) -> None:
+    for dataset in (built, bare):
+        batch = dataset[chosen]
+        assert list(batch) == things(50)[chosen]
+        assert batch.sample_type is Thing
+        assert batch.number == [one.number for one in things(50)[chosen]]
+        assert batch.values.flags.writeable
+    assert len(built[60:]) == 0
 
 
 def test_numpy_numbers_choose_samples(built: Dataset[Thing]) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata import Dataset
-from atdata.reading.decode import Pass, Reader
+from atdata.reading.decode import Decoder
+from atdata.reading.passes import Pass
 from atdata.reading.shuffle import shuffled_samples
 from atdata.reading.walk import ShardWalk
 from atdata.sources.adapt import AdaptedSource
@@ -27,8 +28,8 @@ def numbers(
     walk = ShardWalk(AdaptedSource(URLSource(names)))
     if share is not None:
         walk = walk.split(*share, "exact")
-    order = Pass(seed, "raise")
-    samples = shuffled_samples(walk, Reader(Thing, order), order, *buffers)
+    one = Pass(seed, "raise")
+    samples = shuffled_samples(walk, Decoder(Thing, one), one, *buffers)
     return [sample.number for sample in samples]
 
 

@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from atdata.errors import StorageError
-from atdata.reading.decode import Pass
 from atdata.reading.order import Uneven
+from atdata.reading.passes import Pass
 from atdata.reading.walk import ShardWalk
 from atdata.sources.adapt import AdaptedSource
 from atdata.testing.samples import write_things

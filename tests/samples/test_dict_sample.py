@@ -26,6 +26,15 @@ def test_fields_are_attributes_and_items() -> None:
     assert repr(sample) == "DictSample(label=1, name='a')"
 
 
+def test_fields_can_be_set_by_attribute_and_by_item() -> None:
+    sample = atdata.DictSample(label=1)
+    sample.label = 2
+    sample["name"] = "a"
+    sample.label += 1
+    assert sample.to_dict() == {"label": 3, "name": "a"}
+    assert atdata.DictSample.from_bytes(sample.packed) == sample
+
+
 def test_a_missing_attribute_names_the_fields_there_are() -> None:
     with pytest.raises(AttributeError, match=r"'other'.*label, name"):
         _ = atdata.DictSample(label=1, name="a").other

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata import BlobSource, Dataset, DataSource, DictSample, S3Source, SampleBatch, URLSource
-from atdata.reading.decode import View
+from atdata.reading.view import View
 from atdata.sources import VerifiedSource
 
 
@@ -54,6 +54,15 @@ assert_type(dataset.select([3, 1]), View[Feature])
 assert_type(dataset.filter(named), View[Feature])
 assert_type(dataset.map(named), View[str])
 assert_type(dataset[0], Feature)
+assert_type(dataset[0:3], SampleBatch[Feature])
+assert_type(dataset["label"], View[Any])
+assert_type(dataset.head(), list[Feature])
+assert_type(dataset.batch(8), View[SampleBatch[Feature]])
+assert_type(dataset.shuffled().filter(named).batch(8), View[SampleBatch[Feature]])
+assert_type(dataset.ordered(writable=True), View[Feature])
+assert_type(dataset.shuffled(batch_size=8, writable=True), View[SampleBatch[Feature]])
+assert_type(dataset.url, str)
+assert_type(dataset.features, dict[str, Any])
 assert_type(dataset.split(0, 2), Dataset[Feature])
 assert_type(dataset.split_worker(0, 2), Dataset[Feature])
 assert_type(dataset.to_parquet("a.parquet", lambda one: {"label": one.label}), list[Path])

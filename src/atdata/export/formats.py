@@ -167,7 +167,7 @@ def to_torch(
     dataset: Exportable[Any],
     *,
     shuffle: bool = False,
-    seed: int = 0,
+    seed: int | None = 0,
     batch_size: int | None = None,
     drop_last: bool = False,
     uneven: Uneven = "exact",
@@ -177,13 +177,15 @@ def to_torch(
     Args:
         dataset: The samples.
         shuffle: Use a random order, a new one for each epoch (``set_epoch``).
-        seed: Seed of that order.
+        seed: As for :meth:`atdata.Dataset.shuffled`. None gives a new order each time, which
+            processes and workers that share one order can't have.
         batch_size: Samples in a batch; None to leave batching to the ``DataLoader``.
         drop_last: Leave out a last batch that is smaller.
         uneven: As for :meth:`atdata.Dataset.split`, between the processes of a job.
 
     Raises:
         MissingExtra: PyTorch is not installed.
+        ValueError: The seed is not an integer, or ``batch_size`` or ``uneven`` has no such value.
     """
     from atdata.export.torch import TorchDataset
 

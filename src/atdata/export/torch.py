@@ -10,8 +10,9 @@ import numpy as np
 from atdata.base.extras import require
 from atdata.errors import AtdataError
 from atdata.export.source import Exportable
-from atdata.reading.decode import View
-from atdata.reading.order import Uneven, checked_epoch
+from atdata.reading.order import Uneven, checked_epoch, checked_uneven
+from atdata.reading.passes import checked_seed
+from atdata.reading.view import View
 from atdata.samples import DictSample, PackableSample
 from atdata.samples.fields import fields_of
 
@@ -43,7 +44,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         dataset: Exportable[Any],
         *,
         shuffle: bool,
-        seed: int,
+        seed: int | None,
         batch_size: int | None,
         drop_last: bool,
         uneven: Uneven,
@@ -51,9 +52,10 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         super().__init__()
         self._dataset = dataset
         self._shuffle = shuffle
-        self._seed = seed
+        self._seed = checked_seed(seed)
         self._batching = {"batch_size": batch_size, "drop_last": drop_last}
-        self._uneven = uneven
+        self._uneven = checked_uneven(uneven)
+        dataset.ordered(**self._batching)  # refuses a wrong batch size here, not in a worker
         # Persistent workers have a copy of the dataset from their start, so this is shared memory.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._read_by_workers = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -83,7 +85,7 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
         if self._view is not None:
             return self._view.state_dict()
         epoch = int(self._epoch)
-        return dict(self._state or {"seed": self._seed, "epoch": epoch, "delivered": 0})
+        return dict(self._state or {"seed": self._seed or 0, "epoch": epoch, "delivered": 0})
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Begin the next iteration of this process after the last item of that state."""

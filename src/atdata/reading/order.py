@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,16 +97,25 @@ def share(items: Sequence[Item], part: int, parts: int, uneven: Uneven = "exact"
     if not 0 <= part < parts:
         raise ValueError(f"share {part} of {parts}: count from 0")
     rest = len(items) % parts
-    if uneven == "drop":
+    if checked_uneven(uneven) == "drop":
         items = items[: len(items) - rest]
     elif uneven == "pad" and rest and items:
         items = [items[n % len(items)] for n in range(len(items) + parts - rest)]
-    elif uneven not in ("exact", "pad"):
-        raise ValueError(f"uneven is 'exact', 'pad' or 'drop', not {uneven!r}")
     mine = list(items[part::parts])
     if not mine:
         raise ValueError(f"share {part} of {parts} would be empty: there are too few shards")
     return mine
+
+
+def checked_uneven(uneven: Uneven) -> Uneven:
+    """Return one of the ways to share out unevenly unchanged.
+
+    Raises:
+        ValueError: Another word.
+    """
+    if uneven not in get_args(Uneven):
+        raise ValueError(f"uneven is 'exact', 'pad' or 'drop', not {uneven!r}")
+    return uneven
 
 
 def random_of(seed: int, *numbers: int) -> Random:

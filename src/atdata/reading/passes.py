@@ -1,71 +1,75 @@
-"""Views of a dataset: its samples in order or shuffled, one at a time or in batches."""
+"""Passes over a dataset: the seed and epoch of one, and what it does about damage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+import secrets
+from collections.abc import Callable
+from operator import index
+from typing import Any, Literal, TypeAlias
 
-from atdata.reading.decode import Pass, Reader, View
-from atdata.reading.shuffle import shuffled_samples
-from atdata.reading.walk import ShardWalk
-from atdata.samples import SampleBatch
+from atdata.errors import DigestMismatch, SampleError, ShardError
+
+Damage = ShardError | SampleError
+OnError: TypeAlias = Literal["raise", "skip"] | Callable[[Damage], object]
+"""What to do about a shard or sample that is not sound.
+
+``"raise"`` stops; ``"skip"`` goes on after it (after the sample, or with the next shard) and
+counts it; a function is called with the error and may raise, otherwise it is skipped. Bytes that
+do not match a digest are skipped only by a function.
+"""
 
 
-class Passes:
-    """Makes the views of one dataset.
+class Pass:
+    """State of one pass over a dataset, shared by a view and those derived from it.
 
-    Args:
-        walk: The walk over its shards.
-        sample_type: Class of its samples.
-        batch_size: Samples in a batch; None for views of samples.
-        drop_last: Leave out a last batch that is smaller.
+    Attributes:
+        seed: Of this pass; a new one for each pass if none was given.
+        epoch: Number of the pass, from 0; changes the order of shuffled ones.
+        skipped: Number of shards and samples that were skipped in this pass, because of damage.
 
     Raises:
-        ValueError: The batch size is less than 1.
+        ValueError: The seed is not an integer, or ``on_error`` is not one of its values.
     """
 
-    def __init__(
-        self, walk: ShardWalk, sample_type: Any, batch_size: int | None, drop_last: bool
-    ) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        batch_type: Any = SampleBatch
-        self._walk = walk
-        self._sample_type = sample_type
-        self._batch_type: type[SampleBatch[Any]] = batch_type[sample_type]
-        self._batch_size = batch_size
-        self._drop_last = drop_last
+    def __init__(self, seed: int | None, on_error: OnError) -> None:
+        if not (on_error in ("raise", "skip") or callable(on_error)):
+            raise ValueError(f"on_error is 'raise', 'skip' or a function, not {on_error!r}")
+        seed = checked_seed(seed)
+        self._given = seed
+        self._keep = False
+        self._on_error = on_error
+        self.seed = seed or 0
+        self.epoch = 0
+        self.skipped = 0
 
-    def ordered(self, order: Pass) -> View[Any]:
-        """Return the view of a pass in the order of the shards."""
+    def begin(self) -> None:
+        """Start a new pass: reset the count, and choose a seed if none was given."""
+        if self._given is None and not self._keep:
+            self.seed = secrets.randbits(63)
+        self._keep = False
+        self.skipped = 0
 
-        def items() -> Iterator[Any]:
-            reader = self._reader(order)
-            packed = self._walk.packed(self._walk.ordered(), order, blocks=reader.columnar)
-            if self._batch_size is None:
-                return reader.samples(packed)
-            # Batches are cut from columns: their samples are made only when asked for.
-            return reader.batches(packed, self._batch_type, self._batch_size, self._drop_last)
+    def resume(self, seed: int, epoch: int) -> None:
+        """Make the next pass repeat an earlier one."""
+        self.seed, self.epoch, self._keep = seed, epoch, True
 
-        return View(items, order)
+    def damaged(self, error: Damage) -> None:
+        """Skip the damage and count it, or raise the error."""
+        if callable(self._on_error):
+            self._on_error(error)
+        elif self._on_error != "skip" or isinstance(error, DigestMismatch):
+            raise error
+        self.skipped += 1
 
-    def shuffled(self, order: Pass, buffer_shards: int, buffer_samples: int) -> View[Any]:
-        """Return the view of a shuffled pass; see :mod:`atdata.reading.shuffle`."""
 
-        def items() -> Iterator[Any]:
-            samples = shuffled_samples(
-                self._walk, self._reader(order), order, buffer_shards, buffer_samples
-            )
-            return samples if self._batch_size is None else self._batches(samples)
+def checked_seed(seed: Any) -> int | None:
+    """Return a seed as an int: the same order each time; or None: a new one each time.
 
-        return View(items, order)
-
-    def _reader(self, order: Pass) -> Reader:
-        order.begin()
-        return Reader(self._sample_type, order)
-
-    def _batches(self, samples: Iterator[Any]) -> Iterator[SampleBatch[Any]]:
-        while batch := list(islice(samples, self._batch_size)):
-            if len(batch) == self._batch_size or not self._drop_last:
-                yield self._batch_type(batch)
+    Raises:
+        ValueError: It is not an integer.
+    """
+    if seed is None:
+        return None
+    if not hasattr(seed, "__index__"):
+        raise ValueError(f"a seed is an integer, not {seed!r}")
+    return index(seed)

@@ -1,9 +1,7 @@
-"""Random access: the number of samples in a shard, and single samples by number.
+"""Random access: samples by number.
 
 The headers of a shard are walked once before its samples are read by number, so that these are
-the samples that iterating gives. A length comes from a manifest, or from the offset index beside
-a local shard (``000000.idx``, see :mod:`atdata.shards.offsets`); a shard without either is not
-walked for it, because that would read all of it.
+the samples that iterating gives.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ import os
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
+from functools import cached_property
 from itertools import accumulate
 from typing import IO, Any, NamedTuple
 
@@ -58,21 +57,20 @@ class Seeker:
     def __init__(self, source: AdaptedSource, names: list[str], length: int | None = None) -> None:
         self._source = source
         self._names = names
-        self._length = self._limit = length
-        self._ends: list[int] | None = None
+        self._limit = length
         self._open: OrderedDict[int, _Shard] = OrderedDict()
         self._offsets: dict[int, _Offsets] = {}
 
-    def known_length(self) -> int:
-        """Return the number of samples, if it is known without reading shards.
+    @property
+    def length(self) -> int:
+        """The number of samples; shards whose number is not known are walked for it.
 
         Raises:
-            RandomAccessError: The number in some shard is not known.
-            ShardError: An index does not fit its shard.
+            RandomAccessError, ShardError: As :meth:`payload`.
         """
-        if self._length is None:
-            self._length = sum(map(self._known_count, self._names))
-        return self._length
+        if self._limit is not None:
+            return self._limit
+        return self._ends[-1] if self._ends else 0
 
     def payload(self, index: int) -> tuple[str, int, bytes]:
         """Return shard, offset and msgpack bytes of one sample, counted from either end.
@@ -82,10 +80,7 @@ class Seeker:
             RandomAccessError: A shard can only be read from its start.
             ShardError: A shard or index is not sound.
         """
-        if self._ends is None:
-            self._ends = list(accumulate(map(self._count, range(len(self._names)))))
-        there = self._ends[-1] if self._ends else 0
-        total = there if self._limit is None else self._limit
+        there, total = self._ends[-1] if self._ends else 0, self.length
         wanted = index + total if index < 0 else index
         if not there or not 0 <= wanted < total:
             raise IndexError(f"sample {index} of {total}")
@@ -96,15 +91,10 @@ class Seeker:
         _check_count(shard, self._ends[number] - first)
         return _payload(shard, wanted - first)
 
-    def _known_count(self, name: str) -> int:
-        count = self._source.known_samples(name)
-        if count is None:
-            raise RandomAccessError(
-                "the number of samples is not known: the shard has no offset index and no manifest",
-                hint="Iterate to count, or write the dataset with atdata.write_shards.",
-                shard=redacted(name),
-            )
-        return count
+    @cached_property
+    def _ends(self) -> list[int]:
+        """For each shard, the number of samples up to its end."""
+        return list(accumulate(map(self._count, range(len(self._names)))))
 
     def _count(self, number: int) -> int:
         count = self._source.known_samples(self._names[number])

@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
-from atdata.errors import ShardError
-from atdata.reading.decode import Pass
+from atdata.errors import RandomAccessError, ShardError
 from atdata.reading.order import Uneven, random_of, share, shuffled
+from atdata.reading.passes import Pass
 from atdata.shards.blocks import SampleBlock
 from atdata.shards.reader import PackedSample, read_stream
 from atdata.sources.adapt import AdaptedSource
@@ -74,31 +74,31 @@ class ShardWalk:
         """Return the share in the order of the source."""
         return self._share_of(self.source.list_shards())
 
-    def mixed(self, buffer: int, order: Pass) -> Share:
+    def mixed(self, buffer: int, pass_: Pass) -> Share:
         """Return the share in the order of a pass, which is shuffled before it is shared out.
 
         Args:
             buffer: Size of the shuffle buffer for shard names.
-            order: The pass, whose seed and epoch decide the order.
+            pass_: The pass, whose seed and epoch decide the order.
         """
-        random = random_of(order.seed, order.epoch)
+        random = random_of(pass_.seed, pass_.epoch)
         return self._share_of(list(shuffled(self.source.list_shards(), buffer, random)))
 
-    def packed(self, share: Share, order: Pass, *, blocks: bool) -> Iterator[PackedSample]:
+    def packed(self, share: Share, pass_: Pass, *, blocks: bool) -> Iterator[PackedSample]:
         """Yield the samples of a share, still packed.
 
         Args:
             share: As :meth:`ordered` or :meth:`mixed` returned it.
-            order: The pass, which decides what happens to damaged shards.
+            pass_: The pass, which decides what happens to damaged shards.
             blocks: As for :func:`~atdata.shards.tar.walk`.
         """
         if share.samples is None:
-            yield from self._once(share.names, order, blocks)
+            yield from self._once(share.names, pass_, blocks)
             return
         left, before = share.samples, -1
         while left and left != before:  # a whole round without a sound sample is the last
             before = left
-            with closing(self._once(share.names, order, blocks)) as packed:
+            with closing(self._once(share.names, pass_, blocks)) as packed:
                 for one in packed:
                     part, size = _first(one, left)
                     left -= size
@@ -106,14 +106,34 @@ class ShardWalk:
                     if not left:
                         break
 
+    def count(self, share: Share) -> int:
+        """Return the number of samples in a share, if it is known without reading shards.
+
+        Raises:
+            RandomAccessError: The number in some shard is not known.
+            ShardError: An index or manifest does not fit its shard.
+        """
+        if share.samples is not None:
+            return share.samples
+        counts = {name: self._known_count(name) for name in share.names}
+        for name, count in counts.items():
+            if count is None:
+                raise RandomAccessError(
+                    "the number of samples is not known: the shard has no offset index and no "
+                    "manifest",
+                    hint="Iterate to count, or write the dataset with atdata.write_shards.",
+                    shard=redacted(name),
+                )
+        return sum(counts[name] or 0 for name in share.names)
+
     def _once(
-        self, names: Iterable[str], order: Pass, blocks: bool
+        self, names: Iterable[str], pass_: Pass, blocks: bool
     ) -> Generator[PackedSample, None, None]:
         for name, file in self.source.opened(names):
             try:
                 yield from read_stream(file, redacted(name), blocks=blocks)
             except ShardError as error:
-                order.damaged(error)
+                pass_.damaged(error)
 
     def _shared(self, names: list[str]) -> list[str]:
         return _shared(names, self._shares)
@@ -141,11 +161,13 @@ class ShardWalk:
         return max(totals) if uneven[0] == "pad" else min(totals)
 
     def _known_counts(self, listed: list[str]) -> dict[str, int] | None:
-        for name in listed:
-            if name not in self._counts:
-                self._counts[name] = self.source.known_samples(name)
-        known = {name: count for name in listed if (count := self._counts[name]) is not None}
+        known = {name: count for name in listed if (count := self._known_count(name)) is not None}
         return known if len(known) == len(set(listed)) else None
+
+    def _known_count(self, name: str) -> int | None:
+        if name not in self._counts:
+            self._counts[name] = self.source.known_samples(name)
+        return self._counts[name]
 
 
 def _shared(names: list[str], shares: Iterable[tuple[int, int, Uneven]]) -> list[str]:

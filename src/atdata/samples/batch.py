@@ -3,64 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, overload
+from typing import Any, Generic, TypeVar, get_args, overload
 
 import numpy as np
 
 from atdata.base.display import html_table
 from atdata.samples.aliases import expanded
-
-if TYPE_CHECKING:
-    from atdata.samples.codec import Codec
+from atdata.samples.blocks import BatchBlocks
 
 _T = TypeVar("_T")
-
-
-class Stretch:
-    """Samples that are still columns: a range of rows of each block that was read.
-
-    Args:
-        codec: Of their class.
-        pieces: Columns of all fields, with the first row and the one after the last.
-    """
-
-    __slots__ = ("_codec", "_pieces", "names")
-
-    def __init__(self, codec: Codec, pieces: list[tuple[list[Any], int, int]]) -> None:
-        self._codec = codec
-        self._pieces = pieces
-        self.names = codec.columns.names
-
-    def __len__(self) -> int:
-        return sum(stop - start for _, start, stop in self._pieces)
-
-    def samples(self) -> list[Any]:
-        """Make the samples."""
-        make = self._codec.make
-        return [
-            sample
-            for columns, start, stop in self._pieces
-            for sample in map(make, *(column[start:stop] for column in columns))
-        ]
-
-    def column(self, name: str) -> Any:
-        """Return the values of one field: one new array, or a list."""
-        index = self.names[name]
-        parts = [columns[index][start:stop] for columns, start, stop in self._pieces]
-        if len(parts) == 1:
-            return np.array(parts[0], order="C") if type(parts[0]) is np.ndarray else parts[0]
-        first = parts[0]
-        if all(_fits(part, first) for part in parts):
-            return np.concatenate(parts)
-        return [value for part in parts for value in part]
-
-
-def _fits(part: Any, first: Any) -> bool:
-    return (
-        type(part) is np.ndarray is type(first)
-        and part.dtype == first.dtype
-        and part.shape[1:] == first.shape[1:]
-    )
 
 
 class SampleBatch(Generic[_T]):
@@ -73,14 +24,14 @@ class SampleBatch(Generic[_T]):
         samples: The samples, at least one if columns are to be asked for.
     """
 
-    def __init__(self, samples: Sequence[_T] | Stretch) -> None:
+    def __init__(self, samples: Sequence[_T] | BatchBlocks) -> None:
         self._given = samples
         self._columns: dict[str, Any] = {}
 
     @property
     def samples(self) -> Sequence[_T]:
         """The samples."""
-        if isinstance(self._given, Stretch):
+        if isinstance(self._given, BatchBlocks):
             self._given = self._given.samples()
         return self._given
 
@@ -104,7 +55,7 @@ class SampleBatch(Generic[_T]):
         return self._columns[name]
 
     def _make_column(self, name: str) -> Any:
-        if isinstance(self._given, Stretch) and name in self._given.names:
+        if isinstance(self._given, BatchBlocks) and name in self._given.names:
             return self._given.column(name)
         return _stack([getattr(sample, name) for sample in self.samples])
 
@@ -132,7 +83,9 @@ class SampleBatch(Generic[_T]):
         return f"SampleBatch[{self.sample_type.__name__}] of {len(self)} samples"
 
     def _repr_html_(self) -> str:
-        names = self._given.names if isinstance(self._given, Stretch) else _names(self.samples[0])
+        names = (
+            self._given.names if isinstance(self._given, BatchBlocks) else _names(self.samples[0])
+        )
         return html_table(repr(self), ((name, _form(self.column(name))) for name in names))
 
 

@@ -41,7 +41,7 @@ Buffer = memoryview
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Decoder(Protocol):
+class ColumnCodec(Protocol):
     """The codec whose samples are read as columns."""
 
     sample_type: type
@@ -50,8 +50,10 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The positions of the payloads of several samples.
+class PackedBlock:
+    """Samples that are packed, all of one size: the positions of their payloads.
+
+    Their columns make an :class:`atdata.samples.blocks.Block`.
 
     Attributes:
         buffer: Bytes that hold them.
@@ -84,7 +86,7 @@ class _NoTemplateError(Exception):
     """Samples of this form have to be read one by one."""
 
 
-Cut = Callable[[Rows], Column]
+Cut = Callable[[PackedBlock], Column]
 
 
 class Template:
@@ -95,7 +97,7 @@ class Template:
         payload: The sample's bytes.
     """
 
-    def __init__(self, codec: Decoder, payload: bytes) -> None:
+    def __init__(self, codec: ColumnCodec, payload: bytes) -> None:
         self._payload = payload
         self._position = 0
         self._fixed: list[tuple[int, int]] = []
@@ -107,15 +109,15 @@ class Template:
         if self._position != len(payload):
             raise _NoTemplateError
 
-    def columns(self, rows: Rows) -> list[Column] | None:
+    def columns(self, block: PackedBlock) -> list[Column] | None:
         """Return the columns of all samples; None if one of them has another form."""
         payload = self._payload
         for start, stop in self._merged():
             wanted = np.frombuffer(payload, np.uint8, stop - start, start)
-            if not (rows.cut(start, np.uint8, (stop - start,)) == wanted).all():
+            if not (block.cut(start, np.uint8, (stop - start,)) == wanted).all():
                 return None
         try:
-            return [cut(rows) for cut in self.cuts]
+            return [cut(block) for cut in self.cuts]
         except (_NoTemplateError, UnicodeDecodeError):
             return None
 
@@ -145,7 +147,7 @@ class Template:
         if isinstance(kind, Nullable):
             if mark == _NIL:
                 self._fix(1)
-                return lambda rows: [None] * rows.count
+                return lambda block: [None] * block.count
             kind = kind.inner
         if isinstance(kind, ArrayOf):
             return self._array(mark)
@@ -165,20 +167,20 @@ class Template:
             raise _NoTemplateError
         at = self._fix(1)
         self._position += np.dtype(number).itemsize
-        return lambda rows: rows.cut(at, number, ()).tolist()
+        return lambda block: block.cut(at, number, ()).tolist()
 
     def _byte(self, read: Callable[[Array], list[Any]]) -> Cut:
         at = self._position
         self._position += 1
-        return lambda rows: read(rows.cut(at, np.uint8, ()))
+        return lambda block: read(block.cut(at, np.uint8, ()))
 
     def _text(self, plain: type, mark: int) -> Cut:
         size = self._length(plain, mark)
         at = self._position
         self._position += size
         if plain is bytes:
-            return lambda rows: _pieces(rows, at, size)
-        return lambda rows: [piece.decode() for piece in _pieces(rows, at, size)]
+            return lambda block: _payload_parts(block, at, size)
+        return lambda block: [part.decode() for part in _payload_parts(block, at, size)]
 
     def _length(self, plain: type, mark: int) -> int:
         if plain is str and 0xA0 <= mark <= 0xBF:
@@ -200,12 +202,12 @@ class Template:
             raise _NoTemplateError
         at = self._fix(layout.offset)
         self._position = start + size
-        return lambda rows: rows.cut(at, layout.dtype, layout.shape, layout.order)
+        return lambda block: block.cut(at, layout.dtype, layout.shape, layout.order)
 
 
-def _pieces(rows: Rows, at: int, size: int) -> list[bytes]:
-    buffer, first = rows.buffer, rows.start + at
-    starts = range(first, first + rows.count * rows.stride, rows.stride)
+def _payload_parts(block: PackedBlock, at: int, size: int) -> list[bytes]:
+    buffer, first = block.buffer, block.start + at
+    starts = range(first, first + block.count * block.stride, block.stride)
     return [bytes(buffer[start : start + size]) for start in starts]
 
 
@@ -233,7 +235,7 @@ class ColumnReader:
 
     _MOST_TEMPLATES = 256
 
-    def __init__(self, codec: Decoder) -> None:
+    def __init__(self, codec: ColumnCodec) -> None:
         self._codec = codec
         self.names = {field.name: index for index, field in enumerate(codec.fields)}
         # If the constructor does more than to keep its arguments, columns do not have all values.
@@ -243,18 +245,18 @@ class ColumnReader:
         )
         self._templates: dict[int, Template | None] = {}
 
-    def read(self, rows: Rows) -> list[Column] | None:
+    def read(self, block: PackedBlock) -> list[Column] | None:
         """Return one column a field, in order; None if the samples have to be read one by one."""
-        size = rows.size
+        size = block.size
         if size in self._templates:
             template = self._templates[size]
-            columns = template.columns(rows) if template else None
+            columns = template.columns(block) if template else None
             if columns is not None:
                 return columns
-        template = self._find(bytes(rows.buffer[rows.start : rows.start + size]))
+        template = self._find(bytes(block.buffer[block.start : block.start + size]))
         if len(self._templates) < self._MOST_TEMPLATES:
             self._templates[size] = template
-        return template.columns(rows) if template else None
+        return template.columns(block) if template else None
 
     def _find(self, payload: bytes) -> Template | None:
         if not self._codec.fields:

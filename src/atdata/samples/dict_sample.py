@@ -27,7 +27,7 @@ class DictSample:
     _data: dict[str, Any]
 
     def __init__(self, data: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
-        self._data = {**(data or {}), **fields}
+        object.__setattr__(self, "_data", {**(data or {}), **fields})
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -98,6 +98,15 @@ class DictSample:
 
     def __getitem__(self, name: str) -> Any:
         return self._data[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_data":  # of a copy that is being unpickled
+            object.__setattr__(self, name, value)
+        else:
+            self[name] = value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._data[name] = value
 
     def __contains__(self, name: object) -> bool:
         return name in self._data

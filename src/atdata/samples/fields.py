@@ -73,6 +73,11 @@ def fields_of(sample_type: type) -> tuple[Field, ...]:
     return fields
 
 
+def declared_fields(sample_type: type) -> tuple[Field, ...]:
+    """Return the fields of a sample type; none if it declares none, as ``DictSample``."""
+    return fields_of(sample_type) if dataclasses.is_dataclass(sample_type) else ()
+
+
 def check_name(name: str) -> None:
     """Refuse a field name that is not a plain identifier, or that samples use themselves.
 

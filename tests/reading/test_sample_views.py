@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 
 from atdata import Dataset
 from atdata.errors import AtdataError, SampleError, ShardError
-from atdata.reading.decode import View
+from atdata.reading.view import View
 from atdata.shards import ShardWriter, read_file
 from rows import Row
 from samples.strategies import Case, cases
+from servers.web import web_server
 
 few = settings(max_examples=60)
 
@@ -161,3 +163,62 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path: Path) -> None:
     ]
     write(tmp_path / "missing.tar", list(map(row, range(9))))
     assert [[len(batch) for batch in islice(view, 2)] for view in views] == [[4, 4], [4, 4]]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rows") / "a.tar"
+    write(path, list(map(row, range(50))))
+    return path
+
+
+@pytest.fixture(params=["mapped", "compressed", "streamed", "untyped"])
+def readable(
+    request: pytest.FixtureRequest,
+    stored: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Dataset[Any]]:
+    match request.param:
+        case "mapped":
+            yield Dataset[Row](stored)
+        case "untyped":
+            yield Dataset(stored)
+        case "compressed":
+            (tmp_path / "a.tar.gz").write_bytes(gzip.compress(stored.read_bytes()))
+            yield Dataset[Row](tmp_path / "a.tar.gz")
+        case "streamed":
+            monkeypatch.setenv("ATDATA_CACHE", "off")
+            with web_server() as web:
+                yield Dataset[Row](web.serve("/a.tar", stored.read_bytes()))
+
+
+def test_arrays_are_read_only_unless_they_are_asked_for_writable(
+    readable: Dataset[Any], stored: Path
+) -> None:
+    before = stored.read_bytes()
+    for view in (readable.ordered(), readable.shuffled(seed=1), batched(readable.batch(8))):
+        with pytest.raises(ValueError, match="read-only"):
+            next(iter(view)).features /= 2
+    for writable in (
+        readable.ordered(writable=True),
+        readable.shuffled(seed=1, writable=True),
+        batched(readable.ordered(8, writable=True)),
+        batched(readable.shuffled(batch_size=8, seed=1, writable=True)),
+    ):
+        samples = list(writable)
+        for one in samples:
+            one.features /= 2
+        assert sorted(one.features[0] * 2 for one in samples) == list(range(50))
+    assert stored.read_bytes() == before
+    assert [one.features[0] for one in readable] == list(range(50))
+
+
+def test_columns_of_writable_batches_can_be_written_to(tmp_path: Path) -> None:
+    """Also those of arrays of several shapes, which are lists."""
+    samples = [Row(np.full(1 + number // 20, number, np.float32), number) for number in range(40)]
+    write(tmp_path / "a.tar", samples)
+    for batch in Dataset[Row](tmp_path / "a.tar").ordered(15, writable=True):
+        for one in batch.features:
+            one += 1
+        assert [int(one[0]) - 1 for one in batch.features] == batch.label

@@ -1,0 +1,84 @@
+"""Blocks of decoded samples: consecutive ones of one form, as columns of their fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from atdata.samples.writable import writable
+
+if TYPE_CHECKING:
+    from atdata.samples.codec import Codec
+
+
+class Block:
+    """Samples that were read together: rows ``start`` to ``stop`` of columns.
+
+    A slice of it is a block of fewer rows of the same columns.
+    """
+
+    __slots__ = ("columns", "start", "stop")
+
+    def __init__(self, columns: list[Any], start: int, stop: int) -> None:
+        self.columns, self.start, self.stop = columns, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, rows: slice) -> Block:
+        return Block(self.columns, self.start + rows.start, self.start + rows.stop)
+
+    def values(self, column: int) -> Any:
+        """Return the values of one column: an array, or a list."""
+        return self.columns[column][self.start : self.stop]
+
+
+class BatchBlocks:
+    """The samples of one batch, while they are columns: those of one or more blocks.
+
+    Args:
+        codec: Of their class.
+        blocks: The samples, in order.
+        is_writable: Make samples whose arrays can be written to.
+    """
+
+    __slots__ = ("_blocks", "_codec", "_is_writable", "names")
+
+    def __init__(self, codec: Codec, blocks: list[Block], is_writable: bool) -> None:
+        self._codec = codec
+        self._blocks = blocks
+        self._is_writable = is_writable
+        self.names = codec.columns.names
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks))
+
+    def samples(self) -> list[Any]:
+        """Make the samples."""
+        columns = range(len(self.names))
+        made = [
+            sample
+            for block in self._blocks
+            for sample in map(self._codec.make, *map(block.values, columns))
+        ]
+        return list(map(writable, made)) if self._is_writable else made
+
+    def column(self, name: str) -> Any:
+        """Return the values of one field: one new array, or a list."""
+        parts = [block.values(self.names[name]) for block in self._blocks]
+        first = parts[0]
+        if len(parts) == 1:
+            return np.array(first, order="C") if type(first) is np.ndarray else first
+        if all(_fits(part, first) for part in parts):
+            return np.concatenate(parts)
+        values = [value for part in parts for value in part]
+        return writable(values) if self._is_writable else values
+
+
+def _fits(part: Any, first: Any) -> bool:
+    return (
+        type(part) is np.ndarray is type(first)
+        and part.dtype == first.dtype
+        and part.shape[1:] == first.shape[1:]
+    )
