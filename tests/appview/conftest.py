@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atdata.appview.database.opening import open_database
-from atdata.appview.database.tables import Database
+from atdata.appview.database.protocol import Database
 
 from .postgres import new_database, postgres_server
 from .running import AppView, in_thread

@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 
 from atdata.appview.database.opening import open_database
-from atdata.appview.database.tables import Database
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.writing import put_records
 from atdata.appview.service import Settings, create_app
 from atdata.appview.web.connections import uvicorn_settings

@@ -6,8 +6,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading
-from atdata.appview.database.tables import Database
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.network import Network
 from atdata.appview.metrics import ServiceMetrics

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from atdata.appview.database.opening import open_database
-from atdata.appview.database.tables import Database
+from atdata.appview.database.protocol import Database
 from atdata.appview.events import Commit, Unreadable
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.ledger import Ledger

@@ -26,8 +26,8 @@ from appview.content import dataset, rev, with_blobs
 from appview.ingest.test_frames import car, commit
 from appview.running import as_process
 from atdata.appview.database.opening import open_database
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading, Search
-from atdata.appview.database.tables import Database
 from atdata.appview.events import Event
 from atdata.appview.ingest.frames import read_frame
 from atdata.appview.ingest.ledger import Ledger

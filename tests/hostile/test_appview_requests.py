@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from appview.conftest import database, postgres_url
 from appview.content import DID, OTHER, dataset, rev, schema, write
 from appview.running import AppView, as_process, in_thread, wait_until
+from atdata.appview.database.protocol import Database, Parameters, QueryTooLong, Row
 from atdata.appview.database.reading import Reading, Search, SearchError
-from atdata.appview.database.tables import Database, Parameters, QueryTooLong, Row
 from atdata.appview.database.writing import put_records
 from atdata.appview.rate_limit import RateLimit
 from atdata.cli import main

@@ -13,8 +13,8 @@ import pytest
 from appview.content import DID, OTHER, dataset, rev, write
 from appview.running import wait_until
 from atdata.appview.database.opening import open_database
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading
-from atdata.appview.database.tables import Database
 from atdata.appview.database.writing import put_records
 from atdata.appview.events import AccountChange, Commit, Event, Gap, IdentityChange
 from atdata.appview.ingest.follow import Ingest

@@ -20,7 +20,7 @@ from appview.content import DID, dataset, rev, rev_in, write
 from appview.ingest.test_frames import CID, DATA, car, commit, frame, op
 from appview.running import wait_until
 from atdata.appview.database.opening import open_database
-from atdata.appview.database.tables import Database
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.writing import put_records
 from atdata.appview.events import AccountChange, Event, Gap, Unreadable, Write
 from atdata.appview.ingest.follow import Ingest

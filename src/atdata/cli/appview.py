@@ -16,7 +16,7 @@ from atdata.base.folders import data_folder
 from atdata.cli.output import json_option, print_list, print_result
 
 if TYPE_CHECKING:
-    from atdata.appview.database.tables import Database
+    from atdata.appview.database.protocol import Database
 
 
 def _option(name: str, **settings: Any) -> Callable[[Any], Any]:

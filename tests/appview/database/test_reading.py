@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from atdata.appview.database.opening import open_database
-from atdata.appview.database.reading import CursorError, Reading, Search
-from atdata.appview.database.tables import ADDED, Database
+from atdata.appview.database.protocol import Database
+from atdata.appview.database.reading import CursorError, Reading, SchemaSearch, Search
+from atdata.appview.database.tables import ADDED
 from atdata.appview.database.writing import (
     drop_all,
     drop_older,
@@ -158,7 +159,7 @@ def test_hidden_repositories_and_records_come_back_when_they_may(database: Datab
         tx.run("INSERT INTO repos (did, status) VALUES (?, 'deactivated')", (DID,))
         show_or_hide(tx, DID)
     assert names(database) == []
-    assert Reading(database).schemas(5).rows == []
+    assert Reading(database).schemas(SchemaSearch(), 5).rows == []
     put(database, ("c", dataset("three")), at=2)
     assert names(database) == []
     with database.write() as tx:

@@ -19,8 +19,8 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from atdata.appview.database.opening import open_database
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading, Search
-from atdata.appview.database.tables import Database
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.network import Network
 from atdata.appview.ingest.sources import Source

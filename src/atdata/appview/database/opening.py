@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from atdata.appview.database.tables import Database
+from atdata.appview.database.protocol import Database
 
 
 def open_database(where: str | Path) -> Database:

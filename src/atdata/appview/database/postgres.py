@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from atdata.appview.database.tables import (
-    ADDED,
-    TABLES,
-    Match,
-    Parameters,
-    QueryTooLong,
-    Row,
-    Text,
-    statements,
-)
+from atdata.appview.database.protocol import Parameters, QueryTooLong, Row, Text, TextSearch
+from atdata.appview.database.tables import ADDED, statements, table_statements
 from atdata.base.extras import require
 from atdata.errors import StorageError
 
@@ -29,7 +21,7 @@ CREATE TABLE IF NOT EXISTS words (
 );
 CREATE INDEX IF NOT EXISTS words_found ON words USING gin (found)
 """
-_SIMULTANEOUS = 8
+_CONNECTIONS = 8
 # Two processes that make the tables at the same time would conflict.
 _LOCK = 7_100_291
 # SQLSTATEs of values beyond a limit, such as that of an index: not a failure of the server.
@@ -37,7 +29,7 @@ _LIMITS = "54"
 
 
 class PostgresDatabase:
-    """A PostgreSQL database, over a few connections that threads borrow in turn.
+    """A PostgreSQL database, over a small pool of connections.
 
     Args:
         url: ``postgresql://user:password@host/name``.
@@ -47,17 +39,26 @@ class PostgresDatabase:
         StorageError: The server can't be reached.
     """
 
+    text_search = TextSearch(
+        join="JOIN words ON words.dataset = d.id",
+        where="words.found @@ to_tsquery('simple', ?)",
+        rank="(-ts_rank(words.found, to_tsquery('simple', ?)))::float8",
+        word="{}",
+        prefix="{}:*",
+        conjunction=" & ",
+    )
+
     def __init__(self, url: str) -> None:
         self._driver = require("psycopg", extra="postgres")
         self._rows = require("psycopg.rows", extra="postgres").dict_row
         self._url = url
         self._free: queue.LifoQueue[Any] = queue.LifoQueue()
-        for _ in range(_SIMULTANEOUS):
+        for _ in range(_CONNECTIONS):
             self._free.put(None)
         try:
             with self._borrowed() as connection, connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-                for statement in statements(TABLES.format(number=_NUMBER) + _WORDS):
+                for statement in [*table_statements(_NUMBER), *statements(_WORDS)]:
                     connection.execute(statement)
                 for table, column in ADDED:
                     connection.execute(
@@ -74,12 +75,14 @@ class PostgresDatabase:
     ) -> list[Row]:
         """Return the rows of one SELECT."""
         # PostgreSQL accepts no NUL, and there is none in its tables.
-        asked = [one.replace("\0", "\ufffd") if isinstance(one, str) else one for one in parameters]
+        values = [
+            one.replace("\0", "\ufffd") if isinstance(one, str) else one for one in parameters
+        ]
         with self._failing(), self._borrowed() as connection, connection.transaction():
             if seconds is not None:
                 connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
             try:
-                rows: list[Row] = connection.execute(_dialect(sql), asked).fetchall()
+                rows: list[Row] = connection.execute(_dialect(sql), values).fetchall()
             except self._driver.errors.QueryCanceled:
                 raise QueryTooLong("the search takes too long") from None
             return rows
@@ -90,18 +93,9 @@ class PostgresDatabase:
         with self._failing(), self._borrowed() as connection, connection.transaction():
             yield _Transaction(connection)
 
-    def match(self, words: Sequence[str]) -> Match:
-        """Return the search for these words: word characters only, so none is an operator."""
-        return Match(
-            join="JOIN words ON words.dataset = d.id",
-            where="words.found @@ to_tsquery('simple', ?)",
-            rank="(-ts_rank(words.found, to_tsquery('simple', ?)))::float8",
-            words=" & ".join(map(_beginning, words)),
-        )
-
     def close(self) -> None:
         """Close all connections."""
-        for _ in range(_SIMULTANEOUS):
+        for _ in range(_CONNECTIONS):
             connection = self._free.get()
             if connection is not None:
                 connection.close()
@@ -162,11 +156,6 @@ class _Transaction:
 
     def drop_text(self, dataset: int) -> None:
         self.run("DELETE FROM words WHERE dataset = ?", (dataset,))
-
-
-def _beginning(word: str) -> str:
-    # As for SQLite: too many words start with one letter.
-    return word if len(word) == 1 and word.isascii() else f"{word}:*"
 
 
 def _dialect(sql: str) -> str:

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from atdata.appview.caching import Cached
-from atdata.appview.database.tables import Database, Row
+from atdata.appview.database.protocol import Database, Row
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import SchemaError, UrlError
 from atdata.samples.versions import version_order
@@ -24,20 +24,42 @@ _WORD = re.compile(r"\w+")
 _MOST_WORDS, _MOST_TAGS = 16, 16
 _LONGEST_CURSOR, _LONGEST_TEXT = 200, 2000
 _SECONDS = 1.0  # that one search may take
-
-
 _MOST_BYTES = 2**20  # of a page's rows
 _MOST_VERSIONS = 10_000  # that are sorted
 
 
-def _listed(table: str, *columns: str) -> str:
-    """Return the columns of a listed row; the record is left out when there is a summary of it."""
-    names = ("id", "did", "rkey", "cid", "name", "indexed_at", "summary", *columns)
-    record = f"CASE WHEN {table}.summary IS NULL THEN {table}.value END AS value"
-    return ", ".join([*(f"{table}.{name}" for name in names), record, "r.handle", "r.pds"])
+@dataclass(frozen=True)
+class _Table:
+    """A table of listed records, joined with their repositories.
+
+    Attributes:
+        name: Its name.
+        alias: Its name in queries.
+        more: Columns that are selected besides those that both tables have.
+    """
+
+    name: str
+    alias: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """The selected columns; the record is left out if there is a summary of it."""
+        own = ("id", "did", "rkey", "cid", "name", "indexed_at", "summary", *self.more)
+        record = f"CASE WHEN {self.alias}.summary IS NULL THEN {self.alias}.value END AS value"
+        return ", ".join([*(f"{self.alias}.{name}" for name in own), record, "r.handle", "r.pds"])
+
+    @property
+    def select(self) -> str:
+        """The query, to which conditions are added."""
+        return (
+            f"SELECT {self.columns} FROM {self.name} {self.alias}"
+            f" LEFT JOIN repos r ON r.did = {self.alias}.did"
+        )
 
 
-_DATASETS, _SCHEMAS = _listed("d"), _listed("s", "version", "schema_cid")
+_DATASETS = _Table("datasets", "d")
+_SCHEMAS = _Table("schemas", "s", ("version", "schema_cid"))
 
 
 class SearchError(UrlError):
@@ -65,6 +87,19 @@ class Search:
     license: str | None = None
     schema: str | None = None
     author: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSearch:
+    """Criteria to find schemas by; what is None is ignored.
+
+    Attributes:
+        author: DID.
+        name: The exact name.
+    """
+
+    author: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +160,7 @@ class Reading:
         words = _words(search.words)
         if words:
             return self._ranked(words, where, parameters, limit, cursor)
-        if cursor:
-            where.append("d.id < ?")
-            parameters.append(_key(cursor, int))
-        rows = self._database.read(
-            f"SELECT {_DATASETS} FROM datasets d LEFT JOIN repos r ON r.did = d.did"
-            f" WHERE {' AND '.join(where)} ORDER BY d.id DESC LIMIT ?",
-            (*parameters, limit + 1),
-            seconds=_SECONDS,
-        )
-        return _page(rows, limit, "id")
+        return self._newest(_DATASETS, where, parameters, limit, cursor)
 
     def _ranked(
         self,
@@ -144,22 +170,22 @@ class Reading:
         limit: int,
         cursor: str | None,
     ) -> Page:
-        match = self._database.match(words)
+        by = self._database.text_search
         inner = (
-            f"SELECT d.id AS id, {match.rank} AS rank FROM datasets d {match.join}"
-            f" WHERE {match.where} AND {' AND '.join(where)}"
+            f"SELECT d.id AS id, {by.rank} AS rank FROM datasets d {by.join}"
+            f" WHERE {by.where} AND {' AND '.join(where)}"
         )
-        asked = [match.words] * (match.rank + match.where).count("?") + parameters
+        values = [by.query(words)] * (by.rank + by.where).count("?") + parameters
         after = ""
         if cursor:
             rank, number = _key(cursor, list)
             after = "WHERE (m.rank, -m.id) > (?, ?)"
-            asked += [float(rank), -int(number)]
+            values += [float(rank), -int(number)]
         rows = self._database.read(
-            f"SELECT {_DATASETS}, f.rank FROM (SELECT * FROM ({inner}) m {after}"
+            f"SELECT {_DATASETS.columns}, f.rank FROM (SELECT * FROM ({inner}) m {after}"
             " ORDER BY m.rank, -m.id LIMIT ?) f JOIN datasets d ON d.id = f.id"
             " LEFT JOIN repos r ON r.did = d.did ORDER BY f.rank, -f.id",
-            (*asked, limit + 1),
+            (*values, limit + 1),
             seconds=_SECONDS,
         )
         return _page(rows, limit, "rank", "id")
@@ -170,33 +196,19 @@ class Reading:
 
     # -- schemas
 
-    def schemas(
-        self,
-        limit: int,
-        cursor: str | None = None,
-        *,
-        author: str | None = None,
-        name: str | None = None,
-    ) -> Page:
-        """Return the schemas of an author or name, the newest first.
+    def schemas(self, search: SchemaSearch, limit: int, cursor: str | None = None) -> Page:
+        """Return the schemas that a search finds, the newest first.
 
         Raises:
             CursorError: The cursor is not from an earlier answer.
+            QueryTooLong: The search takes too long.
         """
         where, parameters = ["s.visible = 1"], list[Any]()
-        for column, value in (("s.did", author), ("s.name", name)):
+        for column, value in (("s.did", search.author), ("s.name", search.name)):
             if value is not None:
                 where.append(f"{column} = ?")
                 parameters.append(value)
-        if cursor:
-            where.append("s.id < ?")
-            parameters.append(_key(cursor, int))
-        rows = self._database.read(
-            f"SELECT {_SCHEMAS} FROM schemas s LEFT JOIN repos r ON r.did = s.did"
-            f" WHERE {' AND '.join(where)} ORDER BY s.id DESC LIMIT ?",
-            (*parameters, limit + 1),
-        )
-        return _page(rows, limit, "id")
+        return self._newest(_SCHEMAS, where, parameters, limit, cursor)
 
     def schema(self, did: str, rkey: str) -> Row | None:
         """Return one version of a schema."""
@@ -221,11 +233,29 @@ class Reading:
         numbers = [row["id"] for row in sorted(found, key=_precedence, reverse=True)[:limit]]
         marks = ", ".join("?" * len(numbers)) or "NULL"
         rows = self._database.read(
-            f"SELECT {_SCHEMAS} FROM schemas s LEFT JOIN repos r ON r.did = s.did"
-            f" WHERE s.id IN ({marks})",
+            f"{_SCHEMAS.select} WHERE s.id IN ({marks})",
             numbers,
         )
         return sorted(rows, key=lambda row: numbers.index(row["id"]))
+
+    def _newest(
+        self,
+        table: _Table,
+        where: list[str],
+        parameters: list[Any],
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        number = f"{table.alias}.id"
+        if cursor:
+            where = [*where, f"{number} < ?"]
+            parameters = [*parameters, _key(cursor, int)]
+        rows = self._database.read(
+            f"{table.select} WHERE {' AND '.join(where)} ORDER BY {number} DESC LIMIT ?",
+            (*parameters, limit + 1),
+            seconds=_SECONDS,
+        )
+        return _page(rows, limit, "id")
 
     def _one(self, table: str, did: str, rkey: str) -> Row | None:
         rows = self._database.read(

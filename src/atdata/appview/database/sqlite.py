@@ -5,20 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atdata.appview.database.tables import (
-    ADDED,
-    TABLES,
-    Match,
-    Parameters,
-    QueryTooLong,
-    Row,
-    Text,
-    statements,
-)
+from atdata.appview.database.protocol import Parameters, QueryTooLong, Row, Text, TextSearch
+from atdata.appview.database.tables import ADDED, table_statements
 from atdata.errors import StorageError
 
 _NUMBER = "INTEGER PRIMARY KEY AUTOINCREMENT"
@@ -37,8 +29,8 @@ _PRAGMAS = (
 )
 # SQLite's errors about the values that a statement was given, not about the database.
 _VALUE_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
-_GLANCE = 10_000  # steps of SQLite's machine between two checks of the time
-_PATIENCE = 30.0  # seconds that a writer waits for another process
+_CHECK_STEPS = 10_000  # of SQLite's virtual machine, between two checks of the time
+_LOCK_SECONDS = 30.0  # that a writer waits for another process
 
 
 class SqliteDatabase:
@@ -48,20 +40,29 @@ class SqliteDatabase:
         StorageError: The file can't be opened or is not a database.
     """
 
+    text_search = TextSearch(
+        join="JOIN words ON words.rowid = d.id",
+        where="words MATCH ?",
+        rank="bm25(words, 8, 4, 1)",
+        word='"{}"',
+        prefix='"{}"*',
+        conjunction=" ",
+    )
+
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._here = threading.local()
+        self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
-            for statement in statements(TABLES.format(number=_NUMBER)):
+            for statement in table_statements(_NUMBER):
                 self._writer.execute(statement)
             self._writer.execute(_WORDS)
             for table, column in ADDED:
-                there = self._writer.execute(f"SELECT name FROM pragma_table_info('{table}')")
-                if column not in {row["name"] for row in there}:
+                columns = self._writer.execute(f"SELECT name FROM pragma_table_info('{table}')")
+                if column not in {row["name"] for row in columns}:
                     self._writer.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"can't open the database: {error}", uri=str(path)) from error
@@ -71,13 +72,13 @@ class SqliteDatabase:
     ) -> list[Row]:
         """Return the rows of one SELECT, which may take ``seconds`` of CPU time."""
         with self._failing():
-            connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._here.connection = self._connect()
+                connection = self._local.connection = self._connect()
             if seconds is None:
                 return connection.execute(sql, parameters).fetchall()
             end = time.thread_time() + seconds
-            connection.set_progress_handler(lambda: time.thread_time() > end, _GLANCE)
+            connection.set_progress_handler(lambda: time.thread_time() > end, _CHECK_STEPS)
             try:
                 return connection.execute(sql, parameters).fetchall()
             except sqlite3.OperationalError as error:
@@ -101,15 +102,6 @@ class SqliteDatabase:
                     self._writer.execute("ROLLBACK")
                 raise
 
-    def match(self, words: Sequence[str]) -> Match:
-        """Return the search for these words, quoted, so that none is read as an operator."""
-        return Match(
-            join="JOIN words ON words.rowid = d.id",
-            where="words MATCH ?",
-            rank="bm25(words, 8, 4, 1)",
-            words=" ".join(map(_beginning, words)),
-        )
-
     def close(self) -> None:
         """Close all connections."""
         with self._writing:
@@ -128,18 +120,13 @@ class SqliteDatabase:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            self._path, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
         self._all.append(connection)
         for pragma in _PRAGMAS:
             connection.execute(pragma)
         return connection
-
-
-def _beginning(word: str) -> str:
-    # Too many words start with one letter, and there is no index of those.
-    return f'"{word}"' if len(word) == 1 and word.isascii() else f'"{word}"*'
 
 
 class _Transaction:

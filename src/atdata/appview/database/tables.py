@@ -1,96 +1,8 @@
-"""The AppView's tables, in SQLite or PostgreSQL with one small protocol.
-
-Statements are written once, in the SQL that both accept, with ``?`` for parameters. Where the two
-differ (text search, numbering rows), a database supplies its own SQL.
-"""
+"""The AppView's tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, TypeAlias
-
-from atdata.errors import StorageError
-
-Row: TypeAlias = Mapping[str, Any]
-Parameters: TypeAlias = Sequence[Any]
-
-
-class QueryTooLong(StorageError):
-    """A query that takes longer than it may."""
-
-
-class Text(NamedTuple):
-    """The texts that a dataset can be found by, the weightiest first."""
-
-    name: str
-    tags: str
-    description: str
-
-
-class Match(NamedTuple):
-    """The parts of a SELECT by which a database finds datasets by words.
-
-    Attributes:
-        join: Joins ``datasets d`` with its index of words.
-        where: Holds for datasets that match.
-        rank: A number; smaller is better.
-        words: For the one ``?`` of each ``rank`` and ``where``.
-    """
-
-    join: str
-    where: str
-    rank: str
-    words: str
-
-
-class Transaction(Protocol):
-    """Statements that take effect together, or not at all."""
-
-    def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Run one statement; return its rows, if it gives any."""
-        ...
-
-    def put_text(self, dataset: int, text: Text) -> None:
-        """Make a dataset findable by these words, and no others."""
-        ...
-
-    def drop_text(self, dataset: int) -> None:
-        """Make a dataset not findable by words."""
-        ...
-
-
-class Database(Protocol):
-    """The AppView's database. Safe to share between threads.
-
-    Reading and writing raise ``StorageError`` when the database fails, and may work again later.
-    An error of the driver is about the values that it was given.
-    """
-
-    def read(
-        self, sql: str, parameters: Parameters = (), *, seconds: float | None = None
-    ) -> list[Row]:
-        """Return the rows of one SELECT.
-
-        Raises:
-            QueryTooLong: It takes longer than ``seconds``.
-        """
-        ...
-
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Run a transaction: committed at the end of the block, undone when that raises."""
-        ...
-
-    def match(self, words: Sequence[str]) -> Match:
-        """Return how to find the datasets that hold words beginning with each of these."""
-        ...
-
-    def close(self) -> None:
-        """Close all connections."""
-        ...
-
-
-TABLES = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS sources (
     url TEXT PRIMARY KEY,
     position BIGINT NOT NULL,
@@ -112,20 +24,11 @@ CREATE INDEX IF NOT EXISTS repos_to_do ON repos (due) WHERE needs_history + need
 CREATE INDEX IF NOT EXISTS repos_by_handle ON repos (handle);
 
 CREATE TABLE IF NOT EXISTS datasets (
-    id {number},
-    did TEXT NOT NULL,
-    rkey TEXT NOT NULL,
-    rev TEXT NOT NULL,
-    cid TEXT NOT NULL,
-    name TEXT NOT NULL,
+    {key},
     license TEXT,
     schema_ref TEXT NOT NULL,
     schema_cid TEXT,
-    value TEXT NOT NULL,
-    summary TEXT,
-    indexed_at TEXT NOT NULL,
-    visible INTEGER NOT NULL,
-    UNIQUE (did, rkey)
+    {content}
 );
 CREATE INDEX IF NOT EXISTS datasets_by_author ON datasets (did, id);
 CREATE INDEX IF NOT EXISTS datasets_by_schema ON datasets (schema_ref, id);
@@ -140,19 +43,10 @@ CREATE TABLE IF NOT EXISTS tags (
 CREATE INDEX IF NOT EXISTS tags_by_dataset ON tags (dataset);
 
 CREATE TABLE IF NOT EXISTS schemas (
-    id {number},
-    did TEXT NOT NULL,
-    rkey TEXT NOT NULL,
-    rev TEXT NOT NULL,
-    cid TEXT NOT NULL,
-    name TEXT NOT NULL,
+    {key},
     version TEXT NOT NULL,
     schema_cid TEXT NOT NULL,
-    value TEXT NOT NULL,
-    summary TEXT,
-    indexed_at TEXT NOT NULL,
-    visible INTEGER NOT NULL,
-    UNIQUE (did, rkey)
+    {content}
 );
 CREATE INDEX IF NOT EXISTS schemas_by_name ON schemas (did, name);
 CREATE INDEX IF NOT EXISTS schemas_by_cid ON schemas (schema_cid);
@@ -182,11 +76,33 @@ CREATE TABLE IF NOT EXISTS unreadable (
 CREATE TABLE IF NOT EXISTS takedowns (subject TEXT PRIMARY KEY, reason TEXT NOT NULL);
 """
 
+# What the tables of listed records, datasets and schemas, have in common.
+_KEY = """id {number},
+    did TEXT NOT NULL,
+    rkey TEXT NOT NULL,
+    rev TEXT NOT NULL,
+    cid TEXT NOT NULL,
+    name TEXT NOT NULL"""
+_CONTENT = """value TEXT NOT NULL,
+    summary TEXT,
+    indexed_at TEXT NOT NULL,
+    visible INTEGER NOT NULL,
+    UNIQUE (did, rkey)"""
 
-# Columns that earlier releases did not have, by table.
 ADDED = (("datasets", "summary"), ("schemas", "summary"))
+"""Columns that earlier releases did not have, by table."""
 
 
-def statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script that contains no ``;`` elsewhere."""
-    return (part for part in script.split(";") if part.strip())
+def table_statements(number: str) -> list[str]:
+    """Return the statements that make the tables.
+
+    Args:
+        number: SQL of a column that numbers rows.
+    """
+    script = _TABLES.format(number=number, key=_KEY.format(number=number), content=_CONTENT)
+    return statements(script)
+
+
+def statements(script: str) -> list[str]:
+    """Return the statements of a script that contains no ``;`` elsewhere."""
+    return [part for part in script.split(";") if part.strip()]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading
-from atdata.appview.database.tables import Database
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import EntryNotFound, UrlError
 from atdata_records import formats

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from atdata.appview.database.tables import Row
+from atdata.appview.database.protocol import Row
 from atdata.shards.info import ShardInfo
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -32,34 +32,21 @@ def schema_of(row: Row) -> SampleSchema:
 
 def dataset_summary(record: Record) -> str:
     """Return what lists show of a dataset, as JSON: a record may be a hundred times as long."""
-    return json.dumps(
-        {
-            "name": record.name,
-            "description": record.description,
-            "license": record.license,
-            "tags": record.tags,
-            "schema_ref": record.schema_ref,
-            "schema_cid": record.schema_cid,
-            "content_cid": record.content_cid,
-            "storage": storage_kind(record),
-            "shard_count": shard_count(record),
-            "size": record.size,
-            "samples": record.samples,
-            "created_at": record.created_at,
-        }
+    return _summary(
+        record,
+        "name description license tags schema_ref schema_cid content_cid size samples created_at",
+        storage=storage_kind(record),
+        shard_count=shard_count(record),
     )
 
 
 def schema_summary(record: SampleSchema) -> str:
     """Return what lists show of a schema, as JSON."""
-    return json.dumps(
-        {
-            "name": record.name,
-            "version": record.version,
-            "description": record.description,
-            "created_at": record.created_at,
-        }
-    )
+    return _summary(record, "name version description created_at")
+
+
+def _summary(record: Any, names: str, **computed: Any) -> str:
+    return json.dumps({name: getattr(record, name) for name in names.split()} | computed)
 
 
 def dataset_view(row: Row, base: str) -> Dataset:

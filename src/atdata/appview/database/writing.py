@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from atdata.appview.database.tables import Text, Transaction
+from atdata.appview.database.protocol import Text, Transaction
 from atdata.appview.database.views import dataset_summary, schema_summary
 from atdata.appview.events import Unreadable, Write
 from atdata.base.text import one_line

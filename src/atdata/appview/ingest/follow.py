@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from functools import partial
 
-from atdata.appview.database.tables import Database
+from atdata.appview.database.protocol import Database
 from atdata.appview.events import Event, Unreadable
 from atdata.appview.ingest.frames import StreamEnded
 from atdata.appview.ingest.ledger import Ledger

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from atdata.appview.database.tables import Database, Row, Transaction
+from atdata.appview.database.protocol import Database, Row, Transaction
 from atdata.appview.database.writing import (
     drop_all,
     drop_older,

@@ -37,8 +37,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.types import Receive, Scope, Send
 
 from atdata.appview.clients import client_of
+from atdata.appview.database.protocol import Row
 from atdata.appview.database.reading import Reading
-from atdata.appview.database.tables import Row
 from atdata.appview.proxy.fetching import PIECE, Fetcher, Wanted
 from atdata.appview.proxy.shards import Place, Shards
 from atdata.appview.proxy.upstream import UpstreamError, told

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import overload
 from urllib.parse import urlencode
 
-from atdata.appview.database.tables import Row
+from atdata.appview.database.protocol import Row
 from atdata.appview.database.views import known_shards, record_of
 from atdata.appview.proxy.fetching import Fetcher, Wanted
 from atdata.appview.proxy.upstream import UpstreamError, told

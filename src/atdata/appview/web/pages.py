@@ -16,8 +16,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from atdata.appview.clients import client_of
-from atdata.appview.database.reading import Reading, Search, SearchError
-from atdata.appview.database.tables import Row
+from atdata.appview.database.protocol import Row
+from atdata.appview.database.reading import Reading, SchemaSearch, Search, SearchError
 from atdata.appview.database.views import (
     dataset_view,
     record_of,
@@ -208,7 +208,7 @@ class Pages:
             return self._missing("author")
         did = repo["did"]
         datasets = self._reading.datasets(Search(author=did), _PAGE)
-        schemas = self._reading.schemas(100, author=did)
+        schemas = self._reading.schemas(SchemaSearch(author=did), 100)
         return self._page(
             "author.html",
             title=repo["handle"] or did,

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from atdata._version import __version__
 from atdata.appview.clients import client_of
-from atdata.appview.database.reading import CursorError, Reading, Search
-from atdata.appview.database.tables import Row
+from atdata.appview.database.protocol import Row
+from atdata.appview.database.reading import CursorError, Reading, SchemaSearch, Search
 from atdata.appview.database.views import (
     dataset_view,
     schema_view,
@@ -152,10 +152,8 @@ class Queries:
     def list_schemas(self, request: Request) -> Any:
         """Answer ``listSchemas``."""
         asked = _params(request, ListSchemasParams)
-        author = self._author(asked.author)
-        page = self._reading.schemas(
-            asked.limit or 50, asked.cursor, author=author, name=asked.name
-        )
+        search = SchemaSearch(author=self._author(asked.author), name=asked.name)
+        page = self._reading.schemas(search, asked.limit or 50, asked.cursor)
         return ListSchemasOutput(
             schemas=[schema_view(row) for row in page.rows], cursor=page.cursor
         )
