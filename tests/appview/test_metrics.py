@@ -13,7 +13,7 @@ from atdata.appview.ingest.network import Network
 from atdata.appview.metrics import ServiceMetrics
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
-from atdata.appview.proxy.shards import Shards
+from atdata.appview.proxy.shards import ShardFinder
 from atdata.cache.shard_cache import ShardCache
 
 NAMES = {
@@ -28,7 +28,7 @@ def metrics_of(
     reading, ingest = Reading(database), Ingest(database, Network(), ())
     cache = ShardCache(folder, 2**20)
     fetcher = Fetcher(cache, largest=2**20)
-    proxy = Proxy(reading, Shards(fetcher), fetcher)
+    proxy = Proxy(reading, ShardFinder(fetcher), fetcher)
     made = ServiceMetrics(
         requests=requests,
         reading=reading,
@@ -49,7 +49,7 @@ def asked(metrics: ServiceMetrics, accept: str = "*/*") -> tuple[str, str]:
 def test_labels_of_any_text_are_escaped(database: Database, tmp_path: Path) -> None:
     metrics, ingest = metrics_of(database, tmp_path, Counter({("page", 200): 3}))
     name = 'https://relay.example/a"b\\c\nforged 1'
-    ingest.heard[name] = 7
+    ingest.received[name] = 7
     text, _ = asked(metrics)
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert {f"atdata_appview_{one}" for one in NAMES} == set(families)

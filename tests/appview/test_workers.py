@@ -91,7 +91,7 @@ def failing(*args: object, **kwargs: object) -> Any:
 def test_a_database_that_fails_for_a_while_stops_no_reader(
     database: Database, ingest: Ingest, monkeypatch: pytest.MonkeyPatch, methods: tuple[str, ...]
 ) -> None:
-    ingest.ledger.expect([DID])
+    ingest.ledger.add_repositories([DID])
     with monkeypatch.context() as patch:
         for name in methods:
             patch.setattr(database, name, failing)
@@ -99,7 +99,7 @@ def test_a_database_that_fails_for_a_while_stops_no_reader(
         wait_until(lambda: ingest.workers.failing)
         assert ingest.workers.is_broken
     wait_until(lambda: database.read("SELECT 1 FROM datasets"))
-    ingest.ledger.expect([OTHER])
+    ingest.ledger.add_repositories([OTHER])
     wait_until(lambda: len(database.read("SELECT 1 FROM datasets")) == 2)
     wait_until(lambda: not ingest.workers.failing)
 
@@ -146,7 +146,7 @@ def test_what_is_kept_is_bounded_in_each_database(
     monkeypatch.setattr("atdata.appview.database.writing.MOST_RECORDS", 2)
     ledger, relay = Ledger(database), Source("relay", "https://relay.example")
     for number in range(6):
-        ledger.hear(relay, [Unreadable(number, "a\0b", b"\0"), Unreadable(None, "", b"")])
+        ledger.receive(relay, [Unreadable(number, "a\0b", b"\0"), Unreadable(None, "", b"")])
     assert len(database.read("SELECT * FROM unreadable")) == 3
     ledger.put_page(Commit(DID, rev(1), tuple(write(key, dataset(key)) for key in "abc")))
     assert len(database.read("SELECT * FROM datasets")) == 2
@@ -156,14 +156,14 @@ def test_postgresql_that_is_restarted_stops_nobody(tmp_path: Path) -> None:
     with postgres_server() as url:
         database = open_database(new_database(url))
         ingest = Ingest(database, Quiet(), [])
-        ingest.ledger.expect([DID])
+        ingest.ledger.add_repositories([DID])
         ingest.start()
         wait_until(lambda: database.read("SELECT 1 FROM datasets"))
         _end_sessions(url)
         ingest.ledger.work.set()
         wait_until(lambda: ingest.workers.failures.total() > 0)
         wait_until(lambda: not ingest.workers.failing)
-        ingest.ledger.expect([OTHER])
+        ingest.ledger.add_repositories([OTHER])
         wait_until(lambda: len(database.read("SELECT 1 FROM datasets")) == 2)
         ingest.stop()
         database.close()
@@ -181,7 +181,7 @@ def _end_sessions(url: str) -> None:
 def test_health_and_metrics_show_workers_that_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.ingest.follow.Ledger.to_read", failing)
+    monkeypatch.setattr("atdata.appview.ingest.follow.Ledger.next_due", failing)
     with in_thread(tmp_path / "broken") as appview:
         wait_until(lambda: appview.get("/health").status_code == 503)
         assert appview.get("/health").json()["failing"]["read 0"] == "StorageError"

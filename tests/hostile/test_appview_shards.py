@@ -16,7 +16,7 @@ import pytest
 from appview.content import DID, OTHER, shard, with_urls
 from appview.running import AppView, in_thread, wait_until
 from atdata.appview.clients import network_of
-from atdata.appview.proxy.shares import Shares
+from atdata.appview.proxy.fair_queue import FairQueue
 
 from .server import HostileServer, Reply, drip, endless, hostile_server
 
@@ -151,15 +151,15 @@ def test_requests_of_one_client_do_not_fill_the_queue(
 
 def test_a_free_place_goes_to_the_client_with_the_fewest() -> None:
     async def run() -> None:
-        shares = Shares(3, of_client=2, of_host=9)
-        many = [shares.ask(f"host{n}", "many") for n in range(5)]
+        queue = FairQueue(3, of_client=2, of_host=9)
+        many = [queue.enter(f"host{n}", "many") for n in range(5)]
         assert [turn.client for turn in many] == ["many", "many", "", "", ""]
-        other = shares.ask("a", "other")
-        late = shares.ask("b", "late")
+        other = queue.enter("a", "other")
+        late = queue.enter("b", "late")
         assert (other.client, late.client) == ("other", "")
-        shares.end(many[0])
+        queue.end(many[0])
         assert (late.client, many[2].client) == ("late", "")
-        shares.end(other)
+        queue.end(other)
         assert many[2].client == "many"
 
     asyncio.run(run())
@@ -167,18 +167,18 @@ def test_a_free_place_goes_to_the_client_with_the_fewest() -> None:
 
 def test_no_host_holds_all_places_and_joined_turns_count_for_each_client() -> None:
     async def run() -> None:
-        shares = Shares(9, of_client=1, of_host=2)
-        turns = [shares.ask("host", f"client{n}") for n in range(3)]
+        queue = FairQueue(9, of_client=1, of_host=2)
+        turns = [queue.enter("host", f"client{n}") for n in range(3)]
         assert [turn.client for turn in turns] == ["client0", "client1", ""]
-        own = shares.ask("elsewhere", "client0")
+        own = queue.enter("elsewhere", "client0")
         assert own.client == ""
-        shares.join(own, "client3")
+        queue.join(own, "client3")
         assert own.client == "client3"
-        shares.move(own, "host")
-        assert own not in shares._begun
-        shares.end(turns[0])
+        queue.move(own, "host")
+        assert own not in queue._begun
+        queue.end(turns[0])
         await turns[2].begin()
-        shares.stop_waiting(own)
+        queue.stop_waiting(own)
         await own.begin()
 
     asyncio.run(run())

@@ -19,9 +19,9 @@ from atdata.appview.database.writing import put_records
 from atdata.appview.events import AccountChange, Commit, Event, Gap, IdentityChange
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.ledger import Ledger
+from atdata.appview.ingest.limits import LimitExceeded, ReadLimits
 from atdata.appview.ingest.network import Network
 from atdata.appview.ingest.sources import Source
-from atdata.appview.ingest.visits import Visits, VisitTooLong
 from atdata_records.ac.foundation.dataset.record import Record
 
 from .measure import MEBIBYTE, cost
@@ -44,8 +44,8 @@ def ledger(database: Database) -> Ledger:
     return Ledger(database)
 
 
-def hear(ledger: Ledger, source: Source, *happenings: Any, size: int = 0) -> None:
-    ledger.hear(source, [Event(n, what, size) for n, what in enumerate(happenings, 1)])
+def receive(ledger: Ledger, source: Source, *happenings: Any, size: int = 0) -> None:
+    ledger.receive(source, [Event(n, what, size) for n, what in enumerate(happenings, 1)])
 
 
 def names(database: Database, did: str = DID) -> set[str]:
@@ -64,47 +64,47 @@ def made(at: int, name: str, did: str = DID) -> Commit:
 def test_a_server_does_not_silence_an_account_that_is_not_known_yet(
     ledger: Ledger, database: Database, status: str
 ) -> None:
-    hear(ledger, LIAR, Commit(DID, rev(1), ()), AccountChange(DID, status), IdentityChange(DID))
-    row = ledger.to_read()
+    receive(ledger, LIAR, Commit(DID, rev(1), ()), AccountChange(DID, status), IdentityChange(DID))
+    row = ledger.next_due()
     assert row is not None
     assert row["did"] == DID
     assert row["status"] == "active"
     ledger.identify(DID, PDS.url, "lab.test")
     ledger.put_page(made(1, "true"))
-    ledger.has_history(DID, rev(1))
-    hear(ledger, LIAR, AccountChange(DID, status), made(9, "a lie"), Gap(DID, rev(10)))
+    ledger.finish_history(DID, rev(1))
+    receive(ledger, LIAR, AccountChange(DID, status), made(9, "a lie"), Gap(DID, rev(10)))
     assert names(database) == {"true"}
-    assert ledger.to_read() is None
+    assert ledger.next_due() is None
 
 
 @pytest.mark.parametrize("source", [PDS, RELAY], ids=lambda one: one.kind)
 def test_its_own_server_and_relays_speak_for_an_account(
     ledger: Ledger, database: Database, source: Source
 ) -> None:
-    ledger.expect([DID])
+    ledger.add_repositories([DID])
     ledger.identify(DID, PDS.url, "lab.test")
     ledger.put_page(made(1, "true"))
-    ledger.has_history(DID, rev(1))
-    hear(ledger, source, made(2, "newer"))
+    ledger.finish_history(DID, rev(1))
+    receive(ledger, source, made(2, "newer"))
     assert names(database) == {"newer"}
-    hear(ledger, source, AccountChange(DID, "takendown"))
+    receive(ledger, source, AccountChange(DID, "takendown"))
     assert names(database) == set()
 
 
 def test_commits_of_a_server_do_not_wait_for_an_account_of_another(
     ledger: Ledger, database: Database
 ) -> None:
-    ledger.expect([DID])
+    ledger.add_repositories([DID])
     ledger.identify(DID, PDS.url, "lab.test")
-    hear(ledger, LIAR, made(5, "a lie"))
-    ledger.has_history(DID, rev(1))
+    receive(ledger, LIAR, made(5, "a lie"))
+    ledger.finish_history(DID, rev(1))
     assert names(database) == set()
 
 
 def test_an_account_that_lost_its_handle_has_it_no_longer(
     ledger: Ledger, database: Database
 ) -> None:
-    ledger.expect([DID, OTHER])
+    ledger.add_repositories([DID, OTHER])
     ledger.identify(DID, PDS.url, "nasa.gov")
     ledger.identify(OTHER, PDS.url, "nasa.gov")
     assert Reading(database).did_of("nasa.gov") == OTHER
@@ -131,7 +131,7 @@ FLOOD = """
 for number in range(1500):
     write = Write("ac.foundation.dataset.record", "a", "cid", bytes(2_000_000))
     name = did(number if arguments["many"] else 1)
-    ledger.hear(source, [Event(number + 1, Commit(name, rev(number + 1), (write,)), 2_000_000)])
+    ledger.receive(source, [Event(number + 1, Commit(name, rev(number + 1), (write,)), 2_000_000)])
 result(ledger.position(source)[0])
 """
 
@@ -147,28 +147,28 @@ def test_events_that_wait_are_bounded_by_bytes(tmp_path: Path, many: bool) -> No
 def test_one_sources_events_take_no_room_of_anothers(
     ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.ingest.waiting._ROOM", 10_000)
-    hear(ledger, LIAR, made(1, "a lie", OTHER), size=20_000)
+    monkeypatch.setattr("atdata.appview.ingest.pending._MOST_BYTES", 10_000)
+    receive(ledger, LIAR, made(1, "a lie", OTHER), size=20_000)
     for number in range(20):
-        hear(ledger, LIAR, made(number + 2, "a lie", OTHER), size=900)
-    hear(ledger, PDS, made(5, "live"), size=900)
+        receive(ledger, LIAR, made(number + 2, "a lie", OTHER), size=900)
+    receive(ledger, PDS, made(5, "live"), size=900)
     ledger.identify(DID, PDS.url, "lab.test")
-    ledger.has_history(DID, rev(1))
+    ledger.finish_history(DID, rev(1))
     assert names(database) == {"live"}
-    assert ledger._waiting.add(made(1, "x", DID), PDS, 8000)
+    assert ledger._pending.add(made(1, "x", DID), PDS, 8000)
 
 
 def test_events_that_find_no_room_make_the_history_be_read_again(
     ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.ingest.waiting._ROOM", 2500)
-    hear(ledger, PDS, *(made(n, f"name {n}") for n in range(2, 8)))
+    monkeypatch.setattr("atdata.appview.ingest.pending._MOST_BYTES", 2500)
+    receive(ledger, PDS, *(made(n, f"name {n}") for n in range(2, 8)))
     ledger.identify(DID, PDS.url, "lab.test")
-    ledger.has_history(DID, rev(1))
-    assert ledger.to_read() is not None
+    ledger.finish_history(DID, rev(1))
+    assert ledger.next_due() is not None
     ledger.put_page(made(9, "name 9"))
-    ledger.has_history(DID, rev(9))
-    assert ledger.to_read() is None
+    ledger.finish_history(DID, rev(9))
+    assert ledger.next_due() is None
     assert names(database) == {"name 9"}
 
 
@@ -251,18 +251,18 @@ def test_dripping_repositories_do_not_keep_others_from_being_read(
     database: Database, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
-    monkeypatch.setattr("atdata.appview.ingest.visits._SECONDS", 1.0)
+    monkeypatch.setattr("atdata.appview.ingest.limits._SECONDS", 1.0)
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(hostile_server()) for _ in range(7)]
         drips = [Dripping(server, path) for server in servers[:6]]
         honest = Home(servers[6])
         ingest = Ingest(database, Network(), [])
         for one in drips:
-            ingest.ledger.expect([one.did])
+            ingest.ledger.add_repositories([one.did])
         ingest.start()
         stack.callback(ingest.stop)
         wait_until(lambda: len(ingest._busy) >= 3)
-        ingest.ledger.expect([honest.did])
+        ingest.ledger.add_repositories([honest.did])
         wait_until(lambda: names(database, honest.did) == {"honest"})
         assert not any(names(database, one.did) for one in drips)
 
@@ -271,34 +271,37 @@ def test_a_slow_server_is_asked_by_one_reader_only(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest = Ingest(database, Network(), [])
-    with pytest.raises(VisitTooLong), ingest._slow.kept_apart("https://127.0.0.1:1", again=False):
-        raise VisitTooLong("slow")
-    with pytest.raises(Exception, match="too slow a while ago"):
-        ingest._slow.kept_apart("https://127.0.0.1:2/x", again=False).__enter__()
-    with ingest._slow.kept_apart("https://127.0.0.1:2", again=True):
+    with (
+        pytest.raises(LimitExceeded),
+        ingest._slow.guarded("https://127.0.0.1:1", allow_slow=False),
+    ):
+        raise LimitExceeded("slow")
+    with pytest.raises(Exception, match="too slow recently"):
+        ingest._slow.guarded("https://127.0.0.1:2/x", allow_slow=False).__enter__()
+    with ingest._slow.guarded("https://127.0.0.1:2", allow_slow=True):
         pass
-    with ingest._slow.kept_apart("https://127.0.0.2:1", again=False):
+    with ingest._slow.guarded("https://127.0.0.2:1", allow_slow=False):
         pass
 
 
-def test_a_visit_brings_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atdata.appview.ingest.visits._MOST", 1000)
-    visits = Visits()
-    visits.received(5000)
-    visits.begin()
-    visits.received(900)
-    with pytest.raises(VisitTooLong, match="more than 1,000 bytes"):
-        visits.received(200)
-    visits.finish()
-    visits.received(5000)
+def test_a_repository_brings_a_bounded_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atdata.appview.ingest.limits._MOST", 1000)
+    limits = ReadLimits()
+    limits.received(5000)
+    limits.begin()
+    limits.received(900)
+    with pytest.raises(LimitExceeded, match="more than 1,000 bytes"):
+        limits.received(200)
+    limits.finish()
+    limits.received(5000)
 
 
-def test_a_visit_that_brings_bytes_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atdata.appview.ingest.visits._SECONDS", 1.0)
-    visits = Visits()
-    visits.begin()
-    visits.received(2**20)
-    left = visits.seconds(None)
+def test_reading_that_brings_bytes_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atdata.appview.ingest.limits._SECONDS", 1.0)
+    limits = ReadLimits()
+    limits.begin()
+    limits.received(2**20)
+    left = limits.seconds(None)
     assert left is not None
     assert 60 < left < 66
-    assert visits.seconds(5) == 5
+    assert limits.seconds(5) == 5

@@ -80,7 +80,7 @@ def test_the_log_of_the_service_holds_no_line_of_a_hostile_server(
     data = tmp_path / "appview"
     data.mkdir()
     database = open_database(data / "appview.db")
-    Ledger(database).hear(
+    Ledger(database).receive(
         Source("relay", "https://relay.example"),
         [Event(1, Commit(did, "3222222222222", ()))],
     )
@@ -105,7 +105,7 @@ def test_settings_and_sources_show_no_password() -> None:
         data=Path("x"), database=f"postgresql://a:{SECRET}@db.example/x", sources=(source,)
     )
     assert SECRET not in repr(settings) + str(source)
-    assert source.name == source.speaks_for == "https://pds.example"
+    assert source.name == source.only_pds == "https://pds.example"
     assert SECRET in source.stream_url(0)
     assert Network([source.url]).is_chosen("https://pds.example")
 
@@ -114,7 +114,7 @@ def test_a_database_keeps_no_password_of_a_source(tmp_path: Path) -> None:
     database = open_database(tmp_path / "appview.db")
     source = Source("relay", f"https://operator:{SECRET}@relay.example")
     ledger = Ledger(database)
-    ledger.hear(source, [Event(7, None)])
+    ledger.receive(source, [Event(7, None)])
     assert ledger.position(source) == (7, False)
     assert SECRET not in str([dict(row) for row in database.read("SELECT * FROM sources")])
     database.close()

@@ -232,7 +232,7 @@ def test_only_the_last_unreadable_messages_are_kept(
     source = Source("relay", "https://relay.example")
     for start in range(0, 60, 20):
         junk = [Unreadable(n, "no reason", b"x" * 100_000) for n in range(start, start + 20)]
-        ingest.ledger.hear(source, junk)
+        ingest.ledger.receive(source, junk)
     rows = database.read("SELECT position, length(message) AS n FROM unreadable ORDER BY id")
     assert [row["position"] for row in rows] == list(range(50, 60))
     assert rows[0]["n"] == 2 * 16 * 2**10
@@ -267,7 +267,7 @@ def test_an_event_that_the_database_does_not_take_is_set_aside(database: Databas
     source = Source("relay", "https://relay.example")
     events: list[Event | Unreadable] = [Event(n, Gap(DID, rev(n))) for n in range(1, 8)]
     events[3] = Event(4, AccountChange(f"{DID}\ud800", "active"))
-    ledger.hear(source, events)
+    ledger.receive(source, events)
     assert ledger.position(source)[0] == 7
     assert [row["position"] for row in database.read("SELECT position FROM unreadable")] == [4]
 
@@ -300,7 +300,7 @@ def test_unreadable_messages_are_listed_by_a_command(tmp_path: Path, database: D
     assert listed() == "no unreadable messages\n"
     source = Source("relay", "https://relay.example")
     junk = [Unreadable(7, "forged\nline \x1b[2J", b"\x1b]52")]
-    Ingest(database, Network(), []).ledger.hear(source, junk)
+    Ingest(database, Network(), []).ledger.receive(source, junk)
     assert "7  4  forged\\x0aline \\x1b[2J\n" in listed()
     (row,) = json.loads(listed("--json"))
     assert bytes.fromhex(row["message"]) == junk[0].message
@@ -315,9 +315,9 @@ from atdata.appview.ingest.sources import Source
 from appview.content import DID, dataset, rev
 from atdata_records import cid
 ledger = Ledger(open_database(Path(arguments["path"])))
-ledger.expect([DID])
+ledger.add_repositories([DID])
 ledger.identify(DID, "https://pds.example", None)
-ledger.has_history(DID, rev(1))
+ledger.finish_history(DID, rev(1))
 source = Source("jetstream", "https://jetstream.example")
 record = dataset("x")
 kind = arguments["kind"]
@@ -338,7 +338,7 @@ message = json.dumps({"did": DID, "time_us": 5, "kind": "commit", "commit": body
 @pytest.mark.parametrize("kind", ["tags", "lists", "keys", "shards", "honest"])
 def test_a_message_of_a_megabyte_costs_little(tmp_path: Path, kind: str) -> None:
     taken = cost(
-        "ledger.hear(source, [source.read(message)])\nresult(ledger.position(source)[0])",
+        "ledger.receive(source, [source.read(message)])\nresult(ledger.position(source)[0])",
         setup=LARGE,
         arguments={"path": str(tmp_path / "a.db"), "kind": kind},
     )

@@ -55,7 +55,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A repository changed in a way that the event does not describe: it must be read again."""
+    """A change that the event does not describe: the repository must be read again."""
 
     did: str
     rev: str
@@ -63,7 +63,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """An account is ``"active"`` again, or no longer (``"deactivated"``, ``"takendown"``, …)."""
+    """The status of an account: ``"active"``, ``"deactivated"``, ``"takendown"``, …."""
 
     did: str
     status: str
@@ -76,7 +76,7 @@ class IdentityChange:
     did: str
 
 
-Happening: TypeAlias = Commit | Gap | AccountChange | IdentityChange
+Change: TypeAlias = Commit | Gap | AccountChange | IdentityChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ class Event:
 
     Attributes:
         position: Where the stream resumes after it.
-        what: The event; None when it is nothing that is kept.
+        change: What happened; None if nothing that is kept changed.
         size: Approximate number of bytes that it takes in memory.
     """
 
     position: int
-    what: Happening | None
+    change: Change | None
     size: int = field(default=0, compare=False)
 
 
@@ -118,7 +118,7 @@ def checked_rev(value: object) -> str:
     """Return a revision of a repository.
 
     Raises:
-        ValueError: It is not one, or one of the future: later ones would not count after it.
+        ValueError: It is not one, or is in the future: later revisions would be ignored.
     """
     if not (isinstance(value, str) and formats.is_tid(value)):
         raise ValueError(f"{value!r:.80} is not a revision")
@@ -126,7 +126,7 @@ def checked_rev(value: object) -> str:
     for digit in value:
         ticks = ticks << 5 | _DIGITS.index(digit)
     if (ticks >> _CLOCK_BITS) / 1e6 > time.time() + _AHEAD:
-        raise ValueError(f"the revision {value} is of the future")
+        raise ValueError(f"the revision {value} is in the future")
     return value
 
 

@@ -65,7 +65,7 @@ class ServiceMetrics(Collector):
         yield requests
         known = _gauge("known", "Records and repositories in the database.", "what")
         yield _filled(known, self._reading.counts())
-        yield _filled(_counter("events", "Events received.", "source"), ingest.heard)
+        yield _filled(_counter("events", "Events received.", "source"), ingest.received)
         unreadable = _counter("unreadable", "Messages that could not be read.", "source")
         yield _filled(unreadable, ingest.ledger.unreadable)
         failures = _counter("worker_failures", "Failures of workers.", "worker")

@@ -25,7 +25,7 @@ from atdata.appview.ingest.sources import Source
 from atdata.appview.metrics import ServiceMetrics
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
-from atdata.appview.proxy.shards import Shards
+from atdata.appview.proxy.shards import ShardFinder
 from atdata.appview.rate_limit import RateLimit
 from atdata.appview.web.pages import Pages
 from atdata.appview.web.previews import Previews
@@ -74,11 +74,11 @@ def create_app(settings: Settings) -> Starlette:
     cache = ShardCache(settings.data / "shards", settings.cache_bytes)
     fetcher = Fetcher(cache, largest=settings.largest_shard, buckets=settings.buckets)
     reading = Reading(database)
-    shards = Shards(fetcher)
-    proxy = Proxy(reading, shards, fetcher)
+    finder = ShardFinder(fetcher)
+    proxy = Proxy(reading, finder, fetcher)
     base = settings.base_url.rstrip("/") if settings.base_url else None
-    queries = Queries(reading, shards, base, [source.name for source in settings.sources])
-    pages = Pages(reading, shards, Previews(fetcher), queries.base)
+    queries = Queries(reading, finder, base, [source.name for source in settings.sources])
+    pages = Pages(reading, finder, Previews(fetcher), queries.base)
     requests: Counter[tuple[str, int]] = Counter()
 
     @asynccontextmanager

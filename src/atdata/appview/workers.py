@@ -40,7 +40,7 @@ class Workers:
             self._threads.append(thread)
             thread.start()
 
-    def works(self, name: str) -> None:
+    def mark_working(self, name: str) -> None:
         """Note that a worker is well, in a step that takes long."""
         self.failing.pop(name, None)
 
@@ -70,7 +70,7 @@ class Workers:
                 self.stopping.wait(min(2.0 ** (tries - 2), _LONGEST_PAUSE))
                 continue
             tries = 0
-            self.works(name)
+            self.mark_working(name)
             if not goes_on:
                 break
 

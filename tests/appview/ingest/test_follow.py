@@ -301,4 +301,4 @@ def test_a_server_that_is_not_there_is_tried_again(database: Database) -> None:
     source = Source("pds", "http://127.0.0.1:1")
     with following(database, source) as ingest:
         time.sleep(0.3)
-        assert ingest.heard == {}
+        assert ingest.received == {}

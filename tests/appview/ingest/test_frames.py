@@ -121,8 +121,8 @@ def test_damage_is_an_error_or_another_event_and_never_a_wrong_record(junk: byte
         event = read_frame(good[:at] + junk + good[at + len(junk) :])
     except FrameError:
         return
-    if event and isinstance(event.what, Commit):
-        for write in event.what.writes:
+    if event and isinstance(event.change, Commit):
+        for write in event.change.writes:
             if write.content is not None:
                 assert isinstance(write.content, bytes)
                 assert cid.of_cbor(write.content) == write.cid

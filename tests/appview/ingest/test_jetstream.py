@@ -27,18 +27,18 @@ def test_commits_bring_records_as_json() -> None:
     name = Record.from_dict(value).cid()
     event = read_message(commit("create", cid=name, record=value))
     assert event.position == 5
-    assert event.what == Commit(DID, rev(1), (Write(Record.NSID, "a", name, value),))
-    assert read_message(commit("delete")).what == Commit(DID, rev(1), (Write(Record.NSID, "a"),))
-    assert read_message(commit("create", collection="app.other")).what is None
+    assert event.change == Commit(DID, rev(1), (Write(Record.NSID, "a", name, value),))
+    assert read_message(commit("delete")).change == Commit(DID, rev(1), (Write(Record.NSID, "a"),))
+    assert read_message(commit("create", collection="app.other")).change is None
 
 
 def test_accounts_and_identities() -> None:
     inactive = message("account", account={"active": False, "status": "suspended"})
-    assert read_message(inactive).what == AccountChange(DID, "suspended")
+    assert read_message(inactive).change == AccountChange(DID, "suspended")
     active = message("account", account={"active": True})
-    assert read_message(active).what == AccountChange(DID, "active")
-    assert read_message(message("identity", identity={})).what == IdentityChange(DID)
-    assert read_message(message("something new")).what is None
+    assert read_message(active).change == AccountChange(DID, "active")
+    assert read_message(message("identity", identity={})).change == IdentityChange(DID)
+    assert read_message(message("something new")).change is None
 
 
 @pytest.mark.parametrize(

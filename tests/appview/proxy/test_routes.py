@@ -324,7 +324,7 @@ def test_a_slow_server_is_given_up(
 def test_a_silent_server_is_given_up(
     appview: AppView, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atdata.appview.proxy.upstream._SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("atdata.appview.proxy.upstream._READ_SECONDS", 0.5)
     path = offered(appview, stranger, SMALL, lambda _: time.sleep(3))
     answer = appview.get(path)
     assert (answer.status_code, answer.json()["error"]) == (504, "UpstreamTimeout")

@@ -178,7 +178,7 @@ def test_what_records_say_is_text_and_never_code(
     page = open_page(f"{filled.url}/dataset/{DID}/nasty")
     expect(page.get_by_role("heading", level=1)).to_have_text(NASTY)
     expect(page.locator(".trust")).to_contain_text("Not verifiable")
-    expect(page.locator("#preview")).to_contain_text("nothing is shown unchecked")
+    expect(page.locator("#preview")).to_contain_text("its samples can't be verified")
     assert page.locator("main script").count() == 0
     page = open_page(f"{filled.url}/?q=%3Cscript%3E&tag={NASTY}")
     assert page.locator("main script").count() == 0

@@ -26,6 +26,8 @@ _LONGEST_CURSOR, _LONGEST_TEXT = 200, 2000
 _SECONDS = 1.0  # that one search may take
 _MOST_BYTES = 2**20  # of a page's rows
 _MOST_VERSIONS = 10_000  # that are sorted
+UNKNOWN_AUTHOR = "did:unknown:author"
+"""The author of nothing: stands for a handle that is not known."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class SearchError(UrlError):
 
 
 class CursorError(SearchError):
-    """A cursor that no earlier answer contained."""
+    """A cursor that is not from an earlier answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,7 +300,7 @@ def _conditions(search: Search) -> tuple[list[str], list[Any]]:
         parameters.append(search.schema)
     tags = dict.fromkeys(tag.lower() for tag in search.tags)
     if len(tags) > _MOST_TAGS:
-        raise SearchError(f"a search for more than {_MOST_TAGS} tags")
+        raise SearchError(f"a search can have at most {_MOST_TAGS} tags")
     for tag in tags:
         where.append("d.id IN (SELECT dataset FROM tags WHERE tag = ?)")
         parameters.append(tag)

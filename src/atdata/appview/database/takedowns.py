@@ -17,7 +17,7 @@ def find_subject(database: Database, text: str, *, ahead: bool = False) -> str:
     """Return the DID, or the AT URI with a DID, that a text stands for.
 
     Args:
-        database: Is searched for repositories and records.
+        database: Contains the repositories and records.
         text: A DID or handle, with or without ``at://``, or the URI of a record.
         ahead: Accept also a DID or a record that is not known yet.
 
@@ -28,7 +28,7 @@ def find_subject(database: Database, text: str, *, ahead: bool = False) -> str:
     subject = _subject(database, text)
     if not ahead and not _is_known(database, subject):
         raise EntryNotFound(
-            f"nothing of {subject} is known here",
+            f"{subject} is not known to this service",
             hint="Check the spelling, or pass --ahead to hide it when it appears.",
         )
     return subject
@@ -47,7 +47,7 @@ def find_takedown(database: Database, text: str) -> str:
     subject = _subject(database, text)
     if _is_taken_down(database, subject):
         return subject
-    raise EntryNotFound(f"{text} is not taken down", hint="Give it as it was taken down.")
+    raise EntryNotFound(f"{text} is not taken down", hint="Give the subject of the takedown.")
 
 
 def _is_taken_down(database: Database, subject: str) -> bool:
@@ -64,7 +64,7 @@ def _subject(database: Database, text: str) -> str:
                 hint="Give the address that the dataset's page shows.",
             )
         raise EntryNotFound(
-            f"the handle {authority} is not known here, or not of one account alone",
+            f"the handle {authority} is not known to this service, or belongs to several accounts",
             hint="Give the account's DID.",
         )
     if not path:
@@ -72,8 +72,8 @@ def _subject(database: Database, text: str) -> str:
     uri = AtUri.parse(f"at://{did}/{path}")
     if uri.collection not in _TABLES:
         raise UrlError(
-            f"records of {uri.collection} are not shown here",
-            hint=f"Known are {', '.join(_TABLES)}.",
+            f"records of {uri.collection} are not shown by this service",
+            hint=f"Give a record of {' or '.join(_TABLES)}.",
         )
     return str(uri)
 

@@ -27,8 +27,8 @@ _BATCH_BYTES = 64 * 2**20  # and what they may take in memory
 _LARGEST = 8 * 2**20  # bytes of a message; a commit has two million at most
 _QUEUED = 2  # messages that are received ahead
 _TOO_LARGE = 1009  # the WebSocket status by which the client closes a stream with a larger one
-_GLANCE = 0.5  # seconds between checks whether to stop
-_LOST = ("FutureCursor", "OutdatedCursor")
+_POLL_SECONDS = 0.5  # seconds between checks whether to stop
+_POSITION_LOST = ("FutureCursor", "OutdatedCursor")
 
 
 class Ingest:
@@ -42,7 +42,7 @@ class Ingest:
 
     def __init__(self, database: Database, network: Network, sources: Iterable[Source]) -> None:
         self.ledger = Ledger(database)
-        self.heard: dict[str, int] = {}
+        self.received: dict[str, int] = {}
         """Events received, by name of the source."""
         self.workers = Workers()
         """Threads that follow sources and read repositories."""
@@ -59,8 +59,8 @@ class Ingest:
             self.workers.start(_follower(source), partial(self._follow, source))
         for number in range(_READERS):
             # One reader for repositories that failed before: they must not delay the others.
-            again = number == _READERS - 1
-            self.workers.start(f"read {number}", partial(self._read_next, again=again))
+            with_failed = number == _READERS - 1
+            self.workers.start(f"read {number}", partial(self._read_next, with_failed=with_failed))
 
     def stop(self) -> None:
         """Stop following; return when nothing is being written any more."""
@@ -84,10 +84,10 @@ class Ingest:
                     # Only now, so that nothing can happen between the listing and the stream.
                     self._begin_listing(source)
                 while not self.workers.stopping.is_set():
-                    self._hear(source, stream)
-                    self.workers.works(_follower(source))
+                    self._receive(source, stream)
+                    self.workers.mark_working(_follower(source))
         except StreamEnded as error:
-            if error.code in _LOST:
+            if error.code in _POSITION_LOST:
                 self.ledger.forget(source)
             raise
         except exceptions.ConnectionClosed as error:
@@ -104,23 +104,23 @@ class Ingest:
             raise NetworkError.passing(f"no stream: {error}") from error
         return True
 
-    def _hear(self, source: Source, stream: object) -> None:
+    def _receive(self, source: Source, stream: object) -> None:
         """Write what has arrived to the database, in one transaction."""
-        heard: list[Event | Unreadable] = []
-        size, wait = 0, _GLANCE
+        messages: list[Event | Unreadable] = []
+        size, wait = 0, _POLL_SECONDS
         try:
-            while len(heard) < _BATCH and size < _BATCH_BYTES:
+            while len(messages) < _BATCH and size < _BATCH_BYTES:
                 message = stream.recv(timeout=wait)  # type: ignore[attr-defined]
                 wait = 0
                 if found := source.read(message):
-                    heard.append(found)
+                    messages.append(found)
                     size += found.size
         except TimeoutError:
             pass
         finally:
-            # Also when the stream breaks: what arrived before it counts.
-            self.ledger.hear(source, heard)
-            self.heard[source.name] = self.heard.get(source.name, 0) + len(heard)
+            # Also if the stream breaks: what arrived before counts.
+            self.ledger.receive(source, messages)
+            self.received[source.name] = self.received.get(source.name, 0) + len(messages)
 
     def _begin_listing(self, source: Source) -> None:
         if earlier := self._listings.get(source.name):
@@ -135,45 +135,45 @@ class Ingest:
         for dids in self._network.repositories(source):
             if obsolete.is_set() or self.workers.stopping.is_set():
                 return False
-            self.ledger.expect(dids)
+            self.ledger.add_repositories(dids)
         if not obsolete.is_set():
-            self.ledger.is_listed(source)
+            self.ledger.mark_listed(source)
         return False
 
     # -- repositories
 
-    def _read_next(self, *, again: bool) -> bool:
+    def _read_next(self, *, with_failed: bool) -> bool:
         """Read a repository that is due, or wait a little for one."""
         self.ledger.work.clear()
         with self._choosing:
-            repo = self.ledger.to_read(but=self._busy, again=again)
+            repo = self.ledger.next_due(self._busy, with_failed=with_failed)
             if repo is not None:
                 self._busy.add(repo["did"])
         if repo is None:
-            self.ledger.work.wait(_GLANCE)
+            self.ledger.work.wait(_POLL_SECONDS)
             return True
         did = repo["did"]
-        self._network.visits.begin()
+        self._network.limits.begin()
         try:
-            self._read(did, history=bool(repo["needs_history"]), again=again)
+            self._read(did, history=bool(repo["needs_history"]), allow_slow=with_failed)
         except StorageError:
             raise
         except Exception as error:  # one repository must not keep the others from being read
             unexpected = None if isinstance(error, AtdataError) else error
             _log.warning("%s: %s", did, one_line(str(error)), exc_info=unexpected)
-            self.ledger.try_later(did)
+            self.ledger.postpone(did)
         finally:
-            self._network.visits.finish()
+            self._network.limits.finish()
             with self._choosing:
                 self._busy.discard(did)
         return True
 
-    def _read(self, did: str, *, history: bool, again: bool) -> None:
+    def _read(self, did: str, *, history: bool, allow_slow: bool) -> None:
         who = self._network.refresh(did)
         self.ledger.identify(did, who.pds, who.handle)
         if not history:
             return
-        with self._slow.kept_apart(who.pds, again=again):
+        with self._slow.guarded(who.pds, allow_slow=allow_slow):
             self._read_history(did)
 
     def _read_history(self, did: str) -> None:
@@ -185,7 +185,7 @@ class Ingest:
             if self.workers.stopping.is_set():
                 return
             self.ledger.put_page(piece)
-        self.ledger.has_history(did, rev)
+        self.ledger.finish_history(did, rev)
 
 
 def _follower(source: Source) -> str:

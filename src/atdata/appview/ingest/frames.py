@@ -13,10 +13,10 @@ from typing import Any, Self
 from atdata.appview.events import (
     COLLECTIONS,
     AccountChange,
+    Change,
     Commit,
     Event,
     Gap,
-    Happening,
     IdentityChange,
     Write,
     checked_position,
@@ -84,7 +84,7 @@ def read_frame(data: bytes) -> Event | None:
         raise FrameError.of(error, position) from error
 
 
-def _happening(kind: str, body: dict[str, Any]) -> Happening | None:
+def _happening(kind: str, body: dict[str, Any]) -> Change | None:
     if kind == "#commit":
         return _commit(body)
     if kind not in ("#account", "#identity", "#sync"):
@@ -141,5 +141,5 @@ def _typed(value: Any, kind: type) -> Any:
 
 def _did(value: Any) -> str:
     if not (isinstance(value, str) and formats.is_did(value)):
-        raise ValueError(f"{value!r:.80} is no DID")
+        raise ValueError(f"{value!r:.80} is not a DID")
     return value

@@ -8,9 +8,9 @@ from typing import Any
 from atdata.appview.events import (
     COLLECTIONS,
     AccountChange,
+    Change,
     Commit,
     Event,
-    Happening,
     IdentityChange,
     Write,
     checked_position,
@@ -40,7 +40,7 @@ def read_message(text: str | bytes) -> Event:
         raise FrameError.of(error, position) from error
 
 
-def _happening(did: str, message: dict[str, Any]) -> Happening | None:
+def _happening(did: str, message: dict[str, Any]) -> Change | None:
     kind = message.get("kind")
     if kind == "identity":
         return IdentityChange(did)

@@ -1,4 +1,4 @@
-"""The state of repositories: how far each was followed, and what is still to be read.
+"""The state of repositories: how far each was followed, and what remains to be read.
 
 A repository's history is read from its own server; commits that arrive meanwhile wait until
 history is complete. They are kept in memory only: after a crash, and when there is no room for
@@ -24,15 +24,15 @@ from atdata.appview.database.writing import (
 )
 from atdata.appview.events import (
     AccountChange,
+    Change,
     Commit,
     Event,
     Gap,
-    Happening,
     IdentityChange,
     Unreadable,
 )
+from atdata.appview.ingest.pending import PendingCommits
 from atdata.appview.ingest.sources import Source
-from atdata.appview.ingest.waiting import WaitingRoom
 from atdata.base.text import one_line
 from atdata.errors import StorageError
 
@@ -41,7 +41,7 @@ _log = logging.getLogger("atdata.appview")
 _LONGEST_PAUSE = 3600.0  # seconds between attempts to read a repository
 # A value of ``needs_history``: to be read, and once more after that.
 _READ_TWICE = 2
-_EVER = 2**31 - 1  # more tries than any repository gets
+_MOST_TRIES = 2**31 - 1  # more tries than any repository gets
 
 
 class Ledger:
@@ -54,7 +54,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._waiting = WaitingRoom()
+        self._pending = PendingCommits()
         self.unreadable: Counter[str] = Counter()
         """Messages that were skipped, by name of the source."""
         self.work = threading.Event()
@@ -76,7 +76,7 @@ class Ledger:
         with self._lock, self._database.write() as tx:
             tx.run("DELETE FROM sources WHERE url = ?", (source.name,))
 
-    def is_listed(self, source: Source) -> None:
+    def mark_listed(self, source: Source) -> None:
         """Record that all repositories of a source are known."""
         with self._lock, self._database.write() as tx:
             tx.run(
@@ -85,7 +85,7 @@ class Ledger:
                 (source.name,),
             )
 
-    def expect(self, dids: Iterable[str]) -> None:
+    def add_repositories(self, dids: Iterable[str]) -> None:
         """Record that these repositories exist: their history is to be read."""
         with self._lock, self._database.write() as tx:
             for did in dids:
@@ -96,7 +96,7 @@ class Ledger:
                 )
         self.work.set()
 
-    def hear(self, source: Source, heard: Sequence[Event | Unreadable]) -> None:
+    def receive(self, source: Source, messages: Sequence[Event | Unreadable]) -> None:
         """Write what a source sent, in order, and its position after it.
 
         A message that can't be written is skipped, and kept for inspection.
@@ -104,28 +104,28 @@ class Ledger:
         Raises:
             StorageError: The database fails; nothing was written.
         """
-        if not heard:
+        if not messages:
             return
         try:
-            self._hear(source, heard)
+            self._write(source, messages)
         except StorageError:
             raise
         except Exception as error:  # one message must not stop all those after it
-            if len(heard) > 1:
-                middle = len(heard) // 2
-                self.hear(source, heard[:middle])
-                self.hear(source, heard[middle:])
+            if len(messages) > 1:
+                middle = len(messages) // 2
+                self.receive(source, messages[:middle])
+                self.receive(source, messages[middle:])
             else:
-                self._hear(source, [_unreadable(heard[0], error)])
+                self._write(source, [_unreadable(messages[0], error)])
 
-    def _hear(self, source: Source, heard: Sequence[Event | Unreadable]) -> None:
+    def _write(self, source: Source, messages: Sequence[Event | Unreadable]) -> None:
         with self._lock, self._database.write() as tx:
-            for event in heard:
-                if isinstance(event, Event) and event.what is not None:
-                    self._take(tx, event.what, source, event.size)
-            unreadable = [one for one in heard if isinstance(one, Unreadable)]
+            for event in messages:
+                if isinstance(event, Event) and event.change is not None:
+                    self._apply_event(tx, event.change, source, event.size)
+            unreadable = [one for one in messages if isinstance(one, Unreadable)]
             keep_unreadable(tx, source.name, unreadable)
-            positions = [one.position for one in heard if one.position is not None]
+            positions = [one.position for one in messages if one.position is not None]
             if positions:
                 tx.run(
                     "INSERT INTO sources (url, position, listed) VALUES (?, ?, 0)"
@@ -140,69 +140,73 @@ class Ledger:
         for last in unreadable[-1:]:
             place = "unknown" if last.position is None else last.position
             _log.warning(
-                "%s: stepped over %d unreadable messages; the last at position %s: %s",
+                "%s: skipped %d unreadable messages; the last at position %s: %s",
                 source.name,
                 len(unreadable),
                 place,
                 one_line(last.reason),
             )
 
-    def _take(self, tx: Transaction, what: Happening, source: Source, size: int) -> None:
-        repo = _repo(tx, what.did)
-        if isinstance(what, Commit | Gap):
+    def _apply_event(self, tx: Transaction, change: Change, source: Source, size: int) -> None:
+        repo = _repo(tx, change.did)
+        if isinstance(change, Commit | Gap):
             if repo is None:
-                tx.run("INSERT INTO repos (did) VALUES (?)", (what.did,))
+                tx.run("INSERT INTO repos (did) VALUES (?)", (change.did,))
                 self.work.set()
-            if repo is None or (repo["needs_history"] and _may_speak(repo, source, unknown=True)):
-                self._wait(tx, what, source, size)
+            if repo is None or (
+                repo["needs_history"] and _is_authoritative(repo, source, default=True)
+            ):
+                self._keep_pending(tx, change, source, size)
             elif not repo["needs_history"]:
-                self._apply(tx, repo, what, source)
-        elif repo is not None and _may_speak(repo, source):
-            self._turn(tx, what)
+                self._apply(tx, repo, change, source)
+        elif repo is not None and _is_authoritative(repo, source):
+            self._change_account(tx, change)
 
-    def _turn(self, tx: Transaction, what: AccountChange | IdentityChange) -> None:
-        did = what.did
-        if isinstance(what, IdentityChange):
+    def _change_account(self, tx: Transaction, change: AccountChange | IdentityChange) -> None:
+        did = change.did
+        if isinstance(change, IdentityChange):
             tx.run("UPDATE repos SET needs_identity = 1, due = 0 WHERE did = ?", (did,))
         else:
-            tx.run("UPDATE repos SET status = ?, due = 0 WHERE did = ?", (what.status, did))
-            if what.status == "deleted":
+            tx.run("UPDATE repos SET status = ?, due = 0 WHERE did = ?", (change.status, did))
+            if change.status == "deleted":
                 drop_all(tx, did)
                 tx.run("UPDATE repos SET needs_history = 1, rev = '' WHERE did = ?", (did,))
             show_or_hide(tx, did)
         self.work.set()
 
-    def _apply(self, tx: Transaction, repo: Row, what: Commit | Gap, source: Source) -> None:
-        if what.rev <= repo["rev"] or not _may_speak(repo, source):
+    def _apply(self, tx: Transaction, repo: Row, change: Commit | Gap, source: Source) -> None:
+        if change.rev <= repo["rev"] or not _is_authoritative(repo, source):
             return
-        if isinstance(what, Gap):
-            tx.run("UPDATE repos SET needs_history = 1, due = 0 WHERE did = ?", (what.did,))
+        if isinstance(change, Gap):
+            tx.run("UPDATE repos SET needs_history = 1, due = 0 WHERE did = ?", (change.did,))
             self.work.set()
             return
-        put_records(tx, what.did, what.rev, what.writes)
-        tx.run("UPDATE repos SET rev = ? WHERE did = ?", (what.rev, what.did))
+        put_records(tx, change.did, change.rev, change.writes)
+        tx.run("UPDATE repos SET rev = ? WHERE did = ?", (change.rev, change.did))
 
-    def _wait(self, tx: Transaction, what: Commit | Gap, source: Source, size: int) -> None:
-        if isinstance(what, Gap) or not self._waiting.add(what, source, size):
-            self._waiting.take(what.did)
-            tx.run("UPDATE repos SET needs_history = ? WHERE did = ?", (_READ_TWICE, what.did))
+    def _keep_pending(
+        self, tx: Transaction, change: Commit | Gap, source: Source, size: int
+    ) -> None:
+        if isinstance(change, Gap) or not self._pending.add(change, source, size):
+            self._pending.take(change.did)
+            tx.run("UPDATE repos SET needs_history = ? WHERE did = ?", (_READ_TWICE, change.did))
 
     # -- repositories
 
-    def to_read(self, but: Iterable[str] = (), *, again: bool = True) -> Row | None:
-        """Return a repository that is due to be read, other than ``but``; None when there is none.
+    def next_due(self, excluding: Iterable[str] = (), *, with_failed: bool = True) -> Row | None:
+        """Return the repository to read next; None if none is due.
 
         Args:
-            but: DIDs of repositories that are being read.
-            again: Whether also one that could not be read before; such a one comes first.
+            excluding: DIDs of repositories that are being read.
+            with_failed: Include repositories that could not be read before; they come first.
         """
-        but = list(but)
-        marks = ", ".join("?" * len(but)) or "''"
+        excluded = list(excluding)
+        marks = ", ".join("?" * len(excluded)) or "''"
         rows = self._database.read(
             "SELECT * FROM repos WHERE needs_history + needs_identity > 0 AND status = 'active'"
             f" AND due <= ? AND tries <= ? AND did NOT IN ({marks})"
             " ORDER BY CASE WHEN tries > 0 THEN 0 ELSE 1 END, due LIMIT 1",
-            (time.time(), _EVER if again else 0, *but),
+            (time.time(), _MOST_TRIES if with_failed else 0, *excluded),
         )
         return rows[0] if rows else None
 
@@ -224,20 +228,20 @@ class Ledger:
     def set_status(self, did: str, status: str) -> None:
         """Record the status of a repository that its own server reports."""
         with self._lock, self._database.write() as tx:
-            self._turn(tx, AccountChange(did, status))
+            self._change_account(tx, AccountChange(did, status))
 
     def put_page(self, commit: Commit) -> None:
         """Write a part of a repository's history, as of a revision."""
         with self._lock, self._database.write() as tx:
             put_records(tx, commit.did, commit.rev, commit.writes)
 
-    def has_history(self, did: str, rev: str) -> None:
+    def finish_history(self, did: str, rev: str) -> None:
         """Finish a repository's history, as of a revision, and apply the commits that waited."""
         with self._lock:
             with self._database.write() as tx:
                 drop_older(tx, did, rev)
                 tx.run("UPDATE repos SET rev = ?, tries = 0 WHERE did = ?", (rev, did))
-            for one in self._waiting.take(did):
+            for one in self._pending.take(did):
                 self._apply_alone(one.commit, one.source)
             with self._database.write() as tx:
                 tx.run(
@@ -254,13 +258,13 @@ class Ledger:
                     self._apply(tx, repo, commit, source)
         except StorageError:
             raise
-        except Exception as error:  # as in ``hear``
+        except Exception as error:  # as in ``receive``
             unreadable = [_unreadable(Event(0, commit), error)]
             with self._database.write() as tx:
                 keep_unreadable(tx, source.name, unreadable)
             self._report(source, unreadable)
 
-    def try_later(self, did: str) -> None:
+    def postpone(self, did: str) -> None:
         """Postpone the reading of a repository; the pause grows after each failure."""
         with self._lock, self._database.write() as tx:
             repo = _repo(tx, did)
@@ -276,14 +280,14 @@ def _repo(tx: Transaction, did: str) -> Row | None:
     return rows[0] if rows else None
 
 
-def _may_speak(repo: Row, source: Source, *, unknown: bool = False) -> bool:
-    """Return whether a source's events count; ``unknown`` if the repository's server is unknown."""
-    if source.speaks_for is None:
+def _is_authoritative(repo: Row, source: Source, *, default: bool = False) -> bool:
+    """Return whether a source's events count; ``default`` if the repository's server is unknown."""
+    if source.only_pds is None:
         return True
-    return unknown if repo["pds"] is None else bool(repo["pds"] == source.speaks_for)
+    return default if repo["pds"] is None else bool(repo["pds"] == source.only_pds)
 
 
 def _unreadable(event: Event | Unreadable, error: Exception) -> Unreadable:
-    reason = f"can't be taken in: {type(error).__name__}: {error!s:.300}"
-    what = event.what if isinstance(event, Event) else None
-    return Unreadable(event.position, reason, ascii(getattr(what, "did", "")).encode())
+    reason = f"can't be written: {type(error).__name__}: {error!s:.300}"
+    change = event.change if isinstance(event, Event) else None
+    return Unreadable(event.position, reason, ascii(getattr(change, "did", "")).encode())

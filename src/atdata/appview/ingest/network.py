@@ -8,8 +8,8 @@ from typing import Any
 
 from atdata.appview.database.writing import MOST_RECORDS
 from atdata.appview.events import COLLECTIONS, Commit, Write
+from atdata.appview.ingest.limits import ReadLimits
 from atdata.appview.ingest.sources import Source
-from atdata.appview.ingest.visits import Visits
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.repositories import Repositories
 from atdata.base.redact import redacted
@@ -30,9 +30,9 @@ class Network(Repositories):
 
     def __init__(self, chosen: Iterable[str] = ()) -> None:
         servers = list(chosen)
-        self.visits = Visits()
-        """Bounds time and bytes of each repository's reading."""
-        super().__init__(servers[0] if servers else None, self.visits)
+        self.limits = ReadLimits()
+        """Limits of time and bytes for each repository."""
+        super().__init__(servers[0] if servers else None, self.limits)
         # Identities name servers without the password that an operator may have given.
         self._chosen.update(servers, map(redacted, servers))
 
@@ -61,7 +61,9 @@ class Network(Repositories):
             return str(answer.get("status") or "inactive")[:100], ""
         rev = answer.get("rev")
         if not (isinstance(rev, str) and formats.is_tid(rev)):
-            raise NetworkError("the server tells no revision of the repository", uri=pds)
+            raise NetworkError(
+                "the server's answer contains no revision of the repository", uri=pds
+            )
         return "active", rev
 
     def history(self, did: str, rev: str) -> Iterator[Commit]:
@@ -111,7 +113,7 @@ class Network(Repositories):
             answer = self._query(source.url, f"com.atproto.sync.{method}", page)
             listed = answer.get("repos")
             if not isinstance(listed, list):
-                raise NetworkError("the server's answer holds no repositories", uri=source.url)
+                raise NetworkError("the server's answer contains no repositories", uri=source.url)
             dids = [repo.get("did") for repo in listed if isinstance(repo, dict)]
             yield [did for did in dids if isinstance(did, str) and formats.is_did(did)]
             after = answer.get("cursor")

@@ -1,4 +1,4 @@
-"""Servers that took too long: their repositories are left to the reader for failed ones."""
+"""Servers that took too long: their repositories are left to the reader of failed ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from atdata.appview.ingest.visits import VisitTooLong
+from atdata.appview.ingest.limits import LimitExceeded
 from atdata.appview.proxy.upstream import address_of
 from atdata.errors import NetworkError
 
@@ -17,29 +17,29 @@ _MOST = 10_000  # servers that are remembered
 
 
 class SlowServers:
-    """Remembers servers by address, because names and ports are free."""
+    """Remembers slow servers by address, because names and ports cost nothing."""
 
     def __init__(self) -> None:
         self._since: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
-    def kept_apart(self, pds: str, *, again: bool) -> Iterator[None]:
+    def guarded(self, pds: str, *, allow_slow: bool) -> Iterator[None]:
         """Hold a block that reads a server's repository, and note the server if it is too slow.
 
         Args:
             pds: URL of the server.
-            again: Whether the reader is the one for slow servers.
+            allow_slow: Read slow servers too.
 
         Raises:
-            NetworkError: The server is slow, and the reader is not the one for slow servers.
+            NetworkError: The server is slow, and ``allow_slow`` is False.
         """
         address = address_of(pds)
-        if not again and self._is_slow(address):
-            raise NetworkError("the server was too slow a while ago", uri=pds)
+        if not allow_slow and self._is_slow(address):
+            raise NetworkError("the server was too slow recently", uri=pds)
         try:
             yield
-        except VisitTooLong:
+        except LimitExceeded:
             self._note(address)
             raise
 

@@ -19,11 +19,11 @@ class Source:
     """A server that sends events.
 
     Attributes:
-        kind: A personal data server speaks for the repositories that it holds, and no others. A
+        kind: A personal data server is trusted about its own repositories, and no others. A
             relay is trusted about all. Jetstream is a relay that sends JSON; it has no
             listing, so only repositories that write something become known.
         url: Its base URL, ``https://host``, with a password if it needs one.
-        name: The same without the password, which may be shown.
+        name: The URL without the password.
     """
 
     kind: Literal["pds", "relay", "jetstream"]
@@ -34,14 +34,16 @@ class Source:
         parts = split_url(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise UrlError(
-                "not the base URL of a server", uri=self.url, hint="Such as https://host"
+                "not the base URL of a server",
+                uri=self.url,
+                hint="Give a URL such as https://host.",
             )
         object.__setattr__(self, "url", self.url.rstrip("/"))
         object.__setattr__(self, "name", redacted(self.url))
 
     @property
-    def speaks_for(self) -> str | None:
-        """The server whose repositories alone it speaks for; None if it speaks for all."""
+    def only_pds(self) -> str | None:
+        """The server about whose repositories alone it is trusted; None if about all."""
         return self.name if self.kind == "pds" else None
 
     def stream_url(self, position: int) -> str:

@@ -1,8 +1,8 @@
-"""Single-flight downloads: each shard is fetched once from each place, for all its clients.
+"""Single-flight downloads: each shard is fetched once from each URL, for all its clients.
 
 A thread writes the bytes to a file and hashes them; clients read the file as it grows. The
 last piece is held back until the digest has been checked, so a shard that arrives complete is the
-right one. Fetches and failures belong to a shard at a place: what another record states about the
+right one. Fetches and failures belong to a shard at a URL: what another record states about the
 same shard does not count.
 """
 
@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-from atdata.appview.proxy.shares import Shares, Turn
+from atdata.appview.proxy.fair_queue import FairQueue, Turn
 from atdata.appview.proxy.upstream import (
     Cancelled,
     UpstreamError,
     address_of,
     host_of,
     open_upstream,
-    told,
+    upstream_errors,
 )
 from atdata.cache.shard_cache import ShardCache
 from atdata.shards.promise import verified
@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A shard, and the place to fetch it from.
+class Target:
+    """A shard to fetch: its expected bytes and its URL.
 
     Attributes:
         cid: Expected CID of its bytes.
@@ -55,10 +55,10 @@ class Wanted:
 
 
 class Fetch:
-    """One shard on its way. Everything but the thread's own work happens on the event loop."""
+    """One download. Everything but the thread's own work happens on the event loop."""
 
-    def __init__(self, wanted: Wanted, turn: Turn) -> None:
-        self.wanted = wanted
+    def __init__(self, target: Target, turn: Turn) -> None:
+        self.target = target
         self.turn = turn
         self.readers = 0
         self.sound = 0
@@ -89,7 +89,7 @@ class Fetch:
             return self._path.open("rb")
         except FileNotFoundError:
             # It was verified meanwhile, and has its final name now.
-            file = cache.open(self.wanted.cid)
+            file = cache.open(self.target.cid)
             if file is None:
                 raise self._failure or UpstreamError(
                     503, "Busy", "the cache is too small", 5
@@ -110,7 +110,7 @@ class Fetch:
         seen = 0
         try:
             # An earlier fetch may have ended since the cache was looked at.
-            self._path = cache.find(self.wanted.cid)
+            self._path = cache.find(self.target.cid)
             if self._path:
                 seen = self._path.stat().st_size
                 return
@@ -118,7 +118,7 @@ class Fetch:
                 self._path = Path(file.name)
                 seen = self._fill(file, cache, buckets)
         except OSError as error:
-            self._failure = _no_room(error)
+            self._failure = _cache_full(error)
         finally:
             self._loop.call_soon_threadsafe(self._end, seen, self._failure)
 
@@ -126,30 +126,30 @@ class Fetch:
         """Return the number of bytes; note an error before the file is deleted, for its readers."""
         seen = 0
         try:
-            with self._open(buckets) as stream, told():
+            with self._open(buckets) as stream, upstream_errors():
                 while piece := stream.read(PIECE):
                     file.write(piece)
                     file.flush()
-                    self._tell(seen)
+                    self._report(seen)
                     seen += len(piece)
             file.close()
-            cache.keep(Path(file.name), self.wanted.cid)
+            cache.keep(Path(file.name), self.target.cid)
         except UpstreamError as error:
             self._failure = error
         except Cancelled:
-            self._failure = UpstreamError(503, "Cancelled", "the download was given up", 1)
+            self._failure = UpstreamError(503, "Cancelled", "the download was cancelled", 1)
         except OSError as error:
-            self._failure = _no_room(error)
+            self._failure = _cache_full(error)
         return seen
 
     def _open(self, buckets: frozenset[str]) -> IO[bytes]:
         stream = open_upstream(
-            self.wanted.url, self.wanted.size, buckets=buckets, is_cancelled=self._cancelled.is_set
+            self.target.url, self.target.size, buckets=buckets, is_cancelled=self._cancelled.is_set
         )
-        with told():
-            return verified(stream, self.wanted.url, cids.digest(self.wanted.cid), self.wanted.size)
+        with upstream_errors():
+            return verified(stream, self.target.url, cids.digest(self.target.cid), self.target.size)
 
-    def _tell(self, sound: int) -> None:
+    def _report(self, sound: int) -> None:
         self._loop.call_soon_threadsafe(self._advance, sound)
 
     def _advance(self, sound: int) -> None:
@@ -162,7 +162,7 @@ class Fetch:
         self._advance(self.sound if error else seen)
 
 
-def _no_room(error: OSError) -> UpstreamError:
+def _cache_full(error: OSError) -> UpstreamError:
     return UpstreamError(507, "CacheFull", f"can't write the cache: {error.strerror}")
 
 
@@ -183,60 +183,60 @@ class Fetcher:
         """Fetches from the network so far."""
         self._largest = largest
         self._buckets = buckets
-        self._running: dict[Wanted, Fetch] = {}
-        self._failed: dict[Wanted, tuple[float, UpstreamError]] = {}
-        self._shares = Shares(_FETCHES, of_client=_FETCHES_OF_CLIENT, of_host=_FETCHES_OF_HOST)
+        self._running: dict[Target, Fetch] = {}
+        self._failed: dict[Target, tuple[float, UpstreamError]] = {}
+        self._queue = FairQueue(_FETCHES, of_client=_FETCHES_OF_CLIENT, of_host=_FETCHES_OF_HOST)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def reading(self, wanted: Wanted, client: str) -> AsyncIterator[Fetch]:
+    async def reading(self, target: Target, client: str) -> AsyncIterator[Fetch]:
         """Yield a fetch to read from; cancel it after the block unless others read it too.
 
         Raises:
             UpstreamError: It failed just now, is too large, or too many are waiting.
         """
-        fetch = self._running.get(wanted)
+        fetch = self._running.get(target)
         if fetch is None:
-            fetch = self._begin(wanted, client)
+            fetch = self._begin(target, client)
         else:
-            self._shares.join(fetch.turn, client)
+            self._queue.join(fetch.turn, client)
         fetch.readers += 1
         try:
             yield fetch
         finally:
             fetch.readers -= 1
-            self._shares.leave(fetch.turn, client)
+            self._queue.leave(fetch.turn, client)
             if not fetch.readers and not fetch.is_done:
                 self._give_up(fetch)
 
-    async def whole(self, wanted: Wanted, client: str) -> IO[bytes]:
+    async def whole(self, target: Target, client: str) -> IO[bytes]:
         """Return a shard as a verified, open file. The caller closes it.
 
         Raises:
             UpstreamError: It can't be fetched.
         """
-        while (file := await asyncio.to_thread(self.cache.open, wanted.cid)) is None:
-            async with self.reading(wanted, client) as fetch:
+        while (file := await asyncio.to_thread(self.cache.open, target.cid)) is None:
+            async with self.reading(target, client) as fetch:
                 await fetch.wait(2**63)
                 if fetch.error is not None:
                     raise fetch.error
         return file
 
-    def _begin(self, wanted: Wanted, client: str) -> Fetch:
-        until, error = self._failed.get(wanted, (0.0, None))
+    def _begin(self, target: Target, client: str) -> Fetch:
+        until, error = self._failed.get(target, (0.0, None))
         if error is not None and until > time.monotonic():
             raise error
-        if wanted.size > self._largest:
+        if target.size > self._largest:
             raise UpstreamError(
-                501, "TooLarge", f"this service passes on shards of up to {self._largest:,} bytes"
+                501, "TooLarge", f"this service proxies shards of up to {self._largest:,} bytes"
             )
         if (
             len(self._running) >= _MOST_WAITING
-            or self._shares.waiting_for(client) >= _MOST_WAITING_OF_CLIENT
+            or self._queue.waiting_for(client) >= _MOST_WAITING_OF_CLIENT
         ):
             raise UpstreamError(503, "Busy", "too many shards are being fetched", 5)
-        fetch = Fetch(wanted, self._shares.ask(host_of(wanted.url), client))
-        self._running[wanted] = fetch
+        fetch = Fetch(target, self._queue.enter(host_of(target.url), client))
+        self._running[target] = fetch
         task = asyncio.create_task(self._run(fetch))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -244,12 +244,12 @@ class Fetcher:
 
     def _give_up(self, fetch: Fetch) -> None:
         fetch.cancel()
-        self._shares.stop_waiting(fetch.turn)
+        self._queue.stop_waiting(fetch.turn)
         self._forget(fetch)
 
     def _forget(self, fetch: Fetch) -> None:
-        if self._running.get(fetch.wanted) is fetch:
-            del self._running[fetch.wanted]
+        if self._running.get(fetch.target) is fetch:
+            del self._running[fetch.target]
 
     async def _run(self, fetch: Fetch) -> None:
         turn = fetch.turn
@@ -257,24 +257,24 @@ class Fetcher:
             await turn.begin()
             if fetch.is_cancelled:
                 return
-            # Host names are free, so a host is counted by its address.
-            self._shares.move(turn, await in_thread(partial(address_of, fetch.wanted.url)))
+            # Host names cost nothing, so a host is counted by its address.
+            self._queue.move(turn, await in_thread(partial(address_of, fetch.target.url)))
             await turn.begin()
             if fetch.is_cancelled:
                 return
             self.started += 1
             await in_thread(partial(fetch.run, self.cache, self._buckets))
         finally:
-            self._shares.end(turn)
+            self._queue.end(turn)
             self._forget(fetch)
         if fetch.error is not None and fetch.error.code != "Cancelled":
-            self._remember(fetch.wanted, fetch.error)
+            self._remember(fetch.target, fetch.error)
 
-    def _remember(self, wanted: Wanted, error: UpstreamError) -> None:
+    def _remember(self, target: Target, error: UpstreamError) -> None:
         now = time.monotonic()
         failed = [(place, kept) for place, kept in self._failed.items() if kept[0] > now]
         self._failed = dict(failed[-_MOST_FAILURES:])
-        self._failed[wanted] = now + (error.retry_after or _REMEMBERED_SECONDS), error
+        self._failed[target] = now + (error.retry_after or _REMEMBERED_SECONDS), error
 
 
 async def in_thread(run: Callable[[], T]) -> T:

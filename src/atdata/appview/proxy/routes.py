@@ -11,7 +11,7 @@ Meanings of the answers:
 404   UpstreamNotFound       its server does not have it (any more)
 416                          not a range of it
 429   RateLimited            this client sends too many requests
-501   NotProxied, TooLarge   a place or size that this service does not proxy
+501   NotProxied, TooLarge   a URL or size that this service does not proxy
 502   DigestMismatch         its server sent different bytes
 502   AddressRefused         the record leads to a private address
 502   UpstreamRefused        its server refused
@@ -39,14 +39,14 @@ from starlette.types import Receive, Scope, Send
 from atdata.appview.clients import client_of
 from atdata.appview.database.protocol import Row
 from atdata.appview.database.reading import Reading
-from atdata.appview.proxy.fetching import PIECE, Fetcher, Wanted
-from atdata.appview.proxy.shards import Place, Shards
-from atdata.appview.proxy.upstream import UpstreamError, told
+from atdata.appview.proxy.fetching import PIECE, Fetcher, Target
+from atdata.appview.proxy.shards import RemoteShard, ShardFinder
+from atdata.appview.proxy.upstream import UpstreamError, upstream_errors
 from atdata.errors import StorageError
 
 _NAME = re.compile(r"(\d{6,9})\.tar")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-_GLANCE = 0.5  # seconds between checks whether the client is still connected
+_POLL_SECONDS = 0.5  # seconds between checks whether the client is still connected
 # A name may stand for other shards one day, so a cache asks again after an hour; until then,
 # the bytes are those of the ETag, a CID.
 _CACHED = "public, max-age=3600, immutable"
@@ -62,13 +62,13 @@ class Proxy:
 
     Args:
         reading: Finds the datasets.
-        shards: Finds the places of their shards.
+        finder: Finds their shards.
         fetcher: Fetches them.
     """
 
-    def __init__(self, reading: Reading, shards: Shards, fetcher: Fetcher) -> None:
+    def __init__(self, reading: Reading, finder: ShardFinder, fetcher: Fetcher) -> None:
         self._reading = reading
-        self._shards = shards
+        self._finder = finder
         self._fetcher = fetcher
         self.sent = 0
         """Bytes of shards sent so far."""
@@ -76,14 +76,14 @@ class Proxy:
     async def answer(self, request: Request) -> Response:
         """Return the answer to one request."""
         try:
-            place = await self._place(request.path_params, client_of(request.scope))
-            if place.wanted is None:
-                return _elsewhere(place)
-            return await self._shard(request, place.wanted)
+            shard = await self._find(request.path_params, client_of(request.scope))
+            if shard.target is None:
+                return _elsewhere(shard)
+            return await self._shard(request, shard.target)
         except UpstreamError as error:
             return error_response(error)
 
-    async def _place(self, path: dict[str, str], client: str) -> Place:
+    async def _find(self, path: dict[str, str], client: str) -> RemoteShard:
         name = _NAME.fullmatch(path["name"])
         try:
             row = await asyncio.to_thread(self._row, path["actor"], path["rkey"])
@@ -91,36 +91,36 @@ class Proxy:
             raise UpstreamError(503, "Busy", error.message, 5) from error
         if name is None or row is None:
             raise UpstreamError(404, "NotFound", "no such dataset is shown here")
-        places = await self._shards.of(row, client)
-        if int(name[1]) >= len(places):
-            raise UpstreamError(404, "NotFound", f"the dataset has {len(places)} shards")
-        return places[int(name[1])]
+        shards = await self._finder.of(row, client)
+        if int(name[1]) >= len(shards):
+            raise UpstreamError(404, "NotFound", f"the dataset has {len(shards)} shards")
+        return shards[int(name[1])]
 
     def _row(self, actor: str, rkey: str) -> Row | None:
         did = self._reading.did_of(actor)
         return self._reading.dataset(did, rkey) if did else None
 
-    async def _shard(self, request: Request, wanted: Wanted) -> Response:
+    async def _shard(self, request: Request, target: Target) -> Response:
         headers = {
             **SANDBOX,
-            "etag": f'"{wanted.cid}"',
+            "etag": f'"{target.cid}"',
             "cache-control": _CACHED,
             "accept-ranges": "bytes",
             "content-disposition": f'attachment; filename="{request.path_params["name"]}"',
         }
-        if _matches(request.headers.get("if-none-match"), wanted.cid):
+        if _matches(request.headers.get("if-none-match"), target.cid):
             return Response(status_code=304, headers=headers)
         client = client_of(request.scope)
-        file = await asyncio.to_thread(self._fetcher.cache.open, wanted.cid)
-        part = _part_asked_for(request, wanted.cid)
+        file = await asyncio.to_thread(self._fetcher.cache.open, target.cid)
+        part = _part_asked_for(request, target.cid)
         if file is None and request.method == "HEAD":
             # Nothing was verified yet, so no length is promised.
             return _Stream(_nothing(), 200, headers, media_type="application/x-tar")
         if file is None and part is not None:
-            file = await _for_client(request, self._fetcher.whole(wanted, client))
+            file = await _for_client(request, self._fetcher.whole(target, client))
         if file is not None:
             return self._from_file(file, part, headers, with_body=request.method != "HEAD")
-        pieces = self._fetched_pieces(wanted, client)
+        pieces = self._fetched_pieces(target, client)
         # Wait for the first piece: a failure before it can still be reported by a status.
         first = await _for_client(request, _first(pieces))
         return _Stream(_chained(first, pieces), 200, headers, media_type="application/x-tar")
@@ -159,8 +159,8 @@ class Proxy:
                 self.sent += len(piece)
                 yield piece
 
-    async def _fetched_pieces(self, wanted: Wanted, client: str) -> AsyncGenerator[bytes, None]:
-        async with self._fetcher.reading(wanted, client) as fetch:
+    async def _fetched_pieces(self, target: Target, client: str) -> AsyncGenerator[bytes, None]:
+        async with self._fetcher.reading(target, client) as fetch:
             await fetch.wait(1)
             at = 0
             with fetch.open(self._fetcher.cache) as file:
@@ -206,7 +206,7 @@ async def _for_client(request: Request, work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.create_task(work)
     try:
         while True:
-            done, _ = await asyncio.wait({task}, timeout=_GLANCE)
+            done, _ = await asyncio.wait({task}, timeout=_POLL_SECONDS)
             if done:
                 return task.result()
             if await request.is_disconnected():
@@ -233,12 +233,12 @@ def error_response(error: UpstreamError) -> Response:
     return JSONResponse(body, error.status, headers)
 
 
-def _elsewhere(place: Place) -> Response:
-    with told():
-        scheme = urlsplit(place.url).scheme
+def _elsewhere(shard: RemoteShard) -> Response:
+    with upstream_errors():
+        scheme = urlsplit(shard.url).scheme
     if scheme not in ("http", "https"):
-        raise UpstreamError(501, "NotProxied", "the record tells no digest of this shard")
-    return RedirectResponse(place.url, 307, {**SANDBOX, "cache-control": "no-store"})
+        raise UpstreamError(501, "NotProxied", "the record contains no digest of this shard")
+    return RedirectResponse(shard.url, 307, {**SANDBOX, "cache-control": "no-store"})
 
 
 def _matches(header: str | None, cid: str) -> bool:

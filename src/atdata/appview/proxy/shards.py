@@ -1,19 +1,18 @@
-"""The expected bytes of a dataset's shards, and the places to fetch them from."""
+"""The shards of published datasets: their URLs and expected bytes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
 from urllib.parse import urlencode
 
 from atdata.appview.database.protocol import Row
 from atdata.appview.database.views import known_shards, record_of
-from atdata.appview.proxy.fetching import Fetcher, Wanted
-from atdata.appview.proxy.upstream import UpstreamError, told
+from atdata.appview.proxy.fetching import Fetcher, Target
+from atdata.appview.proxy.upstream import UpstreamError, upstream_errors
 from atdata.shards.info import ShardInfo
 from atdata.shards.promise import Promise
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
@@ -28,7 +27,7 @@ _MOST_KEPT = 2 * MAX_RECORD_NAMES  # shards, of all datasets whose lists are kep
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RemoteShard:
     """One shard of a dataset.
 
     Attributes:
@@ -47,19 +46,19 @@ class Place:
         return self.info.samples if isinstance(self.info, ShardInfo) else None
 
     @property
-    def wanted(self) -> Wanted | None:
-        """The fetch to make; None when its bytes can't be checked."""
+    def target(self) -> Target | None:
+        """What to fetch; None if its bytes can't be verified."""
         if self.info is None or self.info.size is None:
             return None
-        return Wanted(self.info.cid, self.info.size, self.url)
+        return Target(self.info.cid, self.info.size, self.url)
 
 
-class Places(Sequence[Place]):
-    """The shards of a dataset, in order; each place is made on access.
+class RemoteShards:
+    """The shards of a dataset, in order; each one is made on access.
 
     Args:
         urls: The URL of each.
-        infos: What is known of each; None when the record contains nothing.
+        infos: What is known of each; None if the record contains nothing.
         is_blob: Whether they are blobs of the repository.
     """
 
@@ -70,27 +69,23 @@ class Places(Sequence[Place]):
         *,
         is_blob: bool,
     ) -> None:
-        self.urls = urls
         self.infos = infos
+        self._urls = urls
         self._is_blob = is_blob
 
     def __len__(self) -> int:
-        return len(self.urls)
+        return len(self._urls)
 
-    @overload
-    def __getitem__(self, index: int) -> Place: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Place]: ...
-    def __getitem__(self, index: int | slice) -> Place | list[Place]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(len(self))[index]]
-        return Place(
-            self.urls[index], None if self.infos is None else self.infos[index], self._is_blob
-        )
+    def __iter__(self) -> Iterator[RemoteShard]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, number: int) -> RemoteShard:
+        info = None if self.infos is None else self.infos[number]
+        return RemoteShard(self._urls[number], info, self._is_blob)
 
 
-class Shards:
-    """Finds the shards of datasets.
+class ShardFinder:
+    """Finds the shards of datasets, and keeps their lists.
 
     Args:
         fetcher: Gets the lists of shards that are too long for a record.
@@ -98,9 +93,9 @@ class Shards:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
-        self._kept: OrderedDict[tuple[str, ...], Places] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], RemoteShards] = OrderedDict()
 
-    async def of(self, row: Row, client: str) -> Places:
+    async def of(self, row: Row, client: str) -> RemoteShards:
         """Return the shards of a dataset, in order.
 
         Args:
@@ -111,17 +106,17 @@ class Shards:
             UpstreamError: They can't be listed.
         """
         key = (row["did"], row["cid"], row["pds"] or "")
-        places = self._kept.get(key)
-        if places is None:
+        shards = self._kept.get(key)
+        if shards is None:
             record = await asyncio.to_thread(record_of, row)
             blob = record.manifest if record.shards is None else None
             text = await self._manifest(row, blob, client) if blob else None
-            places = await asyncio.to_thread(_places, record, row, text)
-            self._keep(key, places)
-        return places
+            shards = await asyncio.to_thread(_remote_shards, record, row, text)
+            self._keep(key, shards)
+        return shards
 
-    def _keep(self, key: tuple[str, ...], places: Places) -> None:
-        self._kept[key] = places
+    def _keep(self, key: tuple[str, ...], shards: RemoteShards) -> None:
+        self._kept[key] = shards
         while sum(map(len, self._kept.values())) > _MOST_KEPT:
             self._kept.popitem(last=False)
 
@@ -129,8 +124,8 @@ class Shards:
         if blob.size > _LARGEST_MANIFEST:
             raise UpstreamError(501, "TooLarge", "the dataset's list of shards is too long")
         url = blob_url(_pds(row), row["did"], blob.ref)
-        wanted = Wanted(blob.ref, blob.size, url)
-        with await self._fetcher.whole(wanted, client) as file:
+        target = Target(blob.ref, blob.size, url)
+        with await self._fetcher.whole(target, client) as file:
             return await asyncio.to_thread(file.read)
 
 
@@ -141,17 +136,17 @@ def _pds(row: Row) -> str:
     raise UpstreamError(503, "Unresolved", "the repository's server is not known yet", 30)
 
 
-def _places(record: Record, row: Row, manifest: bytes | None) -> Places:
-    infos = known_shards(record) if manifest is None else _listed(manifest)
+def _remote_shards(record: Record, row: Row, manifest: bytes | None) -> RemoteShards:
+    infos = known_shards(record) if manifest is None else _parsed(manifest)
     if isinstance(record.storage, BlobStorage):
         return _blobs(record.storage, row["did"], _pds(row), infos)
     if isinstance(record.storage, UrlStorage):
-        with told():
+        with upstream_errors():
             return _urls(record.storage, infos)
-    raise UpstreamError(501, "NotProxied", "a kind of storage that this service does not know")
+    raise UpstreamError(501, "NotProxied", "a kind of storage that this service does not support")
 
 
-def _listed(manifest: bytes) -> list[ShardInfo]:
+def _parsed(manifest: bytes) -> list[ShardInfo]:
     if sum(map(manifest.count, (b"{", b"[", b","))) > _MOST_VALUES:
         raise UpstreamError(501, "TooLarge", "the dataset's list of shards is too long")
     try:
@@ -166,7 +161,7 @@ def blob_url(pds: str, did: str, blob: str) -> str:
     return f"{pds}/xrpc/com.atproto.sync.getBlob?{urlencode({'did': did, 'cid': blob}, safe=':')}"
 
 
-def _blobs(storage: BlobStorage, did: str, pds: str, infos: list[ShardInfo] | None) -> Places:
+def _blobs(storage: BlobStorage, did: str, pds: str, infos: list[ShardInfo] | None) -> RemoteShards:
     urls = [blob_url(pds, did, blob.ref) for blob in storage.blobs]
     known: list[ShardInfo | Promise] = []
     for number, blob in enumerate(storage.blobs):
@@ -174,15 +169,15 @@ def _blobs(storage: BlobStorage, did: str, pds: str, infos: list[ShardInfo] | No
         if infos and number < len(infos):
             info = ShardInfo(str(blob.ref), blob.size, infos[number].samples)
         known.append(info)
-    return Places(urls, known, is_blob=True)
+    return RemoteShards(urls, known, is_blob=True)
 
 
-def _urls(storage: UrlStorage, infos: list[ShardInfo] | None) -> Places:
+def _urls(storage: UrlStorage, infos: list[ShardInfo] | None) -> RemoteShards:
     names = Names(storage.urls, MAX_RECORD_NAMES)
     if infos is not None and (
         len(infos) != len(names) or not all(cid.is_cid(info.cid) for info in infos)
     ):
         raise UpstreamError(
-            502, "BadRecord", f"the record tells of {len(infos)} shards and names {len(names)}"
+            502, "BadRecord", f"the record describes {len(infos)} shards but has {len(names)} URLs"
         )
-    return Places(names, infos, is_blob=False)
+    return RemoteShards(names, infos, is_blob=False)

@@ -18,12 +18,12 @@ from atdata.errors import AddressRefused, DigestMismatch, NetworkError, UrlError
 from atdata.sources.registry import open_url
 from atdata.storage.http import http_client
 
-_CONNECT_SECONDS, _SILENCE_SECONDS = 10.0, 15.0
+_CONNECT_SECONDS, _READ_SECONDS = 10.0, 15.0
 _GRACE_SECONDS = 30.0
-_SLOWEST = 64 * 2**10  # bytes a second; a slower server only holds a place that others need
+_SLOWEST = 64 * 2**10  # bytes a second; a slower server only occupies a slot that others need
 _LONGEST_SECONDS = 3600.0  # of a whole transfer, for any size that a record claims
 _LONGEST_RETRY = 3600
-# Below this one are ports of other services: mail, shells, databases of the host itself.
+# Lower ports belong to other services: mail, shells, databases of the host itself.
 _FIRST_FREE_PORT = 1024
 _WEB_PORTS = (80, 443)
 
@@ -56,29 +56,29 @@ def open_upstream(
 
     Args:
         url: http(s), or s3 in one of ``buckets``, which the operator opened.
-        size: The promised number of bytes; sets how long they may take.
+        size: The expected number of bytes; sets how long they may take.
         buckets: Names of S3 buckets that may be read with the operator's own credentials.
-        is_cancelled: Called now and then; when it returns True, reading ends with ``Cancelled``.
+        is_cancelled: Called for each piece; reading ends with ``Cancelled`` when it returns True.
 
     Raises:
         UpstreamError: They can't be fetched; from reading too.
         Cancelled: From reading.
     """
-    with told():
+    with upstream_errors():
         parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc in buckets:
-        with told():
+        with upstream_errors():
             return open_url(url)
     if parts.scheme not in ("http", "https"):
         raise UpstreamError(
-            501, "NotProxied", f"this service does not read {parts.scheme}:// of this place"
+            501, "NotProxied", f"this service does not read this {parts.scheme}:// URL"
         )
-    with told():
-        return _open_http(url, _Patience(size, is_cancelled))
+    with upstream_errors():
+        return _open_http(url, _Deadline(size, is_cancelled))
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, without its port, because ports are free."""
+    """Return the host of a URL, without its port, because ports cost nothing."""
     try:
         return (urlsplit(url).hostname or "").lower()
     except ValueError:
@@ -95,12 +95,12 @@ def address_of(url: str) -> str:
     return min(network_of(str(address[0])) for *_, address in found)
 
 
-class _Patience:
-    """Limit of a server's time: a least rate, and an end.
+class _Deadline:
+    """Limits of a transfer: a minimum rate and a deadline.
 
     Args:
         size: Bytes of the whole transfer.
-        is_cancelled: Whether no client waits any more.
+        is_cancelled: Returns whether all clients have left.
     """
 
     def __init__(self, size: int, is_cancelled: Callable[[], bool]) -> None:
@@ -131,9 +131,9 @@ def _too_slow() -> UpstreamError:
     return UpstreamError(504, "UpstreamTimeout", "the server is too slow")
 
 
-def _open_http(url: str, patience: _Patience) -> IO[bytes]:
-    client = http_client(untrusted=True, watch=patience)
-    client.timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
+def _open_http(url: str, deadline: _Deadline) -> IO[bytes]:
+    client = http_client(untrusted=True, watch=deadline)
+    client.timeout = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS)
     client.event_hooks = {"request": [_check_port]}  # of redirects, too
     try:
         request = client.build_request("GET", url, headers={"accept-encoding": "identity"})
@@ -149,28 +149,28 @@ def _open_http(url: str, patience: _Patience) -> IO[bytes]:
 def _check_port(request: httpx.Request) -> None:
     port = request.url.port
     if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
-        raise AddressRefused(f"the record leads to port {port}, which is not one of the web")
+        raise AddressRefused(f"the record leads to port {port}, which is not a web port")
 
 
 def _pieces(answer: httpx.Response) -> Iterator[bytes]:
-    with told():
+    with upstream_errors():
         yield from answer.iter_raw()
 
 
 def _refused(answer: httpx.Response) -> UpstreamError:
     status = answer.status_code
-    said = f"the server answered {status}"
+    message = f"the server answered {status}"
     if status in (429, 503):
         text = answer.headers.get("retry-after", "")
         seconds = min(int(text), _LONGEST_RETRY) if text.isascii() and text.isdigit() else 30
-        return UpstreamError(503, "UpstreamBusy", said, seconds)
+        return UpstreamError(503, "UpstreamBusy", message, seconds)
     if status in (400, 404, 410):
-        return UpstreamError(404, "UpstreamNotFound", said)
-    return UpstreamError(502, "UpstreamRefused", said)
+        return UpstreamError(404, "UpstreamNotFound", message)
+    return UpstreamError(502, "UpstreamRefused", message)
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def upstream_errors() -> Iterator[None]:
     """Turn errors of all kinds into ``UpstreamError``."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Datasets and schemas in words and tables, for pages and for other catalogs."""
+"""Descriptions of datasets and schemas, for pages and for other catalogs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from atdata.appview.proxy.shards import Place, Places
+from atdata.appview.proxy.shards import RemoteShard, RemoteShards
 from atdata.errors import AtdataError
 from atdata.samples.canonical import parse_document
 from atdata.samples.schema import record_document
@@ -67,7 +67,7 @@ def _field(name: str, document: Any, is_required: bool) -> Field:
 
 
 def _kind(document: Any, depth: int = 0) -> str:
-    """Return a type in words; for documents that no sample type has, as far as possible."""
+    """Return a type in words, as far as possible for documents that are not of a sample type."""
     if not isinstance(document, dict) or depth > _DEEPEST:
         return "anything"
     ours = document.get("x-atdata-type")
@@ -134,23 +134,26 @@ def size_text(size: int) -> str:
     return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
 
 
-def trust(record: Record, places: Places, schema_cid: str | None) -> tuple[str, str]:
+def trust(record: Record, shards: RemoteShards, schema_cid: str | None) -> tuple[str, str]:
     """Return how far the data can be checked: ``good``, ``fair`` or ``bad``, and a sentence."""
-    infos = places.infos
+    infos = shards.infos
     if infos is None:
-        return "fair", "The record tells no digests of its shards: their bytes can't be checked."
+        return (
+            "fair",
+            "The record contains no digests of its shards, so their bytes can't be verified.",
+        )
     if schema_cid and record.schema_cid and schema_cid != record.schema_cid:
-        return "bad", "The schema that the record refers to has other content than the record says."
+        return "bad", "The content of the schema differs from what the record states."
     if record.content_cid is None or record.schema_cid is None:
-        return "good", "Every shard has a digest; its bytes are checked while they stream."
+        return "good", "Every shard has a digest; its bytes are verified while they stream."
     counted = [info for info in infos if isinstance(info, ShardInfo)]
     if len(counted) != len(infos):
-        return "good", "Every shard has a digest; its bytes are checked while they stream."
+        return "good", "Every shard has a digest; its bytes are verified while they stream."
     if content_cid(record.schema_cid, counted) != record.content_cid:
-        return "bad", "The list of shards is not the one that the content CID stands for."
+        return "bad", "The list of shards does not match the content CID."
     return "good", (
-        "Schema and shards are the ones that the content CID stands for; the bytes of each shard "
-        "are checked while they stream."
+        "The schema and the list of shards match the content CID; the bytes of each shard are "
+        "verified while they stream."
     )
 
 
@@ -177,7 +180,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
-def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[str, Any]:
+def croissant(view: Dataset, page: str, files: list[tuple[str, RemoteShard]]) -> dict[str, Any]:
     """Return a dataset as Croissant 1.0 (mlcommons.org/croissant), as far as that can express it.
 
     Args:
@@ -185,7 +188,7 @@ def croissant(view: Dataset, page: str, files: list[tuple[str, Place]]) -> dict[
         page: URL of its page.
         files: URL of each of the first shards at this service, and what is known of it.
     """
-    checked = [(url, place.info) for url, place in files if place.info is not None]
+    checked = [(url, shard.info) for url, shard in files if shard.info is not None]
     author = view.handle or view.did
     return {
         "@context": _CONTEXT,

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,7 +18,13 @@ from starlette.staticfiles import StaticFiles
 
 from atdata.appview.clients import client_of
 from atdata.appview.database.protocol import Row
-from atdata.appview.database.reading import Reading, SchemaSearch, Search, SearchError
+from atdata.appview.database.reading import (
+    UNKNOWN_AUTHOR,
+    Reading,
+    SchemaSearch,
+    Search,
+    SearchError,
+)
 from atdata.appview.database.views import (
     dataset_view,
     record_of,
@@ -26,7 +33,7 @@ from atdata.appview.database.views import (
     shard_url,
     wds_url,
 )
-from atdata.appview.proxy.shards import Places, Shards
+from atdata.appview.proxy.shards import RemoteShards, ShardFinder
 from atdata.appview.proxy.upstream import UpstreamError
 from atdata.appview.web.describing import (
     MOST_FILES,
@@ -63,7 +70,7 @@ class Pages:
 
     Args:
         reading: Finds the records.
-        shards: Finds the places of shards.
+        finder: Finds shards.
         previews: Makes the first samples of shards.
         base: Base URL of this service, for a request.
     """
@@ -71,12 +78,12 @@ class Pages:
     def __init__(
         self,
         reading: Reading,
-        shards: Shards,
+        finder: ShardFinder,
         previews: Previews,
         base: Callable[[Request], str],
     ) -> None:
         self._reading = reading
-        self._shards = shards
+        self._finder = finder
         self._previews = previews
         self._base = base
         jinja2 = require("jinja2", extra="appview")
@@ -103,25 +110,25 @@ class Pages:
 
     def search(self, request: Request) -> Response:
         """Answer a search: its form and results."""
-        asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
-        author = asked["author"]
+        given = {name: request.query_params.get(name, "").strip() for name in _PARAMETERS}
+        author = given["author"]
         did = self._reading.did_of(author) if author else None
         search = Search(
-            words=asked["q"],
-            tags=[tag for tag in asked["tag"].replace(",", " ").split() if tag],
-            license=asked["license"] or None,
-            schema=asked["schema"] or None,
-            author=(did or "did:unknown:nobody") if author else None,
+            words=given["q"],
+            tags=[tag for tag in given["tag"].replace(",", " ").split() if tag],
+            license=given["license"] or None,
+            schema=given["schema"] or None,
+            author=(did or UNKNOWN_AUTHOR) if author else None,
         )
         page = self._reading.datasets(search, _PAGE, request.query_params.get("cursor"))
-        given = {name: value for name, value in asked.items() if value}
+        filters = {name: value for name, value in given.items() if value}
         return self._page(
             "search.html",
             title="Datasets",
-            asked=asked,
-            is_search=bool(given),
+            asked=given,
+            is_search=bool(filters),
             datasets=[dataset_view(row, self._base(request)) for row in page.rows],
-            next=page.cursor and f"/?{urlencode({**given, 'cursor': page.cursor})}",
+            next=page.cursor and f"/?{urlencode({**filters, 'cursor': page.cursor})}",
             counts=self._reading.counts(),
         )
 
@@ -130,17 +137,19 @@ class Pages:
         row = await asyncio.to_thread(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
-        places, problem = await self._places(row, client_of(request.scope))
-        return await asyncio.to_thread(self._dataset, request, row, places, problem)
+        shards, problem = await self._remote_shards(row, client_of(request.scope))
+        return await asyncio.to_thread(self._dataset, request, row, shards, problem)
 
-    def _dataset(self, request: Request, row: Row, places: Places | None, problem: str) -> Response:
+    def _dataset(
+        self, request: Request, row: Row, shards: RemoteShards | None, problem: str
+    ) -> Response:
         base, record = self._base(request), record_of(row)
         view = dataset_view(row, base)
         schema = self._reading.schema_at(record.schema_ref)
-        count = len(places) if places else 0
+        count = len(shards) if shards else 0
         files = [
-            (shard_url(base, row["did"], row["rkey"], number), place)
-            for number, place in enumerate(places[:MOST_FILES] if places else ())
+            (shard_url(base, row["did"], row["rkey"], number), shard)
+            for number, shard in enumerate(islice(shards or (), MOST_FILES))
         ]
         wds = wds_url(base, row["did"], row["rkey"], count) if count else None
         page = base + page_of(view.uri)
@@ -155,15 +164,15 @@ class Pages:
             files=files[:_MOST_SHARDS_SHOWN],
             count=count,
             problem=problem,
-            trust=trust(record, places, schema["schema_cid"] if schema else None)
-            if places
-            else ("fair", "Its shards can't be listed now."),
+            trust=trust(record, shards, schema["schema_cid"] if schema else None)
+            if shards
+            else ("fair", "The list of shards is not available now."),
             json_ld=_script(croissant(view, page, files)),
             preview=f"/preview/{quote(row['did'], safe=':')}/{quote(row['rkey'], safe=':~')}",
         )
 
     async def preview(self, request: Request) -> Response:
-        """Show the first samples of a dataset: a part of its page, or a page without scripts."""
+        """Show the first samples of a dataset: a part of its page, or a page by itself."""
         row = await asyncio.to_thread(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
@@ -233,23 +242,25 @@ class Pages:
         read = self._reading.dataset if collection == Record.NSID else self._reading.schema
         return read(did, rkey)
 
-    async def _places(self, row: Row, client: str) -> tuple[Places | None, str]:
+    async def _remote_shards(self, row: Row, client: str) -> tuple[RemoteShards | None, str]:
         try:
-            return await self._shards.of(row, client), ""
+            return await self._finder.of(row, client), ""
         except UpstreamError as error:
             return None, error.message
 
     async def _samples(self, row: Row, client: str) -> list[list[Shown]]:
-        places = await self._shards.of(row, client)
-        wanted = places[0].wanted
-        if wanted is None:
+        shards = await self._finder.of(row, client)
+        target = shards[0].target
+        if target is None:
             raise UpstreamError(
-                501, "NotProxied", "the record tells no digests, so nothing is shown unchecked"
+                501,
+                "NotProxied",
+                "the record contains no digests, so its samples can't be verified",
             )
-        if wanted.size > _LARGEST_PREVIEWED:
-            raise UpstreamError(501, "TooLarge", f"a shard has {size_text(wanted.size)}")
+        if target.size > _LARGEST_PREVIEWED:
+            raise UpstreamError(501, "TooLarge", f"a shard has {size_text(target.size)}")
         schema = await asyncio.to_thread(self._schema_of, row)
-        return await self._previews.of(wanted, schema, client)
+        return await self._previews.of(target, schema, client)
 
     def _schema_of(self, row: Row) -> str | None:
         schema = self._reading.schema_at(record_of(row).schema_ref)
@@ -269,17 +280,19 @@ class Pages:
             try:
                 if inspect.iscoroutinefunction(handler):
                     return await handler(request)  # type: ignore[no-any-return]
-                # Reading and rendering take a while, and others must be answered meanwhile.
+                # Reading and rendering take a while; other requests must be answered meanwhile.
                 return await asyncio.to_thread(handler, request)  # type: ignore[arg-type]
             except SearchError:
                 return self._page("missing.html", 400, title="Not found", what="page of results")
             except StorageError as error:
-                return self._page("busy.html", 503, title="Not now", problem=error.message)
+                return self._page(
+                    "busy.html", 503, title="Temporarily unavailable", problem=error.message
+                )
 
         return answer
 
 
-_ASKED = ("q", "tag", "license", "schema", "author")
+_PARAMETERS = ("q", "tag", "license", "schema", "author")
 
 
 def page_of(uri: str) -> str:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from atdata.appview.proxy.fetching import Fetcher, Wanted, in_thread
-from atdata.appview.proxy.shares import Shares
+from atdata.appview.proxy.fair_queue import FairQueue
+from atdata.appview.proxy.fetching import Fetcher, Target, in_thread
 from atdata.appview.proxy.upstream import UpstreamError
 from atdata.appview.web.preview import Shown
 
@@ -48,15 +48,15 @@ class Previews:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
-        self._shares = Shares(_WORKERS, of_client=_WORKERS_OF_CLIENT, of_host=_WORKERS)
+        self._queue = FairQueue(_WORKERS, of_client=_WORKERS_OF_CLIENT, of_host=_WORKERS)
         self._making: dict[tuple[str, str], asyncio.Task[bytes]] = {}
         self._kept: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
-    async def of(self, wanted: Wanted, schema: str | None, client: str) -> list[list[Shown]]:
+    async def of(self, target: Target, schema: str | None, client: str) -> list[list[Shown]]:
         """Return the first samples of a shard, field by field.
 
         Args:
-            wanted: The shard.
+            target: The shard.
             schema: The record of its samples' schema, as JSON.
             client: The client that asks.
 
@@ -64,10 +64,10 @@ class Previews:
             UpstreamError: The shard can't be fetched.
             PreviewError: It is damaged, or takes too much to be shown.
         """
-        key = wanted.cid, hashlib.sha256((schema or "").encode()).hexdigest()
+        key = target.cid, hashlib.sha256((schema or "").encode()).hexdigest()
         until, text = self._kept.get(key, (0.0, b""))
         if until < time.monotonic():
-            (await self._fetcher.whole(wanted, client)).close()
+            (await self._fetcher.whole(target, client)).close()
             text = await self._made(key, schema, client)
         answer = json.loads(text)
         if "problem" in answer:
@@ -78,7 +78,7 @@ class Previews:
         """Make an answer once, for all clients that ask for it."""
         task = self._making.get(key)
         if task is None:
-            if self._shares.waiting_for(client) >= _MOST_WAITING_OF_CLIENT:
+            if self._queue.waiting_for(client) >= _MOST_WAITING_OF_CLIENT:
                 raise UpstreamError(503, "Busy", "too many previews are being made", 5)
             task = asyncio.create_task(self._make(key, schema, client))
             self._making[key] = task
@@ -86,13 +86,13 @@ class Previews:
         return await asyncio.shield(task)
 
     async def _make(self, key: tuple[str, str], schema: str | None, client: str) -> bytes:
-        turn = self._shares.ask("", client)
+        turn = self._queue.enter("", client)
         try:
             await turn.begin()
             path = self._fetcher.cache.folder / key[0]
             text = await in_thread(partial(_work, path, schema or ""))
         finally:
-            self._shares.end(turn)
+            self._queue.end(turn)
         failed = text.startswith(b'{"problem"')
         self._kept[key] = time.monotonic() + (_FAILED_SECONDS if failed else float("inf")), text
         while sum(len(kept) for _, kept in self._kept.values()) > _MOST_KEPT:
@@ -109,7 +109,7 @@ def _work(path: Path, schema: str) -> bytes:
             input=schema.encode(),
             capture_output=True,
             timeout=_SECONDS,
-            # Threads of numerical libraries would take memory for nothing.
+            # Threads of numerical libraries would only take memory.
             env={**environment, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:

@@ -15,7 +15,13 @@ from starlette.routing import Route
 from atdata._version import __version__
 from atdata.appview.clients import client_of
 from atdata.appview.database.protocol import Row
-from atdata.appview.database.reading import CursorError, Reading, SchemaSearch, Search
+from atdata.appview.database.reading import (
+    UNKNOWN_AUTHOR,
+    CursorError,
+    Reading,
+    SchemaSearch,
+    Search,
+)
 from atdata.appview.database.views import (
     dataset_view,
     schema_view,
@@ -23,7 +29,7 @@ from atdata.appview.database.views import (
     shown_record,
     wds_url,
 )
-from atdata.appview.proxy.shards import Place, Places, Shards
+from atdata.appview.proxy.shards import RemoteShard, RemoteShards, ShardFinder
 from atdata.appview.proxy.upstream import UpstreamError
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import StorageError, UrlError
@@ -91,16 +97,16 @@ class Queries:
 
     Args:
         reading: Finds the records.
-        shards: Finds the places of shards.
+        finder: Finds shards.
         base: Base URL of this service, for links; that of the request when None.
         sources: URLs of the servers that are followed.
     """
 
     def __init__(
-        self, reading: Reading, shards: Shards, base: str | None, sources: list[str]
+        self, reading: Reading, finder: ShardFinder, base: str | None, sources: list[str]
     ) -> None:
         self._reading = reading
-        self._shards = shards
+        self._finder = finder
         self._base = base
         self._sources = sources
 
@@ -176,12 +182,12 @@ class Queries:
         """Answer ``resolveShards``."""
         row = await asyncio.to_thread(self._dataset, _params(request, ResolveShardsParams).uri)
         try:
-            places = await self._shards.of(row, client_of(request.scope))
+            shards = await self._finder.of(row, client_of(request.scope))
         except UpstreamError as error:
             raise QueryError(error.status, "Unavailable", error.message) from error
-        if len(places) > _MOST_LISTED:
+        if len(shards) > _MOST_LISTED:
             raise _too_long()
-        return await asyncio.to_thread(_resolved, self.base(request), row, places)
+        return await asyncio.to_thread(_resolved, self.base(request), row, shards)
 
     def describe_service(self, request: Request) -> Any:
         """Answer ``describeService``."""
@@ -203,8 +209,7 @@ class Queries:
         if actor is None:
             return None
         did = self._reading.did_of(actor)
-        # An unknown author has published nothing that is known.
-        return did or "did:unknown:nobody"
+        return did or UNKNOWN_AUTHOR
 
     def _at(self, uri: str, collection: str) -> AtUri:
         at = AtUri.parse(uri)
@@ -227,14 +232,14 @@ def _schema(row: Row | None, output: Any) -> Any:
     return output(schema=schema_view(row), record=shown_record(row))
 
 
-def _shard(url: str, place: Place) -> Shard:
-    info = place.info
+def _shard(url: str, shard: RemoteShard) -> Shard:
+    info = shard.info
     return Shard(
         url=url,
-        source=None if place.is_blob else place.url,
+        source=None if shard.is_blob else shard.url,
         cid=info.cid if info else None,
         size=info.size if info else None,
-        samples=place.samples,
+        samples=shard.samples,
     )
 
 
@@ -251,24 +256,24 @@ def _params(request: Request, kind: Any) -> Any:
     return kind.from_dict(value)
 
 
-def _resolved(base: str, row: Row, places: Places) -> ResolveShardsOutput:
+def _resolved(base: str, row: Row, shards: RemoteShards) -> ResolveShardsOutput:
     did, rkey = row["did"], row["rkey"]
     return ResolveShardsOutput(
-        wds=wds_url(base, did, rkey, len(places)),
+        wds=wds_url(base, did, rkey, len(shards)),
         shards=[
-            _shard(shard_url(base, did, rkey, number), place) for number, place in enumerate(places)
+            _shard(shard_url(base, did, rkey, number), shard) for number, shard in enumerate(shards)
         ],
     )
 
 
 def _too_long() -> QueryError:
-    return QueryError(501, "TooLarge", "the answer is too long; ask for less at once")
+    return QueryError(501, "TooLarge", "the answer is too long")
 
 
 def _answering(handler: Callable[[Request], Any]) -> Handler:
     async def answer(request: Request) -> Response:
         try:
-            # Reading and writing take a while, and others must be answered meanwhile.
+            # Reading and encoding take a while; other requests must be answered meanwhile.
             if inspect.iscoroutinefunction(handler):
                 output = await handler(request)
             else:

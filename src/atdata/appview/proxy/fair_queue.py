@@ -1,4 +1,4 @@
-"""Fair sharing of a bounded number of places: no client and no host may hold them all."""
+"""A fair queue for a bounded number of slots: no client and no host may hold them all."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False)
 class Turn:
-    """Work that waits for a place, or has one.
+    """Work that waits for a slot, or has one.
 
     Attributes:
         host: The host that it uses.
         clients: The clients that wait for it, and how often.
-        client: The client that its place is counted for.
+        client: The client that its slot counts for.
     """
 
     host: str
@@ -23,21 +23,21 @@ class Turn:
     _begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def begin(self) -> None:
-        """Wait for a place, or for the turn to be ended."""
+        """Wait for a slot, or for the end of the turn."""
         await self._begun.wait()
 
 
-class Shares:
-    """Gives places to turns. A freed place goes to the client that has the fewest.
+class FairQueue:
+    """Gives slots to turns. A free slot goes to the client that has the fewest.
 
     Args:
-        places: The number of places.
-        of_client: Most places held for one client.
-        of_host: Most places at one host.
+        slots: The number of slots.
+        of_client: Maximum number of slots of one client.
+        of_host: Maximum number of slots at one host.
     """
 
-    def __init__(self, places: int, *, of_client: int, of_host: int) -> None:
-        self._places = places
+    def __init__(self, slots: int, *, of_client: int, of_host: int) -> None:
+        self._slots = slots
         self._of_client = of_client
         self._of_host = of_host
         self._waiting: list[Turn] = []
@@ -47,8 +47,8 @@ class Shares:
         """Return the number of waiting turns that this client waits for."""
         return sum(client in turn.clients for turn in self._waiting)
 
-    def ask(self, host: str, client: str) -> Turn:
-        """Return a new turn; it begins when there is a place."""
+    def enter(self, host: str, client: str) -> Turn:
+        """Return a new turn; it begins when a slot is free."""
         turn = Turn(host, Counter([client]))
         self._waiting.append(turn)
         self._give()
@@ -60,11 +60,11 @@ class Shares:
         self._give()
 
     def leave(self, turn: Turn, client: str) -> None:
-        """Remove a client that waits no more."""
+        """Remove a client that has left."""
         turn.clients -= Counter([client])
 
     def move(self, turn: Turn, host: str) -> None:
-        """Change the host of a turn; it waits again when too many are there."""
+        """Change the host of a turn; it waits again if the host has too many."""
         turn.host = host
         if turn in self._begun and sum(one.host == host for one in self._begun) > self._of_host:
             turn._begun.clear()
@@ -73,12 +73,12 @@ class Shares:
             self._give()
 
     def stop_waiting(self, turn: Turn) -> None:
-        """End a turn unless it has a place, which it keeps until its work has ended."""
+        """End a turn unless it has a slot, which it keeps until its work has ended."""
         if turn in self._waiting:
             self.end(turn)
 
     def end(self, turn: Turn) -> None:
-        """Give the place back, or stop waiting for one."""
+        """Release the slot, or stop waiting for one."""
         for turns in (self._begun, self._waiting):
             if turn in turns:
                 turns.remove(turn)
@@ -86,7 +86,7 @@ class Shares:
         self._give()
 
     def _give(self) -> None:
-        while len(self._begun) < self._places and (found := self._next()):
+        while len(self._begun) < self._slots and (found := self._next()):
             turn, client = found
             turn.client = client
             self._waiting.remove(turn)
