@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appview.content import DID, OTHER, dataset, rev, write
+from appview.following import database, following, names
 from appview.running import wait_until
-from atdata.appview.database.opening import open_database
 from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading
 from atdata.appview.database.writing import put_records
@@ -27,16 +27,11 @@ from atdata_records.ac.foundation.dataset.record import Record
 from .measure import MEBIBYTE, cost
 from .server import HostileServer, Reply, drip, hostile_server
 
+__all__ = ["database"]  # a fixture
+
 PDS = Source("pds", "https://pds.example")
 LIAR = Source("pds", "https://liar.example")
 RELAY = Source("relay", "https://relay.example")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(tmp_path / "appview.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -46,11 +41,6 @@ def ledger(database: Database) -> Ledger:
 
 def receive(ledger: Ledger, source: Source, *happenings: Any, size: int = 0) -> None:
     ledger.receive(source, [Event(n, what, size) for n, what in enumerate(happenings, 1)])
-
-
-def names(database: Database, did: str = DID) -> set[str]:
-    rows = database.read("SELECT name FROM datasets WHERE did = ? AND visible = 1", (did,))
-    return {row["name"] for row in rows}
 
 
 def made(at: int, name: str, did: str = DID) -> Commit:
@@ -73,7 +63,7 @@ def test_a_server_does_not_silence_an_account_that_is_not_known_yet(
     ledger.put_page(made(1, "true"))
     ledger.finish_history(DID, rev(1))
     receive(ledger, LIAR, AccountChange(DID, status), made(9, "a lie"), Gap(DID, rev(10)))
-    assert names(database) == {"true"}
+    assert names(database, DID) == {"true"}
     assert ledger.next_due() is None
 
 
@@ -86,9 +76,9 @@ def test_its_own_server_and_relays_speak_for_an_account(
     ledger.put_page(made(1, "true"))
     ledger.finish_history(DID, rev(1))
     receive(ledger, source, made(2, "newer"))
-    assert names(database) == {"newer"}
+    assert names(database, DID) == {"newer"}
     receive(ledger, source, AccountChange(DID, "takendown"))
-    assert names(database) == set()
+    assert names(database, DID) == set()
 
 
 def test_commits_of_a_server_do_not_wait_for_an_account_of_another(
@@ -98,7 +88,7 @@ def test_commits_of_a_server_do_not_wait_for_an_account_of_another(
     ledger.identify(DID, PDS.url, "lab.test")
     receive(ledger, LIAR, made(5, "a lie"))
     ledger.finish_history(DID, rev(1))
-    assert names(database) == set()
+    assert names(database, DID) == set()
 
 
 def test_an_account_that_lost_its_handle_has_it_no_longer(
@@ -154,7 +144,7 @@ def test_one_sources_events_take_no_room_of_anothers(
     receive(ledger, PDS, made(5, "live"), size=900)
     ledger.identify(DID, PDS.url, "lab.test")
     ledger.finish_history(DID, rev(1))
-    assert names(database) == {"live"}
+    assert names(database, DID) == {"live"}
     assert ledger._pending.add(made(1, "x", DID), PDS, 8000)
 
 
@@ -169,7 +159,7 @@ def test_events_that_find_no_room_make_the_history_be_read_again(
     ledger.put_page(made(9, "name 9"))
     ledger.finish_history(DID, rev(9))
     assert ledger.next_due() is None
-    assert names(database) == {"name 9"}
+    assert names(database, DID) == {"name 9"}
 
 
 # -- what one repository may bring
@@ -198,7 +188,7 @@ def test_a_full_repository_can_change_what_it_has_and_takes_nothing_from_others(
         put_records(tx, DID, rev(1), [write("a", dataset("one")), write("b", dataset("two"))])
         put_records(tx, DID, rev(2), [write("a", dataset("newer"))])
         put_records(tx, OTHER, rev(1), [write("a", dataset("other"))])
-    assert (names(database), names(database, OTHER)) == ({"newer"}, {"other"})
+    assert (names(database, DID), names(database, OTHER)) == ({"newer"}, {"other"})
 
 
 def json_reply(value: Any) -> Reply:
@@ -256,11 +246,8 @@ def test_dripping_repositories_do_not_keep_others_from_being_read(
         servers = [stack.enter_context(hostile_server()) for _ in range(7)]
         drips = [Dripping(server, path) for server in servers[:6]]
         honest = Home(servers[6])
-        ingest = Ingest(database, Network(), [])
-        for one in drips:
-            ingest.ledger.add_repositories([one.did])
-        ingest.start()
-        stack.callback(ingest.stop)
+        Ledger(database).add_repositories([one.did for one in drips])
+        ingest = stack.enter_context(following(database))
         wait_until(lambda: len(ingest._busy) >= 3)
         ingest.ledger.add_repositories([honest.did])
         wait_until(lambda: names(database, honest.did) == {"honest"})

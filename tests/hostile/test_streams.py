@@ -1,4 +1,4 @@
-"""Streams that hold messages which can't be read: they are stepped over, counted and kept."""
+"""Streams that hold messages which can't be read: they are skipped, counted and kept."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection, serve
 
 from appview.content import DID, dataset, rev, rev_in, write
+from appview.following import database, following, names
 from appview.ingest.test_frames import CID, DATA, car, commit, frame, op
 from appview.running import wait_until
-from atdata.appview.database.opening import open_database
 from atdata.appview.database.protocol import Database
 from atdata.appview.database.writing import put_records
 from atdata.appview.events import AccountChange, Event, Gap, Unreadable, Write
@@ -33,6 +33,8 @@ from atdata_records.ac.foundation.dataset.record import Record
 from servers.atproto_pds import Pds
 
 from .measure import cost
+
+__all__ = ["database"]  # a fixture
 
 DEEP = 1100  # levels; the reference PDS takes such a record
 
@@ -112,34 +114,12 @@ def stream_of(messages: list[str | bytes]) -> Iterator[str]:
         thread.join()
 
 
-@contextlib.contextmanager
-def following(database: Database, source: Source) -> Iterator[Ingest]:
-    ingest = Ingest(database, Network(), [source])
-    ingest.start()
-    try:
-        yield ingest
-    finally:
-        ingest.stop()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(tmp_path / "appview.db")
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def lab(pds_env: Pds) -> AtmosphereClient:
     account = pds_env.new_account("streams")
     client = AtmosphereClient(pds_env.url)
     client.login(account.handle, account.app_password)
     return client
-
-
-def names(database: Database, did: str) -> set[str]:
-    rows = database.read("SELECT name FROM datasets WHERE did = ?", (did,))
-    return {row["name"] for row in rows}
 
 
 @pytest.mark.parametrize("kind", JUNK)

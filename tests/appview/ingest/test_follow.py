@@ -10,8 +10,6 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +18,17 @@ from websockets.sync.server import ServerConnection, serve
 
 from atdata.appview.database.opening import open_database
 from atdata.appview.database.protocol import Database
-from atdata.appview.database.reading import Reading, Search
-from atdata.appview.ingest.follow import Ingest
-from atdata.appview.ingest.network import Network
+from atdata.appview.database.reading import Reading
 from atdata.appview.ingest.sources import Source
 from atdata.atmosphere import AtmosphereClient
 from atdata_records.ac.foundation.dataset.record import Record
 from servers.atproto_pds import Account, Pds
 
 from ..content import dataset, rev_in
+from ..following import database, following, names
 from ..running import wait_until
+
+__all__ = ["database"]  # a fixture
 
 FOLLOW = """
 import sys
@@ -44,24 +43,6 @@ sys.stdin.read()
 """
 
 
-@contextmanager
-def following(database: Database, *sources: Source) -> Iterator[Ingest]:
-    network = Network(source.url for source in sources if source.kind == "pds")
-    ingest = Ingest(database, network, sources)
-    ingest.start()
-    try:
-        yield ingest
-    finally:
-        ingest.stop()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(tmp_path / "appview.db")
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def lab(pds_env: Pds) -> AtmosphereClient:
     return log_in(pds_env, pds_env.new_account("ingest"))
@@ -71,11 +52,6 @@ def log_in(pds: Pds, account: Account) -> AtmosphereClient:
     client = AtmosphereClient(pds.url)
     client.login(account.handle, account.app_password)
     return client
-
-
-def names(database: Database, did: str) -> set[str]:
-    page = Reading(database).datasets(Search(author=did), 1000)
-    return {row["name"] for row in page.rows}
 
 
 def publish(client: AtmosphereClient, rkey: str, name: str) -> None:
