@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import click
@@ -21,13 +22,9 @@ def schema() -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the schemas of the local index."""
-    print_list(
-        list(index_of("").list_schemas()),
-        lambda record: (record["name"], record["version"]),
-        item=dict,
-        as_json=as_json,
-        empty="no schemas yet: LocalIndex().publish_schema(SampleType)",
-    )
+    records = [dict(record) for record in index_of("").list_schemas()]
+    empty = "no schemas yet: LocalIndex().publish_schema(SampleType)"
+    print_list(records, itemgetter("name", "version"), as_json=as_json, empty=empty)
 
 
 @schema.command()

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS words (
 );
 CREATE INDEX IF NOT EXISTS words_found ON words USING gin (found)
 """
+_QUERY = "to_tsquery('simple', ?)"
 _CONNECTIONS = 8
 # Two processes that make the tables at the same time would conflict.
 _LOCK = 7_100_291
@@ -41,8 +42,8 @@ class PostgresDatabase:
 
     text_search = TextSearch(
         join="JOIN words ON words.dataset = d.id",
-        where="words.found @@ to_tsquery('simple', ?)",
-        rank="(-ts_rank(words.found, to_tsquery('simple', ?)))::float8",
+        where="words.found @@ " + _QUERY,
+        rank="(-ts_rank(words.found, " + _QUERY + "))::float8",
         word="{}",
         prefix="{}:*",
         conjunction=" & ",

@@ -24,7 +24,6 @@ from atdata.appview.database.writing import (
 )
 from atdata.appview.events import (
     AccountChange,
-    Change,
     Commit,
     Event,
     Gap,
@@ -121,8 +120,8 @@ class Ledger:
     def _write(self, source: Source, messages: Sequence[Event | Unreadable]) -> None:
         with self._lock, self._database.write() as tx:
             for event in messages:
-                if isinstance(event, Event) and event.change is not None:
-                    self._apply_event(tx, event.change, source, event.size)
+                if isinstance(event, Event):
+                    self._apply_event(tx, event, source)
             unreadable = [one for one in messages if isinstance(one, Unreadable)]
             keep_unreadable(tx, source.name, unreadable)
             positions = [one.position for one in messages if one.position is not None]
@@ -147,7 +146,10 @@ class Ledger:
                 one_line(last.reason),
             )
 
-    def _apply_event(self, tx: Transaction, change: Change, source: Source, size: int) -> None:
+    def _apply_event(self, tx: Transaction, event: Event, source: Source) -> None:
+        change = event.change
+        if change is None:
+            return
         repo = _repo(tx, change.did)
         if isinstance(change, Commit | Gap):
             if repo is None:
@@ -156,7 +158,7 @@ class Ledger:
             if repo is None or (
                 repo["needs_history"] and _is_authoritative(repo, source, default=True)
             ):
-                self._keep_pending(tx, change, source, size)
+                self._keep_pending(tx, change, source, event.size)
             elif not repo["needs_history"]:
                 self._apply(tx, repo, change, source)
         elif repo is not None and _is_authoritative(repo, source):
