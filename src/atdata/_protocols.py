@@ -1,6 +1,8 @@
 """The interfaces of entries, indexes, stores and sources.
 
-All are runtime-checkable. Nothing needs to inherit from them.
+All are runtime-checkable. Nothing needs to inherit from them. ``IndexEntry``, ``AbstractIndex``,
+``AbstractDataStore`` and ``DataSource`` are what every implementation has; the others are optional,
+and their docstrings say what they are good for. docs/extending.md has an example of each.
 """
 
 from __future__ import annotations
@@ -8,12 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from atdata.sources.protocols import DataSource as DataSource
+from atdata.progress import Progress
+from atdata.shards.info import DescribedShards, ShardInfo
+from atdata.sources.protocols import (
+    CachedSource,
+    CountedSource,
+    DataSource,
+    LocalSource,
+    RemoteSource,
+    UrlsSource,
+)
 
 if TYPE_CHECKING:
     from atdata.dataset import Dataset
 
-__all__ = ["AbstractDataStore", "AbstractIndex", "DataSource", "DatasetOpener", "IndexEntry"]
+__all__ = [
+    "AbstractDataStore",
+    "AbstractIndex",
+    "CachedSource",
+    "CopyingStore",
+    "CountedSource",
+    "DataSource",
+    "DescribedShards",
+    "DryRunStore",
+    "IndexEntry",
+    "LocalSource",
+    "RemoteSource",
+    "UrlsSource",
+]
 
 
 @runtime_checkable
@@ -55,6 +79,15 @@ class AbstractIndex(Protocol):
         """Return the entry of this name or URI; ``KeyError`` if there is none."""
         ...
 
+    def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
+        """Open the dataset of this name or URI; ``KeyError`` if there is none.
+
+        Its samples are of the given class, or of its published schema. ``load_dataset(ref,
+        index=index)`` calls it; for an index of earlier code that has no such method, it reads
+        the entry's URLs.
+        """
+        ...
+
     def list_datasets(self) -> Iterable[IndexEntry]:
         """Return all entries."""
         ...
@@ -73,18 +106,6 @@ class AbstractIndex(Protocol):
 
     def decode_schema(self, ref: str) -> type[Any]:
         """Return a sample type that behaves as the one that was published."""
-        ...
-
-
-@runtime_checkable
-class DatasetOpener(Protocol):
-    """An index that opens its datasets itself, because it has more than their URLs.
-
-    ``load_dataset(ref, index=index)`` calls it; for other indexes, it reads the entry's URLs.
-    """
-
-    def open_dataset(self, ref: str, sample_type: type[Any] | None = None) -> Dataset[Any]:
-        """Open a reference's dataset, with samples of this class or of its published schema."""
         ...
 
 
@@ -110,4 +131,45 @@ class AbstractDataStore(Protocol):
 
     def supports_streaming(self) -> bool:
         """Return whether shards can be read from the store without downloading them first."""
+        ...
+
+
+@runtime_checkable
+class CopyingStore(Protocol):
+    """A store that copies shards byte for byte, so that digests and content CID stay.
+
+    Inserting and promoting a dataset then keep its identity; without it, samples are packed anew.
+    """
+
+    def copy_shards(
+        self,
+        source: DataSource,
+        *,
+        prefix: str,
+        infos: Sequence[ShardInfo] | None = None,
+        progress: Progress | None = None,
+        dry_run: bool = False,
+    ) -> Sequence[str]:
+        """Copy a source's shards below ``prefix``; return their URLs in order.
+
+        Args:
+            source: Where the shards are.
+            prefix: Where in the store.
+            infos: What is known of each shard: raise ``DigestMismatch`` for other bytes.
+            progress: Notified of each shard that is stored.
+            dry_run: As for :class:`DryRunStore`.
+        """
+        ...
+
+
+@runtime_checkable
+class DryRunStore(Protocol):
+    """A store that can return what it would write, without writing it.
+
+    ``promote_to_atmosphere(dry_run=True)`` needs it, and an index that refuses a name which stands
+    for other data does so before the first shard is stored.
+    """
+
+    def supports_dry_run(self) -> bool:
+        """Return whether ``write_shards`` and ``copy_shards`` take ``dry_run=True``."""
         ...

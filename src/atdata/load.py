@@ -8,9 +8,9 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from atdata._protocols import DatasetOpener
+from atdata._protocols import AbstractIndex
 from atdata.base.arguments import check_index
 from atdata.dataset import Dataset
 from atdata.errors import EntryNotFound, NetworkError, StorageError, XrpcError
@@ -19,9 +19,6 @@ from atdata.shards.manifest import MARKER
 from atdata.shards.root_schema import folder_type
 from atdata.sources.braces import Names
 from atdata.storage.urls import redacted, scheme_of
-
-if TYPE_CHECKING:
-    from atdata._protocols import AbstractIndex
 
 __all__ = ["DatasetDict", "load_dataset"]
 
@@ -189,7 +186,7 @@ def _indexed(ref: str, sample_type: type[Any] | None, index: AbstractIndex | Non
         found = _from_appview(ref, sample_type) if os.environ.get("ATDATA_APPVIEW_URL") else None
         return found or DatasetLoader(AtmosphereClient()).to_dataset(ref, sample_type)
     check_index(index, "get_dataset", "decode_schema")
-    if isinstance(index, DatasetOpener):
+    if isinstance(index, AbstractIndex):
         return index.open_dataset(ref, sample_type)
     entry = index.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
     decoded = sample_type or index.decode_schema(entry.schema_ref)

@@ -12,7 +12,7 @@ import pytest
 
 import atdata
 from atdata import load_dataset
-from atdata._protocols import DatasetOpener
+from atdata._protocols import AbstractIndex
 from atdata.errors import DigestMismatch, EntryNotFound
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.sources import verified
@@ -45,7 +45,7 @@ def rewrite(path: Path, start: int) -> None:
 
 
 def test_an_index_opens_its_datasets(filled: LocalIndex) -> None:
-    assert isinstance(filled, DatasetOpener)
+    assert isinstance(filled, AbstractIndex)
     for ref in ("readings", "@local/readings", "atdata://local/dataset/readings"):
         dataset = load_dataset(ref, index=filled, split="train")
         assert len(dataset) == 10

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from atdata.atmosphere import AtmosphereClient, SchemaPublisher
+from atdata.errors import DigestMismatch
 from atdata.samples import PackableSample
 from atdata.samples.lens import lens
 from atdata.shards.info import ShardInfo, inspect_shard
@@ -23,7 +24,17 @@ from atdata.sources import BlobSource, S3Source, URLSource, VerifiedSource
 from atdata.sources.lens import LensSource
 from atdata.sources.streams import ShardStreams
 from atdata.stores import S3DataStore
-from atdata.testing import DataSourceSuite, Thing, shard_bytes, things
+from atdata.testing import (
+    CachedSourceSuite,
+    CountedSourceSuite,
+    DataSourceSuite,
+    LocalSourceSuite,
+    RemoteSourceSuite,
+    Thing,
+    UrlsSourceSuite,
+    shard_bytes,
+    things,
+)
 from atdata_records import cid as cids
 from servers.atproto_pds import Pds
 from servers.gcs import GcsServer
@@ -71,7 +82,7 @@ def paths(tmp_path: Path) -> Callable[[Sequence[bytes | None]], list[Path]]:
     return make
 
 
-class TestDisk(OfContents):
+class TestDisk(OfContents, LocalSourceSuite, RemoteSourceSuite, UrlsSourceSuite):
     @pytest.fixture
     def make(self, paths: Any) -> Make:
         return lambda contents: URLSource(paths(contents))
@@ -83,13 +94,13 @@ class TestFileUrls(OfContents):
         return lambda contents: URLSource([f"file://{quote(str(p))}" for p in paths(contents)])
 
 
-class TestBraces(OfContents):
+class TestBraces(OfContents, LocalSourceSuite, UrlsSourceSuite):
     @pytest.fixture
     def make(self, paths: Any) -> Make:
         return lambda contents: URLSource(f"{paths(contents)[0].parent}/{{0..1}} ü.tar")
 
 
-class TestVerified(OfContents):
+class TestVerified(OfContents, LocalSourceSuite, CountedSourceSuite, RemoteSourceSuite):
     @pytest.fixture
     def make(self, paths: Any) -> Make:
         return lambda contents: VerifiedSource(URLSource(paths(contents)), INFOS)
@@ -152,7 +163,7 @@ class OnWeb(OfContents):
         return ["hunter2"]
 
 
-class TestHttpWithRanges(OnWeb):
+class TestHttpWithRanges(OnWeb, CachedSourceSuite, RemoteSourceSuite, UrlsSourceSuite):
     options: ClassVar = {"ranges": True, "headers": {"ETag": '"a"'}}
 
 
@@ -187,13 +198,13 @@ class OnS3(OfContents):
         return [s3_credentials["AWS_SECRET_ACCESS_KEY"]]
 
 
-class TestS3Source(OnS3):
+class TestS3Source(OnS3, CachedSourceSuite, RemoteSourceSuite):
     @pytest.fixture
     def make(self, keys: Any, s3_bucket: str, s3_credentials: dict[str, str]) -> Make:
         return lambda contents: S3Source.from_credentials(s3_credentials, s3_bucket, keys(contents))
 
 
-class TestS3Urls(OnS3):
+class TestS3Urls(OnS3, CachedSourceSuite):
     """Of a bucket that a store was made for, with no setting in the environment."""
 
     @pytest.fixture
@@ -202,7 +213,7 @@ class TestS3Urls(OnS3):
         return lambda contents: URLSource([f"s3://{s3_bucket}/{key}" for key in keys(contents)])
 
 
-class TestGcs(OfContents):
+class TestGcs(OfContents, CachedSourceSuite):
     @pytest.fixture
     def make(self, gcs_server: GcsServer, gcs_bucket: str) -> Make:
         def make(contents: Sequence[bytes | None]) -> Any:
@@ -239,7 +250,7 @@ class TestIpfsFolders(OfContents):
 
 
 @pytest.mark.xdist_group("pds")
-class TestBlobs(OfContents):
+class TestBlobs(OfContents, RemoteSourceSuite):
     @pytest.fixture
     def make(self, client: AtmosphereClient, pds: Pds) -> Make:
         def make(contents: Sequence[bytes | None]) -> Any:
@@ -436,3 +447,97 @@ def test_the_suite_fails_what_is_broken(
         getattr(DataSourceSuite(), test)(broken(), *arguments)
     while Leaky.kept:
         os.close(Leaky.kept.pop())
+
+
+class Offering(Sound):
+    """A source that offers all that is optional, to be broken."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.paths = [folder / "a.tar", folder / "b.tar"]
+        for path, data in zip(self.paths, CONTENTS, strict=True):
+            path.write_bytes(data)
+        self.urls: list[Any] = list(map(str, self.paths))
+        self.is_remote: Any = True
+
+    def local_path(self, name: str) -> Any:
+        return dict(zip(self.shard_list, self.paths, strict=True)).get(name)
+
+    def fetch(self, name: str, *, promised: Any = None, is_cancelled: Any = None) -> Any:
+        found = self.local_path(name)
+        if promised is not None and inspect_shard(found) != promised:
+            raise DigestMismatch("other bytes", shard=name)
+        return found
+
+    def promised_samples(self, name: str) -> Any:
+        return inspect_shard(self.local_path(name)).samples
+
+
+class TestOffering(
+    OfContents,
+    LocalSourceSuite,
+    CachedSourceSuite,
+    CountedSourceSuite,
+    RemoteSourceSuite,
+    UrlsSourceSuite,
+):
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> Make:
+        return lambda contents: Offering(tmp_path) if contents == CONTENTS else Sound(contents)
+
+
+class FirstOnly(Offering):
+    def local_path(self, name: str) -> Any:
+        return super().local_path("a")
+
+
+class Pathless(Offering):
+    def local_path(self, name: str) -> Any:
+        return None
+
+
+class Trusting(Offering):
+    def fetch(self, name: str, *, promised: Any = None, is_cancelled: Any = None) -> Any:
+        return self.local_path(name)
+
+
+class Miscounting(Offering):
+    def promised_samples(self, name: str) -> Any:
+        return 7
+
+
+class Reversed(Offering):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.urls.reverse()
+        self.is_remote = "perhaps"
+
+
+@pytest.mark.parametrize(
+    ("suite", "broken", "test", "arguments"),
+    [
+        (LocalSourceSuite, FirstOnly, "test_its_files_hold_the_shards", (CONTENTS,)),
+        (LocalSourceSuite, Pathless, "test_its_files_hold_the_shards", (CONTENTS,)),
+        (LocalSourceSuite, FirstOnly, "test_samples_are_found_by_number", (CONTENTS,)),
+        (CachedSourceSuite, Pathless, "test_fetched_files_hold_the_shards", (CONTENTS,)),
+        (CachedSourceSuite, FirstOnly, "test_shards_that_are_expected_are_fetched", (CONTENTS,)),
+        (CachedSourceSuite, Trusting, "test_other_bytes_than_expected_are_refused", (CONTENTS,)),
+        (CountedSourceSuite, Miscounting, "test_its_counts_are_those_of_the_shards", (CONTENTS,)),
+        (CountedSourceSuite, Miscounting, "test_its_datasets_have_a_length", ()),
+        (RemoteSourceSuite, Reversed, "test_it_reports_whether_it_is_remote", ()),
+        (UrlsSourceSuite, Reversed, "test_its_urls_name_the_shards", (CONTENTS,)),
+    ],
+)
+def test_the_optional_suites_fail_what_is_broken(
+    suite: Any, broken: Any, test: str, arguments: Any, tmp_path: Path
+) -> None:
+    failed = (AssertionError, pytest.fail.Exception, ValueError)
+    with pytest.raises(failed):
+        getattr(suite(), test)(broken(tmp_path), *arguments)
+
+
+def test_a_source_that_offers_nothing_has_none_of_the_interfaces() -> None:
+    for suite in (LocalSourceSuite, CachedSourceSuite, CountedSourceSuite):
+        (test,) = (name for name in vars(suite) if name.startswith("test_it_has_the_interface"))
+        with pytest.raises(AssertionError):
+            getattr(suite(), test)(Sound())

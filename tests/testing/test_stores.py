@@ -11,20 +11,21 @@ import pytest
 
 from atdata.atmosphere import AtmosphereClient
 from atdata.atmosphere.pds_store import PDSBlobStore
+from atdata.dataset import Dataset
 from atdata.errors import StorageError
 from atdata.stores import GCSDataStore, IPFSStore, LocalDiskStore, S3DataStore
-from atdata.testing import DataStoreSuite, Thing
+from atdata.testing import CopyingStoreSuite, DataStoreSuite, DryRunStoreSuite, Thing
 from servers.atproto_pds import Account
 from servers.ipfs import IpfsGateway
 
 
-class TestDisk(DataStoreSuite):
+class TestDisk(DataStoreSuite, CopyingStoreSuite, DryRunStoreSuite):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Any:
         return LocalDiskStore(tmp_path / "store")
 
 
-class TestS3(DataStoreSuite):
+class TestS3(DataStoreSuite, CopyingStoreSuite, DryRunStoreSuite):
     @pytest.fixture
     def store(self, s3_bucket: str, s3_credentials: dict[str, str]) -> Any:
         return S3DataStore(s3_credentials, bucket=s3_bucket)
@@ -34,13 +35,13 @@ class TestS3(DataStoreSuite):
         return [s3_credentials["AWS_SECRET_ACCESS_KEY"]]
 
 
-class TestGcs(DataStoreSuite):
+class TestGcs(DataStoreSuite, CopyingStoreSuite, DryRunStoreSuite):
     @pytest.fixture
     def store(self, gcs_bucket: str) -> Any:
         return GCSDataStore(bucket=gcs_bucket)
 
 
-class TestIpfs(DataStoreSuite):
+class TestIpfs(DataStoreSuite, CopyingStoreSuite):
     @pytest.fixture
     def store(self, ipfs_env: IpfsGateway) -> Any:
         return IPFSStore(ipfs_env.api.replace("//", "//me:hunter2@"))
@@ -51,7 +52,7 @@ class TestIpfs(DataStoreSuite):
 
 
 @pytest.mark.xdist_group("pds")
-class TestPds(DataStoreSuite):
+class TestPds(DataStoreSuite, CopyingStoreSuite, DryRunStoreSuite):
     @pytest.fixture
     def store(self, client: AtmosphereClient) -> Any:
         return PDSBlobStore(client)
@@ -163,3 +164,54 @@ def test_the_suite_fails_another_interface(tmp_path: Path) -> None:
     for broken in (object(), Different(tmp_path)):
         with pytest.raises(AssertionError):
             DataStoreSuite().test_it_has_the_interface(broken)
+
+
+class Recutting(LocalDiskStore):
+    """Packs the samples anew, and does not look at the infos."""
+
+    def copy_shards(self, source: Any, **options: Any) -> Any:
+        options.pop("infos", None)
+        return self.write_shards(Dataset[Thing](source), maxcount=5, **options)
+
+
+class Forcing(LocalDiskStore):
+    """Copies the files without a look at them."""
+
+    def copy_shards(self, source: Any, *, prefix: str, **options: Any) -> Any:
+        return source.shard_list
+
+
+class Eager(LocalDiskStore):
+    """Writes even if it must not."""
+
+    def write_shards(self, ds: Any, *, dry_run: bool = False, **options: Any) -> Any:
+        return super().write_shards(ds, **options)
+
+
+class Changing(LocalDiskStore):
+    def write_shards(self, ds: Any, *, prefix: str, **options: Any) -> Any:
+        return super().write_shards(ds, prefix=f"{prefix}/{uuid4()}", **options)
+
+
+@pytest.mark.parametrize(
+    ("suite", "broken", "test"),
+    [
+        (CopyingStoreSuite, Recutting, "test_copies_have_the_digests_of_the_shards"),
+        (CopyingStoreSuite, Recutting, "test_other_shards_than_the_infos_describe_are_refused"),
+        (CopyingStoreSuite, Forcing, "test_a_damaged_shard_is_not_copied"),
+        (DryRunStoreSuite, Changing, "test_a_dry_run_returns_what_is_then_written"),
+        (DryRunStoreSuite, Eager, "test_a_dry_run_stores_nothing"),
+    ],
+)
+def test_the_optional_suites_fail_what_is_broken(
+    suite: Any, broken: Any, test: str, tmp_path: Path
+) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        getattr(suite(), test)(broken(tmp_path / "store"), tmp_path)
+
+
+def test_a_store_that_learns_its_urls_by_storing_has_no_dry_run(ipfs_env: IpfsGateway) -> None:
+    store = IPFSStore(ipfs_env.api)
+    assert not store.supports_dry_run()
+    with pytest.raises(AssertionError):
+        DryRunStoreSuite().test_it_has_the_interface_of_dry_run_stores(store)

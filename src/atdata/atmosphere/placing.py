@@ -5,7 +5,7 @@ URLs that others can reach stay as they are. Shards that only this machine can r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,12 @@ from atdata.base.arguments import check_store as check_is_store
 from atdata.errors import EntryError, StorageError, UrlError
 from atdata.progress import Progress
 from atdata.shards.info import ShardInfo, WrittenShards
+from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.storage.urls import redacted, split_url, unsigned
-from atdata.stores.base import ShardStore, prefix_for
+from atdata.stores.base import prefix_for
 from atdata.stores.disk import LocalDiskStore
-from atdata.stores.transfer import transfer
+from atdata.stores.transfer import can_dry_run, transfer
 from atdata_records.ac.foundation.dataset.record import BlobStorage, UrlStorage
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def place(
 
 
 def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
-    if dry_run and not isinstance(store, ShardStore):
+    if dry_run and not can_dry_run(store):
         raise StorageError(
             f"a {type(store).__name__} can't tell what it would write",
             hint="Run it without dry_run.",
@@ -204,8 +205,8 @@ def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
 
 def _urls(ds: Dataset[Any]) -> list[str]:
     """Return the URLs of a dataset, in brace notation where they were given so."""
-    written: Iterable[str] | None = getattr(ds.source, "urls", None)
-    return list(written) if written is not None and ds.is_verbatim else ds.list_shards()
+    written = AdaptedSource(ds.source).urls if ds.is_verbatim else None
+    return ds.list_shards() if written is None else written
 
 
 def _placed(store: AbstractDataStore, urls: Sequence[str]) -> Placed:

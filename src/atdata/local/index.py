@@ -27,9 +27,9 @@ from atdata.local.schema_table import SchemaTable
 from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record
 from atdata.sources import URLSource, VerifiedSource
-from atdata.stores.base import ShardStore, prefix_for
+from atdata.stores.base import prefix_for
 from atdata.stores.disk import LocalDiskStore
-from atdata.stores.transfer import transfer
+from atdata.stores.transfer import can_dry_run, transfer
 
 if TYPE_CHECKING:
     import redis as redis_py
@@ -396,7 +396,7 @@ class LocalIndex:
     def _check_free(self, ds: Dataset[Any], name: str, store_options: Mapping[str, Any]) -> None:
         """Refuse a name that is taken before the store is filled."""
         store = self.data_store
-        if not isinstance(store, ShardStore):
+        if store is None or not can_dry_run(store):
             return
 
         def shards() -> Sequence[ShardInfo]:

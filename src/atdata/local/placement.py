@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atdata.errors import EntryError, NetworkError, ShardNotFound, StorageError
 from atdata.shards.info import ShardInfo, inspect_shard, known_infos
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import local_path
-from atdata.sources.url import URLSource
 from atdata.storage.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -51,10 +49,12 @@ def placed(ds: Dataset[Any]) -> Place:
         StorageError: A local file can't be read.
     """
     names = ds.list_shards()
-    paths = [_path(ds.source, name) for name in names]
+    source = AdaptedSource(ds.source)
+    written = source.urls if ds.is_verbatim else None
+    paths = [source.local_path(name) for name in names]
     if None not in paths:
         infos = tuple(inspect_shard(path) for path in paths if path is not None)
-        return Place(_absolute(_as_written(ds, list(map(str, paths)))), infos)
+        return Place(_absolute(written or list(map(str, paths))), infos)
     for name, path in zip(names, paths, strict=True):
         if path is None and not scheme_of(name):
             raise EntryError(
@@ -62,7 +62,7 @@ def placed(ds: Dataset[Any]) -> Place:
                 shard=name,
                 hint="Give the index a data_store=, which then holds a copy.",
             )
-    return Place(_absolute(_as_written(ds, names)), None)
+    return Place(_absolute(written or names), None)
 
 
 def check_shared(urls: Iterable[str]) -> None:
@@ -103,17 +103,6 @@ def _open(source: AdaptedSource, name: str) -> None:
             shard=name,
             hint="Check the URL; to index it all the same, LocalIndex(..., check_places=False).",
         ) from error
-
-
-def _path(source: Any, name: str) -> Path | None:
-    """Return a shard's path on this machine, if its source reports one."""
-    find = getattr(source, "local_path", None)
-    return None if find is None else find(name)
-
-
-def _as_written(ds: Dataset[Any], names: list[str]) -> list[str]:
-    """Return the URLs with their brace notation, if the source has them."""
-    return ds.source.urls if isinstance(ds.source, URLSource) and ds.is_verbatim else names
 
 
 def _absolute(urls: list[str]) -> list[str]:

@@ -14,7 +14,16 @@ from typing import IO, Any
 from atdata.cache.prefetch import ahead
 from atdata.errors import ShardNotFound, StorageError, UrlError
 from atdata.shards.counts import sample_count
+from atdata.shards.info import ShardInfo
+from atdata.shards.promise import Promise
 from atdata.shards.reader import open_local
+from atdata.sources.protocols import (
+    CachedSource,
+    CountedSource,
+    LocalSource,
+    RemoteSource,
+    UrlsSource,
+)
 from atdata.storage.urls import redacted
 
 _TRIES = 3
@@ -66,8 +75,10 @@ class AdaptedSource:
 
     def local_path(self, shard_id: str) -> Path | None:
         """Return the shard's path on this machine, if the source reports one."""
-        find = getattr(self.source, "local_path", None)
-        found = find(shard_id) if callable(find) else None
+        source = self.source
+        if not isinstance(source, LocalSource) or not callable(source.local_path):
+            return None  # existing code may have a folder under this name
+        found = source.local_path(shard_id)
         return Path(found) if found else None
 
     def known_samples(self, shard_id: str) -> int | None:
@@ -79,17 +90,22 @@ class AdaptedSource:
         Raises:
             ShardError: The reported number does not fit the shard.
         """
-        promise = getattr(self.source, "promised_samples", None)
-        promised = promise(shard_id) if callable(promise) else None
-        if promised is not None:
-            return int(promised)
+        source = self.source
+        known = source.promised_samples(shard_id) if isinstance(source, CountedSource) else None
+        if known is not None:
+            return int(known)
         path = self.local_path(shard_id)
         return None if path is None else sample_count(path, redacted(shard_id))
 
     @property
     def is_remote(self) -> bool:
         """Whether shards come from a network, so that prefetching is worth it."""
-        return bool(getattr(self.source, "is_remote", False))
+        return isinstance(self.source, RemoteSource) and bool(self.source.is_remote)
+
+    @property
+    def urls(self) -> list[str] | None:
+        """The URLs of the shards as written, with brace notation; None if the source has none."""
+        return list(self.source.urls) if isinstance(self.source, UrlsSource) else None
 
     def open_file(
         self, shard_id: str, is_cancelled: Callable[[], bool] = lambda: False
@@ -113,15 +129,21 @@ class AdaptedSource:
         return None
 
     def fetch(
-        self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
+        self,
+        shard_id: str,
+        *,
+        promised: ShardInfo | Promise | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
         """Return the shard's path in the cache, fetched if needed; None if it can't be cached.
 
         Raises:
             AtdataError: What the source raises.
         """
-        fetch = getattr(self.source, "fetch", None)
-        return fetch(shard_id, is_cancelled=is_cancelled) if callable(fetch) else None
+        if not isinstance(self.source, CachedSource):
+            return None
+        known: dict[str, Any] = {} if promised is None else {"promised": promised}
+        return self.source.fetch(shard_id, is_cancelled=is_cancelled, **known)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """Open a stream of one shard; the caller closes it.

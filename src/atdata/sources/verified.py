@@ -102,11 +102,8 @@ class VerifiedSource(Source):
             DigestMismatch: The bytes are not those promised.
             AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
-        fetch = getattr(self.source, "fetch", None)
-        if not callable(fetch):
-            return None
-        found = fetch(shard_id, promised=self._info(shard_id), is_cancelled=is_cancelled)
-        return found  # type: ignore[no-any-return]
+        info = self._info(shard_id)
+        return self._adapted.fetch(shard_id, promised=info, is_cancelled=is_cancelled)
 
     def promised_samples(self, shard_id: str) -> int | None:
         """Return the promised number of samples in a shard; None if it was not promised.

@@ -132,6 +132,10 @@ class ShardStore(ABC):
         """Return whether shards can be read without being downloaded first."""
         return True
 
+    def supports_dry_run(self) -> bool:
+        """Return whether the URL of a shard is known before it is stored."""
+        return type(self).url_for is not ShardStore.url_for
+
     @abstractmethod
     def put(self, path: Path, key: str, info: ShardInfo) -> str:
         """Store one shard, whole or not at all, and return its URL.

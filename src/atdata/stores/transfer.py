@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from atdata._protocols import AbstractDataStore
+from atdata._protocols import AbstractDataStore, CopyingStore, DryRunStore
 from atdata.errors import EntryError
 from atdata.progress import Progress
 from atdata.shards.info import ShardInfo
@@ -51,14 +51,18 @@ def transfer(
     # Stores of other packages need not know these options.
     options: dict[str, Any] = {} if progress is None else {"progress": progress}
     options |= {"dry_run": True} if dry_run else {}
-    copy = getattr(store, "copy_shards", None)
-    if copy is None or cutting or not ds.is_verbatim:
+    if not isinstance(store, CopyingStore) or cutting or not ds.is_verbatim:
         return store.write_shards(ds, prefix=prefix, **options, **cutting)
     _check_first(ds)
-    return copy(ds.source, prefix=prefix, infos=infos, **options)  # type: ignore[no-any-return]
+    return store.copy_shards(ds.source, prefix=prefix, infos=infos, **options)
 
 
 def _check_first(ds: Dataset[Any]) -> None:
     """Refuse shards of another sample type, which a copy alone would not notice."""
     if not list(islice(ds.ordered(), 1)):
         raise EntryError("the dataset has no samples, so there is nothing to store")
+
+
+def can_dry_run(store: AbstractDataStore) -> bool:
+    """Return whether a store can report what it would write, without writing it."""
+    return isinstance(store, DryRunStore) and store.supports_dry_run()

@@ -42,6 +42,15 @@ class IndexSuite:
             assert list(found.data_urls) == list(entry.data_urls)
         assert list(Dataset[Thing](list(entry.data_urls)).ordered()) == things(6)
 
+    def test_it_opens_its_datasets(self, index: Any, dataset: Dataset[Thing]) -> None:
+        index.insert_dataset(dataset, name="things")
+        assert list(index.open_dataset("things", Thing).ordered()) == things(6)
+        opened = index.open_dataset("things")
+        assert [thing.number for thing in opened.ordered()] == list(range(6))
+        assert opened.sample_type.__name__ == "Thing"
+        with pytest.raises(KeyError):
+            index.open_dataset("nothing")
+
     def test_two_names_are_two_entries(self, index: Any, dataset: Dataset[Thing]) -> None:
         for name in ("one", "two"):
             index.insert_dataset(dataset, name=name)

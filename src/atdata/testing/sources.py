@@ -1,9 +1,10 @@
-"""Conformance suite for ``DataSource``."""
+"""Conformance suites for ``DataSource``, and for what a source may offer beyond it."""
 
 # ruff: noqa: S101, D102 - tests: they assert, and their names say what
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -16,8 +17,17 @@ from typing import Any
 
 import pytest
 
-from atdata._protocols import DataSource
+from atdata._protocols import (
+    CachedSource,
+    CountedSource,
+    DataSource,
+    LocalSource,
+    RemoteSource,
+    UrlsSource,
+)
 from atdata.dataset import Dataset
+from atdata.errors import DigestMismatch
+from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.testing.samples import Thing
 
 _CHILD = """
@@ -29,14 +39,8 @@ print(json.dumps([hashlib.sha256(stream.read()).hexdigest() for _, stream in sou
 _PATIENCE = 5.0  # seconds, until servers notice that a connection was closed
 
 
-class DataSourceSuite:
-    """Fixtures to define: ``source``, ``contents``, ``gone`` and ``cut``.
-
-    ``contents`` holds the bytes of the source's shards in order: two shards or more, of
-    :class:`~atdata.testing.Thing` samples. ``gone`` is such a source whose first shard is listed
-    but missing; ``cut`` is one whose first shard is truncated. ``secrets`` may list texts that
-    must not appear in the source's ``repr``.
-    """
+class SourceFixtures:
+    """The fixtures of all suites for sources: ``source`` and ``contents``."""
 
     @pytest.fixture
     def contents(self) -> list[bytes]:
@@ -45,6 +49,16 @@ class DataSourceSuite:
     @pytest.fixture
     def source(self) -> Any:
         raise NotImplementedError("define the fixture 'source'")
+
+
+class DataSourceSuite(SourceFixtures):
+    """Fixtures to define: ``source``, ``contents``, ``gone`` and ``cut``.
+
+    ``contents`` holds the bytes of the source's shards in order: two shards or more, of
+    :class:`~atdata.testing.Thing` samples. ``gone`` is such a source whose first shard is listed
+    but missing; ``cut`` is one whose first shard is truncated. ``secrets`` may list texts that
+    must not appear in the source's ``repr``.
+    """
 
     @pytest.fixture
     def gone(self) -> Any:
@@ -141,6 +155,96 @@ class DataSourceSuite:
 
     def test_its_repr_tells_no_secret(self, source: Any, secrets: list[str]) -> None:
         assert not [secret for secret in secrets if secret in repr(source)]
+
+
+class LocalSourceSuite(SourceFixtures):
+    """For a :class:`~atdata._protocols.LocalSource`; fixtures as of ``DataSourceSuite``."""
+
+    def test_it_has_the_interface_of_local_sources(self, source: Any) -> None:
+        assert isinstance(source, LocalSource)
+
+    def test_its_files_hold_the_shards(self, source: Any, contents: list[bytes]) -> None:
+        paths = [source.local_path(name) for name in source.shard_list]
+        assert any(paths)
+        for path, data in zip(paths, contents, strict=True):
+            assert path is None or path.read_bytes() == data
+
+    def test_samples_are_found_by_number(self, source: Any, contents: list[bytes]) -> None:
+        if all(map(source.local_path, source.shard_list)):
+            last = sum(_info(data).samples for data in contents) - 1
+            assert Dataset[Thing](source)[last].number == last
+
+
+class CachedSourceSuite(SourceFixtures):
+    """For a :class:`~atdata._protocols.CachedSource`; fixtures as of ``DataSourceSuite``."""
+
+    def test_it_has_the_interface_of_cached_sources(self, source: Any) -> None:
+        assert isinstance(source, CachedSource)
+
+    def test_fetched_files_hold_the_shards(self, source: Any, contents: list[bytes]) -> None:
+        for _ in range(2):
+            paths = [source.fetch(name) for name in source.shard_list]
+            assert all(paths)
+            assert [path.read_bytes() for path in paths] == contents
+
+    def test_shards_that_are_expected_are_fetched(self, source: Any, contents: list[bytes]) -> None:
+        for name, data in zip(source.shard_list, contents, strict=True):
+            path = source.fetch(name, promised=_info(data))
+            assert path.read_bytes() == data
+
+    def test_other_bytes_than_expected_are_refused(
+        self, source: Any, contents: list[bytes]
+    ) -> None:
+        with pytest.raises(DigestMismatch):
+            source.fetch(source.shard_list[0], promised=_info(contents[1]))
+
+
+class CountedSourceSuite(SourceFixtures):
+    """For a :class:`~atdata._protocols.CountedSource`; fixtures as of ``DataSourceSuite``."""
+
+    def test_it_has_the_interface_of_counted_sources(self, source: Any) -> None:
+        assert isinstance(source, CountedSource)
+
+    def test_its_counts_are_those_of_the_shards(self, source: Any, contents: list[bytes]) -> None:
+        counts = [source.promised_samples(name) for name in source.shard_list]
+        true = [_info(data).samples for data in contents]
+        assert any(count is not None for count in counts)
+        assert all(count in (None, number) for count, number in zip(counts, true, strict=True))
+
+    def test_its_datasets_have_a_length(self, source: Any) -> None:
+        if None not in map(source.promised_samples, source.shard_list):
+            assert len(Dataset[Thing](source)) == len(list(Dataset[Thing](source).ordered()))
+
+
+class RemoteSourceSuite(SourceFixtures):
+    """For a :class:`~atdata._protocols.RemoteSource`; fixtures as of ``DataSourceSuite``."""
+
+    def test_it_reports_whether_it_is_remote(self, source: Any) -> None:
+        assert isinstance(source, RemoteSource)
+        assert isinstance(source.is_remote, bool)
+
+    def test_shards_come_in_order_however_many_are_opened_at_once(
+        self, source: Any, contents: list[bytes]
+    ) -> None:
+        numbers = [thing.number for thing in Dataset[Thing](source).ordered()]
+        assert numbers == list(range(sum(_info(data).samples for data in contents)))
+
+
+class UrlsSourceSuite(SourceFixtures):
+    """For a :class:`~atdata._protocols.UrlsSource`; fixtures as of ``DataSourceSuite``."""
+
+    def test_its_urls_are_texts(self, source: Any) -> None:
+        assert isinstance(source, UrlsSource)
+        assert list(source.urls)
+        assert all(isinstance(url, str) and url for url in source.urls)
+
+    def test_its_urls_name_the_shards(self, source: Any, contents: list[bytes]) -> None:
+        named = [stream.read() for _, stream in Dataset[Thing](list(source.urls)).shards]
+        assert named == contents
+
+
+def _info(data: bytes) -> ShardInfo:
+    return inspect_shard(io.BytesIO(data), "shard")
 
 
 def _read(source: Any, name: str) -> bytes:

@@ -1,21 +1,36 @@
-"""Conformance suite for ``AbstractDataStore``."""
+"""Conformance suites for ``AbstractDataStore``, and for what a store may offer beyond it."""
 
 # ruff: noqa: S101, D102 - tests: they assert, and their names say what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atdata._protocols import AbstractDataStore
+from atdata._protocols import AbstractDataStore, CopyingStore, DryRunStore
 from atdata.dataset import Dataset
+from atdata.errors import DigestMismatch
+from atdata.shards.info import ShardInfo, inspect_shard, known_infos
 from atdata.testing.samples import Thing, things, write_things
 
 
-class DataStoreSuite:
+class StoreFixtures:
+    """What all suites for stores share: the fixture ``store``, an empty one, and :meth:`read`."""
+
+    @pytest.fixture
+    def store(self) -> Any:
+        raise NotImplementedError("define the fixture 'store'")
+
+    def read(self, store: Any, urls: Sequence[str]) -> list[Thing]:
+        """Return the samples in shards that the store has written."""
+        return list(Dataset[Thing](list(map(store.read_url, urls))).ordered())
+
+
+class DataStoreSuite(StoreFixtures):
     """Fixture to define: ``store``, an empty one.
 
     ``secrets`` may list texts that must not appear in its ``repr`` or in URLs. Override
@@ -23,16 +38,8 @@ class DataStoreSuite:
     """
 
     @pytest.fixture
-    def store(self) -> Any:
-        raise NotImplementedError("define the fixture 'store'")
-
-    @pytest.fixture
     def secrets(self) -> list[str]:
         return []
-
-    def read(self, store: Any, urls: list[str]) -> list[Thing]:
-        """Return the samples in shards that the store has written."""
-        return list(Dataset[Thing](list(map(store.read_url, urls))).ordered())
 
     def test_it_has_the_interface(self, store: Any) -> None:
         assert isinstance(store, AbstractDataStore)
@@ -96,5 +103,59 @@ class DataStoreSuite:
 
     def test_it_tells_no_secret(self, store: Any, secrets: list[str], tmp_path: Path) -> None:
         urls = store.write_shards(write_things(tmp_path / "in", 1), prefix="p")
-        told = f"{store!r} {urls}"
-        assert not [secret for secret in secrets if secret in told]
+        shown = f"{store!r} {list(urls)}"
+        assert not [secret for secret in secrets if secret in shown]
+
+
+class CopyingStoreSuite(StoreFixtures):
+    """For a :class:`~atdata._protocols.CopyingStore`; fixture as of ``DataStoreSuite``."""
+
+    def test_it_has_the_interface_of_copying_stores(self, store: Any) -> None:
+        assert isinstance(store, CopyingStore)
+
+    def test_copies_have_the_digests_of_the_shards(self, store: Any, tmp_path: Path) -> None:
+        ds = write_things(tmp_path / "in", 7)
+        written = store.copy_shards(ds.source, prefix="p")
+        assert known_infos(written) in (None, _infos(ds))
+        assert self.read(store, written) == things(7)
+        local = store.copy_shards(ds.source, prefix="p", infos=_infos(ds))
+        assert list(local) == list(written)
+
+    def test_other_shards_than_the_infos_describe_are_refused(
+        self, store: Any, tmp_path: Path
+    ) -> None:
+        ds = write_things(tmp_path / "in", 8)
+        first, second = _infos(ds)
+        for infos in ([second, first], [first]):
+            with pytest.raises(DigestMismatch):
+                store.copy_shards(ds.source, prefix="p", infos=infos)
+
+    def test_a_damaged_shard_is_not_copied(self, store: Any, tmp_path: Path) -> None:
+        ds = write_things(tmp_path / "in", 3)
+        (path,) = map(Path, ds.list_shards())
+        path.write_bytes(path.read_bytes()[:-1500])
+        with pytest.raises(ValueError):  # noqa: PT011 - third parties have their own texts
+            store.copy_shards(ds.source, prefix="p")
+
+
+class DryRunStoreSuite(StoreFixtures):
+    """For a :class:`~atdata._protocols.DryRunStore`; fixture as of ``DataStoreSuite``."""
+
+    def test_it_has_the_interface_of_dry_run_stores(self, store: Any) -> None:
+        assert isinstance(store, DryRunStore)
+        assert store.supports_dry_run() is True
+
+    def test_a_dry_run_returns_what_is_then_written(self, store: Any, tmp_path: Path) -> None:
+        ds = write_things(tmp_path / "in", 7)
+        planned = store.write_shards(ds, prefix="p", dry_run=True)
+        assert list(store.write_shards(ds, prefix="p")) == list(planned)
+        assert self.read(store, planned) == things(7)
+
+    def test_a_dry_run_stores_nothing(self, store: Any, tmp_path: Path) -> None:
+        urls = store.write_shards(write_things(tmp_path / "in", 7), prefix="p", dry_run=True)
+        with pytest.raises((OSError, KeyError, ValueError)):
+            self.read(store, list(urls))
+
+
+def _infos(ds: Dataset[Thing]) -> tuple[ShardInfo, ...]:
+    return tuple(map(inspect_shard, ds.list_shards()))
