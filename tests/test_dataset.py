@@ -422,11 +422,11 @@ def test_other_bytes_than_promised_are_told_mapped_and_streamed(tmp_path: Path) 
     data = bytearray(Path(path).read_bytes())
     data[600] ^= 1  # inside an array: still a sample, but another one
     Path(path).write_bytes(data)
-    with pytest.raises(ShardError, match="not those promised"):
+    with pytest.raises(ShardError, match="not those expected"):
         list(Dataset[Feature](VerifiedSource(URLSource(path), infos)))
     with web_server() as web:
         url = web.serve("/s.tar", bytes(data))
-        with pytest.raises(ShardError, match="not those promised"):
+        with pytest.raises(ShardError, match="not those expected"):
             list(Dataset[Feature](VerifiedSource(URLSource(url), infos)))
 
 

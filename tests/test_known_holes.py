@@ -156,7 +156,7 @@ def test_bytes_are_held_to_the_published_digests(
     assert labels(load_dataset(str(uri), Reading, split="train")) == [0, 1, 2, 3]
     web.serve("/a.tar", Path(other).read_bytes())
     monkeypatch.setenv("ATDATA_CACHE", "off")
-    with pytest.raises(DigestMismatch, match="not those promised"):
+    with pytest.raises(DigestMismatch, match="not those expected"):
         labels(load_dataset(str(uri), Reading, split="train"))
 
 

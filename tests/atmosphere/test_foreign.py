@@ -30,7 +30,7 @@ from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.records import StoredRecord
 from atdata.errors import AddressRefused, DigestMismatch, RecordError
 from atdata.local import S3DataStore
-from atdata.shards.promise import Promise
+from atdata.shards.expected import ExpectedShard
 from atdata_records import cid
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -325,7 +325,7 @@ SOUND = {
 }
 
 
-def adapted(value: dict[str, Any]) -> tuple[Promise, ...] | None:
+def adapted(value: dict[str, Any]) -> tuple[ExpectedShard, ...] | None:
     return read_dataset(StoredRecord(URI, "bafy", value)).promises
 
 

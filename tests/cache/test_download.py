@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from atdata.cache import download as module
 from atdata.cache.download import Cancelled, Download
 from atdata.errors import DigestMismatch, NetworkError
-from atdata.shards.promise import Promise
+from atdata.shards.expected import ExpectedShard
 from atdata.storage import http
 from atdata.storage.objects import StoredObject
 from atdata_records import cid
@@ -29,8 +29,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch, no_waits: None) -> None:
     monkeypatch.setattr(module, "CHUNK", 100_000)
 
 
-def fetch(url: str, promised: Promise | None = None) -> bytes:
-    download = Download(StoredObject(http.Web(), url), promised)
+def fetch(url: str, expected: ExpectedShard | None = None) -> bytes:
+    download = Download(StoredObject(http.Web(), url), expected)
     first = download.begin()
     with tempfile.TemporaryFile() as file, first.stream:
         found, size = download.write(first, file)
@@ -66,7 +66,7 @@ def test_a_server_without_ranges_is_read_through_once(web: Web) -> None:
     ranges=st.booleans(),
     tagged=st.booleans(),
 )
-def test_whatever_breaks_the_promised_bytes_arrive(
+def test_whatever_breaks_the_expected_bytes_arrive(
     size: int, cuts: list[int], ranges: bool, tagged: bool
 ) -> None:
     """Also without a tag: what is joined will be held to the digest."""
@@ -75,7 +75,7 @@ def test_whatever_breaks_the_promised_bytes_arrive(
     with web_server() as web:
         url = web.serve_in_turn("/a", *answers, Answer(body, headers=headers, ranges=ranges))
         if body or not ranges:
-            assert fetch(url, Promise(cid.of_bytes(body), size)) == body
+            assert fetch(url, ExpectedShard(cid.of_bytes(body), size)) == body
 
 
 def test_a_state_that_changes_on_the_way_is_an_error(web: Web) -> None:
@@ -86,26 +86,26 @@ def test_a_state_that_changes_on_the_way_is_an_error(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    ("promised", "told"),
+    ("expected", "told"),
     [
-        (Promise(cid.of_bytes(b"other"), len(BODY)), "not those promised"),
-        (Promise(cid.of_bytes(b"other")), "not those promised"),
-        (Promise(CID, len(BODY) - 1), "longer than"),
-        (Promise(CID, 10), "longer than"),
-        (Promise(CID, len(BODY) + 1), "ends after"),
+        (ExpectedShard(cid.of_bytes(b"other"), len(BODY)), "not those expected"),
+        (ExpectedShard(cid.of_bytes(b"other")), "not those expected"),
+        (ExpectedShard(CID, len(BODY) - 1), "longer than"),
+        (ExpectedShard(CID, 10), "longer than"),
+        (ExpectedShard(CID, len(BODY) + 1), "ends after"),
     ],
 )
-def test_other_bytes_than_promised(web: Web, promised: Promise, told: str) -> None:
+def test_other_bytes_than_expected(web: Web, expected: ExpectedShard, told: str) -> None:
     url = web.serve("/a.tar", BODY, headers=TAG, ranges=True)
     with pytest.raises(DigestMismatch, match=told) as caught:
-        fetch(url, promised)
+        fetch(url, expected)
     assert caught.value.shard == url
 
 
-def test_no_more_is_fetched_than_was_promised(web: Web) -> None:
+def test_no_more_is_fetched_than_was_expected(web: Web) -> None:
     url = web.serve("/a.tar", BODY, headers=TAG, ranges=True)
     with pytest.raises(DigestMismatch):
-        fetch(url, Promise(CID, 150_000))
+        fetch(url, ExpectedShard(CID, 150_000))
     assert len(web.seen) == 2
 
 

@@ -19,8 +19,8 @@ import torch.utils.data
 from atdata import BlobSource, Dataset, S3Source, URLSource
 from atdata.cache.fetch import cache_path, parse_size, user_cache
 from atdata.errors import DigestMismatch, NetworkError, StorageError
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.sources import VerifiedSource
 from atdata.testing.samples import Thing, shard_bytes, things
 from atdata_records import cid
@@ -59,7 +59,7 @@ def files(folder: Path) -> set[str]:
 # -- what is fetched, and how often
 
 
-def test_promised_shards_are_asked_for_once(folder: Path, urls: list[str], web: Web) -> None:
+def test_expected_shards_are_asked_for_once(folder: Path, urls: list[str], web: Web) -> None:
     for _ in range(2):
         assert numbers(VerifiedSource(URLSource(urls), INFOS)) == list(range(12))
     assert [path for path, _ in web.seen] == [f"/{number}.tar" for number in range(4)]
@@ -87,7 +87,7 @@ def test_states_that_can_not_be_told_apart_are_not_kept(folder: Path, web: Web) 
     for _ in range(2):
         assert numbers(url) == [0, 1, 2]
     assert files(folder) == set()
-    assert numbers(VerifiedSource(URLSource(url), [Promise(CIDS[0])])) == [0, 1, 2]
+    assert numbers(VerifiedSource(URLSource(url), [ExpectedShard(CIDS[0])])) == [0, 1, 2]
     assert files(folder) == {CIDS[0]}
 
 
@@ -220,12 +220,13 @@ def test_a_full_disk(web: Web, full_disk: Path) -> None:
 READ = """
 import sys
 from atdata import Dataset, URLSource
-from atdata.shards.promise import Promise
+from atdata.shards.expected import ExpectedShard
 from atdata.sources.verified import VerifiedSource
 from atdata.testing.samples import Thing
 url, cid = sys.argv[1:]
 print("began", flush=True)
-print([t.number for t in Dataset[Thing](VerifiedSource(URLSource(url), [Promise(cid)])).ordered()])
+source = VerifiedSource(URLSource(url), [ExpectedShard(cid)])
+print([t.number for t in Dataset[Thing](source).ordered()])
 """
 
 

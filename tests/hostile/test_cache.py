@@ -75,7 +75,7 @@ def test_room_is_made_before_a_shard_is_whole(hostile: HostileServer, folder: Pa
 
     hostile.serve({"/a.tar": Reply(body, headers={"content-length": str(len(shard))})})
     info = ShardInfo(cid.of_bytes(shard), len(shard), 1)
-    path = cached_path(StoredObject(Web(), hostile.url("/a.tar")), promised=info)
+    path = cached_path(StoredObject(Web(), hostile.url("/a.tar")), expected=info)
     assert path is not None
     assert path.read_bytes() == shard
     assert most < LIMIT + (4 << 20)
@@ -90,7 +90,7 @@ def test_a_shard_that_was_changed_in_place_is_fetched_again(
     info = ShardInfo(cid.of_bytes(shard), len(shard), 1)
     url = hostile.url("/a.tar")
     for _ in range(2):
-        path = cached_path(StoredObject(Web(), url), promised=info)
+        path = cached_path(StoredObject(Web(), url), expected=info)
         assert path is not None
         assert path.read_bytes() == shard
     assert len(hostile.seen) == 1
@@ -98,7 +98,7 @@ def test_a_shard_that_was_changed_in_place_is_fetched_again(
     state = path.stat()
     path.write_bytes(shard.replace(b"content", b"CONTENT"))
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    path = cached_path(StoredObject(Web(), url), promised=info)
+    path = cached_path(StoredObject(Web(), url), expected=info)
     assert path is not None
     assert path.read_bytes() == shard
     assert len(hostile.seen) == 2
@@ -113,7 +113,7 @@ def test_a_shard_that_was_moved_or_touched_is_hashed_and_kept(
     (folder / "elsewhere").rename(folder / name)
     os.utime(folder / name)
     info = ShardInfo(name, len(shard), 1)
-    assert cached_path(StoredObject(Web(), hostile.url("/a.tar")), promised=info) == folder / name
+    assert cached_path(StoredObject(Web(), hostile.url("/a.tar")), expected=info) == folder / name
     assert hostile.seen == []
 
 
@@ -137,7 +137,7 @@ def test_a_shard_that_never_comes_holds_no_other_place_of_the_same_bytes(
         with pytest.raises((Cancelled, NetworkError)):
             cached_path(
                 StoredObject(Web(), hostile.url("/drip.tar")),
-                promised=info,
+                expected=info,
                 is_cancelled=given_up.is_set,
             )
 
@@ -145,7 +145,7 @@ def test_a_shard_that_never_comes_holds_no_other_place_of_the_same_bytes(
     held.start()
     try:
         assert begun.wait(10)
-        found = cached_path(StoredObject(Web(), hostile.url("/a.tar")), promised=info)
+        found = cached_path(StoredObject(Web(), hostile.url("/a.tar")), expected=info)
         assert found is not None
         assert found.read_bytes() == shard
     finally:

@@ -128,7 +128,7 @@ class Counted(Names):
         super().__init__(len(counts))
         self._counts = dict(zip(self.shard_list, counts, strict=True))
 
-    def promised_samples(self, shard_id: str) -> int:
+    def known_samples(self, shard_id: str) -> int:
         return self._counts[shard_id]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from atdata._protocols import DataSource
 from atdata.errors import NetworkError, ShardNotFound, StorageError, UrlError
-from atdata.shards.promise import Promise
+from atdata.shards.expected import ExpectedShard
 from atdata.sources import S3Source, open_url
 from atdata.sources.adapt import AdaptedSource
 from atdata.storage.buckets import find_bucket, remember, split_bucket
@@ -104,8 +104,8 @@ class TestSource:
             assert path is not None
             assert path.read_bytes() == CONTENT + b"1"
         seen = proxy.seen
-        promised = Promise(cid.of_bytes(CONTENT + b"1"))
-        assert source.fetch(name, promised=promised) == path
+        expected = ExpectedShard(cid.of_bytes(CONTENT + b"1"))
+        assert source.fetch(name, expected=expected) == path
         assert proxy.seen == seen
         with pytest.raises(ShardNotFound):
             source.fetch(f"s3://{bucket}/d/2.tar")

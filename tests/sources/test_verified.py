@@ -37,7 +37,7 @@ def test_it_is_a_data_source() -> None:
     assert isinstance(VerifiedSource(Memory(SOUND), [INFO]), DataSource)
 
 
-def test_the_promised_bytes_pass() -> None:
+def test_the_expected_bytes_pass() -> None:
     memory = Memory(SOUND)
     source = VerifiedSource(memory, [INFO])
     with source.open_shard("s.tar") as stream:
@@ -89,7 +89,7 @@ def test_a_local_file_is_checked_again_when_it_changes(tmp_path: Path) -> None:
         source.local_path(str(path))
 
 
-def test_an_endless_stream_is_left_at_the_promised_size() -> None:
+def test_an_endless_stream_is_left_at_the_expected_size() -> None:
     class Endless(io.RawIOBase):
         given = 0
 
@@ -109,9 +109,9 @@ def test_an_endless_stream_is_left_at_the_promised_size() -> None:
     assert endless.given < 1 << 20
 
 
-def test_the_number_of_shards_is_part_of_the_promise() -> None:
+def test_the_number_of_shards_is_part_of_what_is_expected() -> None:
     for infos in ([], [INFO, INFO]):
-        with pytest.raises(DigestMismatch, match="promised"):
+        with pytest.raises(DigestMismatch, match="expected"):
             VerifiedSource(Memory(SOUND), infos)
 
 

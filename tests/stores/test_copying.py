@@ -35,7 +35,7 @@ def test_the_size_of_all_shards(make_dataset: MakeDataset) -> None:
 
 
 def test_another_number_of_shards_than_told() -> None:
-    with pytest.raises(DigestMismatch, match="1 shards are promised"):
+    with pytest.raises(DigestMismatch, match="1 shards are expected"):
         Copies(FAR, [told(2000, 1)], None)
 
 

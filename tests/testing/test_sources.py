@@ -250,7 +250,7 @@ class TestIpfsFolders(OfContents):
 
 
 @pytest.mark.xdist_group("pds")
-class TestBlobs(OfContents, RemoteSourceSuite):
+class TestBlobs(OfContents, CachedSourceSuite, RemoteSourceSuite):
     @pytest.fixture
     def make(self, client: AtmosphereClient, pds: Pds) -> Make:
         def make(contents: Sequence[bytes | None]) -> Any:
@@ -463,13 +463,13 @@ class Offering(Sound):
     def local_path(self, name: str) -> Any:
         return dict(zip(self.shard_list, self.paths, strict=True)).get(name)
 
-    def fetch(self, name: str, *, promised: Any = None, is_cancelled: Any = None) -> Any:
+    def fetch(self, name: str, *, expected: Any = None, is_cancelled: Any = None) -> Any:
         found = self.local_path(name)
-        if promised is not None and inspect_shard(found) != promised:
+        if expected is not None and inspect_shard(found) != expected:
             raise DigestMismatch("other bytes", shard=name)
         return found
 
-    def promised_samples(self, name: str) -> Any:
+    def known_samples(self, name: str) -> Any:
         return inspect_shard(self.local_path(name)).samples
 
 
@@ -497,12 +497,12 @@ class Pathless(Offering):
 
 
 class Trusting(Offering):
-    def fetch(self, name: str, *, promised: Any = None, is_cancelled: Any = None) -> Any:
+    def fetch(self, name: str, *, expected: Any = None, is_cancelled: Any = None) -> Any:
         return self.local_path(name)
 
 
 class Miscounting(Offering):
-    def promised_samples(self, name: str) -> Any:
+    def known_samples(self, name: str) -> Any:
         return 7
 
 

@@ -22,8 +22,8 @@ from atdata.base.labels import checked_tags
 from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch, NetworkError, UrlError
 from atdata.samples.schema import from_record
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.sources import URLSource, VerifiedSource
 from atdata.storage.reach import allow_server
 from atdata_records import ValidationError
@@ -133,7 +133,7 @@ class AppViewClient:
         source = self._source(str(published.uri), promises)
         return Dataset[sample_type](source)  # type: ignore[valid-type]
 
-    def _source(self, uri: str, promises: Sequence[ShardInfo | Promise]) -> VerifiedSource:
+    def _source(self, uri: str, promises: Sequence[ShardInfo | ExpectedShard]) -> VerifiedSource:
         answer = self._ask("resolveShards", ResolveShardsOutput, [("uri", uri)])
         try:
             urls = [shard.url for shard in answer.shards]

@@ -22,8 +22,8 @@ from atdata.errors import (
     SchemaNotFound,
 )
 from atdata.samples.schema import from_record, record_cid
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.sources import BlobSource, URLSource, VerifiedSource
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -230,7 +230,7 @@ def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[s
 
 def promises_of(
     repositories: Repositories, published: Published
-) -> Sequence[ShardInfo | Promise] | None:
+) -> Sequence[ShardInfo | ExpectedShard] | None:
     """Return what a record promises of each shard, in order; None when it promises nothing.
 
     Raises:
@@ -242,7 +242,7 @@ def promises_of(
     promises = shards_of(record, repositories, did) or published.promises
     if promises is None and isinstance(record.storage, BlobStorage):
         # Another tool's record; the references to the blobs contain digests and sizes too.
-        return [Promise(str(blob.ref), blob.size) for blob in record.storage.blobs]
+        return [ExpectedShard(str(blob.ref), blob.size) for blob in record.storage.blobs]
     return promises
 
 

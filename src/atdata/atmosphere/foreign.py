@@ -32,7 +32,7 @@ from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import Repositories, listing_patience
 from atdata.errors import RecordError
-from atdata.shards.promise import Promise
+from atdata.shards.expected import ExpectedShard
 from atdata.storage.urls import redacted
 from atdata_records import ValidationError
 from atdata_records import cid as cids
@@ -65,7 +65,7 @@ class Published:
 
     uri: AtUri
     record: Record
-    promises: tuple[Promise, ...] | None = None
+    promises: tuple[ExpectedShard, ...] | None = None
 
 
 def read_dataset(found: StoredRecord) -> Published:
@@ -177,7 +177,7 @@ def _kind(storage: Any) -> str | None:
     return None
 
 
-def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Promise, ...] | None]:
+def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ExpectedShard, ...] | None]:
     """Return the shards' storage as a member of atdata's union, and what is promised of them."""
     storage = value.get("storage")
     kind = _kind(storage)
@@ -251,14 +251,14 @@ def _plain(name: str) -> str:
     return name
 
 
-def _promises(shards: list[Mapping[str, Any]]) -> tuple[Promise, ...] | None:
+def _promises(shards: list[Mapping[str, Any]]) -> tuple[ExpectedShard, ...] | None:
     path = "$.storage.shards[{}].checksum"
     found = [_promise(shard.get("checksum"), path.format(n)) for n, shard in enumerate(shards)]
     known = tuple(promise for promise in found if promise)
     return known if known and len(known) == len(shards) else None
 
 
-def _promise(given: Any, path: str) -> Promise | None:
+def _promise(given: Any, path: str) -> ExpectedShard | None:
     """Return what a checksum promises; None, with a warning, for an unknown algorithm."""
     checksum = _map(given, path)
     algorithm = _text(checksum.get("algorithm"), f"{path}.algorithm")
@@ -267,7 +267,7 @@ def _promise(given: Any, path: str) -> Promise | None:
         warnings.warn(f"shards can't be checked: {algorithm!r:.40} ({path})", stacklevel=8)
         return None
     try:
-        return Promise(cids.from_digest(bytes.fromhex(digest)))
+        return ExpectedShard(cids.from_digest(bytes.fromhex(digest)))
     except ValueError as error:
         raise RecordError("not a sha256 in hexadecimal", path=f"{path}.digest") from error
 

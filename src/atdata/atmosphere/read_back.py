@@ -10,8 +10,8 @@ from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.shard_list import shards_of
 from atdata.errors import AtdataError, DigestMismatch, EntryNotFound, RecordError
 from atdata.progress import NullProgress, Progress
+from atdata.shards.expected import verified
 from atdata.shards.info import ShardInfo, inspect_shard
-from atdata.shards.promise import verified
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata.sources.registry import open_url
 from atdata.storage.urls import redacted

@@ -12,14 +12,14 @@ from typing import IO
 
 from atdata.base.disk import sync_data, write_at
 from atdata.base.redact import redacted
+from atdata.shards.expected import ExpectedShard, mismatch
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise, mismatch
 from atdata.storage.objects import StoredObject
 from atdata.storage.resume import Opened, Resuming, open_patiently
 from atdata_records import cid as cids
 
 LARGEST = 1 << 40
-"""Bytes of the largest file that is accepted without a promise of its size."""
+"""Bytes of the largest file that is accepted without knowing its size beforehand."""
 CHUNK = 8 << 20
 """Bytes that one request asks for."""
 _THREADS = 4
@@ -39,12 +39,12 @@ class Download:
 
     Attributes:
         object: Where it is.
-        promised: What its bytes must be; None to accept any, in one state of the file.
+        expected: What its bytes must be; None to accept any, in one state of the file.
         is_cancelled: Called now and then; True to give up.
     """
 
     object: StoredObject
-    promised: ShardInfo | Promise | None = None
+    expected: ShardInfo | ExpectedShard | None = None
     is_cancelled: Callable[[], bool] = lambda: False
 
     def begin(self) -> Opened:
@@ -81,7 +81,7 @@ class Download:
             The CID and the number of the bytes.
 
         Raises:
-            DigestMismatch: They are not those that were promised.
+            DigestMismatch: They are not those that were expected.
             Cancelled: The caller cancelled it.
             TooLarge: It has more than ``limit`` bytes.
             OSError: The file can't be written.
@@ -102,25 +102,25 @@ class Download:
                 next_room = size + min(CHUNK, limit // 16)
             sha256.update(piece)
         found = cids.from_digest(sha256.digest())
-        if self.promised:
+        if self.expected:
             self._check(found, size)
         return found, size
 
     def _check(self, cid: str, size: int) -> None:
-        assert self.promised  # noqa: S101 - the caller has looked
-        shard, wanted = redacted(self.object.url), self.promised
+        assert self.expected  # noqa: S101 - the caller has looked
+        shard, wanted = redacted(self.object.url), self.expected
         if size > self._most():
-            raise mismatch(f"the shard is longer than the {wanted.size} bytes promised", shard)
+            raise mismatch(f"the shard is longer than the {wanted.size} bytes expected", shard)
         if size < (wanted.size or 0):
             raise mismatch(f"the shard ends after {size} of {wanted.size} bytes", shard)
         if cid != wanted.cid:
             raise mismatch(
-                f"the shard's bytes are not those promised: {cid}, not {wanted.cid}", shard
+                f"the shard's bytes are not those expected: {cid}, not {wanted.cid}", shard
             )
 
     def _most(self) -> int:
         """Return the largest number of bytes to accept."""
-        size = self.promised.size if self.promised else None
+        size = self.expected.size if self.expected else None
         return LARGEST if size is None else size
 
     def _written(self, first: Opened, file: IO[bytes]) -> Iterator[bytes]:
@@ -160,7 +160,7 @@ class Download:
             stop=stop,
             tag=first.tag,
             opened=None if start else first,
-            is_checked=self.promised is not None,
+            is_checked=self.expected is not None,
         )
 
 

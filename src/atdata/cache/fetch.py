@@ -4,7 +4,7 @@
 ``off``; ``ATDATA_CACHE_SIZE`` is its limit, 20GB by default. With ``ATDATA_OFFLINE=1`` only
 the cache is read, and no requests are made.
 
-A shard whose digest is promised is found by that and needs no request. Any other is found by its
+A shard whose digest is known is found by that and needs no request. Any other is found by its
 URL and the state (tag) that its server reports with the first part; if a server reports none,
 nothing is cached.
 """
@@ -21,8 +21,8 @@ from atdata.base.folders import cache_folder
 from atdata.cache.download import Download, TooLarge
 from atdata.cache.shard_cache import Known, ShardCache, cache_error
 from atdata.errors import AtdataError, StorageError
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.storage.objects import StoredObject
 from atdata.storage.offline import is_offline, refuse_offline
 from atdata.storage.resume import Opened
@@ -71,14 +71,14 @@ def parse_size(text: str) -> int:
 def cached_path(
     shard: StoredObject,
     *,
-    promised: ShardInfo | Promise | None = None,
+    expected: ShardInfo | ExpectedShard | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Path | None:
     """Return the path of a shard from the network in the cache; fetch it if it is not there.
 
     Args:
         shard: Where it is.
-        promised: What its bytes must be.
+        expected: What its bytes must be.
         is_cancelled: Called now and then; True to give up.
 
     Returns:
@@ -86,30 +86,32 @@ def cached_path(
         state, or no room for it.
 
     Raises:
-        DigestMismatch: The bytes are not those that were promised. None of them are kept.
+        DigestMismatch: The bytes are not those that were expected. None of them are kept.
         StorageError: The cache can't be written.
         NetworkError: It is not cached, and the user is offline or its server can't be reached.
         Cancelled: The caller cancelled it.
         AtdataError: What the place raises.
     """
     cache = user_cache()
-    if cache is None or (promised and (promised.size or 0) > cache.limit):
+    if cache is None or (expected and (expected.size or 0) > cache.limit):
         return None
-    download = Download(shard, promised, is_cancelled)
-    if promised:
-        return cache.find(promised.cid, promised.size) or _promised(cache, download, promised)
-    return _unpromised(cache, download)
+    download = Download(shard, expected, is_cancelled)
+    if expected:
+        return cache.find(expected.cid, expected.size) or _fetch_expected(cache, download, expected)
+    return _fetch_any(cache, download)
 
 
-def _promised(cache: ShardCache, download: Download, promised: ShardInfo | Promise) -> Path | None:
+def _fetch_expected(
+    cache: ShardCache, download: Download, expected: ShardInfo | ExpectedShard
+) -> Path | None:
     refuse_offline(download.object.url)
     # Lock by CID and URL: another record may name the same bytes at a URL that never sends them.
-    with cache.filling(f"{promised.cid} {unsigned(download.object.url)}"):
-        found = cache.find(promised.cid, promised.size)
+    with cache.filling(f"{expected.cid} {unsigned(download.object.url)}"):
+        found = cache.find(expected.cid, expected.size)
         return found or _filled(cache, download, download.begin())
 
 
-def _unpromised(cache: ShardCache, download: Download) -> Path | None:
+def _fetch_any(cache: ShardCache, download: Download) -> Path | None:
     name = unsigned(download.object.url)
     with cache.filling(name):
         known = cache.known(name)

@@ -50,7 +50,7 @@ class CachedShard:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was found at a URL whose digest was not promised.
+    """What was found at a URL whose digest was not known.
 
     Attributes:
         url: The URL, without secrets.

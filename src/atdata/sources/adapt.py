@@ -14,8 +14,8 @@ from typing import IO, Any
 from atdata.cache.prefetch import ahead
 from atdata.errors import ShardNotFound, StorageError, UrlError
 from atdata.shards.counts import sample_count
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.shards.reader import open_local
 from atdata.sources.protocols import (
     CachedSource,
@@ -84,14 +84,14 @@ class AdaptedSource:
     def known_samples(self, shard_id: str) -> int | None:
         """Return the number of samples in a shard, if it is known without reading it.
 
-        It comes from the source (``promised_samples``) or from a file next to a local shard.
+        It comes from the source (``known_samples``) or from a file next to a local shard.
         Nothing is fetched.
 
         Raises:
             ShardError: The reported number does not fit the shard.
         """
         source = self.source
-        known = source.promised_samples(shard_id) if isinstance(source, CountedSource) else None
+        known = source.known_samples(shard_id) if isinstance(source, CountedSource) else None
         if known is not None:
             return int(known)
         path = self.local_path(shard_id)
@@ -132,7 +132,7 @@ class AdaptedSource:
         self,
         shard_id: str,
         *,
-        promised: ShardInfo | Promise | None = None,
+        expected: ShardInfo | ExpectedShard | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
         """Return the shard's path in the cache, fetched if needed; None if it can't be cached.
@@ -142,7 +142,7 @@ class AdaptedSource:
         """
         if not isinstance(self.source, CachedSource):
             return None
-        known: dict[str, Any] = {} if promised is None else {"promised": promised}
+        known: dict[str, Any] = {} if expected is None else {"expected": expected}
         return self.source.fetch(shard_id, is_cancelled=is_cancelled, **known)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO
 
 from atdata.cache.fetch import cached_path
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.sources.streams import ShardStreams
 from atdata.storage.objects import StoredObject
 
@@ -61,7 +61,7 @@ class ObjectSource(Source):
         self,
         shard_id: str,
         *,
-        promised: ShardInfo | Promise | None = None,
+        expected: ShardInfo | ExpectedShard | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
         """Return the path of a shard in the cache; fetch it if it is not there.
@@ -73,7 +73,7 @@ class ObjectSource(Source):
             ShardNotFound: The source has no such shard.
             AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
-        return cached_path(self.object(shard_id), promised=promised, is_cancelled=is_cancelled)
+        return cached_path(self.object(shard_id), expected=expected, is_cancelled=is_cancelled)
 
     @abstractmethod
     def object(self, shard_id: str) -> StoredObject:

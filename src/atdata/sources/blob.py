@@ -9,8 +9,8 @@ from typing import IO, Any
 from urllib.parse import urlencode
 
 from atdata.errors import NetworkError, ShardNotFound, UrlError
+from atdata.shards.expected import ExpectedShard, mismatch, verified
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise, verified
 from atdata.sources.base import ObjectSource
 from atdata.storage.http import Web
 from atdata.storage.objects import StoredObject
@@ -86,12 +86,18 @@ class BlobSource(ObjectSource):
         self,
         shard_id: str,
         *,
-        promised: ShardInfo | Promise | None = None,
+        expected: ShardInfo | ExpectedShard | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """Fetch a blob into the cache as :class:`ObjectSource` does, checked against its CID."""
-        expected = self._expected(shard_id)
-        return super().fetch(shard_id, promised=expected, is_cancelled=is_cancelled)
+        """Fetch a blob into the cache as :class:`ObjectSource` does, checked against its CID.
+
+        Raises:
+            DigestMismatch: Another shard is expected than the blob is.
+        """
+        blob = self._expected(shard_id)
+        if expected is not None and expected.cid != blob.cid:
+            raise mismatch(f"the blob is {blob.cid}, not {expected.cid}", shard_id)
+        return super().fetch(shard_id, expected=blob, is_cancelled=is_cancelled)
 
     def object(self, shard_id: str) -> StoredObject:
         """Return the blob at its server.
@@ -104,9 +110,9 @@ class BlobSource(ObjectSource):
         url = f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob?{query}"
         return StoredObject(_Blobs(self.untrusted), url)
 
-    def _expected(self, shard_id: str) -> Promise:
+    def _expected(self, shard_id: str) -> ExpectedShard:
         ref = self._ref(shard_id)
-        return Promise(ref["cid"], ref.get("size"))
+        return ExpectedShard(ref["cid"], ref.get("size"))
 
     def _ref(self, shard_id: str) -> BlobRef:
         ref = self._refs.get(shard_id)

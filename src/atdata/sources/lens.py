@@ -57,7 +57,7 @@ class LensSource(Source):
         """Whether shards come from a network."""
         return self._adapted.is_remote
 
-    def promised_samples(self, shard_id: str) -> int | None:
+    def known_samples(self, shard_id: str) -> int | None:
         """Return the number of samples in a shard, which a lens does not change; None if unknown.
 
         Raises:

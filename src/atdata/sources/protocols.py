@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol, runtime_checkable
 
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 
 
 @runtime_checkable
@@ -60,14 +60,14 @@ class CachedSource(Protocol):
         self,
         shard_id: str,
         *,
-        promised: ShardInfo | Promise | None = None,
+        expected: ShardInfo | ExpectedShard | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
         """Return the path of one shard's copy, made if needed; None to read it as a stream.
 
         Args:
             shard_id: Name of the shard.
-            promised: What its bytes must be: raise ``DigestMismatch`` for others.
+            expected: What its bytes must be: raise ``DigestMismatch`` for others.
             is_cancelled: Call it now and then, and raise an error once it returns true.
         """
         ...
@@ -80,7 +80,7 @@ class CountedSource(Protocol):
     It makes ``len(dataset)`` possible, and shares of equal size for the ranks of a training job.
     """
 
-    def promised_samples(self, shard_id: str) -> int | None:
+    def known_samples(self, shard_id: str) -> int | None:
         """Return the number of samples in one shard; None if it is not known."""
         ...
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import AddressRefused, ShardNotFound, UrlError
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.base import ObjectSource
 from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
@@ -94,7 +94,7 @@ class URLSource(ObjectSource):
         plugged = self._plugged(shard_id)
         return plugged.local_path(shard_id) if plugged is not None else local_path(shard_id)
 
-    def promised_samples(self, shard_id: str) -> int | None:
+    def known_samples(self, shard_id: str) -> int | None:
         """Return the number of samples in a shard, if a plug-in's source reports it.
 
         Raises:
@@ -112,7 +112,7 @@ class URLSource(ObjectSource):
         self,
         shard_id: str,
         *,
-        promised: ShardInfo | Promise | None = None,
+        expected: ShardInfo | ExpectedShard | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Path | None:
         """Fetch a shard of the network into the cache; see :class:`ObjectSource`."""
@@ -121,7 +121,7 @@ class URLSource(ObjectSource):
             return plugged.fetch(shard_id, is_cancelled=is_cancelled)
         if local_path(shard_id) is not None:
             return None
-        return super().fetch(shard_id, promised=promised, is_cancelled=is_cancelled)
+        return super().fetch(shard_id, expected=expected, is_cancelled=is_cancelled)
 
     def object(self, shard_id: str) -> StoredObject:
         """Return the object of the network that is a shard.

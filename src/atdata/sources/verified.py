@@ -1,4 +1,4 @@
-"""Shards checked against the digests and sizes that a record or manifest promises."""
+"""Shards checked against the digests and sizes that a record or manifest lists."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import DigestMismatch, ShardNotFound
+from atdata.shards.expected import ExpectedShard, verified, verified_pieces
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise, verified, verified_pieces
 from atdata.shards.reader import open_local
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.base import Source
@@ -24,9 +24,9 @@ _checked: dict[tuple[int, int], tuple[str, int, int, int]] = {}
 
 
 class VerifiedSource(Source):
-    """A source whose bytes must match their promised digests.
+    """A source whose bytes must match their expected digests.
 
-    A stream raises :class:`~atdata.errors.DigestMismatch` as soon as it is longer than promised,
+    A stream raises :class:`~atdata.errors.DigestMismatch` as soon as it is longer than expected,
     and at its end if its digest differs; bytes read before that must not be trusted either.
     Shards up to a mebibyte are checked before a reader gets a sample.
 
@@ -36,7 +36,7 @@ class VerifiedSource(Source):
 
     Args:
         source: Where the bytes come from.
-        shards: What is promised of each shard, in the source's order.
+        shards: What is known of each shard, in the source's order.
 
     Attributes:
         source: As given.
@@ -45,15 +45,15 @@ class VerifiedSource(Source):
         DigestMismatch: The source has another number of shards.
     """
 
-    def __init__(self, source: Any, shards: Sequence[ShardInfo | Promise]) -> None:
+    def __init__(self, source: Any, shards: Sequence[ShardInfo | ExpectedShard]) -> None:
         self.source = source
         self._adapted = AdaptedSource(source)
         self._names = self._adapted.list_shards()
         if len(self._names) != len(shards):
             raise DigestMismatch(
-                f"{len(shards)} shards are promised, the source has {len(self._names)}"
+                f"{len(shards)} shards are expected, the source has {len(self._names)}"
             )
-        self._promised = dict(zip(self._names, shards, strict=True))
+        self._expected = dict(zip(self._names, shards, strict=True))
 
     def list_shards(self) -> list[str]:
         """Return the names of the shards, as the source calls them."""
@@ -74,7 +74,7 @@ class VerifiedSource(Source):
         """Return a shard's path on this machine, after checking its bytes; None if it has none.
 
         Raises:
-            DigestMismatch: The bytes are not those promised.
+            DigestMismatch: The bytes are not those expected.
             StorageError: The file can't be read.
         """
         info = self._info(shard_id)
@@ -99,14 +99,14 @@ class VerifiedSource(Source):
             The path; None if it is to be read as a stream.
 
         Raises:
-            DigestMismatch: The bytes are not those promised.
+            DigestMismatch: The bytes are not those expected.
             AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         info = self._info(shard_id)
-        return self._adapted.fetch(shard_id, promised=info, is_cancelled=is_cancelled)
+        return self._adapted.fetch(shard_id, expected=info, is_cancelled=is_cancelled)
 
-    def promised_samples(self, shard_id: str) -> int | None:
-        """Return the promised number of samples in a shard; None if it was not promised.
+    def known_samples(self, shard_id: str) -> int | None:
+        """Return the number of samples in a shard; None if it is not known.
 
         Raises:
             ShardNotFound: Not a shard of the source.
@@ -114,8 +114,8 @@ class VerifiedSource(Source):
         info = self._info(shard_id)
         return info.samples if isinstance(info, ShardInfo) else None
 
-    def _info(self, shard_id: str) -> ShardInfo | Promise:
-        info = self._promised.get(shard_id)
+    def _info(self, shard_id: str) -> ShardInfo | ExpectedShard:
+        info = self._expected.get(shard_id)
         if info is None:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
         return info
@@ -124,7 +124,7 @@ class VerifiedSource(Source):
         return f"VerifiedSource({self.source!r})"
 
 
-def _check_file(file: IO[bytes], shard: str, info: ShardInfo | Promise) -> None:
+def _check_file(file: IO[bytes], shard: str, info: ShardInfo | ExpectedShard) -> None:
     """Check a local file, unless this process has already checked it in its present state."""
     state = os.fstat(file.fileno())
     which = (state.st_dev, state.st_ino)

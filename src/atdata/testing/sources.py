@@ -189,14 +189,14 @@ class CachedSourceSuite(SourceFixtures):
 
     def test_shards_that_are_expected_are_fetched(self, source: Any, contents: list[bytes]) -> None:
         for name, data in zip(source.shard_list, contents, strict=True):
-            path = source.fetch(name, promised=_info(data))
+            path = source.fetch(name, expected=_info(data))
             assert path.read_bytes() == data
 
     def test_other_bytes_than_expected_are_refused(
         self, source: Any, contents: list[bytes]
     ) -> None:
         with pytest.raises(DigestMismatch):
-            source.fetch(source.shard_list[0], promised=_info(contents[1]))
+            source.fetch(source.shard_list[0], expected=_info(contents[1]))
 
 
 class CountedSourceSuite(SourceFixtures):
@@ -206,13 +206,13 @@ class CountedSourceSuite(SourceFixtures):
         assert isinstance(source, CountedSource)
 
     def test_its_counts_are_those_of_the_shards(self, source: Any, contents: list[bytes]) -> None:
-        counts = [source.promised_samples(name) for name in source.shard_list]
+        counts = [source.known_samples(name) for name in source.shard_list]
         true = [_info(data).samples for data in contents]
         assert any(count is not None for count in counts)
         assert all(count in (None, number) for count, number in zip(counts, true, strict=True))
 
     def test_its_datasets_have_a_length(self, source: Any) -> None:
-        if None not in map(source.promised_samples, source.shard_list):
+        if None not in map(source.known_samples, source.shard_list):
             assert len(Dataset[Thing](source)) == len(list(Dataset[Thing](source).ordered()))
 
 

@@ -28,7 +28,7 @@ from atdata.appview.proxy.upstream import (
     upstream_errors,
 )
 from atdata.cache.shard_cache import ShardCache
-from atdata.shards.promise import verified
+from atdata.shards.expected import verified
 from atdata_records import cid as cids
 
 PIECE = 2**20  # bytes read and sent at once

@@ -13,8 +13,8 @@ from atdata.appview.database.protocol import Row
 from atdata.appview.database.views import known_shards, record_of
 from atdata.appview.proxy.fetching import Fetcher, Target
 from atdata.appview.proxy.upstream import UpstreamError, upstream_errors
+from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
-from atdata.shards.promise import Promise
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
 from atdata_records import Blob, ValidationError, cid
 from atdata_records.ac.foundation.dataset.defs import Shard
@@ -37,7 +37,7 @@ class RemoteShard:
     """
 
     url: str
-    info: ShardInfo | Promise | None
+    info: ShardInfo | ExpectedShard | None
     is_blob: bool
 
     @property
@@ -65,7 +65,7 @@ class RemoteShards:
     def __init__(
         self,
         urls: Sequence[str],
-        infos: Sequence[ShardInfo | Promise] | None,
+        infos: Sequence[ShardInfo | ExpectedShard] | None,
         *,
         is_blob: bool,
     ) -> None:
@@ -163,9 +163,9 @@ def blob_url(pds: str, did: str, blob: str) -> str:
 
 def _blobs(storage: BlobStorage, did: str, pds: str, infos: list[ShardInfo] | None) -> RemoteShards:
     urls = [blob_url(pds, did, blob.ref) for blob in storage.blobs]
-    known: list[ShardInfo | Promise] = []
+    known: list[ShardInfo | ExpectedShard] = []
     for number, blob in enumerate(storage.blobs):
-        info: ShardInfo | Promise = Promise(str(blob.ref), blob.size)
+        info: ShardInfo | ExpectedShard = ExpectedShard(str(blob.ref), blob.size)
         if infos and number < len(infos):
             info = ShardInfo(str(blob.ref), blob.size, infos[number].samples)
         known.append(info)

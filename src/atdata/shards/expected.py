@@ -1,4 +1,4 @@
-"""Streams whose bytes are checked against a promised digest and, where known, a size."""
+"""Streams whose bytes are checked against an expected digest and, where known, a size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HINT = "Do not use the data; fetch it again, or inform its publisher."
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class ExpectedShard:
     """The identity of a shard whose number of samples is not known.
 
     Attributes:
@@ -34,7 +34,7 @@ def verified(stream: IO[bytes], shard: str, digest: bytes, size: int | None = No
         stream: Where the bytes come from; closed with the new stream.
         shard: Name of the shard, for errors.
         digest: The sha256 that they must have.
-        size: How many there must be; None if that was not promised.
+        size: How many there must be; None if that was not known.
 
     Raises:
         DigestMismatch: From reading: there are more, fewer or other bytes.
@@ -48,26 +48,26 @@ def verified_pieces(
     """Yield a stream's bytes while they match.
 
     Raises:
-        DigestMismatch: There are more, fewer or other bytes than promised.
+        DigestMismatch: There are more, fewer or other bytes than expected.
     """
     sha256 = hashlib.sha256()
     seen = 0
     while piece := stream.read(_PIECE):
         seen += len(piece)
         if size is not None and seen > size:
-            raise mismatch(f"the shard is longer than the {size} bytes promised", shard)
+            raise mismatch(f"the shard is longer than the {size} bytes expected", shard)
         sha256.update(piece)
         yield piece
     if size is not None and seen < size:
         raise mismatch(f"the shard ends after {seen} of {size} bytes", shard)
     if sha256.digest() != digest:
         raise mismatch(
-            f"the shard's bytes are not those promised: sha256 {sha256.hexdigest()}, "
+            f"the shard's bytes are not those expected: sha256 {sha256.hexdigest()}, "
             f"not {digest.hex()}",
             shard,
         )
 
 
 def mismatch(message: str, shard: str) -> DigestMismatch:
-    """Return the error for bytes that are not the promised ones."""
+    """Return the error for bytes that are not the expected ones."""
     return DigestMismatch(message, shard=shard, hint=_HINT)
