@@ -208,7 +208,9 @@ class LocalIndex:
         # Earlier code writes a name in its own index as "@local/{name}".
         entry = self.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
         decoded = sample_type or self.decode_schema(entry.schema_ref)
-        urls = URLSource(entry.data_urls)
+        store = self.data_store
+        made = store.source if isinstance(store, ShardStore) else URLSource
+        urls = made(entry.data_urls)
         source = urls if entry.shards is None else VerifiedSource(urls, entry.shards)
         return Dataset[decoded](source)  # type: ignore[valid-type]
 
