@@ -70,10 +70,10 @@ def object_at(
         )
     module, name = _PLACES[scheme]
     kind = getattr(import_module(module), name)
-    is_bucket = issubclass(kind, Bucket)
-    return StoredObject(
-        BucketUrls(kind, untrusted, buckets or {}) if is_bucket else kind(untrusted), url
-    )
+    if issubclass(kind, Bucket):
+        place = BucketUrls(kind=kind, untrusted=untrusted, given=buckets or {})
+        return StoredObject(place, url)
+    return StoredObject(kind(untrusted), url)
 
 
 def local_path(url: str) -> Path | None:

@@ -102,7 +102,7 @@ class S3Source(ObjectSource):
         """
         if shard_id not in self._known:
             raise ShardNotFound("the source has no such shard", shard=shard_id)
-        return StoredObject(BucketUrls(S3Bucket, given=self._buckets), shard_id)
+        return StoredObject(BucketUrls(kind=S3Bucket, given=self._buckets), shard_id)
 
     def __repr__(self) -> str:
         return f"S3Source({self.bucket!r}, {len(self.keys)} keys, access={self._access!r})"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from mimetypes import guess_type
 from typing import Any, ClassVar, Protocol, Self
 
 from atdata.errors import AddressRefused, NetworkError, UrlError
-from atdata.storage.objects import ObjectStore, Place
+from atdata.storage.objects import ObjectStore, Urls
 from atdata.storage.reach import PORTS, public_addresses
 from atdata.storage.resume import Opened
 from atdata.storage.urls import scheme_of, split_url
@@ -74,6 +75,11 @@ def remember(bucket: Bucket) -> None:
     _known[bucket.scheme, bucket.name] = bucket
 
 
+def content_type(key: str) -> str:
+    """Return the media type of an object, by its key."""
+    return guess_type(key)[0] or "application/octet-stream"
+
+
 def known_buckets(given: Iterable[Bucket]) -> Buckets:
     """Return these buckets, and the others that are known in this process."""
     return _known | {(bucket.scheme, bucket.name): bucket for bucket in given}
@@ -110,32 +116,22 @@ def find_bucket(
     return kind(name, access)
 
 
-@dataclass(frozen=True)
-class BucketUrls(Place):
+@dataclass(frozen=True, kw_only=True)
+class BucketUrls(Urls):
     """Objects in buckets, whose keys are their URLs; see :func:`find_bucket`.
 
     Attributes:
         kind: The class of their buckets.
-        untrusted: Data from the network names them.
         given: Buckets that travel with a source.
     """
 
     kind: type[Bucket]
-    untrusted: bool = False
     given: Buckets = field(default_factory=dict)
-
-    def url(self, key: str) -> str:
-        """Return the URL, which is the key."""
-        return key
 
     def open_range(
         self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
     ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`.
-
-        Raises:
-            UrlError: Not the URL of an object (``AddressRefused``: as from :func:`find_bucket`).
-        """
+        """See :class:`~atdata.storage.objects.Place`, :func:`split_bucket`, :func:`find_bucket`."""
         name, path = split_bucket(key, self.kind.scheme)
         bucket = find_bucket(self.kind, name, given=self.given, untrusted=self.untrusted)
         return bucket.open_range(path, start=start, stop=stop, tag=tag)

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,7 @@ from atdata.base.disk import link_file, make_folder, move_file, write_file
 from atdata.base.locks import Busy, held, locked
 from atdata.base.scratch import scratch_folder, sweep
 from atdata.errors import AtdataError, EntryConflict, StorageError
-from atdata.storage.objects import MISSING, ObjectStore, Stat
+from atdata.storage.objects import ABSENT, MISSING, Content, ObjectStore, Stat
 from atdata.storage.resume import Opened
 
 _LOCK, _TURN = ".lock", ".turn"
@@ -70,30 +70,19 @@ class Folder(ObjectStore):
             return _stat(key, (self.root / key).stat())
         return None
 
-    def create(self, key: str, content: bytes | Path, *, sha256: str | None = None) -> bool:
-        """See :class:`~atdata.storage.objects.ObjectStore`; no digest is kept."""
+    def _write(self, key: str, content: Content, state: str | None, sha256: str | None) -> bool:
+        target = self.root / key
         with self._errors(key), self._written(key, content) as written:
-            return link_file(written, self.root / key)
-
-    def replace(
-        self,
-        key: str,
-        content: bytes | Path,
-        *,
-        tag: str | None = None,
-        sha256: str | None = None,
-    ) -> bool:
-        """See :class:`~atdata.storage.objects.ObjectStore`; no digest is kept."""
-        with (
-            self._errors(key),
-            self._written(key, content) as written,
-            locked(self.root / _TURN) if tag else nullcontext(),
-        ):
-            found = self.stat(key) if tag else None
-            if tag and (found is None or found.tag != tag):
-                return False
-            move_file(written, self.root / key)
-            return True
+            if state == ABSENT:
+                return link_file(written, target)
+            if state is None:
+                move_file(written, target)
+                return True
+            with locked(self.root / _TURN):
+                found = self.stat(key)
+                if found and found.tag == state:
+                    move_file(written, target)
+                return found is not None and found.tag == state
 
     def find(self, prefix: str) -> Iterator[Stat]:
         """See :class:`~atdata.storage.objects.ObjectStore`."""
@@ -138,7 +127,7 @@ class Folder(ObjectStore):
             yield
 
     @contextmanager
-    def _written(self, key: str, content: bytes | Path) -> Iterator[Path]:
+    def _written(self, key: str, content: Content) -> Iterator[Path]:
         """Yield a complete file with the content, and make the folder that it will be moved to."""
         make_folder((self.root / key).parent)
         if isinstance(content, Path):

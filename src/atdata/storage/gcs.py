@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,8 +26,8 @@ from atdata.base.redact import redacted
 from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, NetworkError, StorageError
 from atdata.storage.answers import byte_range, content_range, is_passing, length, refusal
-from atdata.storage.buckets import Bucket
-from atdata.storage.objects import MISSING, Stat
+from atdata.storage.buckets import Bucket, content_type
+from atdata.storage.objects import MISSING, Content, Stat
 from atdata.storage.resume import Opened
 from atdata.storage.retry import attempts
 
@@ -40,6 +39,7 @@ _PIECE = 1 << 20
 _CHUNK = 16 << 20
 _GOES_ON = 308
 _LOST = (409, 412)  # another writer is first
+_WRITTEN = (200, 201, _GOES_ON, *_LOST)
 _HINTS = {
     401: "Use gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS.",
     403: "Give the account a role on the bucket: it may not do this.",
@@ -158,21 +158,6 @@ class GCSBucket(Bucket):
         answer = self._ask("GET", self._path(key), key, (200, 404))
         return _stat(key, answer.json()) if answer.status_code == 200 else None
 
-    def create(self, key: str, content: bytes | Path, *, sha256: str | None = None) -> bool:
-        """See :class:`~atdata.storage.objects.ObjectStore`."""
-        return self._sent(key, content, "0", sha256)
-
-    def replace(
-        self,
-        key: str,
-        content: bytes | Path,
-        *,
-        tag: str | None = None,
-        sha256: str | None = None,
-    ) -> bool:
-        """See :class:`~atdata.storage.objects.ObjectStore`."""
-        return self._sent(key, content, tag, sha256)
-
     def find(self, prefix: str) -> Iterator[Stat]:
         """See :class:`~atdata.storage.objects.ObjectStore`."""
         wanted = {"prefix": self.prefix + prefix}
@@ -191,31 +176,21 @@ class GCSBucket(Bucket):
     def _delete(self, key: str, **params: str) -> None:
         self._ask("DELETE", self._path(key), key, (200, 204, 404, 412), params=params)
 
-    def _sent(
-        self, key: str, content: bytes | Path, generation: str | None, sha256: str | None
-    ) -> bool:
-        """Upload content, and check what arrived; return False if the condition does not hold.
-
-        Args:
-            key: The object's key.
-            content: What to upload.
-            generation: That the object must be of; ``"0"`` for none, None for any.
-            sha256: The digest to keep with the object.
-        """
+    def _write(self, key: str, content: Content, state: str | None, sha256: str | None) -> bool:
         md5 = _md5(content)
         description = {
             "name": self.prefix + key,
-            "contentType": guess_type(key)[0] or "application/octet-stream",
+            "contentType": content_type(key),
             "md5Hash": md5,
             "metadata": {} if sha256 is None else {"sha256": sha256},
         }
-        lost = () if generation is None else _LOST
-        params = {} if generation is None else {"ifGenerationMatch": generation}
-        if isinstance(content, Path) and content.stat().st_size > _CHUNK:
-            answer = self._send_parts(key, content, description, params, lost)
-        else:
-            answer = self._send_whole(key, content, description, params, lost)
-        if answer.status_code in lost:
+        params = {} if state is None else {"ifGenerationMatch": state or "0"}
+        is_large = isinstance(content, Path) and content.stat().st_size > _CHUNK
+        send = self._send_parts if is_large else self._send_whole
+        answer = send(key, content, description, params)
+        if answer.status_code in _LOST:
+            if state is None:
+                raise _refusal(answer, self.url(key))
             return False
         found = answer.json()
         if found.get("md5Hash", md5) != md5:  # emulators don't compare it themselves
@@ -225,74 +200,44 @@ class GCSBucket(Bucket):
             )
         return True
 
-    def _send_whole(
-        self,
-        key: str,
-        content: bytes | Path,
-        description: Mapping[str, Any],
-        params: Mapping[str, str],
-        lost: tuple[int, ...],
-    ) -> Any:
+    def _send_whole(self, key: str, content: Any, description: Any, params: Any) -> Any:
         """Upload description and content in one request, and return the response."""
         boundary = secrets.token_hex(16)
         parts = (
             ("application/json; charset=UTF-8", json.dumps(description).encode()),
             (description["contentType"], _bytes(content)),
         )
-        body = b"".join(
-            b"--%s\r\nContent-Type: %s\r\n\r\n%s\r\n" % (boundary.encode(), kind.encode(), part)
+        body = [
+            f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n".encode() + part + b"\r\n"
             for kind, part in parts
-        )
+        ]
         return self._ask(
             "POST",
             f"/upload{self._objects}",
             key,
-            (200, *lost),
+            _WRITTEN,
             params={"uploadType": "multipart", **params},
-            data=body + f"--{boundary}--".encode(),
+            data=b"".join(body) + f"--{boundary}--".encode(),
             headers={"Content-Type": f"multipart/related; boundary={boundary}"},
         )
 
-    def _send_parts(
-        self,
-        key: str,
-        path: Path,
-        description: Mapping[str, Any],
-        params: Mapping[str, str],
-        lost: tuple[int, ...],
-    ) -> Any:
+    def _send_parts(self, key: str, path: Any, description: Any, params: Any) -> Any:
         """Upload a file in several requests, and return the last response."""
-        begun = self._ask(
-            "POST",
-            f"/upload{self._objects}",
-            key,
-            (200, *lost),
-            params={"uploadType": "resumable", "name": description["name"], **params},
-            json=description,
-        )
-        if begun.status_code in lost:
-            return begun
-        size, place, at = path.stat().st_size, begun.headers["Location"], 0
+        params = {"uploadType": "resumable", "name": description["name"], **params}
+        place = f"/upload{self._objects}"
+        answer = self._ask("POST", place, key, _WRITTEN, params=params, json=description)
+        size, at = path.stat().st_size, 0
+        place = answer.headers.get("Location")
         with path.open("rb") as file:
-            while True:
+            while answer.status_code not in _LOST and at < size:
                 file.seek(at)
                 piece = file.read(_CHUNK)
-                extent = f"bytes {at}-{at + len(piece) - 1}/{size}"
-                answer = self._put(place, key, extent, piece, lost)
-                if answer.status_code != _GOES_ON:
-                    return answer
-                at = int(answer.headers.get("Range", "bytes=0--1").partition("-")[2]) + 1
-
-    def _put(self, place: str, key: str, extent: str, piece: bytes, lost: tuple[int, ...]) -> Any:
-        """Send one part of a file, and return the response, which reports what has arrived."""
-        return self._ask(
-            "PUT",
-            place,
-            key,
-            (200, 201, _GOES_ON, *lost),
-            data=piece,
-            headers={"Content-Range": extent},
-        )
+                extent = {"Content-Range": f"bytes {at}-{at + len(piece) - 1}/{size}"}
+                # Bytes that had arrived already are passed over, if it is sent again.
+                answer = self._ask("PUT", place, key, _WRITTEN, data=piece, headers=extent)
+                arrived = answer.headers.get("Range", "bytes=0--1")
+                at = int(arrived.partition("-")[2]) + 1 if answer.status_code == _GOES_ON else size
+        return answer
 
     @property
     def _objects(self) -> str:
@@ -383,11 +328,11 @@ def _stat(key: str, found: Mapping[str, Any]) -> Stat:
     )
 
 
-def _bytes(content: bytes | Path) -> bytes:
+def _bytes(content: Content) -> bytes:
     return content.read_bytes() if isinstance(content, Path) else content
 
 
-def _md5(content: bytes | Path) -> str:
+def _md5(content: Content) -> str:
     """Return the MD5 in base64, as GCS writes it."""
     with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()

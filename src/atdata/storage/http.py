@@ -11,7 +11,6 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -24,7 +23,7 @@ from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, NetworkError
 from atdata.storage.answers import byte_range, content_range, date, is_passing, length, refusal
 from atdata.storage.https_first import HttpsFirst
-from atdata.storage.objects import Place
+from atdata.storage.objects import Urls
 from atdata.storage.resume import Opened
 
 if TYPE_CHECKING:
@@ -77,23 +76,13 @@ def http_client(*, untrusted: bool = False, watch: Watch | None = None) -> httpx
     return client
 
 
-@dataclass(frozen=True)
-class Web(Place):
+class Web(Urls):
     """Files at http and https URLs, which are their keys.
 
     An ``http`` URL is read over ``https`` where that answers, never on this machine itself. The
     tag of a file is its strong ETag, else its time of change if that was at least a minute
     before the response (RFC 9110, 8.8).
-
-    Attributes:
-        untrusted: URLs come from the network: private addresses are refused.
     """
-
-    untrusted: bool = False
-
-    def url(self, key: str) -> str:
-        """Return the URL, which is the key."""
-        return key
 
     def open_range(
         self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None

@@ -21,6 +21,10 @@ from atdata.storage.resume import Opened, OpenRange, open_resuming
 
 MISSING = "SHARD_MISSING"
 """The code of errors for objects that are not there."""
+ABSENT = ""
+"""Stands for the tag of an object that is not there."""
+Content = bytes | Path
+"""Bytes, or a file of :meth:`ObjectStore.workspace`, which may be moved away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,21 @@ class Place(ABC):
         return open_resuming(partial(self.open_range, key), self.url(key))
 
 
+@dataclass(frozen=True)
+class Urls(Place):
+    """Files whose keys are their URLs.
+
+    Attributes:
+        untrusted: The URLs come from the network: private addresses are refused.
+    """
+
+    untrusted: bool = False
+
+    def url(self, key: str) -> str:
+        """Return the URL, which is the key."""
+        return key
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """One object, which any process can open.
@@ -102,11 +121,7 @@ class StoredObject:
 
 
 class ObjectStore(Place):
-    """A place that objects are written to as well.
-
-    Content is given as bytes, or as the path of a file in :meth:`workspace`, which may be moved
-    away.
-    """
+    """A place that objects are written to as well."""
 
     can_lock: ClassVar[bool] = False
     """Whether :meth:`lock` keeps other processes out."""
@@ -120,8 +135,7 @@ class ObjectStore(Place):
     def stat(self, key: str) -> Stat | None:
         """Return size and state of an object; None if there is none."""
 
-    @abstractmethod
-    def create(self, key: str, content: bytes | Path, *, sha256: str | None = None) -> bool:
+    def create(self, key: str, content: Content, *, sha256: str | None = None) -> bool:
         """Write an object in one step, unless there is one.
 
         Args:
@@ -132,21 +146,21 @@ class ObjectStore(Place):
         Returns:
             False if there is one by now, or another writer is about to make one.
         """
+        return self._write(key, content, ABSENT, sha256)
 
-    @abstractmethod
     def replace(
-        self,
-        key: str,
-        content: bytes | Path,
-        *,
-        tag: str | None = None,
-        sha256: str | None = None,
+        self, key: str, content: Content, *, tag: str | None = None, sha256: str | None = None
     ) -> bool:
         """Write an object in one step, in place of any that exists.
 
         Returns:
             False if a ``tag`` is given, and the object is in another state or gone.
         """
+        return self._write(key, content, tag, sha256)
+
+    @abstractmethod
+    def _write(self, key: str, content: Content, state: str | None, sha256: str | None) -> bool:
+        """Write an object if it is in a state: a tag, :data:`ABSENT`, or None for any."""
 
     @abstractmethod
     def find(self, prefix: str) -> Iterator[Stat]:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from mimetypes import guess_type
-from pathlib import Path
 from typing import Any
 
 from atdata.base.extras import require
@@ -17,8 +15,8 @@ from atdata.base.redact import redacted
 from atdata.base.streams import from_pieces
 from atdata.errors import AtdataError, NetworkError, StorageError, UrlError
 from atdata.storage.answers import byte_range, content_range, date, is_passing, refusal
-from atdata.storage.buckets import Bucket
-from atdata.storage.objects import MISSING, Stat
+from atdata.storage.buckets import Bucket, content_type
+from atdata.storage.objects import ABSENT, MISSING, Content, Stat
 from atdata.storage.resume import Opened
 from atdata.storage.s3_upload import Upload, is_overtaken
 
@@ -192,21 +190,6 @@ class S3Bucket(Bucket):
         size, age = head["ContentLength"], _age(head["LastModified"])
         return Stat(key, size, age, head["ETag"], head["Metadata"].get("sha256"))
 
-    def create(self, key: str, content: bytes | Path, *, sha256: str | None = None) -> bool:
-        """See :class:`~atdata.storage.objects.ObjectStore`."""
-        return self._sent(key, content, {"IfNoneMatch": "*"}, sha256)
-
-    def replace(
-        self,
-        key: str,
-        content: bytes | Path,
-        *,
-        tag: str | None = None,
-        sha256: str | None = None,
-    ) -> bool:
-        """See :class:`~atdata.storage.objects.ObjectStore`."""
-        return self._sent(key, content, {"IfMatch": tag} if tag else {}, sha256)
-
     def find(self, prefix: str) -> Iterator[Stat]:
         """See :class:`~atdata.storage.objects.ObjectStore`."""
         with s3_errors(self.url(prefix)):
@@ -230,31 +213,27 @@ class S3Bucket(Bucket):
     def _object(self, key: str) -> dict[str, Any]:
         return {"Bucket": self.name, "Key": self.prefix + key}
 
-    def _sent(
-        self, key: str, content: bytes | Path, condition: dict[str, str], sha256: str | None
-    ) -> bool:
-        options: dict[str, Any] = {"ContentType": guess_type(key)[0] or "application/octet-stream"}
+    def _write(self, key: str, content: Content, state: str | None, sha256: str | None) -> bool:
+        options: dict[str, Any] = {"ContentType": content_type(key)}
         if sha256 is not None:
             options["Metadata"] = {"sha256": sha256}
+        condition = {} if state is None else {"IfMatch": state} if state else {"IfNoneMatch": "*"}
         upload = Upload(self.client, self.name, self.prefix + key, options, condition)
         refused = require("botocore.exceptions", extra="s3").ClientError
         with s3_errors(self.url(key)):
             try:
                 upload.send(content)
             except refused as error:
-                if condition and status_of(error) == 501:
-                    return self._fits(key, condition) and self._sent(key, content, {}, sha256)
+                if condition and status_of(error) == 501:  # the server can't check it itself
+                    found = self.stat(key)
+                    same = (found.tag if found else ABSENT) == state
+                    return same and self._write(key, content, None, sha256)
                 if is_overtaken(error):  # what was written at the same time came last
-                    return not condition
+                    return state is None
                 if condition and (status_of(error) in _LOST or code_of(error) == "NoSuchKey"):
                     return False
                 raise
         return True
-
-    def _fits(self, key: str, condition: dict[str, str]) -> bool:
-        """Return whether an object fulfils a condition that the server can't check itself."""
-        found = self.stat(key)
-        return (found and found.tag) == condition.get("IfMatch")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from atdata.errors import AtdataError, ShardError, StorageError, UrlError
 from atdata.storage.ipfs.cids import RAW, Cid
 from atdata.storage.ipfs.gateway import mismatch, open_block, read_block
 from atdata.storage.ipfs.unixfs import LARGEST_BLOCK, Link, Node, read_node
-from atdata.storage.objects import Place
+from atdata.storage.objects import Urls
 from atdata.storage.resume import Opened
 
 _AHEAD = 4  # blocks that are requested at once
@@ -35,22 +35,12 @@ _LARGEST_RAW = 1 << 30  # bytes
 _PIECE = 1 << 18
 
 
-@dataclass(frozen=True)
-class IPFS(Place):
+class IPFS(Urls):
     """Files at ``ipfs://{cid}`` or ``ipfs://{cid}/{path}``, which are their keys.
 
     The tag is the CID of the file itself. A file that is one raw block is fetched and checked
     whole, whatever its size, up to a gibibyte.
-
-    Attributes:
-        untrusted: URLs come from the network: private addresses are refused.
     """
-
-    untrusted: bool = False
-
-    def url(self, key: str) -> str:
-        """Return the URL, which is the key."""
-        return key
 
     def open_range(
         self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
