@@ -28,6 +28,7 @@ from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record
 from atdata.sources import URLSource, VerifiedSource
 from atdata.stores.base import prefix_for
+from atdata.stores.bucket import BucketStore
 from atdata.stores.disk import LocalDiskStore
 from atdata.stores.transfer import can_dry_run, transfer
 
@@ -209,7 +210,7 @@ class LocalIndex:
         entry = self.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
         decoded = sample_type or self.decode_schema(entry.schema_ref)
         store = self.data_store
-        made = store.source if isinstance(store, ShardStore) else URLSource
+        made = store.source if isinstance(store, BucketStore) else URLSource
         urls = made(entry.data_urls)
         source = urls if entry.shards is None else VerifiedSource(urls, entry.shards)
         return Dataset[decoded](source)  # type: ignore[valid-type]

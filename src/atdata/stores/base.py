@@ -17,7 +17,6 @@ from atdata.errors import AtdataError, StorageError, UrlError
 from atdata.progress import NullProgress, Progress
 from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.shards.writer import cut_shards
-from atdata.sources.url import URLSource
 from atdata.stores.copying import Copies, storage_error
 from atdata_records import cid
 
@@ -124,10 +123,6 @@ class ShardStore(ABC):
                 admitted=size is not None,
             )
         return replace(written, cut_from=tuple(copies.originals)) if copies.cut else written
-
-    def source(self, urls: Iterable[str]) -> URLSource:
-        """Return a source of these URLs, which reads the store's own as the store reaches them."""
-        return URLSource(urls)
 
     def read_url(self, url: str) -> str:
         """Return a URL that stock readers can open for a URL of the store; by default the same."""
