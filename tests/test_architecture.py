@@ -20,7 +20,7 @@ RUNTIME = ROOT / "src" / "atdata"
 # from its own; what only type checkers read counts too.
 FLOORS: tuple[set[str], ...] = (
     {"_version", "aliases", "errors", "progress", "base", "engines"},
-    {"samples"},
+    {"samples", "lens"},
     {"shards"},
     {"storage"},
     {"cache"},
@@ -54,8 +54,8 @@ INNER_FLOORS: dict[str, tuple[set[str], ...]] = {
 }
 # The modules that are in no room: faces, and words that all share.
 LOOSE = {
-    *("__init__", "__main__", "_protocols", "_version", "aliases", "dataset", "errors", "load"),
-    *("progress", "promote", "writing"),
+    *("__init__", "__main__", "_protocols", "_version", "aliases", "dataset", "errors", "lens"),
+    *("load", "progress", "promote", "writing"),
 }
 # Neighbours on one floor that must not know each other.
 APART = {("local", "atmosphere"), ("atmosphere", "local"), ("appview", "cli")}

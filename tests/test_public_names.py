@@ -133,6 +133,7 @@ PUBLIC = [
     "atdata.dataset",
     "atdata.engines",
     "atdata.errors",
+    "atdata.lens",
     "atdata.lifecycle",
     "atdata.load",
     "atdata.local",

@@ -11,14 +11,14 @@ from functools import wraps
 from importlib import import_module
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 
 from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.export import formats as export
 from atdata.reading.describe import dataset_table, fetch_metadata
 from atdata.reading.folders import shards_of
 from atdata.reading.order import Uneven
-from atdata.reading.passes import OnError, Pass
+from atdata.reading.passes import OnError, Pass, PassOptions, ShuffleOptions
 from atdata.reading.sample_views import OrderedView, Selection, ShuffledView
 from atdata.reading.seek import Seeker
 from atdata.reading.typed import TypedDataset, checked_type
@@ -198,23 +198,9 @@ class Dataset(Generic[T]):
         return self._metadata
 
     @overload
-    def ordered(
-        self,
-        batch_size: None = None,
-        *,
-        drop_last: bool = False,
-        on_error: OnError = "raise",
-        writable: bool = False,
-    ) -> View[T]: ...
+    def ordered(self, batch_size: None = None, **options: Unpack[PassOptions]) -> View[T]: ...
     @overload
-    def ordered(
-        self,
-        batch_size: int,
-        *,
-        drop_last: bool = False,
-        on_error: OnError = "raise",
-        writable: bool = False,
-    ) -> View[SampleBatch[T]]: ...
+    def ordered(self, batch_size: int, **options: Unpack[PassOptions]) -> View[SampleBatch[T]]: ...
     def ordered(
         self,
         batch_size: int | None = None,
@@ -253,11 +239,7 @@ class Dataset(Generic[T]):
         buffer_shards: int = 100,
         buffer_samples: int = 10_000,
         batch_size: None = None,
-        *,
-        seed: int | None = None,
-        drop_last: bool = False,
-        on_error: OnError = "raise",
-        writable: bool = False,
+        **options: Unpack[ShuffleOptions],
     ) -> View[T]: ...
     @overload
     def shuffled(
@@ -266,10 +248,7 @@ class Dataset(Generic[T]):
         buffer_samples: int = 10_000,
         *,
         batch_size: int,
-        seed: int | None = None,
-        drop_last: bool = False,
-        on_error: OnError = "raise",
-        writable: bool = False,
+        **options: Unpack[ShuffleOptions],
     ) -> View[SampleBatch[T]]: ...
     @overload
     def shuffled(
@@ -277,11 +256,7 @@ class Dataset(Generic[T]):
         buffer_shards: int,
         buffer_samples: int,
         batch_size: int,
-        *,
-        seed: int | None = None,
-        drop_last: bool = False,
-        on_error: OnError = "raise",
-        writable: bool = False,
+        **options: Unpack[ShuffleOptions],
     ) -> View[SampleBatch[T]]: ...
     @_warns_of_batch_size
     def shuffled(

@@ -125,6 +125,40 @@ def test_compositions_keep_the_laws() -> None:
     check_lens_laws(labelled.then(onward), FULLS, st.builds(Doubled, LABELS))
 
 
+def test_a_lens_takes_its_types_from_the_getter() -> None:
+    def get(full: Full) -> Labelled:
+        return Labelled(full.label)
+
+    def put(view: Labelled, full: Full) -> Full:
+        return Full(full.image, view.label, full.name)
+
+    made = Lens(get, put=put)
+    assert (made.source_type, made.view_type) == (Full, Labelled)
+    check_lens_laws(made, FULLS, VIEWS)
+    assert Lens(lambda full: Labelled(full.label), source_type=Full, view_type=Labelled)(FULL) == (
+        Labelled(3)
+    )
+    with pytest.raises(SchemaError, match="not the getter of a lens"):
+        Lens(lambda full: full)
+
+
+def test_lenses_are_composed_by_an_operator() -> None:
+    composed = labelled | doubled
+    assert (composed.source_type, composed.view_type) == (Full, Doubled)
+    assert composed(FULL) == Doubled(6)
+    with pytest.raises(SchemaError, match="types differ"):
+        doubled | labelled  # type: ignore[operator]
+
+
+def test_the_identity_changes_nothing_and_composes() -> None:
+    identity = Lens.identity(Full)
+    assert identity(FULL) is FULL
+    check_lens_laws(identity, FULLS, FULLS)
+    check_lens_laws(identity | labelled, FULLS, VIEWS)
+    assert LensNetwork().transform(Full, Full)(FULL) is FULL
+    assert pickle.loads(pickle.dumps(identity))(FULL) is FULL
+
+
 @pytest.mark.parametrize(
     ("put", "law"),
     [

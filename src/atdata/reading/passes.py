@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from operator import index
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from atdata.errors import DigestMismatch, SampleError, ShardError
 
@@ -17,6 +17,20 @@ OnError: TypeAlias = Literal["raise", "skip"] | Callable[[Damage], object]
 counts it; a function is called with the error and may raise, otherwise it is skipped. Bytes that
 do not match a digest are skipped only by a function.
 """
+
+
+class PassOptions(TypedDict, total=False):
+    """Keywords of :meth:`atdata.Dataset.ordered`."""
+
+    drop_last: bool
+    on_error: OnError
+    writable: bool
+
+
+class ShuffleOptions(PassOptions, total=False):
+    """Keywords of :meth:`atdata.Dataset.shuffled`."""
+
+    seed: int | None
 
 
 class Pass:

@@ -64,12 +64,6 @@ class SampleBatch(Generic[_T]):
             raise AttributeError(name)  # copy and pickle ask before __init__ has run
         return self.column(name)
 
-    def __len__(self) -> int:
-        return len(self._given)
-
-    def __iter__(self) -> Iterator[_T]:
-        return iter(self.samples)
-
     @overload
     def __getitem__(self, index: int) -> _T: ...
 
@@ -78,6 +72,12 @@ class SampleBatch(Generic[_T]):
 
     def __getitem__(self, index: int | slice) -> _T | Sequence[_T]:
         return self.samples[index]
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    def __iter__(self) -> Iterator[_T]:
+        return iter(self.samples)
 
     def __repr__(self) -> str:
         return f"SampleBatch[{self.sample_type.__name__}] of {len(self)} samples"

@@ -32,27 +32,44 @@ class Lens(Generic[S, V]):
     """A way to see an ``S`` as a ``V``. Calling it is the same as :meth:`get`.
 
     ``@lens`` on the getter makes and registers a lens; ``Lens(…)`` only makes one.
+    ``first | second`` is the composition of two.
 
     Args:
-        getter: From source to view.
-        putter: From view and source to the new source; None if there is no way back.
-        source_type: Type of what the getter takes.
-        view_type: Type of what it gives.
+        get: From source to view.
+        put: From view and source to the new source; None if there is no way back.
+        source_type: Type of the source; None if the getter's annotation has it.
+        view_type: Type of the view; None if the getter's annotation has it.
+
+    Raises:
+        SchemaError: A type is missing, or is not a sample type.
     """
 
     def __init__(
         self,
-        getter: Callable[[S], V],
-        putter: Callable[[V, S], S] | None = None,
+        get: Callable[[S], V],
+        put: Callable[[V, S], S] | None = None,
         *,
-        source_type: type[S],
-        view_type: type[V],
+        source_type: type[S] | None = None,
+        view_type: type[V] | None = None,
     ) -> None:
-        self.get: Callable[[S], V] = getter
-        self._put = putter
-        self.source_type = source_type
-        self.view_type = view_type
-        functools.update_wrapper(cast("Callable[..., Any]", self), getter)
+        if source_type is None or view_type is None:
+            annotated = _types(get, sys._getframe(1).f_locals)
+            source_type, view_type = source_type or annotated[0], view_type or annotated[1]
+        self.get: Callable[[S], V] = get
+        self._put = put
+        self.source_type: type[S] = source_type
+        self.view_type: type[V] = view_type
+        functools.update_wrapper(cast("Callable[..., Any]", self), get)
+
+    @staticmethod
+    def identity(sample_type: type[S]) -> Lens[S, S]:
+        """Return the lens from a type to itself, which changes nothing."""
+        return Lens(
+            lambda source: source,
+            lambda view, _: view,
+            source_type=sample_type,
+            view_type=sample_type,
+        )
 
     def __call__(self, source: S) -> V:
         """Return the view of a source; the same as :meth:`get`."""
@@ -74,8 +91,14 @@ class Lens(Generic[S, V]):
         return put
 
     def then(self, other: Lens[V, W]) -> Lens[S, W]:
-        """Compose this lens with the next one. The result has a putter if both have one."""
+        """Compose this lens with the next one. The result has a putter if both have one.
+
+        Raises:
+            SchemaError: The next one does not begin with the type that this one leads to.
+        """
         first, second = self, other
+        if first.view_type is not second.source_type:
+            raise SchemaError(f"{second!r} can't follow {first!r}: their types differ")
 
         def get(source: S) -> W:
             return second.get(first.get(source))
@@ -85,6 +108,9 @@ class Lens(Generic[S, V]):
 
         back = None if first._put is None or second._put is None else put
         return Lens(get, back, source_type=first.source_type, view_type=second.view_type)
+
+    def __or__(self, other: Lens[V, W]) -> Lens[S, W]:
+        return self.then(other)
 
     def __reduce__(self) -> Any:
         # The getter's name refers to the lens, so the getter can't be pickled. Workers import the
@@ -123,6 +149,8 @@ class LensNetwork:
             SchemaError: There is no path, or several that are equally short; register a direct
                 lens to choose.
         """
+        if (source_type := cast("type[object]", source)) is view:
+            return cast("Lens[S, V]", Lens.identity(source_type))
         ways = self._shortest(source, view)
         if len(ways) == 1:
             return cast("Lens[S, V]", functools.reduce(Lens.then, ways[0]))
@@ -167,7 +195,7 @@ def lens(getter: Callable[[S], V]) -> Lens[S, V]:
         SchemaError: The function lacks annotations of its two types, or they are not sample types.
     """
     source_type, view_type = _types(getter, sys._getframe(1).f_locals)
-    made = Lens(getter, source_type=source_type, view_type=view_type)
+    made: Lens[S, V] = Lens(getter, source_type=source_type, view_type=view_type)
     LensNetwork().register(made)
     return made
 
