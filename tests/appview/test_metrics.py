@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from atdata.appview.metrics import ServiceMetrics
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
 from atdata.appview.proxy.shards import ShardFinder
+from atdata.appview.threads import Pool
 from atdata.cache.shard_cache import ShardCache
 
 NAMES = {
@@ -28,7 +30,8 @@ def metrics_of(
     reading, ingest = Reading(database), Ingest(database, Network(), ())
     cache = ShardCache(folder, 2**20)
     fetcher = Fetcher(cache, largest=2**20)
-    proxy = Proxy(reading, ShardFinder(fetcher), fetcher)
+    pool = Pool("lookups", 1)
+    proxy = Proxy(reading, ShardFinder(fetcher), fetcher, pool)
     made = ServiceMetrics(
         requests=requests,
         reading=reading,
@@ -36,13 +39,14 @@ def metrics_of(
         fetcher=fetcher,
         proxy=proxy,
         cache_bytes=lambda: cache.size,
+        pool=pool,
     )
     return made, ingest
 
 
 def asked(metrics: ServiceMetrics, accept: str = "*/*") -> tuple[str, str]:
     headers = [(b"accept", accept.encode())]
-    answer = metrics.answer(Request({"type": "http", "headers": headers}))
+    answer = asyncio.run(metrics.answer(Request({"type": "http", "headers": headers})))
     return bytes(answer.body).decode(), answer.headers["content-type"]
 
 

@@ -7,8 +7,10 @@ import base64
 import contextlib
 import json
 import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,32 @@ def test_a_search_that_takes_too_long_is_refused(
     assert (answer.status_code, answer.json()["error"]) == (503, "Busy")
     assert appview.get("/?q=words").status_code == 503
     assert appview.get(f"/wds/{DID}/good/000000.tar").status_code == 503
+
+
+def test_slow_searches_delay_neither_shards_nor_monitoring(
+    appview: AppView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, released = threading.Semaphore(0), threading.Event()
+    search = Reading.datasets
+
+    def slow(*arguments: Any) -> Any:
+        begun.release()
+        released.wait()
+        return search(*arguments)
+
+    monkeypatch.setattr(Reading, "datasets", slow)
+    with ThreadPoolExecutor(40) as clients:
+        try:
+            paths = ["/?q=words", "/xrpc/ac.foundation.dataset.searchDatasets?q=words"] * 20
+            answers = [clients.submit(appview.get, path) for path in paths]
+            assert begun.acquire(timeout=30)
+            for path in ("/health", "/metrics", "/static/page.js"):
+                assert appview.get(path).status_code == 200
+            assert appview.get(f"/wds/{DID}/good/000009.tar").status_code == 404
+            assert not any(answer.done() for answer in answers)
+        finally:
+            released.set()
+        assert {answer.result().status_code for answer in answers} == {200}
 
 
 class Counted:

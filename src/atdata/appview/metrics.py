@@ -16,6 +16,7 @@ from atdata.appview.database.reading import Reading
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
+from atdata.appview.threads import Pool
 
 _PREFIX = "atdata_appview_"
 
@@ -30,6 +31,7 @@ class ServiceMetrics(Collector):
         fetcher: Counts fetches.
         proxy: Counts bytes sent.
         cache_bytes: Returns the size of the cache.
+        pool: Reads the database.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class ServiceMetrics(Collector):
         fetcher: Fetcher,
         proxy: Proxy,
         cache_bytes: Callable[[], int],
+        pool: Pool,
     ) -> None:
         self._requests = requests
         self._reading = reading
@@ -48,13 +51,15 @@ class ServiceMetrics(Collector):
         self._fetcher = fetcher
         self._proxy = proxy
         self._cache_bytes = cache_bytes
+        self._pool = pool
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Return all metrics, in the format that the client accepts."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._registry), headers={"content-type": media_type})
+        text = await self._pool.run(encode, self._registry)
+        return Response(text, headers={"content-type": media_type})
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric; called by Prometheus's library."""

@@ -27,12 +27,14 @@ from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
 from atdata.appview.proxy.shards import ShardFinder
 from atdata.appview.rate_limit import RateLimit
+from atdata.appview.threads import Pool
 from atdata.appview.web.pages import Pages
 from atdata.appview.web.previews import Previews
 from atdata.appview.web.xrpc import Queries
 from atdata.cache.shard_cache import ShardCache
 from atdata.errors import StorageError
 
+_SEARCHES, _LOOKUPS = 4, 2  # threads
 _EXPOSED = ["accept-ranges", "content-range", "etag", "retry-after"]
 
 
@@ -75,10 +77,12 @@ def create_app(settings: Settings) -> Starlette:
     fetcher = Fetcher(cache, largest=settings.largest_shard, buckets=settings.buckets)
     reading = Reading(database)
     finder = ShardFinder(fetcher)
-    proxy = Proxy(reading, finder, fetcher)
+    # Searches may take a second each: they must not delay shards and monitoring.
+    searches, lookups = Pool("searches", _SEARCHES), Pool("lookups", _LOOKUPS)
+    proxy = Proxy(reading, finder, fetcher, lookups)
     base = settings.base_url.rstrip("/") if settings.base_url else None
-    queries = Queries(reading, finder, base, [source.name for source in settings.sources])
-    pages = Pages(reading, finder, Previews(fetcher), queries.base)
+    queries = Queries(reading, finder, base, [source.name for source in settings.sources], searches)
+    pages = Pages(reading, finder, Previews(fetcher), queries.base, searches)
     requests: Counter[tuple[str, int]] = Counter()
 
     @asynccontextmanager
@@ -88,6 +92,8 @@ def create_app(settings: Settings) -> Starlette:
             yield
         finally:
             await asyncio.to_thread(ingest.stop)
+            for pool in (searches, lookups):
+                await asyncio.to_thread(pool.close)
             database.close()
 
     async def health(_: Request) -> Response:
@@ -96,7 +102,7 @@ def create_app(settings: Settings) -> Starlette:
         }
         broken = ingest.workers.is_broken
         try:
-            await asyncio.to_thread(reading.check)
+            await lookups.run(reading.check)
         except StorageError as error:
             failing["database"], broken = type(error).__name__, True
         status = {"status": "failing" if failing else "ok", "failing": failing}
@@ -109,6 +115,7 @@ def create_app(settings: Settings) -> Starlette:
         fetcher=fetcher,
         proxy=proxy,
         cache_bytes=Cached(lambda: cache.size),
+        pool=lookups,
     )
 
     return Starlette(

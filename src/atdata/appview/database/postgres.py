@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS words (
 CREATE INDEX IF NOT EXISTS words_found ON words USING gin (found)
 """
 _QUERY = "to_tsquery('simple', ?)"
-_CONNECTIONS = 8
+_CONNECTIONS = 12  # more than threads read, so that the ingest need not wait for them
 # Two processes that make the tables at the same time would conflict.
 _LOCK = 7_100_291
 # SQLSTATEs of values beyond a limit, such as that of an index: not a failure of the server.

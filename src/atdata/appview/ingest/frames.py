@@ -2,6 +2,9 @@
 
 A frame is two DAG-CBOR values. A commit carries the records that it wrote as a CAR file, whose
 blocks are checked against their CIDs.
+
+This stays ours because the SDK's client drops a frame that it can't decode, with its position, and
+hands over one frame at a time: here it is kept for inspection, and a batch is one transaction.
 """
 
 from __future__ import annotations

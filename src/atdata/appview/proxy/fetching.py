@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from atdata.appview.proxy.fair_queue import FairQueue, Turn
 from atdata.appview.proxy.upstream import (
@@ -27,6 +27,7 @@ from atdata.appview.proxy.upstream import (
     open_upstream,
     upstream_errors,
 )
+from atdata.appview.threads import in_thread
 from atdata.cache.shard_cache import ShardCache
 from atdata.shards.expected import verified
 from atdata_records import cid as cids
@@ -36,7 +37,6 @@ _FETCHES, _FETCHES_OF_HOST, _FETCHES_OF_CLIENT = 16, 4, 4
 _MOST_WAITING, _MOST_WAITING_OF_CLIENT = 1024, 64
 _MOST_FAILURES = 4096
 _REMEMBERED_SECONDS = 2.0  # how long a failure is repeated without asking the server
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,20 +275,3 @@ class Fetcher:
         failed = [(place, kept) for place, kept in self._failed.items() if kept[0] > now]
         self._failed = dict(failed[-_MOST_FAILURES:])
         self._failed[target] = now + (error.retry_after or _REMEMBERED_SECONDS), error
-
-
-async def in_thread(run: Callable[[], T]) -> T:
-    """Run in a new thread: the pool is for short work."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def work() -> None:
-        try:
-            answer = run()
-        except BaseException as error:  # any error is for the waiting task
-            loop.call_soon_threadsafe(done.set_exception, error)
-        else:
-            loop.call_soon_threadsafe(done.set_result, answer)
-
-    threading.Thread(target=work, name="fetch", daemon=True).start()
-    return await done

@@ -42,6 +42,7 @@ from atdata.appview.database.reading import Reading
 from atdata.appview.proxy.fetching import PIECE, Fetcher, Target
 from atdata.appview.proxy.shards import RemoteShard, ShardFinder
 from atdata.appview.proxy.upstream import UpstreamError, upstream_errors
+from atdata.appview.threads import Pool
 from atdata.errors import StorageError
 
 _NAME = re.compile(r"(\d{6,9})\.tar")
@@ -64,12 +65,16 @@ class Proxy:
         reading: Finds the datasets.
         finder: Finds their shards.
         fetcher: Fetches them.
+        lookups: Reads the database.
     """
 
-    def __init__(self, reading: Reading, finder: ShardFinder, fetcher: Fetcher) -> None:
+    def __init__(
+        self, reading: Reading, finder: ShardFinder, fetcher: Fetcher, lookups: Pool
+    ) -> None:
         self._reading = reading
         self._finder = finder
         self._fetcher = fetcher
+        self._lookups = lookups
         self.sent = 0
         """Bytes of shards sent so far."""
 
@@ -86,7 +91,7 @@ class Proxy:
     async def _find(self, path: dict[str, str], client: str) -> RemoteShard:
         name = _NAME.fullmatch(path["name"])
         try:
-            row = await asyncio.to_thread(self._row, path["actor"], path["rkey"])
+            row = await self._lookups.run(self._row, path["actor"], path["rkey"])
         except StorageError as error:
             raise UpstreamError(503, "Busy", error.message, 5) from error
         if name is None or row is None:

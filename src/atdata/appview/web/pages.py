@@ -35,6 +35,7 @@ from atdata.appview.database.views import (
 )
 from atdata.appview.proxy.shards import RemoteShards, ShardFinder
 from atdata.appview.proxy.upstream import UpstreamError
+from atdata.appview.threads import Pool
 from atdata.appview.web.describing import (
     MOST_FILES,
     croissant,
@@ -73,6 +74,7 @@ class Pages:
         finder: Finds shards.
         previews: Makes the first samples of shards.
         base: Base URL of this service, for a request.
+        pool: Reads the database and renders pages.
     """
 
     def __init__(
@@ -81,11 +83,13 @@ class Pages:
         finder: ShardFinder,
         previews: Previews,
         base: Callable[[Request], str],
+        pool: Pool,
     ) -> None:
         self._reading = reading
         self._finder = finder
         self._previews = previews
         self._base = base
+        self._pool = pool
         jinja2 = require("jinja2", extra="appview")
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -134,11 +138,11 @@ class Pages:
 
     async def dataset(self, request: Request) -> Response:
         """Show one dataset."""
-        row = await asyncio.to_thread(self._row, request, Record.NSID)
+        row = await self._pool.run(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
         shards, problem = await self._remote_shards(row, client_of(request.scope))
-        return await asyncio.to_thread(self._dataset, request, row, shards, problem)
+        return await self._pool.run(self._dataset, request, row, shards, problem)
 
     def _dataset(
         self, request: Request, row: Row, shards: RemoteShards | None, problem: str
@@ -173,7 +177,7 @@ class Pages:
 
     async def preview(self, request: Request) -> Response:
         """Show the first samples of a dataset: a part of its page, or a page by itself."""
-        row = await asyncio.to_thread(self._row, request, Record.NSID)
+        row = await self._pool.run(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
         samples: list[list[Shown]] = []
@@ -259,7 +263,7 @@ class Pages:
             )
         if target.size > _LARGEST_PREVIEWED:
             raise UpstreamError(501, "TooLarge", f"a shard has {size_text(target.size)}")
-        schema = await asyncio.to_thread(self._schema_of, row)
+        schema = await self._pool.run(self._schema_of, row)
         return await self._previews.of(target, schema, client)
 
     def _schema_of(self, row: Row) -> str | None:
@@ -281,7 +285,7 @@ class Pages:
                 if inspect.iscoroutinefunction(handler):
                     return await handler(request)  # type: ignore[no-any-return]
                 # Reading and rendering take a while; other requests must be answered meanwhile.
-                return await asyncio.to_thread(handler, request)  # type: ignore[arg-type]
+                return await self._pool.run(handler, request)  # type: ignore[arg-type]
             except SearchError:
                 return self._page("missing.html", 400, title="Not found", what="page of results")
             except StorageError as error:

@@ -1,4 +1,8 @@
-"""Small pictures for pages, drawn without any library: PNG for images, SVG for histograms."""
+"""Small pictures for pages: PNG for images, SVG for histograms.
+
+This stays ours because two chunks of PNG need no imaging library, which would also have to be
+confined when it reads headers of untrusted files.
+"""
 
 from __future__ import annotations
 

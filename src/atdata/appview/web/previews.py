@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from atdata.appview.proxy.fair_queue import FairQueue
-from atdata.appview.proxy.fetching import Fetcher, Target, in_thread
+from atdata.appview.proxy.fetching import Fetcher, Target
 from atdata.appview.proxy.upstream import UpstreamError
+from atdata.appview.threads import in_thread
 from atdata.appview.web.preview import Shown
 
 _WORKERS, _WORKERS_OF_CLIENT, _MOST_WAITING_OF_CLIENT = 2, 1, 8

@@ -31,6 +31,7 @@ from atdata.appview.database.views import (
 )
 from atdata.appview.proxy.shards import RemoteShard, RemoteShards, ShardFinder
 from atdata.appview.proxy.upstream import UpstreamError
+from atdata.appview.threads import Pool
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import StorageError, UrlError
 from atdata_records import ValidationError
@@ -100,15 +101,22 @@ class Queries:
         finder: Finds shards.
         base: Base URL of this service, for links; that of the request when None.
         sources: URLs of the servers that are followed.
+        pool: Reads the database.
     """
 
     def __init__(
-        self, reading: Reading, finder: ShardFinder, base: str | None, sources: list[str]
+        self,
+        reading: Reading,
+        finder: ShardFinder,
+        base: str | None,
+        sources: list[str],
+        pool: Pool,
     ) -> None:
         self._reading = reading
         self._finder = finder
         self._base = base
         self._sources = sources
+        self._pool = pool
 
     def routes(self) -> list[Route]:
         """Return one route for each query."""
@@ -123,7 +131,7 @@ class Queries:
             DESCRIBE_SERVICE: self.describe_service,
         }
         return [
-            Route(f"/xrpc/{endpoint.nsid}", _answering(handler))
+            Route(f"/xrpc/{endpoint.nsid}", _answering(handler, self._pool))
             for endpoint, handler in handlers.items()
         ]
 
@@ -180,7 +188,7 @@ class Queries:
 
     async def resolve_shards(self, request: Request) -> Any:
         """Answer ``resolveShards``."""
-        row = await asyncio.to_thread(self._dataset, _params(request, ResolveShardsParams).uri)
+        row = await self._pool.run(self._dataset, _params(request, ResolveShardsParams).uri)
         try:
             shards = await self._finder.of(row, client_of(request.scope))
         except UpstreamError as error:
@@ -270,14 +278,14 @@ def _too_long() -> QueryError:
     return QueryError(501, "TooLarge", "the answer is too long")
 
 
-def _answering(handler: Callable[[Request], Any]) -> Handler:
+def _answering(handler: Callable[[Request], Any], pool: Pool) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             # Reading and encoding take a while; other requests must be answered meanwhile.
             if inspect.iscoroutinefunction(handler):
                 output = await handler(request)
             else:
-                output = await asyncio.to_thread(handler, request)
+                output = await pool.run(handler, request)
         except ValidationError as error:
             return refusal(400, "InvalidRequest", str(error))
         except CursorError as error:
