@@ -390,7 +390,7 @@ def test_metadata_is_fetched_once(pattern: str, tmp_path: Path) -> None:
 # Damage
 
 
-def test_a_bad_sample_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_bad_sample_raises_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "s.tar"
     with ShardWriter(path) as writer:
         writer.write("good", feature(1).packed)
@@ -414,7 +414,7 @@ def test_presigned_urls_are_not_shown_in_errors() -> None:
     assert "secret" not in str(caught.value) + repr(dataset)
 
 
-def test_other_bytes_than_promised_are_told_mapped_and_streamed(tmp_path: Path) -> None:
+def test_other_bytes_than_expected_raise_mapped_and_streamed(tmp_path: Path) -> None:
     pattern = write(tmp_path / "data", count=4)
     (path,) = URLSource(pattern).list_shards()
     infos = [inspect_shard(path)]
@@ -432,7 +432,7 @@ def test_other_bytes_than_promised_are_told_mapped_and_streamed(tmp_path: Path) 
 
 @pytest.mark.parametrize("seed", range(300))
 def test_random_damage_is_a_typed_error_or_touches_values_only(tmp_path: Path, seed: int) -> None:
-    """Where no digest is known, a flip inside a value can't be told from the value."""
+    """Where no digest is known, a flip inside a value can't be distinguished from the value."""
     rng = random.Random(seed)
     path = tmp_path / "s.tar"
     with ShardWriter(path) as writer:

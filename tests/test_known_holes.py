@@ -142,7 +142,7 @@ def test_a_remote_record_never_reads_a_local_file(
 
 
 @pytest.mark.xdist_group("pds")
-def test_bytes_are_held_to_the_published_digests(
+def test_bytes_must_match_the_published_digests(
     client: AtmosphereClient, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
@@ -264,14 +264,14 @@ KEYS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": SECRET}
         lambda: LocalIndex(redis.Redis(password=SECRET)),
     ],
 )
-def test_no_repr_tells_a_secret(make: Callable[[], object]) -> None:
+def test_no_repr_contains_a_secret(make: Callable[[], object]) -> None:
     shown = repr(made := make())
     assert type(made).__name__ in shown
     assert SECRET not in shown
 
 
 @pytest.mark.xdist_group("pds")
-def test_the_client_tells_no_password(client: AtmosphereClient, account: Any) -> None:
+def test_the_client_shows_no_password(client: AtmosphereClient, account: Any) -> None:
     session = client.export_session()
     for secret in (account.password, account.app_password, session):
         assert secret not in repr(client)

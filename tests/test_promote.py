@@ -93,7 +93,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def published(uri: str) -> AtmosphereIndexEntry:
-    """As a stranger sees it."""
+    """As another account sees it."""
     return AtmosphereIndex(AtmosphereClient()).get_dataset(uri)
 
 
@@ -140,7 +140,7 @@ def test_identity_is_the_same_everywhere(
     assert entry.cid == found.content_cid
 
 
-def test_a_stranger_loads_it(
+def test_another_account_loads_it(
     entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
 ) -> None:
     promote_to_atmosphere(entry, index, client)
@@ -544,7 +544,7 @@ def objects(s3_server: Any, bucket: str) -> dict[str, Any]:
     ("kind", "copied", "copies"),
     [("entry", False, 0), ("files", False, 3), ("large", False, 3), ("files", True, 3)],
 )
-def test_a_dry_run_tells_what_a_real_run_does(
+def test_a_dry_run_reports_what_a_real_run_does(
     kind: str,
     copied: bool,
     copies: int,

@@ -173,11 +173,11 @@ def test_promotion_errors_are_the_promised_builtins(run: Run, namespace: dict[st
     run("prepare")
     run("promote")
     entry, index, client = (namespace[name] for name in ("local_entry", "local_index", "client"))
-    stranger = namespace["LocalDatasetEntry"](
+    foreign = namespace["LocalDatasetEntry"](
         "unknown", "atdata://local/sampleSchema/Nobody@1.0.0", entry.data_urls
     )
     with pytest.raises(KeyError, match="Nobody"):
-        namespace["promote_to_atmosphere"](stranger, index, client)
+        namespace["promote_to_atmosphere"](foreign, index, client)
     empty = namespace["LocalDatasetEntry"]("empty", entry.schema_ref, [])
     with pytest.raises(ValueError, match="data URL"):
         namespace["promote_to_atmosphere"](empty, index, client)

@@ -8,9 +8,9 @@ import pytest
 from atdata.appview.database.opening import open_database
 from atdata.appview.database.protocol import Database
 
+from .hostile_pds import HostilePDS, hostile_server
 from .postgres import new_database, postgres_server
 from .running import AppView, in_thread
-from .stranger import Stranger, stranger_server
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +37,8 @@ def appview(tmp_path: Path) -> Iterator[AppView]:
 
 
 @pytest.fixture
-def stranger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stranger]:
+def hostile_pds(monkeypatch: pytest.MonkeyPatch) -> Iterator[HostilePDS]:
     """A hostile server; of this machine's addresses it is the only one that may be reached."""
-    with stranger_server() as server:
+    with hostile_server() as server:
         monkeypatch.setenv("ATDATA_PDS_URL", server.url)
         yield server

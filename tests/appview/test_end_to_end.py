@@ -1,4 +1,4 @@
-"""From a publisher to a stranger's tools: every part a process of its own."""
+"""From a publisher to another user's tools: every part a process of its own."""
 
 from __future__ import annotations
 

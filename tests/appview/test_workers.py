@@ -152,7 +152,7 @@ def test_what_is_kept_is_bounded_in_each_database(
     assert len(database.read("SELECT * FROM datasets")) == 2
 
 
-def test_postgresql_that_is_restarted_stops_nobody(tmp_path: Path) -> None:
+def test_postgresql_may_be_restarted_while_workers_run(tmp_path: Path) -> None:
     with postgres_server() as url:
         database = open_database(new_database(url))
         ingest = Ingest(database, Quiet(), [])

@@ -27,7 +27,7 @@ URLS = ["s3://bucket/train-{000000..000004}.tar", "https://example.com/more.tar"
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A server of a stranger's, which connections are allowed to."""
+    """A server of another party, which connections are allowed to."""
     monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
     with web_server() as server:
         yield server

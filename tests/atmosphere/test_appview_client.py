@@ -191,7 +191,7 @@ def test_another_schema(appview: Published) -> None:
         appview.load()
 
 
-def test_blobs_that_nobody_has_counted_have_no_length(appview: Published) -> None:
+def test_uncounted_blobs_have_no_length(appview: Published) -> None:
     for member in ("shards", "contentCid"):
         del appview.record[member]
     blob = {

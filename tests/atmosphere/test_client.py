@@ -132,7 +132,7 @@ def test_blobs(client: AtmosphereClient) -> None:
     assert AtmosphereClient().get_blob(client.did, blob["ref"]["$link"]) == data
 
 
-def test_the_limit_of_blobs_is_told(client: AtmosphereClient) -> None:
+def test_the_limit_of_blobs_is_reported(client: AtmosphereClient) -> None:
     assert client.blob_limit() == 5 * 2**20
 
 

@@ -94,7 +94,7 @@ def shards(tmp_path: Path) -> list[str]:
 
 
 def publish(client: AtmosphereClient, paths: list[str], **changes: Any) -> str:
-    """A dataset record that a stranger wrote: sound, but for the changes."""
+    """A dataset record of another party: sound, but for the changes."""
     schema = SchemaPublisher(client).publish(Reading, version="1.0.0")
     known = [inspect_shard(path) for path in paths]
     cid = schema_cid("Reading", "1.0.0", schema_document(Reading))

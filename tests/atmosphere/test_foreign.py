@@ -186,7 +186,7 @@ def test_shards_with_checksums(
         read(loader, put(client, "ac.foundation.dataset.entry", storage=other))
 
 
-def test_checksums_that_nobody_here_can_check_are_told(
+def test_checksums_of_unknown_kinds_raise(
     client: AtmosphereClient, loader: DatasetLoader, urls: list[str], data: list[bytes]
 ) -> None:
     storage = http_storage(urls, data)

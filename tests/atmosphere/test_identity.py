@@ -42,7 +42,7 @@ def test_a_handle_that_the_document_does_not_name(web: Web) -> None:
 
 
 @pytest.mark.parametrize("answer", [{"did": "not a did"}, {}, 400])
-def test_a_handle_that_nobody_knows(web: Web, answer: dict[str, str] | int) -> None:
+def test_an_unknown_handle_raises(web: Web, answer: dict[str, str] | int) -> None:
     web.xrpc("com.atproto.identity.resolveHandle", answer)
     with pytest.raises(NetworkError, match="can't be resolved"):
         AtmosphereClient(web.url).resolve("nobody.test")
@@ -83,7 +83,7 @@ def test_a_document_without_a_server(web: Web, service: object) -> None:
     "actor",
     ["", "no handle", "did:key:z6Mk", "did:web:example.com:path", "did:web:127.0.0.1", "x"],
 )
-def test_text_that_names_nobody(actor: str) -> None:
+def test_text_that_is_not_an_actor_raises(actor: str) -> None:
     with pytest.raises(UrlError):
         AtmosphereClient().resolve(actor)
 

@@ -40,8 +40,8 @@ def test_datasets(
     for ref in ("x", entry.uri, f"@{client.handle}/x"):
         assert index.get_dataset(ref) == entry
     assert list(index.datasets) == list(index.list_datasets()) == [entry]
-    stranger = AtmosphereIndex(AtmosphereClient())
-    assert list(stranger.list_datasets(client.handle)) == [entry]
+    reader = AtmosphereIndex(AtmosphereClient())
+    assert list(reader.list_datasets(client.handle)) == [entry]
     assert labels(atdata.Dataset[Reading](entry.data_urls)) == list(range(10))
     with pytest.raises(EntryNotFound):
         index.get_dataset("nothing")
@@ -112,7 +112,9 @@ def test_a_source_of_ones_own_becomes_blobs(
     assert labels(atdata.Dataset[Reading](entry.data_urls)) == list(range(4))
 
 
-def test_nobody_is_logged_in(pds_env: object, ds: atdata.Dataset[Reading]) -> None:
+def test_without_a_login_writing_and_listing_raise(
+    pds_env: object, ds: atdata.Dataset[Reading]
+) -> None:
     index = AtmosphereIndex(AtmosphereClient())
     with pytest.raises(AuthError):
         index.insert_dataset(ds, name="x")

@@ -70,12 +70,12 @@ def test_copies_are_the_same_bytes(
     assert client.get_blob(client.did, info.cid) == Path(source.shard_list[0]).read_bytes()
 
 
-def test_other_bytes_than_were_told(store: PDSBlobStore, make_dataset: MakeDataset) -> None:
+def test_other_bytes_than_announced_raise(store: PDSBlobStore, make_dataset: MakeDataset) -> None:
     source = make_dataset(5).source
-    told = inspect_shard(Path(source.shard_list[0]))
+    info = inspect_shard(Path(source.shard_list[0]))
     with pytest.raises(DigestMismatch):
         store.copy_shards(
-            source, prefix="numbers", infos=[ShardInfo(told.cid, told.size, told.samples + 1)]
+            source, prefix="numbers", infos=[ShardInfo(info.cid, info.size, info.samples + 1)]
         )
 
 
@@ -122,15 +122,15 @@ def test_the_servers_limit(
     # What is written is cut to it …
     urls = store.write_shards(ds, prefix="numbers")
     assert len(urls) > 1
-    assert all(told.size <= 20_000 for told in urls.shards)
+    assert all(info.size <= 20_000 for info in urls.shards)
     assert urls.cut_from is None
     # … and so is what is copied, whether its size is known or not: with keys and order …
     for infos in ([info], None):
         copied = store.copy_shards(ds.source, prefix="numbers", infos=infos)
         assert copied.cut_from == (info,)
-        assert all(told.size <= 20_000 for told in copied.shards)
+        assert all(info.size <= 20_000 for info in copied.shards)
         publish(small, store, copied)
-        blobs = [small.get_blob(small.did, told.cid) for told in copied.shards]
+        blobs = [small.get_blob(small.did, info.cid) for info in copied.shards]
         assert samples_of(blobs) == samples_of([path.read_bytes()])
     # … but a single sample that is larger can't be a blob.
     large = _one_large_sample(ds)
@@ -151,7 +151,7 @@ def test_a_shard_that_fits_is_not_cut(small: AtmosphereClient, make_dataset: Mak
     urls = PDSBlobStore(small).copy_shards(source, prefix="numbers")
     assert urls.cut_from == tuple(infos)
     assert urls.shards[0] == infos[0]
-    assert sum(told.samples for told in urls.shards) == 52
+    assert sum(info.samples for info in urls.shards) == 52
 
 
 def _one_large_sample(ds: atdata.Dataset[Number]) -> atdata.Dataset[Number]:
@@ -184,7 +184,7 @@ class Silent:
         return f"{self.base_url}/{cid}"
 
 
-def test_a_server_that_does_not_tell_its_limit() -> None:
+def test_a_server_that_does_not_report_its_limit() -> None:
     assert PDSBlobStore(Silent()).largest_shard() == 5 * 2**20
     assert PDSBlobStore(Silent(), blob_limit=1000).largest_shard() == 1000
 
@@ -211,7 +211,7 @@ def test_a_server_that_stores_other_bytes(make_dataset: MakeDataset) -> None:
         PDSBlobStore(Silent()).copy_shards(make_dataset(1).source, prefix="a")
 
 
-def test_a_server_that_takes_less_than_it_tells(
+def test_a_server_that_takes_less_than_it_reports(
     store: PDSBlobStore, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AtmosphereClient, "blob_limit", lambda self: 10**9)
@@ -267,17 +267,21 @@ def test_an_upload_whose_answer_is_lost_is_tried_again(
 # -- what others see of it
 
 
-def test_a_dry_run_uploads_nothing_and_tells_the_same(
+def test_a_dry_run_uploads_nothing_and_reports_the_same(
     client: AtmosphereClient, store: PDSBlobStore, pds: Pds, make_dataset: MakeDataset
 ) -> None:
     ds = make_dataset(25)
     with pds.requests() as made:
         planned = store.write_shards(ds, prefix="a", maxcount=10, dry_run=True)
         copied = store.copy_shards(ds.source, prefix="a", dry_run=True)
-        told = store.storage(planned)
+        storage = store.storage(planned)
     assert "uploadBlob" not in made
     real = store.write_shards(ds, prefix="a", maxcount=10)
-    assert (list(planned), planned.shards, told) == (list(real), real.shards, store.storage(real))
+    assert (list(planned), planned.shards, storage) == (
+        list(real),
+        real.shards,
+        store.storage(real),
+    )
     assert copied.shards == (inspect_shard(Path(ds.list_shards()[0])),)
 
 

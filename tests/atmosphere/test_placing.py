@@ -148,6 +148,6 @@ def test_a_dry_run_places_nothing(
     ds = atdata.Dataset[Reading](write_readings(tmp_path, 10))
     store = S3DataStore(s3_credentials, bucket=s3_bucket)
     with pds.requests() as made:
-        told = [place(client, ds, "x", where, None, dry_run=True) for where in (None, store)]
+        planned = [place(client, ds, "x", where, None, dry_run=True) for where in (None, store)]
     assert "uploadBlob" not in made
-    assert told == [place(client, ds, "x", where, None) for where in (None, store)]
+    assert planned == [place(client, ds, "x", where, None) for where in (None, store)]

@@ -37,13 +37,13 @@ def test_blobs_that_would_be_cut() -> None:
     storage = BlobStorage.from_dict({"blobs": blobs})
     placed = Placed(storage, shards, cut_from=tuple(infos(1)), copied=urls)
     plan = Plan(Draft(URI, None, record(placed, 2 * 10**8), placed), SCHEMA_URI, SCHEMA)
-    told = plan.to_dict()
-    assert (told["uri"], told["action"], told["storage"]) == (str(URI), "create", "blobs")
-    assert told["copies"] == [
+    shown = plan.to_dict()
+    assert (shown["uri"], shown["action"], shown["storage"]) == (str(URI), "create", "blobs")
+    assert shown["copies"] == [
         {"url": url, "cid": info.cid, "size": info.size}
         for url, info in zip(urls, shards, strict=True)
     ]
-    assert json.loads(json.dumps(told)) == told
+    assert json.loads(json.dumps(shown)) == shown
     text = str(plan)
     assert f"copy, unless it is there: {urls[1]} (10,001 bytes)\n" in text
     assert "are cut anew" in text
@@ -54,9 +54,14 @@ def test_urls_that_stay_where_they_are() -> None:
     placed = place_urls(["s3://bucket/{0..1}.tar"], infos(2))
     published = record(placed, None)
     plan = Plan(Draft(URI, published, published, placed), SCHEMA_URI, None)
-    told = plan.to_dict()
-    assert (told["action"], told["storage"]) == ("nothing", "urls")
-    assert (told["copies"], told["cut"], told["advice"], told["schema"]) == ([], False, None, None)
+    shown = plan.to_dict()
+    assert (shown["action"], shown["storage"]) == ("nothing", "urls")
+    assert (shown["copies"], shown["cut"], shown["advice"], shown["schema"]) == (
+        [],
+        False,
+        None,
+        None,
+    )
     assert "copy" not in str(plan)
     changed = Plan(Draft(URI, published, record(placed, 5), placed), SCHEMA_URI, None)
     assert changed.action == "update"

@@ -35,7 +35,7 @@ from .conftest import URLS, infos
 pytestmark = pytest.mark.xdist_group("pds")
 
 
-def test_shards_that_are_known(
+def test_known_shards_give_the_record_identity_size_and_count(
     publisher: DatasetPublisher, loader: DatasetLoader, schema: AtUri
 ) -> None:
     uri = publisher.publish_with_urls(URLS, schema, name="known", shards=infos(6))

@@ -34,10 +34,10 @@ def test_listing_reads_all_pages(client: AtmosphereClient) -> None:
 
 def test_others_read_without_a_login(client: AtmosphereClient, account: Account) -> None:
     uri = client.put_record(THING, "a", {"a": 1})
-    stranger = AtmosphereClient()
-    assert stranger.get_record(uri)["a"] == 1
-    assert stranger.get_record(f"at://{account.handle}/{THING}/a")["a"] == 1
-    assert stranger.list_records(THING, repo=account.handle)[0] == [client.get_record(uri)]
+    reader = AtmosphereClient()
+    assert reader.get_record(uri)["a"] == 1
+    assert reader.get_record(f"at://{account.handle}/{THING}/a")["a"] == 1
+    assert reader.list_records(THING, repo=account.handle)[0] == [client.get_record(uri)]
 
 
 def test_a_blob_with_other_bytes(web: Web) -> None:

@@ -52,13 +52,13 @@ def test_a_session_that_is_renewed(client: AtmosphereClient, account: Account) -
     handle, did, _, refresh, pds = client.export_session().split(":::")
     body = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) - 1}).encode()).decode()
     ended = ".".join(["e30", body.rstrip("="), "AAAA"])
-    stale, told = AtmosphereClient(), list[str]()
+    stale, changes = AtmosphereClient(), list[str]()
     stale.login_with_session(":::".join([handle, did, ended, refresh, pds]))
-    stale.on_session_change(told.append)
+    stale.on_session_change(changes.append)
     assert stale.put_record(THING, "a", {}).authority == account.did
-    assert told == [stale.export_session()]
+    assert changes == [stale.export_session()]
     again = AtmosphereClient()
-    again.login_with_session(told[0])
+    again.login_with_session(changes[0])
     assert again.put_record(THING, "b", {}).authority == account.did
 
 

@@ -47,7 +47,7 @@ def test_one_text_is_not_a_list_of_tags() -> None:
     assert checked_tags(("a", "b")) == ["a", "b"]
 
 
-def test_a_schema_is_held_to_the_same_rules() -> None:
+def test_a_schema_obeys_the_same_rules() -> None:
     index = LocalIndex()
     with pytest.raises(RecordError, match="look up"):
         index.publish_schema(Reading, license="my own licence!")

@@ -72,7 +72,7 @@ def holder(path: Path, kind: str) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_many_hold_it_together_and_nobody_else_alone(empty: Path) -> None:
+def test_shared_holders_exclude_exclusive_ones(empty: Path) -> None:
     path = empty / "lock"
     with holder(path, "shared"), held(path, exclusive=False):
         with held(path, exclusive=False):

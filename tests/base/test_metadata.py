@@ -47,7 +47,7 @@ def test_tuples_are_lists() -> None:
         ("text", "$"),
     ],
 )
-def test_what_is_not_json_is_told_with_its_place(metadata: Any, path: str) -> None:
+def test_what_is_not_json_raises_with_its_place(metadata: Any, path: str) -> None:
     with pytest.raises(EntryError) as caught:
         metadata_text(metadata)
     assert caught.value.path == path

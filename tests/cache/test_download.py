@@ -86,7 +86,7 @@ def test_a_state_that_changes_on_the_way_is_an_error(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "told"),
+    ("expected", "message"),
     [
         (ExpectedShard(cid.of_bytes(b"other"), len(BODY)), "not those expected"),
         (ExpectedShard(cid.of_bytes(b"other")), "not those expected"),
@@ -95,9 +95,9 @@ def test_a_state_that_changes_on_the_way_is_an_error(web: Web) -> None:
         (ExpectedShard(CID, len(BODY) + 1), "ends after"),
     ],
 )
-def test_other_bytes_than_expected(web: Web, expected: ExpectedShard, told: str) -> None:
+def test_other_bytes_than_expected(web: Web, expected: ExpectedShard, message: str) -> None:
     url = web.serve("/a.tar", BODY, headers=TAG, ranges=True)
-    with pytest.raises(DigestMismatch, match=told) as caught:
+    with pytest.raises(DigestMismatch, match=message) as caught:
         fetch(url, expected)
     assert caught.value.shard == url
 
@@ -119,7 +119,7 @@ def test_it_can_be_given_up(web: Web) -> None:
         download.write(first, file)
 
 
-def test_the_state_alone(web: Web) -> None:
+def test_the_state_of_a_file_is_read_from_one_byte(web: Web) -> None:
     url = web.serve("/a.tar", BODY, headers=TAG, ranges=True)
     assert Download(StoredObject(http.Web(), url)).tag() == '"one"'
     assert web.ranges == ["bytes=0-0"]

@@ -82,7 +82,7 @@ def test_one_file_for_the_same_bytes_at_two_places(folder: Path, urls: list[str]
     assert files(folder) == {CIDS[0]}
 
 
-def test_states_that_can_not_be_told_apart_are_not_kept(folder: Path, web: Web) -> None:
+def test_indistinguishable_states_are_not_kept(folder: Path, web: Web) -> None:
     url = web.serve("/a.tar", DATA[0])
     for _ in range(2):
         assert numbers(url) == [0, 1, 2]
@@ -351,7 +351,7 @@ def test_what_is_no_size(text: str) -> None:
         parse_size(text)
 
 
-def test_a_bad_limit_is_told(urls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_limit_raises(urls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATDATA_CACHE_SIZE", "lots")
     with pytest.raises(StorageError, match="lots"):
         numbers(urls)

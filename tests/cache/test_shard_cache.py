@@ -127,7 +127,7 @@ def test_a_file_from_the_future_ages_like_the_others(cache: ShardCache) -> None:
     assert cache.find(early) is None
 
 
-def test_what_is_dropped_stays_readable_for_whoever_reads_it(cache: ShardCache) -> None:
+def test_what_is_dropped_stays_readable_for_its_readers(cache: ShardCache) -> None:
     name = put(cache, b"content")
     with opened(cache, name) as file:
         cache.prune(0)
@@ -205,7 +205,7 @@ def test_a_damaged_name_is_no_name(cache: ShardCache) -> None:
     assert cache.urls() == {}
 
 
-def test_a_folder_that_can_not_be_used_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_used_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="ATDATA_CACHE"):
         ShardCache(tmp_path / "file" / "cache", 1000)

@@ -65,8 +65,8 @@ def test_prune_drops_what_was_not_used_for_longest(command: Command, urls: list[
     done = json.loads(command("cache", "prune", "--to", str(SIZE), "--json").stdout)
     assert [shard["cid"] for shard in done["dropped"]] == list(map(cid.of_bytes, SHARDS[1:]))
     assert done["size"] == SIZE
-    told = command("cache", "prune").stdout.splitlines()
-    assert [line.split(maxsplit=1) for line in told] == [
+    printed = command("cache", "prune").stdout.splitlines()
+    assert [line.split(maxsplit=1) for line in printed] == [
         ["dropped", "0 shards, 0 B"],
         ["kept", f"{SIZE:,} B"],
     ]

@@ -43,7 +43,7 @@ def test_publishing_needs_a_session(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.xdist_group("pds")
-def test_whole_journey_and_nothing_is_left_behind(
+def test_the_whole_journey_leaves_nothing(
     command: Command, pds_env: Pds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scratch = tmp_path / "scratch"

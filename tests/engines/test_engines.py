@@ -87,6 +87,6 @@ def test_reports_do_not_depend_on_the_engine(tmp_path: Path) -> None:
     assert reports[0] == reports[1]
 
 
-def test_an_unknown_engine_is_told() -> None:
+def test_an_unknown_engine_raises() -> None:
     with pytest.raises(ValueError, match="local, ray"):
         engine("abacus")

@@ -209,7 +209,7 @@ def test_workers_without_a_shard_have_nothing_to_do(dataset: Dataset[Row], kind:
         assert sorted(labels(loader)) == list(range(20))
 
 
-def test_the_position_of_workers_is_not_told_wrongly(dataset: Dataset[Row]) -> None:
+def test_the_position_of_workers_is_not_reported_wrongly(dataset: Dataset[Row]) -> None:
     running = dataset.to_torch(shuffle=True, seed=3)
     assert running.state_dict()["delivered"] == 0
     loader = DataLoader(running, batch_size=4, num_workers=2, multiprocessing_context="fork")
@@ -388,9 +388,9 @@ def test_a_loader_resumes_in_a_new_process(
             stops.append((len(whole), loader.state_dict()))
     assert sorted(whole) == list(range(60))
     states = [state for _, state in stops]
-    told = json.dumps([dataset.list_shards(), states, workers, batch_size])
+    given = json.dumps([dataset.list_shards(), states, workers, batch_size])
     answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _RESUME, told, str(Path(__file__).parent.parent)],
+        [sys.executable, "-W", "ignore", "-c", _RESUME, given, str(Path(__file__).parent.parent)],
         capture_output=True, text=True, timeout=300, check=True, env={"PYTHONHASHSEED": "5"},
     )  # fmt: skip
     rests = json.loads(answer.stdout)
@@ -399,7 +399,7 @@ def test_a_loader_resumes_in_a_new_process(
         assert whole[:stop] + rest == whole
 
 
-def test_the_epoch_behind_a_resumed_one_is_whole(dataset: Dataset[Row]) -> None:
+def test_the_epoch_after_a_resumed_one_is_whole(dataset: Dataset[Row]) -> None:
     def loader(data: Any) -> Any:
         return StatefulDataLoader(
             data, batch_size=5, num_workers=2, multiprocessing_context="fork",

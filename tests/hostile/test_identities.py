@@ -33,7 +33,7 @@ DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 
 @pytest.fixture
 def inner() -> Iterator[HostileServer]:
-    """A server that must not be told anything."""
+    """A server that must not receive anything."""
     with hostile_server() as server:
         yield server
 
@@ -291,7 +291,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-class Told(Reader):
+class Recorded(Reader):
     """Reads what a test wants it to."""
 
     def __init__(self, document: Any) -> None:
@@ -304,7 +304,7 @@ class Told(Reader):
 
 @given(DOCUMENTS)
 def test_any_document_is_an_identity_or_an_error_of_ours(document: Any) -> None:
-    resolver = Resolver(Told(document), Told(document))
+    resolver = Resolver(Recorded(document), Recorded(document))
     for look_up in (resolver.resolve, resolver.look_up_again):
         with contextlib.suppress(AtdataError):
             look_up("did:web:example.com")

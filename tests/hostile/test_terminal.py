@@ -114,7 +114,7 @@ def test_everything_printed_comes_through_one_function() -> None:
             assert name not in ("click.echo", "click.secho", "print"), f"{path}:{node.lineno}"
 
 
-def test_an_error_that_nobody_catches_is_safe_too() -> None:
+def test_an_uncaught_error_is_safe_too() -> None:
     shown = str(AtdataError(f"bad {EVIL}\nerror: forged", uri=EVIL, hint="Look."))
     assert safe_text(shown) == shown
     assert all(line.startswith("  ") for line in shown.splitlines()[1:])

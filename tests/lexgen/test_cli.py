@@ -1,4 +1,4 @@
-"""The ``lexgen`` command, used as a stranger with lexicons of their own would."""
+"""The ``lexgen`` command, used with lexicons of one's own."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ RECORDS = ("ac.foundation.dataset.record", "ac.foundation.dataset.sampleSchema")
 EXPLAINED: Final = {
     "unicode": "strings of JavaScript may hold half a surrogate pair; they have no CBOR encoding",
     "float": "fields that the lexicon does not name are not looked at",
-    "integer-range": "numbers of JavaScript are floats: 64 bits are not told from more",
+    "integer-range": "numbers of JavaScript are floats: 64 bits are not distinguished from more",
     "max-size": "the size of a blob is not compared with maxSize",
     "accept": "the media type of a blob is not compared with accept",
     "blob": "the codec of a blob's reference is not looked at",

@@ -148,6 +148,6 @@ def damaged() -> list[str]:
 
 
 @pytest.mark.parametrize("text", damaged())
-def test_damaged_text_is_told_with_the_name(text: str) -> None:
+def test_damaged_text_raises_with_the_name(text: str) -> None:
     with pytest.raises(RecordError, match="'digits'"):
         LocalDatasetEntry.from_text("digits", text)

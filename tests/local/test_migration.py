@@ -129,7 +129,7 @@ def test_every_kind_of_field(old: redis.Redis) -> None:
     assert sample.maybe is None
 
 
-def test_what_can_not_be_read_is_told_and_keeps_nothing_else_back(old: redis.Redis) -> None:
+def test_what_can_not_be_read_is_reported_and_the_rest_is_migrated(old: redis.Redis) -> None:
     put_schema(old, "Bad@1.0.0", [field("x", {"$type": "local#ref", "ref": "other"})])
     put_schema(old, "Evil@1.0.0", [field("x: __import__('os')", {"$type": PRIMITIVE,
                                                                  "primitive": "int"})])  # fmt: skip

@@ -68,7 +68,7 @@ def test_scripts_survive_a_server_that_forgot_them(redis_client: redis.Redis) ->
     assert backend.put_entry(EntryRow("b", "c", "text"), before=None)
 
 
-def test_a_server_that_is_not_there_is_told_of() -> None:
+def test_a_server_that_does_not_answer_raises() -> None:
     with pytest.raises(StorageError, match=r"127\.0\.0\.1:1") as caught:
         RedisBackend(redis_client("redis://127.0.0.1:1/0")).entry("n")
     assert "ATDATA_REDIS_URL" in str(caught.value.hint)
@@ -81,7 +81,7 @@ def test_our_clients_do_not_wait_as_long_as_redis_py_would() -> None:
     assert redis_client("redis://127.0.0.1:1/0", retry=own).get_retry() is own
 
 
-def test_a_value_of_another_kind_is_told_of(redis_client: redis.Redis) -> None:
+def test_a_value_of_another_kind_raises(redis_client: redis.Redis) -> None:
     redis_client.set("{atdata}:entries", "not a hash")
     with pytest.raises(StorageError, match="WRONGTYPE"):
         RedisBackend(redis_client).entry("n")

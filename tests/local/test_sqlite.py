@@ -74,7 +74,7 @@ def test_no_connection_lives_through_a_fork(path: Path) -> None:
     backend.close()
 
 
-def test_damaged_text_is_given_out_to_be_told_of(path: Path) -> None:
+def test_damaged_text_is_returned_for_its_reader_to_report(path: Path) -> None:
     backend = SqliteBackend(path)
     assert backend.put_entry(EntryRow("n", "c", "text"), before=None)
     connection = sqlite3.connect(path)
@@ -100,5 +100,5 @@ def test_a_file_that_another_process_holds(path: Path, monkeypatch: pytest.Monke
     backend.close()
 
 
-def test_its_repr_tells_the_file(path: Path) -> None:
+def test_its_repr_names_the_file(path: Path) -> None:
     assert repr(SqliteBackend(path)) == f"SqliteBackend({str(path)!r})"

@@ -186,7 +186,7 @@ def test_names_that_fields_hide_are_spelled_otherwise() -> None:
     assert "\n__Point_type__ = Point\n" in text
 
 
-def test_classes_of_one_name_are_told_apart() -> None:
+def test_classes_of_one_name_are_distinguished() -> None:
     text = stub_text(twins(), "Everything")
     assert "class Point(PackableSample):" in text
     assert "class Point_2(PackableSample):" in text

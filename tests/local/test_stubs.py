@@ -50,7 +50,7 @@ def test_schemas_of_the_same_letters_share_no_file_where_case_is_ignored(
     assert stubs.write(Point, "Point", "1.0.0") == path
 
 
-def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_written_raises(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="can't be written"):
         StubFolder(tmp_path / "file").write(Point, "Point", "1.0.0")

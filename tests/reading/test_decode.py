@@ -132,7 +132,7 @@ def test_an_index_of_another_shard_is_noticed(tmp_path: Path) -> None:
         dataset[0]
 
 
-def test_damage_is_raised_skipped_or_told(tmp_path: Path) -> None:
+def test_damage_is_raised_skipped_or_reported(tmp_path: Path) -> None:
     paths = write(tmp_path, 150)
     data = bytearray(Path(paths[1]).read_bytes())
     data[1024 * 10 + 20] ^= 1  # the name in some header of the second shard
@@ -145,9 +145,9 @@ def test_damage_is_raised_skipped_or_told(tmp_path: Path) -> None:
     assert found[:50] == list(range(50))
     assert found[-50:] == list(range(100, 150))
     assert view.skipped == 1
-    told: list[AtdataError] = []
-    assert labels(dataset.ordered(on_error=told.append)) == found
-    assert told[0].shard == paths[1]
+    errors: list[AtdataError] = []
+    assert labels(dataset.ordered(on_error=errors.append)) == found
+    assert errors[0].shard == paths[1]
 
 
 def test_a_sample_that_is_none_is_skipped_alone(tmp_path: Path) -> None:

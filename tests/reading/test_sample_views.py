@@ -53,7 +53,7 @@ def taken(items: Iterator[Any]) -> tuple[list[Any], str | None]:
 
 
 def shown(sample: Any) -> tuple[Any, ...]:
-    """All that can be told of a sample: types, dtypes, shapes, orders and bytes."""
+    """All that can be observed of a sample: types, dtypes, shapes, orders and bytes."""
     arrays = [
         (name, value.dtype, value.shape, value.tobytes(), value.flags.writeable)
         for name, value in vars(sample).items()
@@ -87,7 +87,7 @@ def test_samples_and_batches_are_what_the_decoder_reads(case: Case, repeat: int,
 
 @few
 @given(cases(), st.integers(10, 40), st.randoms(use_true_random=False))
-def test_of_damaged_shards_the_same_is_read_and_the_same_error_told(
+def test_damaged_shards_give_the_same_samples_and_the_same_error(
     case: Case, repeat: int, chance: random.Random
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -99,12 +99,12 @@ def test_of_damaged_shards_the_same_is_read_and_the_same_error_told(
         path.write_bytes(data)
         dataset = Dataset[case.sample_type](path)  # type: ignore[name-defined]
         wanted, error = taken(one_by_one(path, case.sample_type))
-        found, told = taken(iter(dataset.ordered()))
-        assert told == error
+        found, raised = taken(iter(dataset.ordered()))
+        assert raised == error
         assert list(map(shown, found)) == list(map(shown, wanted))
         # Of a batch with damage in it nothing is given.
-        found, told = taken(batched(dataset.ordered(4)))
-        assert told == error
+        found, raised = taken(batched(dataset.ordered(4)))
+        assert raised == error
         assert list(map(shown, found)) == list(map(shown, wanted))[: len(found)]
 
 
@@ -123,9 +123,9 @@ def test_what_is_skipped_is_the_same_in_every_view(tmp_path: Path, seed: int) ->
             broken = b"\xc1" + payload[1:]
             writer.write(f"{number:06d}", broken if number in bad else payload)
     dataset = Dataset[Row](path)
-    told: list[AtdataError] = []
+    errors: list[AtdataError] = []
     views = {
-        "samples": dataset.ordered(on_error=told.append),
+        "samples": dataset.ordered(on_error=errors.append),
         "batches": dataset.ordered(7, on_error="skip"),
         "shuffled": dataset.shuffled(seed=1, on_error="skip"),
         "shuffled batches": dataset.shuffled(batch_size=7, seed=1, on_error="skip"),
@@ -134,7 +134,7 @@ def test_what_is_skipped_is_the_same_in_every_view(tmp_path: Path, seed: int) ->
         samples = list(batched(view) if "batches" in name else view)
         assert sorted(one.label - 1000 for one in samples) == sorted(set(range(60)) - bad)
         assert view.skipped == 5
-    assert [error.member for error in told] == [f"{number:06d}.msgpack" for number in sorted(bad)]
+    assert [error.member for error in errors] == [f"{number:06d}.msgpack" for number in sorted(bad)]
 
 
 def test_batches_of_a_shuffled_view_are_its_samples(tmp_path: Path) -> None:

@@ -188,14 +188,14 @@ def test_the_length_is_known_from_indexes_manifests_and_promises(
     assert len(Dataset(VerifiedSource(bare.source, infos))) == 50
 
 
-def test_a_length_that_nobody_tells_is_a_type_error(bare: Dataset[Thing]) -> None:
+def test_an_unknown_length_is_a_type_error(bare: Dataset[Thing]) -> None:
     with pytest.raises(TypeError, match="has no offset index and no manifest") as caught:
         len(bare)
     assert isinstance(caught.value, RandomAccessError)
     assert sum(1 for _ in bare) == len(list(bare)) == 50
 
 
-def test_of_remote_shards_nothing_is_fetched_to_tell_a_length(built: Dataset[Thing]) -> None:
+def test_a_length_fetches_no_remote_shard(built: Dataset[Thing]) -> None:
     infos = [inspect_shard(Path(name)) for name in built.list_shards()]
     with web_server() as web:
         urls = [web.url(f"/{number}.tar") for number in range(len(infos))]

@@ -154,7 +154,7 @@ def test_a_sample_of_another_form_among_them_has_no_columns(other: bytes) -> Non
     assert check(Flat, payloads)
 
 
-def test_forms_of_one_length_are_told_apart() -> None:
+def test_forms_of_one_length_are_distinguished() -> None:
     """A template is kept for each length; one that does not fit is found anew."""
 
     @atdata.packable

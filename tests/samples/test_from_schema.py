@@ -235,7 +235,7 @@ def test_documents_of_no_class_are_refused(changes: dict[str, Any]) -> None:
         type_from_document(document() | changes)
 
 
-def test_required_fields_behind_optional_ones_are_refused() -> None:
+def test_required_fields_after_optional_ones_are_refused() -> None:
     fields = {"a": {"type": "integer", "default": 1}, "b": {"type": "integer"}}
     with pytest.raises(SchemaError, match="default"):
         type_from_document(document(**fields))

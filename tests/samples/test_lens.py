@@ -190,7 +190,7 @@ def test_a_written_lens_goes_before_that_one(network: LensNetwork) -> None:
     assert network.transform(DictSample, Labelled) is mine
 
 
-def test_types_must_be_told() -> None:
+def test_types_must_be_annotated() -> None:
     with pytest.raises(SchemaError, match="not the getter"):
         atdata.lens(lambda full: full)
     with pytest.raises(SchemaError, match="unknown"):

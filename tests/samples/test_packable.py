@@ -213,7 +213,7 @@ def test_inherited_fields_come_first() -> None:
     assert type(Base.from_bytes(Base(1).packed)) is Base  # type: ignore[attr-defined]
 
 
-def test_a_required_field_behind_an_optional_one_is_a_clear_error() -> None:
+def test_a_required_field_after_an_optional_one_is_a_clear_error() -> None:
     with pytest.raises(SchemaError, match="label") as caught:
 
         @atdata.packable

@@ -43,7 +43,7 @@ def test_a_type_survives_its_record() -> None:
     assert decoded.from_bytes(sample.packed).packed == sample.packed  # type: ignore[attr-defined]
 
 
-def test_records_carry_what_they_are_told() -> None:
+def test_records_carry_what_they_are_given() -> None:
     made = to_record(Sample, "1.0.0", created_at=NOW, license="MIT", tags=["a"])
     assert (made.name, made.version, made.created_at) == ("Sample", "1.0.0", NOW)
     assert (made.description, made.license, made.tags) == ("What was measured.", "MIT", ["a"])

@@ -67,7 +67,7 @@ def telling(
 ) -> Iterator[Any]:
     """A child process that prints a line of JSON when it is up: what that says.
 
-    It is told to stop by the end of its input, too, if this process dies first. ``env`` is added
+    It stops at the end of its input, too, if this process dies first. ``env`` is added
     to the environment.
     """
     logs = Path(tempfile.mkdtemp(prefix=f"atdata-{name}-log-"))

@@ -20,26 +20,30 @@ def built(tmp_path: Path) -> list[Path]:
     return [Path(name) for name in dataset.list_shards()]
 
 
-def told(paths: list[Path]) -> list[int | None]:
+def counts(paths: list[Path]) -> list[int | None]:
     return [sample_count(path, path.name) for path in paths]
 
 
-def test_index_or_manifest_tell(built: list[Path]) -> None:
-    assert told(built) == [4, 4, 2]
+def test_counts_come_from_the_index_or_the_manifest(built: list[Path]) -> None:
+    assert counts(built) == [4, 4, 2]
     for path in built:
         path.with_suffix(".idx").unlink()
-    assert told(built) == [4, 4, 2]
+    assert counts(built) == [4, 4, 2]
     built[0].with_name("dataset.json").unlink()
-    assert told(built) == [None, None, None]
+    assert counts(built) == [None, None, None]
 
 
-def test_a_bare_manifest_tells_of_its_own_shards_only(built: list[Path], tmp_path: Path) -> None:
+def test_a_bare_manifest_counts_its_own_shards_only(built: list[Path], tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     shutil.copy(built[0].with_name("dataset.json"), bare)
     shutil.copy(built[0], bare)
     shutil.copy(built[0], bare / "other.tar")
-    assert told([bare / built[0].name, bare / "other.tar", bare / built[1].name]) == [4, None, None]
+    assert counts([bare / built[0].name, bare / "other.tar", bare / built[1].name]) == [
+        4,
+        None,
+        None,
+    ]
 
 
 def test_a_manifest_of_other_bytes_is_an_error(built: list[Path]) -> None:
@@ -65,8 +69,8 @@ def test_a_file_of_that_name_that_is_no_manifest_says_nothing(
 def test_a_manifest_that_was_written_anew_is_read_anew(built: list[Path]) -> None:
     for path in built:
         path.with_suffix(".idx").unlink()
-    assert told(built) == [4, 4, 2]
+    assert counts(built) == [4, 4, 2]
     manifest = built[0].with_name("dataset.json")
     document = json.loads(manifest.read_bytes())
     manifest.write_bytes(canonical_json(document | {"format_version": 2}))
-    assert told(built) == [None, None, None]
+    assert counts(built) == [None, None, None]

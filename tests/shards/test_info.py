@@ -50,7 +50,7 @@ def test_the_digest_is_that_of_the_bytes_as_stored_also_when_compressed(tmp_path
     assert info == ShardInfo(cid.of_bytes(data), len(data), 3)
 
 
-def test_padding_behind_the_end_is_part_of_the_digest() -> None:
+def test_padding_after_the_end_is_part_of_the_digest() -> None:
     data = samples(3) + bytes(8192)
     assert inspect_shard(io.BytesIO(data)) == ShardInfo(cid.of_bytes(data), len(data), 3)
 

@@ -86,7 +86,7 @@ def test_sums_and_identity() -> None:
         ({"build": {"tool": "x", "time": 1}}, "build.time"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(change: dict[str, Any], place: str) -> None:
+def test_what_is_wrong_raises_with_its_place(change: dict[str, Any], place: str) -> None:
     data = canonical_json(json.loads(manifest().to_json()) | change)
     found, problems = read_manifest(data)
     assert found is None
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_told_with_its_place(change: dict[str, Any], place: str
         Manifest.from_json(data)
 
 
-def test_all_that_is_wrong_is_told() -> None:
+def test_all_problems_are_reported() -> None:
     document = json.loads(manifest().to_json())
     document["shards"][0]["samples"] = 0
     document["shards"][1]["path"] = "../1.tar"
@@ -107,7 +107,7 @@ def test_all_that_is_wrong_is_told() -> None:
     ]
 
 
-def test_another_spelling_is_told() -> None:
+def test_another_spelling_is_reported() -> None:
     data = json.dumps(json.loads(manifest().to_json())).encode()
     (problem,) = read_manifest(data)[1]
     assert problem.code == "MANIFEST_NOT_CANONICAL"

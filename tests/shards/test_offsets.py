@@ -28,7 +28,7 @@ def write(path: Path, keys: list[str], seed: int = 0) -> Path:
 
 
 def as_wds2idx_does(data: bytes, version: str = "v1.2") -> bytes:
-    """What the tool of NVIDIA DALI writes: a line for each group of members, told by tarfile."""
+    """What the tool of NVIDIA DALI writes: a line for each group of members, found by tarfile."""
     groups: list[tuple[str, list[str]]] = []
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for one in tar:

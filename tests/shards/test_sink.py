@@ -29,7 +29,7 @@ def test_all_is_written_in_order_and_hashed(writes: list[list[bytes]], sync: int
         assert digest == hashlib.sha256(whole).digest()
 
 
-def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_raises(tmp_path: Path) -> None:
     with Path("/dev/full").open("wb", buffering=0) as file:
         sink = Sink(cast("IO[bytes]", file))
         with pytest.raises(OSError, match="No space left"):
@@ -37,9 +37,7 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path) -> None:
         sink.abandon()
 
 
-def test_an_error_of_the_disk_is_told_though_it_came_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_error_of_the_disk_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once a sync has failed, a later one says that all is well: it must not be overheard."""
 
     def fail(descriptor: int) -> None:

@@ -101,7 +101,7 @@ def test_an_archive_without_members_is_sound() -> None:
         (samples()[:520] + b"x" + samples()[521:], "should be zero", 516),
     ],
 )
-def test_damage_is_told_with_its_place(data: bytes, message: str, offset: int | None) -> None:
+def test_damage_raises_with_its_place(data: bytes, message: str, offset: int | None) -> None:
     error = failure(data)
     assert message in str(error)
     if offset is not None:
@@ -186,7 +186,7 @@ def test_a_huge_announced_size_costs_no_memory() -> None:
 
 @pytest.mark.parametrize("seed", range(400))
 def test_random_damage_is_an_error_or_changes_payload_bytes_only(seed: int) -> None:
-    """Without a digest, a flip inside a payload can't be told from data: the codec or the
+    """Without a digest, a flip inside a payload can't be distinguished from data: the codec or the
     digest of the manifest finds it. All else is found here."""
     rng = random.Random(seed)
     sound = samples(6)

@@ -181,7 +181,7 @@ def test_headers_of_honest_tools_are_accepted_and_read_alike_by_all(
 
 @pytest.mark.parametrize("shift", [65521, -65521, 1, -1])
 def test_a_checksum_that_is_right_modulo_adler_only_is_refused(tmp_path: Path, shift: int) -> None:
-    # Many high bytes, so that either sum could be told in the field.
+    # Many high bytes, so that either sum could be in the field.
     block = bytearray(odd({345: ("é" * 77).encode(), 265: "é".encode() * 16}))
     total = int(block[148:154], 8)
     for changed, data in ((total, True), (total + shift, False)):

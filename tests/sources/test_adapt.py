@@ -133,7 +133,7 @@ def test_another_meaning_of_local_path_does_no_harm() -> None:
     assert AdaptedSource(Other()).local_path("a.tar") is None
 
 
-def test_a_source_that_gives_no_stream_is_told() -> None:
+def test_a_source_that_returns_no_stream_raises() -> None:
     class Empty(NamesOnly):
         def open_shard(self, shard_id: str) -> Any: ...
 

@@ -43,7 +43,7 @@ def test_a_shell_agrees() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["{a", "a}", "{a,{b}", "}{", "{{0..1}", "{0..1}}"])
-def test_braces_without_partner_are_told(pattern: str) -> None:
+def test_braces_without_partner_raise(pattern: str) -> None:
     with pytest.raises(UrlError, match="no partner"):
         expand(pattern)
 

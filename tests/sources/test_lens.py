@@ -54,7 +54,7 @@ def test_stock_readers_read_the_view(tmp_path: Path) -> None:
     assert ours == [sample["__key__"] for sample in theirs]
 
 
-def test_a_view_is_never_indexed_as_the_bytes_behind_it(tmp_path: Path) -> None:
+def test_a_view_is_never_indexed_as_its_bytes(tmp_path: Path) -> None:
     seen = write_things(tmp_path / "in", 3).as_type(Total)
     with LocalIndex(path=tmp_path / "a.db") as index, pytest.raises(EntryError):
         index.insert_dataset(seen, name="totals")

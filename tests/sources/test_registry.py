@@ -31,7 +31,7 @@ def test_http_is_opened(web: Web) -> None:
         assert stream.read() == b"content"
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_raises(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file"):
         open_url(str(tmp_path / "none.tar"))
 
@@ -93,6 +93,6 @@ def test_a_missing_package_names_its_extra(
 
 
 @pytest.mark.usefixtures("no_waits")
-def test_nobody_there_is_a_network_error() -> None:
+def test_no_server_is_a_network_error() -> None:
     with pytest.raises(NetworkError, match="no connection"):
         open_url("http://127.0.0.1:9/x")

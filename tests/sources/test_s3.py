@@ -160,7 +160,7 @@ class TestRanges:
             open_range(url, start=10, tag=tag, access=access)
         assert "was replaced" in str(caught.value.hint)
 
-    def test_a_part_behind_the_end(self, bucket: str, access: S3Access) -> None:
+    def test_a_part_after_the_end(self, bucket: str, access: S3Access) -> None:
         with pytest.raises(StorageError, match="InvalidRange"):
             open_range(f"s3://{bucket}/d/0.tar", start=800_000, access=access)
 
@@ -175,7 +175,7 @@ class TestRanges:
             open_range(f"s3://{bucket}/none", access=access)
         assert caught.value.uri == f"s3://{bucket}/none"
 
-    def test_a_connection_that_is_cut_is_told_from_the_end(
+    def test_a_connection_that_is_cut_is_not_taken_for_the_end(
         self, bucket: str, s3_server: S3Server, proxy: Proxy
     ) -> None:
         through = S3Access(proxy.url, s3_server.access_key, s3_server.secret_key)

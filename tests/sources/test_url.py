@@ -56,7 +56,7 @@ def test_only_shards_of_the_source_are_opened(folder: Path) -> None:
         assert isinstance(caught.value, ShardNotFound)
 
 
-def test_local_files_tell_their_path(folder: Path, web: Web) -> None:
+def test_local_files_have_a_path(folder: Path, web: Web) -> None:
     url = web.serve("/a.tar")
     source = URLSource([f"{folder}/d-0.tar", f"file://{folder}/d-1.tar", url])
     paths = [source.local_path(name) for name in source.shard_list]

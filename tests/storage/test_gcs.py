@@ -88,7 +88,7 @@ class TestRanges:
         with pytest.raises(StorageError, match="was replaced"):
             open_range(url, start=10, tag=first.tag)
 
-    def test_a_part_behind_the_end(self, url: str) -> None:
+    def test_a_part_after_the_end(self, url: str) -> None:
         with pytest.raises(StorageError, match="416"):
             open_range(url, start=800_000)
 
@@ -202,7 +202,9 @@ class TestRefusals:
             open_range("gs://b/k", access=GCSAccess("http://127.0.0.1:9"))
         assert caught.value.transient
 
-    def test_a_connection_that_is_cut_is_told_from_the_end(self, url: str, proxy: Proxy) -> None:
+    def test_a_connection_that_is_cut_is_not_taken_for_the_end(
+        self, url: str, proxy: Proxy
+    ) -> None:
         proxy.cut_after = [300_000]
         with (
             open_range(url, access=GCSAccess(proxy.url)).stream as stream,

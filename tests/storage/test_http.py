@@ -42,7 +42,7 @@ def test_redirects_are_followed_but_not_for_ever(web: Web) -> None:
         (500, ""),
     ],
 )
-def test_refusals_are_told_apart_and_show_no_secret(web: Web, status: int, hint: str) -> None:
+def test_refusals_are_distinguished_and_show_no_secret(web: Web, status: int, hint: str) -> None:
     web.serve("/a?sig=secret", status=status)
     with pytest.raises(NetworkError, match=f"answered {status}") as caught:
         open_stream(web.url("/a?sig=secret"))
@@ -50,7 +50,7 @@ def test_refusals_are_told_apart_and_show_no_secret(web: Web, status: int, hint:
     assert "secret" not in str(caught.value)
 
 
-def test_a_connection_cut_short_is_told(web: Web) -> None:
+def test_a_connection_cut_short_raises(web: Web) -> None:
     url = web.serve("/a?sig=secret", b"x" * 1000, announced=2000)
     with open_stream(url) as stream, pytest.raises(NetworkError, match="broke") as caught:
         stream.read()
@@ -124,7 +124,7 @@ def test_a_part_of_a_file_of_unknown_size(web: Web) -> None:
         assert (opened.size, stream.read()) == (None, b"3456")
 
 
-def test_what_may_pass_is_told_apart(web: Web) -> None:
+def test_transient_errors_are_distinguished(web: Web) -> None:
     for status in (400, 401, 403, 404, 408, 410, 416, 425, 429, 500, 501, 502, 503, 504):
         with pytest.raises(NetworkError) as caught:
             open_stream(web.serve(f"/{status}", status=status))

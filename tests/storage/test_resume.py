@@ -69,9 +69,7 @@ def test_a_file_of_unchanging_date_is_resumed_too(web: Web) -> None:
 @pytest.mark.parametrize(
     "headers", [{}, {"ETag": 'W/"weak"'}, {"Last-Modified": "just now"}], ids=str
 )
-def test_two_states_that_can_not_be_told_apart_are_never_joined(
-    web: Web, headers: dict[str, str]
-) -> None:
+def test_two_indistinguishable_states_are_never_joined(web: Web, headers: dict[str, str]) -> None:
     if "Last-Modified" in headers:
         headers = {"Last-Modified": formatdate(usegmt=True)}
     url = web.serve_in_turn("/a", part(cut=1_000_000, tag=headers), part(tag=headers))

@@ -87,7 +87,7 @@ class TestRefusals:
             ("k", {"AWS_SESSION_TOKEN": "wrong-token"}, "InvalidAccessKeyId|InvalidToken"),
         ],
     )
-    def test_they_are_told_apart_without_secrets(
+    def test_refusals_are_distinguished_without_secrets(
         self, s3_server: S3Server, s3_bucket: str, key: str, changes: dict[str, str], message: str
     ) -> None:
         put(S3Access.from_credentials(s3_server.credentials), s3_bucket, "k")

@@ -51,7 +51,7 @@ def keys(server: S3Server, bucket: str) -> list[str]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_what_is_sent_arrives(
+def test_an_uploaded_file_is_stored_with_its_type_and_digest(
     s3_server: S3Server, s3_bucket: str, tmp_path: Path, size: int
 ) -> None:
     path = file_of(size, tmp_path)
@@ -102,7 +102,7 @@ def test_parts_of_an_upload_that_fails_are_taken_away(
     assert unfinished(s3_server, s3_bucket) == []
 
 
-def test_what_went_wrong_is_told_even_if_parts_stay(
+def test_what_went_wrong_raises_even_if_parts_stay(
     s3_server: S3Server, s3_bucket: str, tmp_path: Path
 ) -> None:
     with refusing_proxy(s3_server.endpoint) as proxy:
@@ -113,7 +113,7 @@ def test_what_went_wrong_is_told_even_if_parts_stay(
             upload(s3_server, s3_bucket, proxy.url).send(file_of(20_000_000, tmp_path))
 
 
-def test_a_part_is_sent_again_after_passing_trouble(
+def test_a_part_is_sent_again_after_a_transient_error(
     s3_server: S3Server, s3_bucket: str, tmp_path: Path
 ) -> None:
     path = file_of(20_000_000, tmp_path)

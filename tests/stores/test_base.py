@@ -43,7 +43,7 @@ class TestWriteShards:
         assert [info.samples for info in urls.shards] == [10, 10, 5]
         assert list(atdata.Dataset[Number](list(urls)).ordered()) == numbers(25)
 
-    def test_what_is_told_of_each_shard_is_true(
+    def test_what_is_reported_of_each_shard_is_true(
         self, store: LocalDiskStore, make_dataset: MakeDataset
     ) -> None:
         urls = store.write_shards(make_dataset(5), prefix="p", maxcount=2)
@@ -115,19 +115,19 @@ class TestCopyShards:
         assert copied.shards == (inspect_shard(original),) * 2
 
     @pytest.mark.parametrize("lie", ["cid", "size", "samples", "count"])
-    def test_what_was_told_is_checked(
+    def test_announced_shards_are_checked(
         self, store: LocalDiskStore, make_dataset: MakeDataset, lie: str
     ) -> None:
         source = make_dataset(3).source
         true = inspect_shard(source.list_shards()[0])
-        told = {
+        wrong = {
             "cid": [ShardInfo(cid.of_bytes(b"other"), true.size, true.samples)],
             "size": [ShardInfo(true.cid, true.size - 512, true.samples)],
             "samples": [ShardInfo(true.cid, true.size, 4)],
             "count": [true, true],
         }[lie]
         with pytest.raises(DigestMismatch):
-            store.copy_shards(source, prefix="copy", infos=told)
+            store.copy_shards(source, prefix="copy", infos=wrong)
         assert files(store) == []
 
     def test_a_damaged_shard_is_not_stored(
@@ -180,7 +180,7 @@ class TestALimit:
 
 
 class TestDryRun:
-    def test_it_writes_nothing_and_tells_what_there_would_be(
+    def test_it_writes_nothing_and_reports_what_there_would_be(
         self, store: LocalDiskStore, make_dataset: MakeDataset
     ) -> None:
         ds = make_dataset(7)
@@ -198,7 +198,9 @@ class TestDryRun:
         assert urls.shards == tuple(infos)
         assert len(set(urls)) == 2
 
-    def test_a_store_that_can_not_tell(self, make_dataset: MakeDataset) -> None:
+    def test_a_store_without_urls_before_the_upload_refuses_a_dry_run(
+        self, make_dataset: MakeDataset
+    ) -> None:
         class Elsewhere(ShardStore):
             def put(self, path: Path, key: str, info: ShardInfo) -> str:
                 return f"x:{key}"
@@ -215,7 +217,7 @@ def test_progress(store: LocalDiskStore, make_dataset: MakeDataset) -> None:
     total = sum(info.size for info in urls.shards)
     # How much it will be is not known before samples are encoded …
     assert (written.begun, written.done) == ([(None, None)], sizes)
-    # … but for files it is, and for shards that are told.
+    # … but for files it is, and for shards whose infos are given.
     source = URLSource(list(urls))
     store.copy_shards(source, prefix="q", progress=copied)
     assert (copied.begun, copied.done) == ([(total, 3)], sizes)

@@ -21,7 +21,7 @@ FAR = URLSource("https://nowhere.invalid/{0..1}.tar")
 """Shards that nobody opens."""
 
 
-def told(size: int, samples: int) -> ShardInfo:
+def info(size: int, samples: int) -> ShardInfo:
     return ShardInfo(cids.of_bytes(b""), size, samples)
 
 
@@ -31,12 +31,12 @@ def test_the_size_of_all_shards(make_dataset: MakeDataset) -> None:
     assert Copies(URLSource([path, path]), None, None).size() == 2 * size
     assert Copies(URLSource([path, "https://nowhere.invalid/a.tar"]), None, None).size() is None
     assert Copies(FAR, None, None).size() is None
-    assert Copies(FAR, [told(2000, 1), told(3000, 1)], None).size() == 5000
+    assert Copies(FAR, [info(2000, 1), info(3000, 1)], None).size() == 5000
 
 
-def test_another_number_of_shards_than_told() -> None:
+def test_another_number_of_shards_than_announced_raises() -> None:
     with pytest.raises(DigestMismatch, match="1 shards are expected"):
-        Copies(FAR, [told(2000, 1)], None)
+        Copies(FAR, [info(2000, 1)], None)
 
 
 def test_a_sample_that_is_too_large_is_found_before_a_byte_is_read(
@@ -44,8 +44,8 @@ def test_a_sample_that_is_too_large_is_found_before_a_byte_is_read(
 ) -> None:
     # From size and count: two samples in 9,000 bytes can't both fit into 4,000 …
     with pytest.raises(SampleTooLarge, match=r"4,000 bytes at most.*1\.tar"):
-        Copies(FAR, [told(3000, 1), told(9000, 2)], 4000).check()
-    Copies(FAR, [told(3000, 1), told(9000, 4)], 4000).check()
+        Copies(FAR, [info(3000, 1), info(9000, 2)], 4000).check()
+    Copies(FAR, [info(3000, 1), info(9000, 4)], 4000).check()
     # … and from the headers of files.
     (path,) = make_dataset(5).list_shards()
     with pytest.raises(SampleTooLarge, match=r"1,500 bytes at most.*key-0\.msgpack"):

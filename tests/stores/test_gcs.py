@@ -159,7 +159,7 @@ class TestWhatIsThereAlready:
                 with pytest.raises(StorageError, match="other bytes"):
                     looking.put(path, KEY, info)
 
-    def test_whoever_comes_later_finds_the_shard_and_goes_on(
+    def test_a_later_writer_finds_the_shard_and_continues(
         self, store: GCSDataStore, shard: tuple[Path, ShardInfo], gcs_server: GcsServer
     ) -> None:
         store.put(shard[0], KEY, shard[1])
@@ -170,7 +170,7 @@ class TestWhatIsThereAlready:
             assert later.put(shard[0], KEY, shard[1]) == f"gs://{store.bucket}/{KEY}"
             assert [line.split()[0] for line in proxy.asked] == ["GET", "POST", "GET"]
 
-    def test_whoever_comes_later_with_other_bytes_is_told(
+    def test_a_later_writer_with_other_bytes_raises(
         self, store: GCSDataStore, shard: tuple[Path, ShardInfo], gcs_server: GcsServer
     ) -> None:
         gcs_server.put(store.bucket, KEY, b"other bytes")
@@ -289,12 +289,12 @@ class TestRefusals:
             )
             store = GCSDataStore(bucket=gcs_bucket, endpoint=proxy.url)
             store.put(shard[0], KEY, shard[1])
-            # It can't be told whether what is there is the shard.
+            # It can't be known whether what is there is the shard.
             with pytest.raises(StorageError, match="403"):
                 store.put(shard[0], KEY, shard[1])
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_passing_trouble_goes_by(
+    def test_transient_errors_are_retried(
         self,
         gcs_server: GcsServer,
         gcs_bucket: str,
@@ -329,7 +329,7 @@ class TestCredentials:
         with pytest.raises(StorageError, match="no such file of credentials"):
             GCSDataStore(tmp_path / "none.json", bucket="b")
 
-    def test_nobodys(
+    def test_anonymous_credentials_write_where_all_may(
         self, gcs_server: GcsServer, gcs_bucket: str, make_dataset: MakeDataset
     ) -> None:
         store = GCSDataStore("anon", bucket=gcs_bucket, endpoint=gcs_server.endpoint)

@@ -165,7 +165,7 @@ def test_trees_of_any_form_are_accepted_when_they_hold_the_bytes(
         ),
     ],
 )
-def test_refusals_are_told(
+def test_refusals_raise(
     answer: Answer,
     error: type[Exception],
     why: str,
@@ -178,7 +178,7 @@ def test_refusals_are_told(
         store.write_shards(make_dataset(5), prefix="p")
 
 
-def test_a_node_that_is_not_there_is_told(
+def test_a_node_that_does_not_answer_raises(
     make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "ATTEMPTS", 1)

@@ -213,7 +213,7 @@ class TestWhatIsThereAlready:
         assert after["LastModified"] == before["LastModified"]
 
     @pytest.mark.parametrize("size", [100, 20_000_000])
-    def test_whoever_comes_later_finds_the_shard_and_goes_on(
+    def test_a_later_writer_finds_the_shard_and_continues(
         self,
         s3_server: S3Server,
         s3_bucket: str,
@@ -232,7 +232,7 @@ class TestWhatIsThereAlready:
             assert proxy.asked[-1].startswith("HEAD ")
         assert unfinished(s3_server, s3_bucket) == []
 
-    def test_whoever_comes_later_with_other_bytes_is_told(
+    def test_a_later_writer_with_other_bytes_raises(
         self, s3_server: S3Server, s3_bucket: str, shard: tuple[Path, ShardInfo]
     ) -> None:
         s3_server.client().put_object(Bucket=s3_bucket, Key=self.KEY, Body=b"other bytes")
@@ -386,7 +386,7 @@ class TestRefusals:
                 s3_server.credentials | {"AWS_ENDPOINT": proxy.url}, bucket=s3_bucket
             )
             store.put(shard[0], "p/shard.tar", shard[1])
-            # It can't be told whether what is there is the shard.
+            # It can't be known whether what is there is the shard.
             with pytest.raises(StorageError, match="403"):
                 store.put(shard[0], "p/shard.tar", shard[1])
 

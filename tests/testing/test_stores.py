@@ -155,7 +155,7 @@ def test_the_suite_fails_what_is_broken(broken: Any, test: str, tmp_path: Path) 
         getattr(DataStoreSuite(), test)(broken(tmp_path / "store"), tmp_path)
 
 
-def test_the_suite_fails_what_tells_secrets(tmp_path: Path) -> None:
+def test_the_suite_fails_what_shows_secrets(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         DataStoreSuite().test_it_tells_no_secret(Talkative(tmp_path / "s"), ["hunter2"], tmp_path)
 

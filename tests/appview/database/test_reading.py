@@ -128,7 +128,7 @@ def test_bytes_that_are_no_record_are_kept_as_digits(database: Database, content
     assert row["value"] == content.hex()
 
 
-def test_a_record_with_another_cid_than_told_is_refused(database: Database) -> None:
+def test_a_record_with_another_cid_than_announced_is_refused(database: Database) -> None:
     from dataclasses import replace
 
     good = write("a", dataset("one"))

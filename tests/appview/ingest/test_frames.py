@@ -36,8 +36,8 @@ def frame(kind: str, op: int = 1, **body: Any) -> bytes:
 
 
 def commit(ops: list[dict[str, Any]], blocks: bytes, **more: Any) -> bytes:
-    told = {"seq": 7, "repo": DID, "rev": rev(5)} | more
-    return frame("#commit", ops=ops, blocks=blocks, **told)
+    body = {"seq": 7, "repo": DID, "rev": rev(5)} | more
+    return frame("#commit", ops=ops, blocks=blocks, **body)
 
 
 def op(action: str = "create", key: str = "a", name: str | None = CID) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_a_commit_that_was_too_big_makes_a_gap() -> None:
         ("#something-new", {}, None),
     ],
 )
-def test_other_events_are_told_apart(kind: str, body: dict[str, Any], what: Any) -> None:
+def test_other_events_are_distinguished(kind: str, body: dict[str, Any], what: Any) -> None:
     assert read_frame(frame(kind, seq=3, did=DID, **body)) == Event(3, what)
 
 
@@ -88,7 +88,7 @@ def test_information_is_passed_over_unless_the_cursor_is_outdated() -> None:
     assert caught.value.code == "OutdatedCursor"
 
 
-def test_the_servers_error_is_told() -> None:
+def test_the_servers_error_raises() -> None:
     with pytest.raises(FrameError, match="FutureCursor") as caught:
         read_frame(frame("", op=-1, error="FutureCursor"))
     assert caught.value.code == "FutureCursor"

@@ -143,8 +143,8 @@ def test_a_server_speaks_only_for_the_repositories_that_it_holds(follower: Follo
     follower.read_history(write("a", dataset("true")), at=1)
     follower.receive(made(6, "a", "a lie"), AccountChange(DID, "deleted"), source=liar)
     assert follower.names() == {"true"}
-    follower.receive(made(7, "a", "told by the relay"), source=RELAY)
-    assert follower.names() == {"told by the relay"}
+    follower.receive(made(7, "a", "from the relay"), source=RELAY)
+    assert follower.names() == {"from the relay"}
 
 
 def test_the_position_is_kept_with_what_was_heard(follower: Follower, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_source_is_the_base_url_of_a_server(url: str) -> None:
         Source("relay", url)
 
 
-def test_a_source_tells_where_its_stream_is() -> None:
+def test_a_source_reports_where_its_stream_is() -> None:
     assert PDS.stream_url(0) == "wss://pds.example/xrpc/com.atproto.sync.subscribeRepos?"
     assert RELAY.stream_url(7).endswith("subscribeRepos?cursor=7")
     jetstream = Source("jetstream", "http://localhost:6008/")

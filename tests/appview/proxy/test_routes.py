@@ -19,28 +19,30 @@ from atdata_records import cid
 from servers.process import free_ports
 
 from ..content import dataset, shard, with_blobs, with_urls
+from ..hostile_pds import HostilePDS, Request
 from ..running import AppView, in_thread, wait_until
-from ..stranger import Request, Stranger
 
 LARGE = shard(samples=8, padding=400_000)  # several pieces
 
 
-def publish(appview: AppView, stranger: Stranger, value: dict[str, Any], rkey: str = "set") -> str:
-    """Put a dataset of the stranger's into the database; the path of its first shard."""
-    if not appview.database.read("SELECT 1 FROM repos WHERE did = ?", (stranger.did,)):
-        appview.follow(stranger.did, stranger.url)
-    appview.put(stranger.did, rkey, value)
-    return f"/wds/{quote(stranger.did, safe=':')}/{rkey}/000000.tar"
+def publish(
+    appview: AppView, hostile_pds: HostilePDS, value: dict[str, Any], rkey: str = "set"
+) -> str:
+    """Put a dataset of the hostile_pds's into the database; the path of its first shard."""
+    if not appview.database.read("SELECT 1 FROM repos WHERE did = ?", (hostile_pds.did,)):
+        appview.follow(hostile_pds.did, hostile_pds.url)
+    appview.put(hostile_pds.did, rkey, value)
+    return f"/wds/{quote(hostile_pds.did, safe=':')}/{rkey}/000000.tar"
 
 
-def offered(appview: AppView, stranger: Stranger, data: bytes, behaviour: Any = None) -> str:
-    """A dataset of one blob that the stranger answers for as told."""
+def offered(appview: AppView, hostile_pds: HostilePDS, data: bytes, behaviour: Any = None) -> str:
+    """A dataset of one blob that the hostile_pds answers for as told."""
     name = cid.of_bytes(data)
     if behaviour is None:
-        stranger.offer(name, data)
+        hostile_pds.offer(name, data)
     else:
-        stranger.behaviours[name] = behaviour
-    return publish(appview, stranger, with_blobs("set", [data]))
+        hostile_pds.behaviours[name] = behaviour
+    return publish(appview, hostile_pds, with_blobs("set", [data]))
 
 
 def cached(appview: AppView) -> set[str]:
@@ -51,14 +53,14 @@ def cached(appview: AppView) -> set[str]:
 # -- what is sound
 
 
-def test_a_blob_is_passed_on_and_kept(appview: AppView, stranger: Stranger) -> None:
+def test_a_blob_is_passed_on_and_kept(appview: AppView, hostile_pds: HostilePDS) -> None:
     data = shard()
-    path = offered(appview, stranger, data)
+    path = offered(appview, hostile_pds, data)
     first, second = appview.get(path), appview.get(path)
     assert first.content == second.content == data
     assert "content-length" not in first.headers
     assert second.headers["content-length"] == str(len(data))
-    assert stranger.asked.count(cid.of_bytes(data)) == 1
+    assert hostile_pds.asked.count(cid.of_bytes(data)) == 1
     assert cached(appview) == {cid.of_bytes(data)}
     for answer in (first, second):
         assert answer.headers["etag"] == f'"{cid.of_bytes(data)}"'
@@ -67,7 +69,7 @@ def test_a_blob_is_passed_on_and_kept(appview: AppView, stranger: Stranger) -> N
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_large_blob_streams_before_it_is_whole(appview: AppView, stranger: Stranger) -> None:
+def test_a_large_blob_streams_before_it_is_whole(appview: AppView, hostile_pds: HostilePDS) -> None:
     go_on = threading.Event()
 
     def hesitate(request: Request) -> None:
@@ -78,7 +80,7 @@ def test_a_large_blob_streams_before_it_is_whole(appview: AppView, stranger: Str
         go_on.wait(20)
         request.wfile.write(LARGE[-1:])
 
-    path = offered(appview, stranger, LARGE, hesitate)
+    path = offered(appview, hostile_pds, LARGE, hesitate)
     with httpx.stream("GET", appview.url + path, timeout=20) as answer:
         pieces = answer.iter_raw()
         begin = next(pieces)
@@ -98,16 +100,16 @@ def test_a_large_blob_streams_before_it_is_whole(appview: AppView, stranger: Str
     ],
 )
 def test_ranges_of_what_was_verified(
-    appview: AppView, stranger: Stranger, asked: str, start: int, end: int | None
+    appview: AppView, hostile_pds: HostilePDS, asked: str, start: int, end: int | None
 ) -> None:
     data = shard()
-    path = offered(appview, stranger, data)
+    path = offered(appview, hostile_pds, data)
     for _ in range(2):  # first it has to be fetched, then it is there
         answer = appview.get(path, headers={"range": asked})
         assert answer.status_code == 206
         assert answer.content == data[start:end]
         assert answer.headers["content-range"].endswith(f"/{len(data)}")
-    assert stranger.asked.count(cid.of_bytes(data)) == 1
+    assert hostile_pds.asked.count(cid.of_bytes(data)) == 1
 
 
 @pytest.mark.parametrize(
@@ -123,64 +125,70 @@ def test_ranges_of_what_was_verified(
     ],
 )
 def test_ranges_and_conditions_that_do_not_hold(
-    appview: AppView, stranger: Stranger, headers: dict[str, str], status: int
+    appview: AppView, hostile_pds: HostilePDS, headers: dict[str, str], status: int
 ) -> None:
-    path = offered(appview, stranger, shard())
+    path = offered(appview, hostile_pds, shard())
     appview.get(path)
     assert appview.get(path, headers=headers).status_code == status
 
 
-def test_conditions_that_hold(appview: AppView, stranger: Stranger) -> None:
+def test_conditions_that_hold(appview: AppView, hostile_pds: HostilePDS) -> None:
     data = shard()
-    path, etag = offered(appview, stranger, data), f'"{cid.of_bytes(data)}"'
+    path, etag = offered(appview, hostile_pds, data), f'"{cid.of_bytes(data)}"'
     assert appview.get(path, headers={"if-none-match": f'"x", W/{etag}'}).status_code == 304
-    assert stranger.asked == []
+    assert hostile_pds.asked == []
     answer = appview.get(path, headers={"range": "bytes=1-3", "if-range": etag})
     assert answer.content == data[1:4]
 
 
 def test_head_promises_a_length_only_of_what_was_verified(
-    appview: AppView, stranger: Stranger
+    appview: AppView, hostile_pds: HostilePDS
 ) -> None:
     data = shard()
-    path = offered(appview, stranger, data)
+    path = offered(appview, hostile_pds, data)
     before = httpx.head(appview.url + path)
     assert before.headers["etag"] == f'"{cid.of_bytes(data)}"'
     assert "content-length" not in before.headers
-    assert stranger.asked == []
+    assert hostile_pds.asked == []
     appview.get(path)
     assert httpx.head(appview.url + path).headers["content-length"] == str(len(data))
 
 
-def test_many_who_want_a_blob_make_it_be_fetched_once(appview: AppView, stranger: Stranger) -> None:
-    path = offered(appview, stranger, LARGE, lambda request: request.trickle(LARGE, 0.001, 2**16))
+def test_many_who_want_a_blob_make_it_be_fetched_once(
+    appview: AppView, hostile_pds: HostilePDS
+) -> None:
+    path = offered(
+        appview, hostile_pds, LARGE, lambda request: request.trickle(LARGE, 0.001, 2**16)
+    )
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: appview.get(path).content, range(12)))
     assert all(answer == LARGE for answer in answers)
-    assert stranger.asked.count(cid.of_bytes(LARGE)) == 1
+    assert hostile_pds.asked.count(cid.of_bytes(LARGE)) == 1
 
 
-def test_shards_at_urls_are_checked_too(appview: AppView, stranger: Stranger) -> None:
+def test_shards_at_urls_are_checked_too(appview: AppView, hostile_pds: HostilePDS) -> None:
     shards = [shard(1), shard(2)]
     for number, data in enumerate(shards):
-        stranger.offer(f"/data-{number}.tar", data)
-    value = with_urls("set", [f"{stranger.url}/data-{{0..1}}.tar"], shards)
-    path = publish(appview, stranger, value)
+        hostile_pds.offer(f"/data-{number}.tar", data)
+    value = with_urls("set", [f"{hostile_pds.url}/data-{{0..1}}.tar"], shards)
+    path = publish(appview, hostile_pds, value)
     assert appview.get(path).content == shards[0]
     assert appview.get(path.replace("000000", "000001")).content == shards[1]
-    stranger.offer("/data-0.tar", shard(5))
+    hostile_pds.offer("/data-0.tar", shard(5))
     assert appview.get(path).content == shards[0]
-    value = with_urls("other", [f"{stranger.url}/data-0.tar"], [shard(7)])
-    answer = appview.get(publish(appview, stranger, value, "other"))
+    value = with_urls("other", [f"{hostile_pds.url}/data-0.tar"], [shard(7)])
+    answer = appview.get(publish(appview, hostile_pds, value, "other"))
     assert (answer.status_code, answer.json()["error"]) == (502, "DigestMismatch")
 
 
-def test_shards_without_digests_are_not_passed_on(appview: AppView, stranger: Stranger) -> None:
-    answer = appview.get(publish(appview, stranger, dataset("set")), follow_redirects=False)
+def test_shards_without_digests_are_not_passed_on(
+    appview: AppView, hostile_pds: HostilePDS
+) -> None:
+    answer = appview.get(publish(appview, hostile_pds, dataset("set")), follow_redirects=False)
     assert answer.status_code == 307
     assert answer.headers["location"] == "https://example.com/data-000000.tar"
     value = dataset("set", storage={**dataset("x")["storage"], "urls": ["s3://bucket/a.tar"]})
-    answer = appview.get(publish(appview, stranger, value, "s3"))
+    answer = appview.get(publish(appview, hostile_pds, value, "s3"))
     assert (answer.status_code, answer.json()["error"]) == (501, "NotProxied")
 
 
@@ -190,18 +198,18 @@ def test_shards_without_digests_are_not_passed_on(appview: AppView, stranger: St
 @pytest.mark.parametrize(
     "name", ["000001.tar", "0.tar", "000000.zip", "%2e%2e", "x" * 3000, "00000000000000000000.tar"]
 )
-def test_names_of_no_shard(appview: AppView, stranger: Stranger, name: str) -> None:
-    path = offered(appview, stranger, shard())
+def test_names_of_no_shard(appview: AppView, hostile_pds: HostilePDS, name: str) -> None:
+    path = offered(appview, hostile_pds, shard())
     assert appview.get(path.replace("000000.tar", name)).status_code == 404
 
 
-def test_what_was_taken_down_is_not_served(appview: AppView, stranger: Stranger) -> None:
+def test_what_was_taken_down_is_not_served(appview: AppView, hostile_pds: HostilePDS) -> None:
     from atdata.appview.database.writing import take_down
 
-    path = offered(appview, stranger, shard())
+    path = offered(appview, hostile_pds, shard())
     assert appview.get(path).status_code == 200
     with appview.database.write() as tx:
-        take_down(tx, stranger.did, "asked for")
+        take_down(tx, hostile_pds.did, "asked for")
     assert appview.get(path).status_code == 404
 
 
@@ -213,7 +221,7 @@ def hang_up(request: Request) -> None:
 
 
 def redirect_to_mail(request: Request) -> None:
-    request.send_status(302, location=f"{request.stranger.url.rpartition(':')[0]}:25/")
+    request.send_status(302, location=f"{request.hostile_pds.url.rpartition(':')[0]}:25/")
 
 
 def redirect_to_private(request: Request) -> None:
@@ -245,31 +253,31 @@ SMALL = shard()
         ),
     ],
 )
-def test_faults_are_told_and_nothing_is_kept(
-    appview: AppView, stranger: Stranger, behaviour: Any, status: int, code: str
+def test_faults_are_reported_and_nothing_is_kept(
+    appview: AppView, hostile_pds: HostilePDS, behaviour: Any, status: int, code: str
 ) -> None:
-    answer = appview.get(offered(appview, stranger, SMALL, behaviour))
+    answer = appview.get(offered(appview, hostile_pds, SMALL, behaviour))
     assert (answer.status_code, answer.json()["error"]) == (status, code)
     assert answer.headers["cache-control"] == "no-store"
     assert cached(appview) == set()
 
 
 def test_a_busy_server_is_left_alone_for_as_long_as_it_says(
-    appview: AppView, stranger: Stranger
+    appview: AppView, hostile_pds: HostilePDS
 ) -> None:
     path = offered(
-        appview, stranger, SMALL, lambda request: request.send_status(429, retry_after="7")
+        appview, hostile_pds, SMALL, lambda request: request.send_status(429, retry_after="7")
     )
     for _ in range(3):
         answer = appview.get(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
-    assert len(stranger.asked) == 1
+    assert len(hostile_pds.asked) == 1
 
 
-def test_a_failure_is_not_for_ever(appview: AppView, stranger: Stranger) -> None:
-    path = offered(appview, stranger, SMALL, hang_up)
+def test_a_failure_is_not_for_ever(appview: AppView, hostile_pds: HostilePDS) -> None:
+    path = offered(appview, hostile_pds, SMALL, hang_up)
     assert appview.get(path).status_code == 502
-    stranger.offer(cid.of_bytes(SMALL), SMALL)
+    hostile_pds.offer(cid.of_bytes(SMALL), SMALL)
     wait_until(lambda: appview.get(path).status_code == 200, 10)
 
 
@@ -283,9 +291,9 @@ def test_a_failure_is_not_for_ever(appview: AppView, stranger: Stranger) -> None
     ],
 )
 def test_a_bad_tail_breaks_the_connection(
-    appview: AppView, stranger: Stranger, behaviour: Callable[[Request], None]
+    appview: AppView, hostile_pds: HostilePDS, behaviour: Callable[[Request], None]
 ) -> None:
-    path = offered(appview, stranger, LARGE, behaviour)
+    path = offered(appview, hostile_pds, LARGE, behaviour)
     received, ended_well = bytearray(), False
     with (
         contextlib.suppress(httpx.RemoteProtocolError),
@@ -310,10 +318,10 @@ def test_a_server_that_is_down(appview: AppView, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_slow_server_is_given_up(
-    appview: AppView, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+    appview: AppView, hostile_pds: HostilePDS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atdata.appview.proxy.upstream._GRACE_SECONDS", 0.5)
-    path = offered(appview, stranger, SMALL, lambda request: request.trickle(SMALL, 0.3, 100))
+    path = offered(appview, hostile_pds, SMALL, lambda request: request.trickle(SMALL, 0.3, 100))
     began = time.monotonic()
     answer = appview.get(path)
     assert (answer.status_code, answer.json()["error"]) == (504, "UpstreamTimeout")
@@ -322,29 +330,29 @@ def test_a_slow_server_is_given_up(
 
 
 def test_a_silent_server_is_given_up(
-    appview: AppView, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+    appview: AppView, hostile_pds: HostilePDS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atdata.appview.proxy.upstream._READ_SECONDS", 0.5)
-    path = offered(appview, stranger, SMALL, lambda _: time.sleep(3))
+    path = offered(appview, hostile_pds, SMALL, lambda _: time.sleep(3))
     answer = appview.get(path)
     assert (answer.status_code, answer.json()["error"]) == (504, "UpstreamTimeout")
 
 
-def test_the_client_who_goes_away_ends_the_fetch(appview: AppView, stranger: Stranger) -> None:
-    path = offered(appview, stranger, LARGE, lambda request: request.trickle(LARGE, 0.01, 2**14))
+def test_the_client_who_goes_away_ends_the_fetch(appview: AppView, hostile_pds: HostilePDS) -> None:
+    path = offered(appview, hostile_pds, LARGE, lambda request: request.trickle(LARGE, 0.01, 2**14))
     with httpx.stream("GET", appview.url + path, timeout=20) as answer:
         next(answer.iter_raw())
-    wait_until(lambda: stranger.cut_off == [cid.of_bytes(LARGE)], 10)
+    wait_until(lambda: hostile_pds.cut_off == [cid.of_bytes(LARGE)], 10)
     wait_until(lambda: cached(appview) == set(), 5)
 
 
 def test_the_client_who_goes_before_the_first_byte_ends_the_fetch_too(
-    appview: AppView, stranger: Stranger
+    appview: AppView, hostile_pds: HostilePDS
 ) -> None:
-    path = offered(appview, stranger, SMALL, lambda request: request.trickle(SMALL, 0.2, 64))
+    path = offered(appview, hostile_pds, SMALL, lambda request: request.trickle(SMALL, 0.2, 64))
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(appview.url + path, timeout=0.5)
-    wait_until(lambda: stranger.cut_off == [cid.of_bytes(SMALL)], 10)
+    wait_until(lambda: hostile_pds.cut_off == [cid.of_bytes(SMALL)], 10)
 
 
 @pytest.mark.parametrize(
@@ -361,9 +369,9 @@ def test_the_client_who_goes_before_the_first_byte_ends_the_fetch_too(
     ],
 )
 def test_records_that_lead_to_private_addresses(
-    appview: AppView, stranger: Stranger, url: str
+    appview: AppView, hostile_pds: HostilePDS, url: str
 ) -> None:
-    answer = appview.get(publish(appview, stranger, with_urls("set", [url], [SMALL])))
+    answer = appview.get(publish(appview, hostile_pds, with_urls("set", [url], [SMALL])))
     assert answer.status_code == 502
     assert answer.json()["error"] in ("AddressRefused", "UpstreamUnreachable")
     # What is there must not be told to whoever asks.
@@ -373,8 +381,8 @@ def test_records_that_lead_to_private_addresses(
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "s3://bucket/key.tar", "pipe:id", "gs://b/k"]
 )
-def test_places_that_are_not_read(appview: AppView, stranger: Stranger, url: str) -> None:
-    answer = appview.get(publish(appview, stranger, with_urls("set", [url], [SMALL])))
+def test_places_that_are_not_read(appview: AppView, hostile_pds: HostilePDS, url: str) -> None:
+    answer = appview.get(publish(appview, hostile_pds, with_urls("set", [url], [SMALL])))
     assert (answer.status_code, answer.json()["error"]) == (501, "NotProxied")
 
 
@@ -383,40 +391,40 @@ def test_places_that_are_not_read(appview: AppView, stranger: Stranger, url: str
     [["https://h/{0..99999999}.tar"], ["https://h/a.tar", "https://h/b.tar"], ["https://h/{a"]],
 )
 def test_records_whose_lists_do_not_fit(
-    appview: AppView, stranger: Stranger, urls: list[str]
+    appview: AppView, hostile_pds: HostilePDS, urls: list[str]
 ) -> None:
-    answer = appview.get(publish(appview, stranger, with_urls("set", urls, [SMALL])))
+    answer = appview.get(publish(appview, hostile_pds, with_urls("set", urls, [SMALL])))
     assert answer.status_code in (501, 502)
 
 
-def test_shards_that_are_too_large_are_not_begun(stranger: Stranger, tmp_path: Path) -> None:
+def test_shards_that_are_too_large_are_not_begun(hostile_pds: HostilePDS, tmp_path: Path) -> None:
     with in_thread(tmp_path / "small", largest_shard=1000) as appview:
-        answer = appview.get(offered(appview, stranger, SMALL))
+        answer = appview.get(offered(appview, hostile_pds, SMALL))
         assert (answer.status_code, answer.json()["error"]) == (501, "TooLarge")
-    assert stranger.asked == []
+    assert hostile_pds.asked == []
 
 
-def test_the_cache_stays_within_its_bounds(stranger: Stranger, tmp_path: Path) -> None:
+def test_the_cache_stays_within_its_bounds(hostile_pds: HostilePDS, tmp_path: Path) -> None:
     shards = [shard(number) for number in range(1, 6)]
     room = len(shards[3]) + len(shards[4])
     with in_thread(tmp_path / "small", cache_bytes=room) as appview:
         for data in shards:
-            stranger.offer(cid.of_bytes(data), data)
-        path = publish(appview, stranger, with_blobs("set", shards))
+            hostile_pds.offer(cid.of_bytes(data), data)
+        path = publish(appview, hostile_pds, with_blobs("set", shards))
         for number, data in enumerate(shards):
             assert appview.get(path.replace("000000", f"{number:06d}")).content == data
         assert cached(appview) == {cid.of_bytes(data) for data in shards[3:]}
     with in_thread(tmp_path / "small", cache_bytes=room) as appview:
-        stranger.asked.clear()
+        hostile_pds.asked.clear()
         assert appview.get(path.replace("000000", "000004")).content == shards[4]
-        assert stranger.asked == []
+        assert hostile_pds.asked == []
 
 
-def test_lists_of_shards_outside_of_the_record(appview: AppView, stranger: Stranger) -> None:
+def test_lists_of_shards_outside_of_the_record(appview: AppView, hostile_pds: HostilePDS) -> None:
     import json
 
     data = shard()
-    listed = with_urls("set", [f"{stranger.url}/a.tar"], [data])
+    listed = with_urls("set", [f"{hostile_pds.url}/a.tar"], [data])
     manifest = json.dumps(listed.pop("shards")).encode()
     blob = {"$link": cid.of_bytes(manifest)}
     listed["manifest"] = {
@@ -425,15 +433,15 @@ def test_lists_of_shards_outside_of_the_record(appview: AppView, stranger: Stran
         "mimeType": "application/json",
         "size": len(manifest),
     }
-    stranger.offer(cid.of_bytes(manifest), manifest)
-    stranger.offer("/a.tar", data)
-    assert appview.get(publish(appview, stranger, listed)).content == data
+    hostile_pds.offer(cid.of_bytes(manifest), manifest)
+    hostile_pds.offer("/a.tar", data)
+    assert appview.get(publish(appview, hostile_pds, listed)).content == data
 
 
 def test_buckets_are_read_only_when_the_operator_opened_them(
     s3_bucket: str,
     s3_credentials: dict[str, str],
-    stranger: Stranger,
+    hostile_pds: HostilePDS,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -450,6 +458,6 @@ def test_buckets_are_read_only_when_the_operator_opened_them(
     access.client().put_object(Bucket=s3_bucket, Key="a.tar", Body=data)
     value = with_urls("set", [f"s3://{s3_bucket}/a.tar"], [data])
     with in_thread(tmp_path / "closed") as appview:
-        assert appview.get(publish(appview, stranger, value)).status_code == 501
+        assert appview.get(publish(appview, hostile_pds, value)).status_code == 501
     with in_thread(tmp_path / "open", buckets=frozenset({s3_bucket})) as appview:
-        assert appview.get(publish(appview, stranger, value)).content == data
+        assert appview.get(publish(appview, hostile_pds, value)).content == data

@@ -21,8 +21,8 @@ from atdata.samples.schema import record_cid, to_record
 from atdata.shards.writer import cut_shards
 
 from ..content import DID, dataset, shard, with_blobs
+from ..hostile_pds import HostilePDS
 from ..running import AppView
-from ..stranger import Stranger
 
 CHROMIUM = shutil.which("chromium")
 NASTY = '<script>alert(1)</script><img src=x onerror="alert(2)">'
@@ -69,7 +69,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def filled(appview: AppView, stranger: Stranger, tmp_path: Path) -> AppView:
+def filled(appview: AppView, hostile_pds: HostilePDS, tmp_path: Path) -> AppView:
     random = np.random.default_rng(3)
     drawings = (
         Drawing(
@@ -81,10 +81,10 @@ def filled(appview: AppView, stranger: Stranger, tmp_path: Path) -> AppView:
     )
     (tmp_path / "shards").mkdir()
     ((path, one),) = cut_shards(drawings, tmp_path / "shards")
-    stranger.offer(one.cid, path.read_bytes())
+    hostile_pds.offer(one.cid, path.read_bytes())
     schema = to_record(Drawing, "1.0.0", created_at="2026-01-02T03:04:05.678Z")
-    appview.follow(stranger.did, stranger.url, "artist.test")
-    uri = appview.put(stranger.did, "Drawing:1.0.0", schema.to_dict())
+    appview.follow(hostile_pds.did, hostile_pds.url, "artist.test")
+    uri = appview.put(hostile_pds.did, "Drawing:1.0.0", schema.to_dict())
     value = with_blobs(
         "drawings",
         [path.read_bytes()],
@@ -97,7 +97,7 @@ def filled(appview: AppView, stranger: Stranger, tmp_path: Path) -> AppView:
     from atdata.shards.info import content_cid
 
     value["contentCid"] = content_cid(record_cid(schema), [one])
-    appview.put(stranger.did, "drawings", value)
+    appview.put(hostile_pds.did, "drawings", value)
     appview.follow(DID, "https://pds.example", "lab.test")
     appview.put(DID, "nasty", dataset(NASTY, description=NASTY, tags=[NASTY], license=NASTY))
     for number in range(25):
@@ -221,7 +221,7 @@ def test_what_is_not_there(filled: AppView) -> None:
     assert filled.get("/?cursor=made-up").status_code == 400
 
 
-def test_a_list_of_shards_that_is_not_the_contents_is_told(filled: AppView) -> None:
+def test_a_list_of_shards_that_is_not_the_contents_is_reported(filled: AppView) -> None:
     value = with_blobs("lying", [shard(1)])
     value["samples"] = value["shards"][0]["samples"] = 99
     filled.put(DID, "lying", value)

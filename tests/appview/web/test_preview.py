@@ -131,7 +131,7 @@ def test_what_is_long_is_cut(tmp_path: Path) -> None:
     assert len(deep.text) < 1000
 
 
-def test_fields_are_told_in_words() -> None:
+def test_fields_are_described_in_words() -> None:
     text = (
         '{"properties":{"a":{"type":"array","items":{"type":"string"}},'
         '"b":{"x-atdata-type":"array","x-atdata-dtype":"uint8","x-atdata-shape":[null,3]},'

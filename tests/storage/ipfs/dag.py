@@ -54,8 +54,8 @@ def folder(entries: dict[str, Cid], kind: int = FOLDER) -> bytes:
 
 def file(parts: Sequence[tuple[Cid, int]], *, data: bytes = b"", size: int | None = None) -> bytes:
     sizes = [part for _, part in parts]
-    told = len(data) + sum(sizes) if size is None else size
-    return node([link(cid) for cid, _ in parts], unixfs(FILE, data, sizes, told))
+    declared = len(data) + sum(sizes) if size is None else size
+    return node([link(cid) for cid, _ in parts], unixfs(FILE, data, sizes, declared))
 
 
 def leaf(data: bytes) -> tuple[Cid, int]:

@@ -24,7 +24,7 @@ def written(binary: bytes, alphabet: str) -> str:
     return digits
 
 
-def test_a_cid_tells_codec_and_digest() -> None:
+def test_a_cid_holds_codec_and_digest() -> None:
     cid = Cid.parse(HELLO)
     assert (cid.codec, cid.digest, cid.version) == (RAW, DIGEST, 1)
     assert cid.matches(b"hello")

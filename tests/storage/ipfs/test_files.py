@@ -147,7 +147,7 @@ def test_a_dataset_that_was_read_needs_no_gateway(liar: Web, ipfs_env: IpfsGatew
     assert liar.seen == []
 
 
-def test_the_tag_is_held_to(tree: str, ipfs_env: IpfsGateway) -> None:
+def test_bytes_of_another_tag_are_refused(tree: str, ipfs_env: IpfsGateway) -> None:
     with IPFS().open_range(f"ipfs://{tree}", tag=tree).stream as stream:
         assert stream.read() == CONTENT
     with pytest.raises(StorageError, match=tree):
@@ -171,7 +171,7 @@ def test_the_tag_is_held_to(tree: str, ipfs_env: IpfsGateway) -> None:
         ("/a.tar#x", UrlError, "not a URL of IPFS"),
     ],
 )
-def test_paths_to_nowhere_are_told(
+def test_paths_to_nowhere_raise(
     path: str, error: type[AtdataError], why: str, ipfs_env: IpfsGateway
 ) -> None:
     entries = {
@@ -198,7 +198,7 @@ def test_names_that_may_change_are_refused() -> None:
         atdata.URLSource("ipns://example.com/a.tar")
 
 
-def test_a_block_that_nobody_has_is_told(ipfs_env: IpfsGateway) -> None:
+def test_a_block_that_no_node_has_raises(ipfs_env: IpfsGateway) -> None:
     missing = dag.cid_of(b"nobody has this", RAW)
     root = ipfs_env.put_block(dag.file([(missing, 15)]))
     opened = IPFS().open_range(f"ipfs://{root}")

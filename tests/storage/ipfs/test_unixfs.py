@@ -60,7 +60,7 @@ def test_sizes_may_be_packed() -> None:
         (77, "unknown kind 77"),
     ],
 )
-def test_kinds_are_told(kind: int, name: str) -> None:
+def test_kinds_are_named(kind: int, name: str) -> None:
     assert read(dag.node([], dag.unixfs(kind, b"x"))).kind == name
 
 

@@ -1,4 +1,4 @@
-"""A personal data server of somebody hostile: for each blob, it does what a test says."""
+"""A hostile personal data server: for each blob, it does what a test demands."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Request(BaseHTTPRequestHandler):
     """One request, and what can be done with it."""
 
     protocol_version = "HTTP/1.1"
-    stranger: Stranger
+    hostile_pds: HostilePDS
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         name = parse_qs(parts.query).get("cid", [parts.path])[0]
-        with self.stranger.counting:
-            self.stranger.asked.append(name)
+        with self.hostile_pds.counting:
+            self.hostile_pds.asked.append(name)
         self.close_connection = True
         if parts.path == "/.well-known/did.json":
-            self.send_bytes(json.dumps(self.stranger.document()).encode())
+            self.send_bytes(json.dumps(self.hostile_pds.document()).encode())
             return
-        behaviour = self.stranger.behaviours.get(name)
+        behaviour = self.hostile_pds.behaviours.get(name)
         if behaviour is None:
             self.send_status(404)
             return
         with contextlib.suppress(ConnectionError):
             behaviour(self)
             return
-        self.stranger.cut_off.append(name)
+        self.hostile_pds.cut_off.append(name)
 
     def send_status(self, status: int, **headers: str) -> None:
         self.send_response(status)
@@ -62,7 +62,7 @@ class Request(BaseHTTPRequestHandler):
         pass
 
 
-class Stranger:
+class HostilePDS:
     """The server.
 
     Attributes:
@@ -93,7 +93,7 @@ class Stranger:
 
 
 @contextlib.contextmanager
-def stranger_server() -> Iterator[Stranger]:
+def hostile_server() -> Iterator[HostilePDS]:
     """Run one on a free port of loopback."""
 
     class Bound(Request):
@@ -102,11 +102,11 @@ def stranger_server() -> Iterator[Stranger]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Bound) as server:
         server.daemon_threads = True
         server.block_on_close = False
-        Bound.stranger = Stranger(server.server_port)
+        Bound.hostile_pds = HostilePDS(server.server_port)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield Bound.stranger
+            yield Bound.hostile_pds
         finally:
             server.shutdown()
             thread.join()
