@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import atdata
 from atdata.errors import SampleError
 from atdata.samples.codec import codec_of
-from atdata.samples.columns import Rows
+from atdata.samples.columns import PackedBlock
 
 from .strategies import Case, cases
 
@@ -51,11 +51,11 @@ def flat(number: int) -> Flat:
     )
 
 
-def in_rows(payloads: list[bytes], before: int = 7, between: int = 5) -> Rows:
+def in_block(payloads: list[bytes], before: int = 7, between: int = 5) -> PackedBlock:
     """Payloads of one length in a buffer that holds other things too."""
     size = len(payloads[0])
     buffer = b"x" * before + b"".join(payload + b"y" * between for payload in payloads)
-    return Rows(memoryview(buffer), before, size, size + between, len(payloads))
+    return PackedBlock(memoryview(buffer), before, size, size + between, len(payloads))
 
 
 def like(one: Any, other: Any) -> bool:
@@ -72,7 +72,7 @@ def like(one: Any, other: Any) -> bool:
 def check(sample_type: Any, payloads: list[bytes]) -> bool:
     """Whether there are columns; if so, that they hold what the decoder reads."""
     codec = codec_of(sample_type)
-    columns = codec.columns.read(in_rows(payloads))
+    columns = codec.columns.read(in_block(payloads))
     if columns is None:
         return False
     wanted = [codec.decode(payload) for payload in payloads]
@@ -92,7 +92,7 @@ def test_samples_of_one_form_are_read_as_columns() -> None:
 
 
 def test_a_column_of_arrays_is_a_view_of_the_bytes() -> None:
-    rows = in_rows([flat(number).packed for number in range(5)])
+    rows = in_block([flat(number).packed for number in range(5)])
     columns = codec_of(Flat).columns.read(rows)
     assert columns is not None
     features, fortran, *_ = columns
@@ -150,7 +150,7 @@ def test_a_sample_of_another_form_among_them_has_no_columns(other: bytes) -> Non
     payloads = [flat(number).packed for number in range(9)]
     assert len(other) == len(payloads[0])
     assert other != payloads[1]
-    assert codec_of(Flat).columns.read(in_rows([*payloads, other])) is None
+    assert codec_of(Flat).columns.read(in_block([*payloads, other])) is None
     assert check(Flat, payloads)
 
 
@@ -170,7 +170,7 @@ def test_forms_of_one_length_are_distinguished() -> None:
 
 
 def test_bytes_that_are_no_sample_have_no_columns() -> None:
-    assert codec_of(Flat).columns.read(in_rows([b"\xc1" * 40] * 9)) is None
+    assert codec_of(Flat).columns.read(in_block([b"\xc1" * 40] * 9)) is None
     with pytest.raises(SampleError):
         codec_of(Flat).decode(b"\xc1" * 40)
 

@@ -28,7 +28,7 @@ LARGE = shard(samples=8, padding=400_000)  # several pieces
 def publish(
     appview: AppView, hostile_pds: HostilePDS, value: dict[str, Any], rkey: str = "set"
 ) -> str:
-    """Put a dataset of the hostile_pds's into the database; the path of its first shard."""
+    """Put a dataset of the hostile server into the database; the path of its first shard."""
     if not appview.database.read("SELECT 1 FROM repos WHERE did = ?", (hostile_pds.did,)):
         appview.follow(hostile_pds.did, hostile_pds.url)
     appview.put(hostile_pds.did, rkey, value)

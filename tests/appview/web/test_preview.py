@@ -1,4 +1,4 @@
-"""Samples of strangers, decoded and drawn within bounds."""
+"""Samples of untrusted origin, decoded and drawn within bounds."""
 
 from __future__ import annotations
 
