@@ -27,11 +27,13 @@ def build_root(tmp_path: Path) -> BuildRoot:
     return make
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3", "gcs"])
 def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A place for a serving store: a folder, and a prefix of a bucket on a real S3 server."""
+    """A place for a serving store: a folder, and a prefix of a bucket on a real server."""
     if request.param == "folder":
         return str(tmp_path / "store")
+    if request.param == "gcs":
+        return f"gs://{request.getfixturevalue('gcs_bucket')}/store"
     server: S3Server = request.getfixturevalue("s3_server")
     bucket = server.new_bucket()
     # From now on this process knows how to reach the bucket.

@@ -17,7 +17,7 @@ from atdata.lifecycle.codes import CLASSES, CODES
 from atdata.lifecycle.report import Finding, Report
 from atdata.shards.tar import MAX_PAYLOAD
 
-ROOMS = ("lifecycle", "shards")
+ROOMS = ("lifecycle", "shards", "storage")
 EXITS = {"bug": 10, "integrity": 5, "trust": 5, "content": 3, "conflict": 6, "missing": 4}
 CODE = re.compile(
     r"(MANIFEST|JSON|SUBJECT|SCHEMA|SHARD|FILE|TAR|NAME|KEY|SAMPLE|INDEX|FIELD|CONTENT|POLICY|PACK|"

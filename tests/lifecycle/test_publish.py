@@ -1,4 +1,4 @@
-"""Publishing is whole or not at all, on a folder and on S3 alike."""
+"""Publishing is whole or not at all, in a folder, in S3 and in GCS alike."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from atdata.cli.exits import report_exit
 from atdata.errors import StorageError, UrlError
 from atdata.lifecycle import Catalog, publish, verify
 from atdata.lifecycle.checks.roots import BuildRoot
-from atdata.lifecycle.serving.bucket_files import BucketFiles
-from atdata.lifecycle.serving.folder_files import FolderFiles
 from atdata.lifecycle.serving.store import open_store
 from atdata.shards.info import ShardInfo
 from atdata.shards.manifest import Manifest
+from atdata.storage.folder import Folder
+from atdata.storage.gcs import GCSBucket
+from atdata.storage.s3 import S3Bucket
 
 from . import conftest
 
@@ -40,11 +41,11 @@ def test_a_release_is_what_was_built(build_root: conftest.BuildRoot, store_root:
 
 def test_the_same_again_changes_nothing(build_root: conftest.BuildRoot, store_root: str) -> None:
     first = publish(build_root(), store_root)
-    files = list(open_store(store_root).files.find("shards/"))
+    files = list(open_store(store_root).objects.find("shards/"))
     again = publish(build_root(folder="again"), store_root)
     assert first.outcome == "published"
     assert again.outcome == "already_published"
-    after = list(open_store(store_root).files.find("shards/"))
+    after = list(open_store(store_root).objects.find("shards/"))
     assert [file.key for file in after] == [file.key for file in files]
 
 
@@ -82,7 +83,7 @@ def test_releases_share_shards(build_root: conftest.BuildRoot, store_root: str) 
     publish(build_root("1.0.0"), store_root)
     publish(build_root("1.1.0"), store_root)
     assert versions(store_root) == ["1.0.0", "1.1.0"]
-    assert len(list(open_store(store_root).files.find("shards/"))) == 3
+    assert len(list(open_store(store_root).objects.find("shards/"))) == 3
 
 
 def _publish_killed(root: str, store: str, step: int) -> None:
@@ -99,8 +100,8 @@ def _publish_killed(root: str, store: str, step: int) -> None:
 
         return call
 
-    for kind in (FolderFiles, BucketFiles):
-        for name in ("create", "put_shard", "delete"):
+    for kind in (Folder, S3Bucket, GCSBucket):
+        for name in ("create", "replace", "delete"):
             setattr(kind, name, dying(getattr(kind, name)))
     publish(root, store, engine=_InProcess())
 
@@ -127,7 +128,7 @@ def test_killed_at_any_step(build_root: conftest.BuildRoot, store_root: str) -> 
             assert verify(store, name="readings", version="1.0.0", deep=True).ok
         assert publish(root, store).ok
         assert verify(store, name="readings", version="1.0.0", deep=True).ok
-        assert len(list(open_store(store).files.find("shards/"))) == 3
+        assert len(list(open_store(store).objects.find("shards/"))) == 3
         if child.exitcode == 0:
             break
         assert child.exitcode == -signal.SIGKILL
@@ -279,18 +280,18 @@ def test_a_damaged_release_is_repaired_by_publishing_it_again(
 ) -> None:
     root = build_root()
     assert publish(root, store_root).outcome == "published"
-    files = open_store(store_root).files
-    (damaged, *_) = files.find(place)
-    files.delete(damaged.key)
+    objects = open_store(store_root).objects
+    (damaged, *_) = objects.find(place)
+    objects.delete(damaged.key)
     if not gone:
-        files.create(damaged.key, bytes(damaged.size))
+        objects.create(damaged.key, bytes(damaged.size))
     assert publish(root, store_root, dry_run=True).outcome == "would_publish"
     unseen = gone and place == "releases/"
     assert publish(root, store_root).outcome == ("published" if unseen else "repaired")
     stored = verify(store_root, name="readings", version="1.0.0", deep=True)
     assert stored.ok, stored.findings
     assert publish(root, store_root).outcome == "already_published"
-    assert list(files.find("staging/")) == []
+    assert list(objects.find("staging/")) == []
 
 
 def test_a_release_of_a_newer_format_is_not_damaged(
@@ -298,9 +299,9 @@ def test_a_release_of_a_newer_format_is_not_damaged(
 ) -> None:
     root = build_root()
     publish(root, store_root)
-    files = open_store(store_root).files
-    (release,) = files.find("releases/")
+    objects = open_store(store_root).objects
+    (release,) = objects.find("releases/")
     newer = b'{"format_version":2,"all":"else"}'
-    files.replace(release.key, newer)
+    objects.replace(release.key, newer)
     assert [finding.code for finding in publish(root, store_root).findings] == ["RELEASE_CONFLICT"]
-    assert files.read(release.key, 1000) == newer
+    assert objects.read(release.key, 1000) == newer

@@ -24,6 +24,7 @@ from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
 from atdata.shards.root_schema import manifest_type
 from atdata.sources import URLSource, VerifiedSource
+from atdata.storage.buckets import Bucket
 
 
 class Catalog:
@@ -35,7 +36,7 @@ class Catalog:
     (``CATALOG_MOVED``).
 
     Args:
-        store_root: The store: a folder or ``s3://bucket/prefix``.
+        store_root: The store: a folder, ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
     """
 
     def __init__(self, store_root: str | os.PathLike[str]) -> None:
@@ -89,15 +90,16 @@ class Catalog:
         chosen = latest.current if version is None else latest.aliases.get(version, version)
         if chosen is None:
             raise EntryNotFound(
-                f"{self.store.files.location} has no current release of {name}",
+                f"{self.store.objects.location} has no current release of {name}",
                 hint="Name a version, or make one current: atdata catalog promote.",
             )
         manifest = self.store.release(name, chosen)
         if sample_type is None:
             schema = self.store.schema_bytes(manifest.schema_cid) or b""
-            sample_type = manifest_type(manifest, schema, self.store.files.location)
-        urls = [self.store.files.url(shard_key(info)) for info in manifest.shards]
-        source = VerifiedSource(URLSource(urls), manifest.shards)
+            sample_type = manifest_type(manifest, schema, self.store.objects.location)
+        urls = [self.store.objects.url(shard_key(info)) for info in manifest.shards]
+        buckets = [self.store.objects] if isinstance(self.store.objects, Bucket) else []
+        source = VerifiedSource(URLSource(urls, buckets=buckets), manifest.shards)
         return Dataset[sample_type](source)  # type: ignore[valid-type]
 
     def promote(
@@ -267,7 +269,7 @@ class Catalog:
         outcome: str | None = None,
     ) -> Report:
         self.store.require()
-        return store_report(command, self.store.files.location, work, outcome, name=name)
+        return store_report(command, self.store.objects.location, work, outcome, name=name)
 
 
 def _missing(message: str) -> AtdataError:

@@ -15,11 +15,11 @@ from typing import Any
 
 from atdata.errors import AtdataError, ManifestError
 from atdata.lifecycle.report import Report, store_report
-from atdata.lifecycle.serving.files import FileStat
 from atdata.lifecycle.serving.generations import Generation, datasets, history
 from atdata.lifecycle.serving.store import STAGING, Store, content_keys, open_store, release_key
 from atdata.shards.canonical import canonical_json
 from atdata.shards.manifest import MAX_BYTES, Manifest
+from atdata.storage.objects import Stat
 
 GRACE = 24 * 3600.0
 
@@ -37,7 +37,7 @@ def collect_garbage(
         store_root: The store.
         apply: The digest of a plan. What would be planned now must have the same one.
         grace: Seconds; younger files are kept. Not less than the store's
-            ``files.least_grace``: 12 hours in S3, 0 in a folder.
+            ``least_grace``: 12 hours in a bucket, 0 in a folder.
         releases: Whether to remove also releases that no generation of the catalog names: versions
             that were published and never promoted or aliased.
 
@@ -58,7 +58,7 @@ def collect_garbage(
         return collector.plan() if apply is None else collector.apply(apply)
 
     outcome = "planned" if apply is None else "collected"
-    return store_report("catalog gc", store.files.location, work, outcome, check="gc")
+    return store_report("catalog gc", store.objects.location, work, outcome, check="gc")
 
 
 class _Collector:
@@ -79,8 +79,8 @@ class _Collector:
 
     def apply(self, digest: str) -> dict[str, Any]:
         """Remove what was planned, if nothing has changed since."""
-        files = self._store.files
-        with files.lock(exclusive=True):
+        objects = self._store.objects
+        with objects.lock(exclusive=True):
             plan = self.plan()
             if plan["plan"] != digest:
                 raise AtdataError(
@@ -90,12 +90,12 @@ class _Collector:
                 )
             for key in plan["files"]:
                 # A publisher may need it since a moment ago, and have renewed its age.
-                stat = files.stat(key)
+                stat = objects.stat(key)
                 if stat is not None and stat.age > self._grace:
-                    files.delete(key)
-            return {**plan, "swept": files.sweep()}
+                    objects.delete(key)
+            return {**plan, "swept": objects.sweep()}
 
-    def _garbage(self) -> Iterator[FileStat]:
+    def _garbage(self) -> Iterator[Stat]:
         """Yield unneeded files, releases first: what only these name is useless without them."""
         unneeded = self._unneeded_releases() if self._releases else {}
         live = self._live(set(unneeded))
@@ -103,7 +103,7 @@ class _Collector:
         for prefix in ("schemas/", "shards/", STAGING):
             yield from (stat for stat in self._old(prefix) if stat.key not in live)
 
-    def _unneeded_releases(self) -> dict[str, FileStat]:
+    def _unneeded_releases(self) -> dict[str, Stat]:
         """Return releases that the catalog has never named, by key."""
         named = {
             release_key(name, version)
@@ -113,23 +113,22 @@ class _Collector:
         }
         return {stat.key: stat for stat in self._old("releases/") if stat.key not in named}
 
-    def _old(self, prefix: str) -> Iterator[FileStat]:
-        return (stat for stat in self._store.files.find(prefix) if stat.age > self._grace)
+    def _old(self, prefix: str) -> Iterator[Stat]:
+        return (stat for stat in self._store.objects.find(prefix) if stat.age > self._grace)
 
     def _live(self, unneeded: set[str]) -> set[str]:
         """Return the keys of all that releases and publications under way name."""
         live: set[str] = set()
-        files = self._store.files
-        for stat in files.find("releases/"):
+        for stat in self._store.objects.find("releases/"):
             if stat.key not in unneeded:
                 live |= self._named_by(stat.key)
-        for stat in files.find(STAGING):
+        for stat in self._store.objects.find(STAGING):
             if stat.age <= self._grace:
                 live |= self._named_by(stat.key)
         return live
 
     def _named_by(self, key: str) -> set[str]:
-        data = self._store.files.read(key, MAX_BYTES)
+        data = self._store.objects.read(key, MAX_BYTES)
         if data is None:
             return set()  # a publication that has ended in the meantime
         try:
@@ -146,10 +145,10 @@ class _Collector:
 
 
 def _check_grace(store: Store, grace: float) -> None:
-    least = store.files.least_grace
+    least = store.least_grace
     if not grace >= least:
         raise AtdataError(
-            f"a publication under way may need what was written into {store.files.location} in "
+            f"a publication under way may need what was written into {store.objects.location} in "
             f"the last {least / 3600:g} hours: give --grace {least / 3600:g}, or more",
             code="GC_GRACE",
         )

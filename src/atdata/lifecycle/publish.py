@@ -24,8 +24,6 @@ from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.checks.roots import Release, open_root
 from atdata.lifecycle.checks.shard import ShardFacts, ShardTask, check_shard, failed
 from atdata.lifecycle.report import AFTER_MANIFEST, BUILD_ROOT, Finding, Report
-from atdata.lifecycle.serving.files import StoreFiles
-from atdata.lifecycle.serving.folder_files import open_plain
 from atdata.lifecycle.serving.store import (
     STAGING,
     Store,
@@ -33,12 +31,12 @@ from atdata.lifecycle.serving.store import (
     open_store,
     release_key,
     schema_key,
-    shard_key,
 )
 from atdata.lifecycle.verify import RootExamination
 from atdata.progress import Progress
 from atdata.shards.manifest import MAX_BYTES, read_manifest
 from atdata.shards.window import CHUNK
+from atdata.storage.folder import open_plain
 
 # Errors of a shard's source; other errors are the store's, and end the command.
 _OF_SOURCE = ("SHARD_MISSING", "FILE_LINK", "UNREADABLE")
@@ -62,7 +60,8 @@ def publish(
 
     Args:
         source_root: The build root.
-        store_root: The serving store: a folder, made when it is missing, or ``s3://bucket/prefix``.
+        store_root: The serving store: a folder, made when it is missing, ``s3://bucket/prefix`` or
+            ``gs://bucket/prefix``.
         name: The name that the dataset must have.
         version: The version that it must have.
         policy: Gates for the dataset.
@@ -115,12 +114,12 @@ class StageTask:
 
     Attributes:
         check: The check of the shard.
-        files: The store.
+        store: Where.
         replace: Whether to overwrite a shard that the store has.
     """
 
     check: ShardTask
-    files: StoreFiles
+    store: Store
     replace: bool
 
 
@@ -131,7 +130,7 @@ def stage_shard(task: StageTask) -> ShardFacts:
         StorageError, NetworkError: The store or the workspace can't be written.
     """
     check, info = task.check, task.check.expected
-    with task.files.workspace() as folder:
+    with task.store.objects.workspace() as folder:
         path = folder / "shard.tar"
         try:
             with check.opener() as stream, path.open("xb") as copy:
@@ -142,7 +141,7 @@ def stage_shard(task: StageTask) -> ShardFacts:
             return failed(check, Finding.of(error, shard=check.index))
         facts = check_shard(replace(check, opener=partial(open_plain, path)))
         if not facts.findings:
-            task.files.put_shard(shard_key(info), path, info, replace=task.replace)
+            task.store.put_shard(info, path, replace=task.replace)
         return facts
 
 
@@ -181,14 +180,14 @@ class _Publication:
 
     def clean_up(self) -> None:
         """Remove the workspaces and marker of a run that was killed after its last step."""
-        self._store.files.sweep()
-        self._store.files.delete(self._marker)
+        self._store.objects.sweep()
+        self._store.objects.delete(self._marker)
 
     def run(self) -> Report:
         examination, store = self._examination, self._store
-        with store.files.lock(exclusive=False), self._marked():
+        with store.objects.lock(exclusive=False), self._marked():
             examination.run_shards(
-                stage_shard, lambda check: StageTask(check, store.files, self._damaged)
+                stage_shard, lambda check: StageTask(check, store, self._damaged)
             )
             if examination.findings.items:
                 return self.report(None)
@@ -197,7 +196,7 @@ class _Publication:
             if store.missing_shards(self._manifest):
                 raise StorageError(
                     "shards were removed while the release was written",
-                    uri=store.files.location,
+                    uri=store.objects.location,
                     hint="Run it again, while no other command empties the store.",
                 )
             return self.report(self._commit())
@@ -207,8 +206,8 @@ class _Publication:
         if self._examination.findings.items:
             return self._examination.report(extra_checks=("release",))
         result = {
-            "store": self._store.files.location,
-            "release": self._store.files.url(self._key),
+            "store": self._store.objects.location,
+            "release": self._store.objects.url(self._key),
             "files": [*content_keys(self._manifest), self._key],
         }
         return self._examination.report(
@@ -216,21 +215,20 @@ class _Publication:
         )
 
     def _stored(self) -> bytes | None:
-        return self._store.files.read(self._key, MAX_BYTES)
+        return self._store.objects.read(self._key, MAX_BYTES)
 
     def _put_schema(self, schema: bytes) -> None:
-        files, key = self._store.files, schema_key(self._manifest.schema_cid)
+        objects, key = self._store.objects, schema_key(self._manifest.schema_cid)
         # Its name is its CID, so different bytes there are damaged.
-        if not files.create(key, schema) and files.read(key, len(schema)) != schema:
-            files.replace(key, schema)
+        if not objects.create(key, schema) and objects.read(key, len(schema)) != schema:
+            objects.replace(key, schema)
 
     def _commit(self) -> str | None:
         """Make the release visible, in one step; return the outcome."""
-        files = self._store.files
         if self._damaged:
-            files.replace(self._key, self._data)
+            self._store.objects.replace(self._key, self._data)
             return "repaired"
-        if files.create(self._key, self._data):
+        if self._store.objects.create(self._key, self._data):
             return "published"
         published = self._stored()
         if published == self._data:
@@ -252,11 +250,11 @@ class _Publication:
     def _marked(self) -> Iterator[None]:
         """Keep the marker in the store for the length of a block."""
         self._store.make()
-        self._store.files.replace(self._marker, self._data)
+        self._store.objects.replace(self._marker, self._data)
         try:
             yield
         finally:
-            self._store.files.delete(self._marker)
+            self._store.objects.delete(self._marker)
 
 
 def _is_damaged(release: bytes) -> bool:

@@ -27,7 +27,7 @@ def validate(
     """Check the form of a dataset: manifest, schema, files, sizes, tar headers, counts.
 
     Args:
-        root: A build root, or a serving store (a folder or ``s3://bucket/prefix``).
+        root: A build root, or a serving store: a folder, or a URL of ``s3://`` or ``gs://``.
         name: The dataset's name: required for a serving store; a build root must have it if given.
         version: Its version, likewise.
         engine: Runs the checks; all cores when None.

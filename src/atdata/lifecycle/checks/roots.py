@@ -12,10 +12,10 @@ from atdata.errors import StorageError, UrlError
 from atdata.lifecycle.checks.shard import Opener
 from atdata.lifecycle.checks.streams import pieces
 from atdata.lifecycle.report import BUILD_ROOT, SERVING_STORE, Finding
-from atdata.lifecycle.serving.folder_files import open_plain
 from atdata.lifecycle.serving.store import MAX_SCHEMA, Store, open_store, shard_key
 from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME, Manifest
 from atdata.shards.offsets import index_path
+from atdata.storage.folder import Folder, open_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Release:
     @property
     def location(self) -> str:
         """The store's folder or URL."""
-        return self.store.files.location
+        return self.store.objects.location
 
     def manifest(self) -> bytes | None:
         """Return the bytes of the manifest; None if there is no such release."""
@@ -98,7 +98,7 @@ class Release:
 
     def shard(self, manifest: Manifest, index: int) -> Opener:
         """Return an opener of a shard."""
-        return partial(self.store.files.open, shard_key(manifest.shards[index]))
+        return partial(self.store.objects.open, shard_key(manifest.shards[index]))
 
     def offsets(self, manifest: Manifest, index: int) -> None:
         """Return None: a store has no offset indexes."""
@@ -118,7 +118,7 @@ def open_root(
     """Return the build root or, when the place is a serving store, the release there.
 
     Args:
-        location: A folder, or ``s3://bucket/prefix`` of a serving store.
+        location: A folder, or the URL of a serving store.
         name: Name of the dataset; a serving store holds several.
         version: Its version.
 
@@ -128,7 +128,7 @@ def open_root(
     """
     text = os.fspath(location)
     store = open_store(text)
-    if text.startswith("s3://") or store.exists():
+    if not isinstance(store.objects, Folder) or store.exists():
         store.require()
         if name is None or version is None:
             raise UrlError(

@@ -108,8 +108,8 @@ def history(store: Store, name: str) -> list[Generation]:
     check_name(name, "0.0.0")
     generations: list[Generation] = []
     before = Generation(name)
-    for stat in store.files.find(f"catalog/{name}/"):
-        data = store.files.read(stat.key, _LIMIT)
+    for stat in store.objects.find(f"catalog/{name}/"):
+        data = store.objects.read(stat.key, _LIMIT)
         number = before.number + 1
         generation = _parse(data or b"", stat.key)
         sound = (
@@ -128,7 +128,7 @@ def history(store: Store, name: str) -> list[Generation]:
 
 def datasets(store: Store) -> list[str]:
     """Return the names of all datasets that have releases or a history."""
-    names = {stat.key.split("/")[1] for stat in store.files.find("catalog/")}
+    names = {stat.key.split("/")[1] for stat in store.objects.find("catalog/")}
     return sorted(names | {name for name, _ in store.releases()})
 
 
@@ -139,7 +139,7 @@ def write(store: Store, generation: Generation) -> None:
         EntryConflict: Another process was faster; the code is ``CATALOG_MOVED``.
     """
     key = _key(generation.name, generation.number)
-    if not store.files.create(key, generation.to_json()):
+    if not store.objects.create(key, generation.to_json()):
         raise EntryConflict(
             f"generation {generation.number} of {generation.name} was written by another process",
             hint="Check the catalog again, then repeat the command.",
