@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from atdata.base.disk import link_file, make_folder, move_file, write_file
+from atdata.base.disk import link_file, make_folder, move_file, sync_file, write_file
 from atdata.base.locks import Busy, held, locked
 from atdata.base.scratch import scratch_folder, sweep
-from atdata.errors import AtdataError, EntryConflict, StorageError
-from atdata.storage.objects import ABSENT, MISSING, Content, ObjectStore, Stat
+from atdata.errors import EntryConflict, StorageError
+from atdata.storage.objects import ABSENT, MISSING, Content, ObjectStore, Stat, disk_errors
 from atdata.storage.resume import Opened
 
 _LOCK, _TURN = ".lock", ".turn"
@@ -131,6 +131,7 @@ class Folder(ObjectStore):
         """Yield a complete file with the content, and make the folder that it will be moved to."""
         make_folder((self.root / key).parent)
         if isinstance(content, Path):
+            sync_file(content)
             yield content
             return
         with self.workspace() as folder:
@@ -140,23 +141,8 @@ class Folder(ObjectStore):
     @contextmanager
     def _errors(self, key: str) -> Iterator[None]:
         """Raise errors of the file system as our own, with the path and what to do next."""
-        try:
+        with disk_errors("the store can't be used", self.root / key):
             yield
-        except AtdataError:
-            raise
-        except OSError as error:
-            raise storage_error(error, "the store can't be used", self.root / key) from error
-
-
-def storage_error(error: OSError, message: str, path: Path | None = None) -> StorageError:
-    """Return an error of the file system as our own, with its path and a hint."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    place = error.filename or path
-    return StorageError(
-        f"{message}: {error.strerror or error}",
-        uri=None if place is None else str(place),
-        hint="Make room, then run it again: what is complete stays." if full else None,
-    )
 
 
 def _stat(key: str, status: os.stat_result) -> Stat:

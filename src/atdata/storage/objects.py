@@ -7,16 +7,17 @@ publication and the catalog need to be atomic. (The split is that of zarr's ``ab
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, ClassVar
 
 from atdata.base.scratch import temporary_folder
-from atdata.errors import StorageError
+from atdata.errors import AtdataError, StorageError
 from atdata.storage.resume import Opened, OpenRange, open_resuming
 
 MISSING = "SHARD_MISSING"
@@ -180,9 +181,11 @@ class ObjectStore(Place):
                 return None
             raise
 
-    def workspace(self) -> AbstractContextManager[Path]:
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
         """Return a local folder for files that are about to be stored."""
-        return temporary_folder()
+        with disk_errors("the temporary folder can't be used"), temporary_folder() as folder:
+            yield folder
 
     def sweep(self) -> list[str]:
         """Remove workspaces of processes that were killed; return those in the place itself."""
@@ -197,3 +200,20 @@ class ObjectStore(Place):
             EntryConflict: Another process holds it; the code is ``STORE_BUSY``.
         """
         yield
+
+
+@contextmanager
+def disk_errors(message: str, path: Path | None = None) -> Iterator[None]:
+    """Raise errors of the file system as StorageError, with the path and what to do next."""
+    try:
+        yield
+    except AtdataError:
+        raise
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        place = error.filename or path
+        raise StorageError(
+            f"{message}: {error.strerror or error}",
+            uri=None if place is None else str(place),
+            hint="Make room, then run it again: what is complete stays." if full else None,
+        ) from error
