@@ -95,6 +95,14 @@ def test_a_release_of_a_bucket_is_opened_too(
     assert labels(opened) == list(range(10))
 
 
+def test_a_release_of_a_bucket_of_google_is_opened_too(root: Path, gcs_bucket: str) -> None:
+    place = f"gs://{gcs_bucket}/serving"
+    publish(root, place)
+    assert Catalog(place).promote("readings", "1.0.0").ok
+    opened = Catalog(place).open_dataset("readings")
+    assert labels(opened) == list(range(10))
+
+
 def test_releases_that_are_not_there(store: Path, root: Path, tmp_path: Path) -> None:
     catalog = Catalog(store)
     for name, version in (("readings", "3.0.0"), ("nothing", "1.0.0"), ("nothing", None)):

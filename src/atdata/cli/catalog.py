@@ -139,7 +139,7 @@ def alias(
     default=24.0,
     show_default=True,
     metavar="HOURS",
-    help="Keep files that are younger; at least 12 hours in S3.",
+    help="Keep files that are younger; at least 12 hours in a bucket.",
 )
 @click.option("--releases", is_flag=True, help="Also remove releases that the catalog never named.")
 @json_option

@@ -64,7 +64,7 @@ def verify(**settings: Any) -> None:
     "--store-root",
     required=True,
     metavar="LOCATION",
-    help="The serving store: s3://bucket/prefix, or a folder, which is made if it is missing.",
+    help="The serving store: an s3:// or gs:// URL, or a folder, which is made if it is missing.",
 )
 @release_options
 @policy_option

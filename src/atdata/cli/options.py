@@ -18,13 +18,13 @@ root_option = click.option(
     "--root",
     required=True,
     metavar="LOCATION",
-    help="A build root (a folder), or a serving store (a folder or s3://bucket/prefix).",
+    help="A build root (a folder), or a serving store (a folder, or an s3:// or gs:// URL).",
 )
 store_option = click.option(
     "--store-root",
     required=True,
     metavar="LOCATION",
-    help="The serving store: a folder or s3://bucket/prefix.",
+    help="The serving store: a folder, or an s3:// or gs:// URL.",
 )
 deep_option = click.option(
     "--deep", is_flag=True, help="Decode every sample and check it against the schema."
