@@ -345,6 +345,37 @@ def test_the_head_is_a_list_of_the_first_samples(pattern: str) -> None:
     assert labels(dataset.head(2)) == [0, 1]
 
 
+def test_a_sample_is_got_by_its_key(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path / "s.tar") as writer:
+        for number in range(20):
+            writer.write(f"key-{number}", feature(number).packed)
+        writer.write("bad", b"\xc1")
+    dataset = Dataset[Feature](tmp_path / "s.tar")
+    assert dataset.get("key-13").label == 13
+    assert dataset.get("key-99") is None
+    assert dataset.get("key-99", 3) == 3
+    with pytest.raises(SampleError) as caught:
+        dataset.get("bad")
+    assert caught.value.shard == str(tmp_path / "s.tar")
+
+
+def test_a_description_has_numbers_where_they_are_known(pattern: str, tmp_path: Path) -> None:
+    bare = Dataset[Feature](pattern).describe()
+    assert bare == {
+        "sample_type": "Feature",
+        "fields": Dataset[Feature](pattern).schema,
+        "num_samples": None,
+        "num_shards": 3,
+        "shards": URLSource(pattern).list_shards(),
+        "url": pattern,
+        "metadata": None,
+    }
+    built = atdata.write_shards(map(feature, range(10)), tmp_path / "built", maxcount=4)
+    assert built.describe()["num_samples"] == 10
+    shown = Dataset("https://web.test/a.tar?sig=secret").describe()
+    assert "secret" not in str(shown)
+
+
 # Stock webdataset
 
 

@@ -31,6 +31,7 @@ from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import seen_as
 from atdata.sources.streams import ShardStreams
 from atdata.sources.url import URLSource
+from atdata.storage.urls import redacted
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -165,6 +166,25 @@ class Dataset(Generic[T]):
     def column_names(self) -> list[str]:
         """Names of the fields; empty for samples without a declared type."""
         return list(self.schema)
+
+    def describe(self) -> dict[str, Any]:
+        """Return a summary: sample type, fields, samples, shards, URL and metadata.
+
+        ``"num_samples"`` is None if ``len()`` is not known. The metadata is fetched.
+
+        Raises:
+            SampleError, StorageError, NetworkError: As :attr:`metadata`.
+        """
+        shards = self.list_shards()
+        return {
+            "sample_type": self._sample_type.__name__,
+            "fields": self.schema,
+            "num_samples": self._walk.known_count(self._walk.ordered()),
+            "num_shards": len(shards),
+            "shards": [redacted(name) for name in shards],
+            "url": redacted(self.url),
+            "metadata": self.metadata,
+        }
 
     def list_shards(self) -> list[str]:
         """Return the names of the shards, in order."""
@@ -421,12 +441,26 @@ class Dataset(Generic[T]):
                 compressed, or neither on this machine nor cached.
             ShardError, SampleError: As :meth:`ordered`.
         """
+        if not isinstance(index, (str, slice)):
+            return self._sample(index)
         if isinstance(index, str):
             return self._column(index)
-        if isinstance(index, slice):
-            numbers = range(*index.indices(self._seek().length))
-            return self.batch_type([self._sample(number) for number in numbers])
-        return self._sample(index)
+        numbers = range(*index.indices(self._seek().length))
+        return self.batch_type([self._sample(number) for number in numbers])
+
+    def get(self, key: str, default: Any = None) -> T | Any:
+        """Return the first sample with a key, or the default.
+
+        Shards are read from the start until it is found. Samples by number are faster.
+
+        Raises:
+            ShardError, SampleError, StorageError, NetworkError: As :meth:`ordered`.
+        """
+        walk, pass_ = self._walk, Pass(0, "raise")
+        for shard, found, offset, payload in walk.packed(walk.ordered(), pass_, blocks=False):
+            if found == key:
+                return self._decoded(shard, offset, payload)
+        return default
 
     def _sample(self, number: int) -> T:
         if not hasattr(number, "__index__"):
@@ -434,7 +468,9 @@ class Dataset(Generic[T]):
                 f"samples are chosen by number, not by a {type(number).__name__}",
                 hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
             )
-        shard, offset, payload = self._seek().payload(number)
+        return self._decoded(*self._seek().payload(number))
+
+    def _decoded(self, shard: str, offset: int, payload: Any) -> T:
         try:
             return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
         except SampleError as error:
@@ -493,6 +529,7 @@ class Dataset(Generic[T]):
     to_pandas = export.to_pandas
     to_polars = export.to_polars
     to_torch = export.to_torch
+    to_dict = export.to_dict
 
     def _repr_html_(self) -> str:
         return dataset_table(self._sample_type, self.source, self.list_shards())

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
+from atdata import DictSample
 from atdata.errors import SampleError, StorageError
 
 
@@ -67,6 +68,25 @@ def test_columns_keep_values_shapes_and_dtypes(ds: atdata.Dataset[Row]) -> None:
         assert (found["number"], found["text"]) == (n, wanted.text)
         assert (found["day"], found["tags"]) == (wanted.day, wanted.tags)
     assert table.schema.field("ragged").metadata[b"atdata.dtype"] == b">i2"
+
+
+def test_a_dict_has_a_list_of_values_for_each_field(ds: atdata.Dataset[Row]) -> None:
+    samples = list(ds)
+    columns = ds.to_dict()
+    assert list(columns) == ds.column_names
+    for name, values in columns.items():
+        assert all(
+            one is other or np.array_equal(one, other)
+            for one, other in zip(values, [getattr(s, name) for s in samples], strict=True)
+        )
+    assert {len(values) for values in ds.to_dict(limit=3).values()} == {3}
+
+
+def test_samples_without_a_type_may_lack_fields(tmp_path: Path) -> None:
+    samples = [DictSample(a=1), DictSample(b=2), DictSample(a=3, b=4)]
+    ds = atdata.write_samples(samples, tmp_path / "a.tar")
+    assert ds.to_dict() == {"a": [1, None, 3], "b": [None, 2, 4]}
+    assert ds.to_dict(limit=0) == {}
 
 
 def test_pandas_has_arrays_and_polars_has_array_columns(ds: atdata.Dataset[Row]) -> None:

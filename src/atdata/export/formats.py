@@ -163,6 +163,28 @@ def to_polars(dataset: Exportable[Any]) -> Any:
     )
 
 
+def to_dict(dataset: Exportable[Any], limit: int | None = None) -> dict[str, list[Any]]:
+    """Return the samples as a dict of columns: for each field, the list of its values.
+
+    Args:
+        dataset: The samples.
+        limit: Most samples to return; None for all.
+
+    Raises:
+        ShardError, SampleError: A shard or sample is not sound.
+    """
+    _, row = _rows(dataset.sample_type, None)
+    columns: dict[str, list[Any]] = {}
+    samples = dataset.ordered()
+    for number, sample in enumerate(samples if limit is None else samples.take(limit)):
+        values = row(sample)
+        for name in values:
+            columns.setdefault(name, [None] * number)
+        for name, column in columns.items():
+            column.append(values.get(name))
+    return columns
+
+
 def to_torch(
     dataset: Exportable[Any],
     *,

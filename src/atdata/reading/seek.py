@@ -80,15 +80,17 @@ class Seeker:
             RandomAccessError: A shard can only be read from its start.
             ShardError: A shard or index is not sound.
         """
-        there, total = self._ends[-1] if self._ends else 0, self.length
+        ends = self._ends
+        there = ends[-1] if ends else 0
+        total = there if self._limit is None else self._limit
         wanted = index + total if index < 0 else index
         if not there or not 0 <= wanted < total:
             raise IndexError(f"sample {index} of {total}")
         wanted %= there
-        number = bisect_right(self._ends, wanted)
-        first = self._ends[number - 1] if number else 0
+        number = bisect_right(ends, wanted)
+        first = ends[number - 1] if number else 0
         shard = self._shard(number)
-        _check_count(shard, self._ends[number] - first)
+        _check_count(shard, ends[number] - first)
         return _payload(shard, wanted - first)
 
     @cached_property

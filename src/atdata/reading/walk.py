@@ -113,18 +113,21 @@ class ShardWalk:
             RandomAccessError: The number in some shard is not known.
             ShardError: An index or manifest does not fit its shard.
         """
+        count = self.known_count(share)
+        if count is not None:
+            return count
+        raise RandomAccessError(
+            "the number of samples is not known: the shard has no offset index and no manifest",
+            hint="Iterate to count, or write the dataset with atdata.write_shards.",
+            shard=redacted(next(name for name in share.names if self._count_of(name) is None)),
+        )
+
+    def known_count(self, share: Share) -> int | None:
+        """Return the same as :meth:`count`, or None if the number is not known."""
         if share.samples is not None:
             return share.samples
-        counts = {name: self._known_count(name) for name in share.names}
-        for name, count in counts.items():
-            if count is None:
-                raise RandomAccessError(
-                    "the number of samples is not known: the shard has no offset index and no "
-                    "manifest",
-                    hint="Iterate to count, or write the dataset with atdata.write_shards.",
-                    shard=redacted(name),
-                )
-        return sum(counts[name] or 0 for name in share.names)
+        counts = self._known_counts(share.names)
+        return None if counts is None else sum(counts[name] for name in share.names)
 
     def _once(
         self, names: Iterable[str], pass_: Pass, blocks: bool
@@ -161,10 +164,10 @@ class ShardWalk:
         return max(totals) if uneven[0] == "pad" else min(totals)
 
     def _known_counts(self, listed: list[str]) -> dict[str, int] | None:
-        known = {name: count for name in listed if (count := self._known_count(name)) is not None}
+        known = {name: count for name in listed if (count := self._count_of(name)) is not None}
         return known if len(known) == len(set(listed)) else None
 
-    def _known_count(self, name: str) -> int | None:
+    def _count_of(self, name: str) -> int | None:
         if name not in self._counts:
             self._counts[name] = self.source.known_samples(name)
         return self._counts[name]
