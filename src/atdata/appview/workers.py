@@ -1,4 +1,4 @@
-"""Threads that keep running: a step that fails is tried again, after a pause."""
+"""Threads that keep running: a failed step is repeated after a pause."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Workers:
     """Threads by name, and their failures.
 
     Attributes:
-        stopping: Set when all are to end.
-        failing: The error of each worker that failed and has not worked since.
+        stopping: Set when all threads are to end.
+        failing: The error of each worker that failed last.
         failures: How often each worker failed.
     """
 
@@ -33,7 +33,7 @@ class Workers:
         self._lock = threading.Lock()
 
     def start(self, name: str, step: Callable[[], bool]) -> None:
-        """Run a step again and again, in a thread, until it returns False or all are to end."""
+        """Repeat a step in a thread until it returns False, or until ``stop``."""
         thread = threading.Thread(target=self._run, args=(name, step), name=name, daemon=True)
         with self._lock:
             self._threads = [one for one in self._threads if one.is_alive()]
@@ -41,7 +41,7 @@ class Workers:
             thread.start()
 
     def mark_working(self, name: str) -> None:
-        """Note that a worker is well, in a step that takes long."""
+        """Clear the failure of a worker whose step takes long."""
         self.failing.pop(name, None)
 
     def stop(self) -> None:
@@ -54,7 +54,7 @@ class Workers:
 
     @property
     def is_broken(self) -> bool:
-        """Whether a worker fails for another reason than a server of the network."""
+        """Whether a worker fails for a reason other than a server of the network."""
         return not all(isinstance(error, NetworkError) for error in list(self.failing.values()))
 
     def _run(self, name: str, step: Callable[[], bool]) -> None:
@@ -62,8 +62,8 @@ class Workers:
         while not self.stopping.is_set():
             began = time.monotonic()
             try:
-                goes_on = step()
-            except Exception as error:  # the worker goes on after any error
+                continues = step()
+            except Exception as error:  # the worker continues after any error
                 lasted = time.monotonic() - began
                 tries = 1 if lasted > _LONGEST_PAUSE else tries + 1
                 self._note(name, error)
@@ -71,7 +71,7 @@ class Workers:
                 continue
             tries = 0
             self.mark_working(name)
-            if not goes_on:
+            if not continues:
                 break
 
     def _note(self, name: str, error: Exception) -> None:

@@ -1,7 +1,7 @@
-"""How a function is mapped over shards: on the cores of this machine, or on a Ray cluster.
+"""Engines map a function over shards, on the cores of this machine or on a Ray cluster.
 
-Shards are the unit of work. Results come in the order of the items, whichever worker was first,
-so they do not depend on the engine.
+Shards are the unit of work. Results come in the order of the items, so they do not depend on the
+engine.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Engine(Protocol):
         """Yield the function's result for each item, in order.
 
         Args:
-            function: A function of a module, whose effects may happen twice: when a worker
-                dies, its item is given to another one.
+            function: A function of a module. It may run twice for an item: when a worker dies,
+                another one gets its item.
             items: Arguments that can be pickled.
 
         Raises:
@@ -42,8 +42,8 @@ def engine(
     Args:
         name: ``"local"`` or ``"ray"``.
         processes: Worker processes of the local engine; all cores when None.
-        ray_address: The cluster's address; None for the cluster that this process is connected
-            to or ``RAY_ADDRESS`` names, else a cluster that is started for this process.
+        ray_address: The cluster's address. None for the cluster that this process is connected
+            to, or that ``RAY_ADDRESS`` names; without either, one is started.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -58,4 +58,4 @@ def engine(
         from atdata.engines.ray import RayEngine
 
         return RayEngine(ray_address)
-    raise ValueError(f"engines are {', '.join(ENGINES)}; there is no {name!r}")
+    raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {name!r}")

@@ -15,17 +15,19 @@ from typing import TypeVar
 from atdata.base.workers import begin_worker
 from atdata.errors import StorageError
 
+__all__ = ["LocalEngine"]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # without progress
 
 
 class LocalEngine:
-    """Worker processes of this machine; with one process, or one item, this process itself.
+    """Worker processes of this machine; for one process or one item, this process itself.
 
     Args:
-        processes: How many; as many as there are cores when None.
+        processes: The number of processes; one per core if None.
     """
 
     def __init__(self, processes: int | None = None) -> None:
@@ -48,8 +50,8 @@ class LocalEngine:
                 failures = 1 if done > started else failures + 1
                 if failures == _ATTEMPTS:
                     raise StorageError(
-                        "worker processes die again and again",
-                        hint="is there memory enough? Fewer processes need less",
+                        "worker processes died repeatedly",
+                        hint="Check that memory is sufficient, or pass fewer processes.",
                     ) from error
 
     def _run(self, function: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
@@ -59,7 +61,7 @@ class LocalEngine:
         try:
             for item in items:
                 running.append(pool.submit(function, item))
-                # Results wait here until their turn; twice the workers is enough to keep all busy.
+                # Results are kept here in order; twice the workers is enough to keep all busy.
                 if len(running) > 2 * count:
                     yield running.popleft().result()
             while running:
@@ -76,8 +78,8 @@ def _cores() -> int:
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    # A fork is quick and runs in any script, but threads don't survive it: their locks do.
-    alone = threading.active_count() == 1 and sys.platform != "darwin"
+    # A fork is fast and works in any script, but copies locks that other threads hold.
+    is_single = threading.active_count() == 1 and sys.platform != "darwin"
     methods = multiprocessing.get_all_start_methods()
-    wanted = ["fork", "forkserver", "spawn"] if alone else ["forkserver", "spawn"]
+    wanted = ["fork", "forkserver", "spawn"] if is_single else ["forkserver", "spawn"]
     return multiprocessing.get_context(next(method for method in wanted if method in methods))

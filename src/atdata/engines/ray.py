@@ -1,4 +1,4 @@
-"""The Ray engine: a cluster of machines that see the same files or object store."""
+"""The Ray engine: a cluster of machines that share files or an object store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from atdata.base.extras import require
 from atdata.errors import NetworkError, StorageError
 
+__all__ = ["RayEngine"]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -17,9 +19,9 @@ _RETRIES = 3
 
 
 class RayEngine:
-    """Tasks on a Ray cluster; one that fails with its worker is given to another.
+    """Tasks on a Ray cluster; a task whose worker died runs again.
 
-    Workers need atdata, and the same view of paths and URLs as this process.
+    Workers need atdata, and the same paths and URLs as this process.
 
     Args:
         address: The cluster's address; see :func:`atdata.engines.engine`.
@@ -45,7 +47,7 @@ class RayEngine:
                 raise NetworkError(
                     "the Ray cluster can't be reached",
                     uri=address,
-                    hint="check --ray-address, or start one: ray start --head",
+                    hint="Check the address, or start a cluster with `ray start --head`.",
                 ) from error
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -72,6 +74,6 @@ class RayEngine:
             raise error.cause from None
         except failures.RayError as error:
             raise StorageError(
-                "the Ray cluster lost a task again and again",
-                hint="look at the cluster's logs: ray status",
+                "the Ray cluster lost a task repeatedly",
+                hint="Check the cluster with `ray status`.",
             ) from error

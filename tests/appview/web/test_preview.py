@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 
 from atdata.appview.web.describing import fields_of, size_text
 from atdata.appview.web.pictures import file_url, histogram, image_url, summary
-from atdata.appview.web.preview import SAMPLES, Shown, preview
+from atdata.appview.web.preview import SAMPLES, ShownField, preview
 from atdata.errors import ShardError
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -88,7 +88,9 @@ def test_files_of_images_are_shown_when_they_are_small() -> None:
     assert file_url(b"<svg onload=alert(1)>", 100) is None
 
 
-def shown(data: bytes, tmp_path: Path, value: dict[str, Any] | None = None) -> list[list[Shown]]:
+def shown(
+    data: bytes, tmp_path: Path, value: dict[str, Any] | None = None
+) -> list[list[ShownField]]:
     path = tmp_path / "shard.tar"
     path.write_bytes(data)
     record = SampleSchema.from_dict(value) if value else None
@@ -99,12 +101,12 @@ def shown(data: bytes, tmp_path: Path, value: dict[str, Any] | None = None) -> l
 def test_the_first_samples_are_shown_and_no_more(tmp_path: Path) -> None:
     samples = shown(shard(20), tmp_path)
     assert len(samples) == SAMPLES
-    assert samples[1][0] == Shown("number", "1")
+    assert samples[1][0] == ShownField("number", "1")
 
 
 def test_a_schema_that_can_not_be_used_leaves_the_samples_as_they_lie(tmp_path: Path) -> None:
     unusable = schema("S", "1.0.0", text='{"type": "object", "properties": 5}')
-    assert shown(shard(1), tmp_path, unusable)[0][0] == Shown("number", "0")
+    assert shown(shard(1), tmp_path, unusable)[0][0] == ShownField("number", "0")
     assert fields_of(SampleSchema.from_dict(unusable)) is None
 
 

@@ -14,7 +14,7 @@ _TABLES = {Record.NSID: "datasets", SampleSchema.NSID: "schemas"}
 
 
 def find_subject(database: Database, text: str, *, ahead: bool = False) -> str:
-    """Return the DID, or the AT URI with a DID, that a text stands for.
+    """Return the DID, or the AT URI with a DID, that a text names.
 
     Args:
         database: Contains the repositories and records.

@@ -58,7 +58,7 @@ class Ingest:
         for source in self._sources:
             self.workers.start(_follower(source), partial(self._follow, source))
         for number in range(_READERS):
-            # One reader for repositories that failed before: they must not delay the others.
+            # One reader is for repositories that failed before: they must not delay others.
             with_failed = number == _READERS - 1
             self.workers.start(f"read {number}", partial(self._read_next, with_failed=with_failed))
 
@@ -81,7 +81,7 @@ class Ingest:
             ) as stream:
                 _log.info("%s: following from %s", source.name, position or "now")
                 if not is_listed:
-                    # Only now, so that nothing can happen between the listing and the stream.
+                    # Only now: no event may be missed between the listing and the stream.
                     self._begin_listing(source)
                 while not self.workers.stopping.is_set():
                     self._receive(source, stream)
@@ -92,7 +92,7 @@ class Ingest:
             raise
         except exceptions.ConnectionClosed as error:
             if error.sent and error.sent.code == _TOO_LARGE:
-                # Where the stream resumes after it is unknown: it is begun anew.
+                # The position after it is unknown, so the stream begins anew.
                 self.ledger.forget(source)
                 self.ledger.unreadable[source.name] += 1
             raise NetworkError.passing(f"the stream ended: {error}") from error

@@ -57,7 +57,7 @@ class Ledger:
         self.unreadable: Counter[str] = Counter()
         """Messages that were skipped, by name of the source."""
         self.work = threading.Event()
-        """Set when a repository is due to be read."""
+        """Set when a repository may be due to be read."""
 
     # -- streams
 
@@ -215,7 +215,7 @@ class Ledger:
     def identify(self, did: str, pds: str, handle: str | None) -> None:
         """Record a repository's server and handle."""
         with self._lock, self._database.write() as tx:
-            # A handle stands for one account: another account that had it has it no longer.
+            # A handle belongs to one account: it is taken from any other one.
             tx.run(
                 "UPDATE repos SET handle = NULL, needs_identity = 1, due = 0"
                 " WHERE handle = ? AND did <> ?",

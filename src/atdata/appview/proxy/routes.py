@@ -8,7 +8,7 @@ Meanings of the answers:
 304                          the client has it already
 307                          its digest is not known, so it is not proxied: fetch it there
 404   NotFound               no such dataset or shard, or it was taken down
-404   UpstreamNotFound       its server does not have it (any more)
+404   UpstreamNotFound       its server does not have it
 416                          not a range of it
 429   RateLimited            this client sends too many requests
 501   NotProxied, TooLarge   a URL or size that this service does not proxy
@@ -95,7 +95,7 @@ class Proxy:
         except StorageError as error:
             raise UpstreamError(503, "Busy", error.message, 5) from error
         if name is None or row is None:
-            raise UpstreamError(404, "NotFound", "no such dataset is shown here")
+            raise UpstreamError(404, "NotFound", "this service has no such dataset")
         shards = await self._finder.of(row, client)
         if int(name[1]) >= len(shards):
             raise UpstreamError(404, "NotFound", f"the dataset has {len(shards)} shards")

@@ -45,7 +45,7 @@ from atdata.appview.web.describing import (
     snippets,
     trust,
 )
-from atdata.appview.web.preview import Shown
+from atdata.appview.web.preview import ShownField
 from atdata.appview.web.previews import PreviewError, Previews
 from atdata.base.extras import require
 from atdata.errors import StorageError
@@ -180,7 +180,7 @@ class Pages:
         row = await self._pool.run(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
-        samples: list[list[Shown]] = []
+        samples: list[list[ShownField]] = []
         problem = ""
         try:
             samples = await self._samples(row, client_of(request.scope))
@@ -252,7 +252,7 @@ class Pages:
         except UpstreamError as error:
             return None, error.message
 
-    async def _samples(self, row: Row, client: str) -> list[list[Shown]]:
+    async def _samples(self, row: Row, client: str) -> list[list[ShownField]]:
         shards = await self._finder.of(row, client)
         target = shards[0].target
         if target is None:

@@ -37,7 +37,7 @@ _CPU_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownField:
     """A field of a sample.
 
     Attributes:
@@ -65,7 +65,7 @@ class _Budget:
     characters: int = 4 * 2**20
     pixels: int = 32 * 2**20
 
-    def take(self, field: Shown, value: Any) -> Shown:
+    def take(self, field: ShownField, value: Any) -> ShownField:
         """Return the field, without its pictures when they are too much."""
         characters = len(field.picture or "") + len(field.histogram or "")
         pixels = 0
@@ -78,7 +78,7 @@ class _Budget:
         return field
 
 
-def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[Shown]]:
+def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[ShownField]]:
     """Return the first samples of a shard, field by field.
 
     Args:
@@ -116,15 +116,15 @@ def _items(sample: Any) -> Iterator[tuple[str, Any]]:
     return iter(sample.items())
 
 
-def _shown(name: str, value: Any) -> Shown:
+def _shown(name: str, value: Any) -> ShownField:
     if isinstance(value, np.ndarray):
         if value.size <= 1:
-            return Shown(name, f"{value.dtype!s:.100} {_text(value.tolist())}")
+            return ShownField(name, f"{value.dtype!s:.100} {_text(value.tolist())}")
         picture = image_url(value)
-        return Shown(name, summary(value), picture, None if picture else histogram(value))
+        return ShownField(name, summary(value), picture, None if picture else histogram(value))
     if isinstance(value, bytes):
-        return Shown(name, f"{len(value):,} bytes", file_url(value, _LARGEST_PICTURE))
-    return Shown(name, _text(value))
+        return ShownField(name, f"{len(value):,} bytes", file_url(value, _LARGEST_PICTURE))
+    return ShownField(name, _text(value))
 
 
 def _text(value: Any) -> str:

@@ -18,7 +18,7 @@ from atdata.appview.proxy.fair_queue import FairQueue
 from atdata.appview.proxy.fetching import Fetcher, Target
 from atdata.appview.proxy.upstream import UpstreamError
 from atdata.appview.threads import in_thread
-from atdata.appview.web.preview import Shown
+from atdata.appview.web.preview import ShownField
 
 _WORKERS, _WORKERS_OF_CLIENT, _MOST_WAITING_OF_CLIENT = 2, 1, 8
 _SECONDS = 15.0  # of a worker, with its start
@@ -53,7 +53,7 @@ class Previews:
         self._making: dict[tuple[str, str], asyncio.Task[bytes]] = {}
         self._kept: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
-    async def of(self, target: Target, schema: str | None, client: str) -> list[list[Shown]]:
+    async def of(self, target: Target, schema: str | None, client: str) -> list[list[ShownField]]:
         """Return the first samples of a shard, field by field.
 
         Args:
@@ -73,7 +73,7 @@ class Previews:
         answer = json.loads(text)
         if "problem" in answer:
             raise PreviewError(answer["problem"])
-        return [[Shown(**field) for field in sample] for sample in answer["samples"]]
+        return [[ShownField(**field) for field in sample] for sample in answer["samples"]]
 
     async def _made(self, key: tuple[str, str], schema: str | None, client: str) -> bytes:
         """Make an answer once, for all clients that ask for it."""

@@ -223,20 +223,20 @@ class Queries:
         at = AtUri.parse(uri)
         did = self._reading.did_of(at.authority)
         if did is None or at.collection != collection:
-            raise QueryError(404, "NotFound", "no such record is shown here")
+            raise QueryError(404, "NotFound", "this service has no such record")
         return AtUri(did, at.collection, at.rkey)
 
     def _dataset(self, uri: str) -> Row:
         at = self._at(uri, Record.NSID)
         row = self._reading.dataset(at.authority, at.rkey)
         if row is None:
-            raise QueryError(404, "NotFound", "no such dataset is shown here")
+            raise QueryError(404, "NotFound", "this service has no such dataset")
         return row
 
 
 def _schema(row: Row | None, output: Any) -> Any:
     if row is None:
-        raise QueryError(404, "NotFound", "no such schema is shown here")
+        raise QueryError(404, "NotFound", "this service has no such schema")
     return output(schema=schema_view(row), record=shown_record(row))
 
 
