@@ -12,6 +12,7 @@ from atdata.appview.database.reading import Reading
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.network import Network
 from atdata.appview.metrics import ServiceMetrics
+from atdata.appview.proxy.backend import Backend
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
 from atdata.appview.proxy.shards import ShardFinder
@@ -27,21 +28,11 @@ NAMES = {
 def metrics_of(
     database: Database, folder: Path, requests: Counter[tuple[str, int]]
 ) -> tuple[ServiceMetrics, Ingest]:
-    reading, ingest = Reading(database), Ingest(database, Network(), ())
-    cache = ShardCache(folder, 2**20)
-    fetcher = Fetcher(cache, largest=2**20)
-    pool = Pool("lookups", 1)
-    proxy = Proxy(reading, ShardFinder(fetcher), fetcher, pool)
-    made = ServiceMetrics(
-        requests=requests,
-        reading=reading,
-        ingest=ingest,
-        fetcher=fetcher,
-        proxy=proxy,
-        cache_bytes=lambda: cache.size,
-        pool=pool,
-    )
-    return made, ingest
+    ingest = Ingest(database, Network(), ())
+    fetcher = Fetcher(ShardCache(folder, 2**20), largest=2**20)
+    pools = Pool("searches", 1), Pool("lookups", 1)
+    backend = Backend(Reading(database), ShardFinder(fetcher), fetcher, *pools)
+    return ServiceMetrics(requests, ingest, backend, Proxy(backend)), ingest
 
 
 def asked(metrics: ServiceMetrics, accept: str = "*/*") -> tuple[str, str]:

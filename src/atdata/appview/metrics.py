@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,11 +12,10 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from atdata.appview.database.reading import Reading
+from atdata.appview.caching import Cached
 from atdata.appview.ingest.follow import Ingest
-from atdata.appview.proxy.fetching import Fetcher
+from atdata.appview.proxy.backend import Backend
 from atdata.appview.proxy.routes import Proxy
-from atdata.appview.threads import Pool
 
 _PREFIX = "atdata_appview_"
 
@@ -26,50 +25,38 @@ class ServiceMetrics(Collector):
 
     Args:
         requests: Requests by kind and status.
-        reading: Counts records and repositories.
         ingest: Counts events, and knows which workers fail.
-        fetcher: Counts fetches.
+        backend: Counts records and fetches.
         proxy: Counts bytes sent.
-        cache_bytes: Returns the size of the cache.
-        pool: Reads the database.
     """
 
     def __init__(
-        self,
-        *,
-        requests: Counter[tuple[str, int]],
-        reading: Reading,
-        ingest: Ingest,
-        fetcher: Fetcher,
-        proxy: Proxy,
-        cache_bytes: Callable[[], int],
-        pool: Pool,
+        self, requests: Counter[tuple[str, int]], ingest: Ingest, backend: Backend, proxy: Proxy
     ) -> None:
         self._requests = requests
-        self._reading = reading
         self._ingest = ingest
-        self._fetcher = fetcher
+        self._backend = backend
         self._proxy = proxy
-        self._cache_bytes = cache_bytes
-        self._pool = pool
+        self._cache_bytes = Cached(lambda: backend.fetcher.cache.size)
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
     async def answer(self, request: Request) -> Response:
         """Return all metrics, in the format that the client accepts."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        text = await self._pool.run(encode, self._registry)
+        text = await self._backend.lookups.run(encode, self._registry)
         return Response(text, headers={"content-type": media_type})
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric; called by Prometheus's library."""
         ingest, workers = self._ingest, self._ingest.workers
+        fetches = self._backend.fetcher.started
         requests = _counter("requests", "Requests.", "kind", "status")
         for (kind, status), count in sorted(self._requests.copy().items()):
             requests.add_metric([kind, str(status)], count)
         yield requests
         known = _gauge("known", "Records and repositories in the database.", "what")
-        yield _filled(known, self._reading.counts())
+        yield _filled(known, self._backend.reading.counts())
         yield _filled(_counter("events", "Events received.", "source"), ingest.received)
         unreadable = _counter("unreadable", "Messages that could not be read.", "source")
         yield _filled(unreadable, ingest.ledger.unreadable)
@@ -77,7 +64,7 @@ class ServiceMetrics(Collector):
         yield _filled(failures, workers.failures)
         yield _filled(_gauge("workers_failing", "Workers that fail now."), len(workers.failing))
         yield _filled(_gauge("cache_bytes", "Size of the cache of shards."), self._cache_bytes())
-        yield _filled(_counter("fetches", "Fetches of shards begun."), self._fetcher.started)
+        yield _filled(_counter("fetches", "Fetches of shards begun."), fetches)
         yield _filled(_counter("sent_bytes", "Bytes of shards sent."), self._proxy.sent)
 
 

@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from atdata.appview.caching import Cached
 from atdata.appview.database.opening import open_database
 from atdata.appview.database.reading import Reading
 from atdata.appview.ingest.follow import Ingest
 from atdata.appview.ingest.network import Network
 from atdata.appview.ingest.sources import Source
 from atdata.appview.metrics import ServiceMetrics
+from atdata.appview.proxy.backend import Backend
 from atdata.appview.proxy.fetching import Fetcher
 from atdata.appview.proxy.routes import Proxy
 from atdata.appview.proxy.shards import ShardFinder
@@ -75,15 +75,19 @@ def create_app(settings: Settings) -> Starlette:
     ingest = Ingest(database, network, settings.sources)
     cache = ShardCache(settings.data / "shards", settings.cache_bytes)
     fetcher = Fetcher(cache, largest=settings.largest_shard, buckets=settings.buckets)
-    reading = Reading(database)
-    finder = ShardFinder(fetcher)
-    # Searches may take a second each: they must not delay shards and monitoring.
-    searches, lookups = Pool("searches", _SEARCHES), Pool("lookups", _LOOKUPS)
-    proxy = Proxy(reading, finder, fetcher, lookups)
+    backend = Backend(
+        Reading(database),
+        ShardFinder(fetcher),
+        fetcher,
+        searches=Pool("searches", _SEARCHES),
+        lookups=Pool("lookups", _LOOKUPS),
+    )
+    proxy = Proxy(backend)
     base = settings.base_url.rstrip("/") if settings.base_url else None
-    queries = Queries(reading, finder, base, [source.name for source in settings.sources], searches)
-    pages = Pages(reading, finder, Previews(fetcher), queries.base, searches)
+    queries = Queries(backend, base, [source.name for source in settings.sources])
+    pages = Pages(backend, Previews(fetcher), queries.base)
     requests: Counter[tuple[str, int]] = Counter()
+    metrics = ServiceMetrics(requests, ingest, backend, proxy)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -92,8 +96,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
         finally:
             await asyncio.to_thread(ingest.stop)
-            for pool in (searches, lookups):
-                await asyncio.to_thread(pool.close)
+            await asyncio.to_thread(backend.close)
             database.close()
 
     async def health(_: Request) -> Response:
@@ -102,21 +105,11 @@ def create_app(settings: Settings) -> Starlette:
         }
         broken = ingest.workers.is_broken
         try:
-            await lookups.run(reading.check)
+            await backend.lookups.run(backend.reading.check)
         except StorageError as error:
             failing["database"], broken = type(error).__name__, True
         status = {"status": "failing" if failing else "ok", "failing": failing}
         return JSONResponse(status, 503 if broken else 200)
-
-    metrics = ServiceMetrics(
-        requests=requests,
-        reading=reading,
-        ingest=ingest,
-        fetcher=fetcher,
-        proxy=proxy,
-        cache_bytes=Cached(lambda: cache.size),
-        pool=lookups,
-    )
 
     return Starlette(
         routes=[

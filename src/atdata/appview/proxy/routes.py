@@ -38,11 +38,10 @@ from starlette.types import Receive, Scope, Send
 
 from atdata.appview.clients import client_of
 from atdata.appview.database.protocol import Row
-from atdata.appview.database.reading import Reading
-from atdata.appview.proxy.fetching import PIECE, Fetcher, Target
-from atdata.appview.proxy.shards import RemoteShard, ShardFinder
+from atdata.appview.proxy.backend import Backend
+from atdata.appview.proxy.fetching import PIECE, Target
+from atdata.appview.proxy.shards import RemoteShard
 from atdata.appview.proxy.upstream import UpstreamError, upstream_errors
-from atdata.appview.threads import Pool
 from atdata.errors import StorageError
 
 _NAME = re.compile(r"(\d{6,9})\.tar")
@@ -62,19 +61,12 @@ class Proxy:
     """Answers requests for shards.
 
     Args:
-        reading: Finds the datasets.
-        finder: Finds their shards.
-        fetcher: Fetches them.
-        lookups: Reads the database.
+        backend: Finds and fetches the shards.
     """
 
-    def __init__(
-        self, reading: Reading, finder: ShardFinder, fetcher: Fetcher, lookups: Pool
-    ) -> None:
-        self._reading = reading
-        self._finder = finder
-        self._fetcher = fetcher
-        self._lookups = lookups
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._fetcher = backend.fetcher
         self.sent = 0
         """Bytes of shards sent so far."""
 
@@ -91,19 +83,19 @@ class Proxy:
     async def _find(self, path: dict[str, str], client: str) -> RemoteShard:
         name = _NAME.fullmatch(path["name"])
         try:
-            row = await self._lookups.run(self._row, path["actor"], path["rkey"])
+            row = await self._backend.lookups.run(self._row, path["actor"], path["rkey"])
         except StorageError as error:
             raise UpstreamError(503, "Busy", error.message, 5) from error
         if name is None or row is None:
             raise UpstreamError(404, "NotFound", "this service has no such dataset")
-        shards = await self._finder.of(row, client)
+        shards = await self._backend.finder.of(row, client)
         if int(name[1]) >= len(shards):
             raise UpstreamError(404, "NotFound", f"the dataset has {len(shards)} shards")
         return shards[int(name[1])]
 
     def _row(self, actor: str, rkey: str) -> Row | None:
-        did = self._reading.did_of(actor)
-        return self._reading.dataset(did, rkey) if did else None
+        did = self._backend.reading.did_of(actor)
+        return self._backend.reading.dataset(did, rkey) if did else None
 
     async def _shard(self, request: Request, target: Target) -> Response:
         headers = {

@@ -20,7 +20,6 @@ from atdata.appview.clients import client_of
 from atdata.appview.database.protocol import Row
 from atdata.appview.database.reading import (
     UNKNOWN_AUTHOR,
-    Reading,
     SchemaSearch,
     Search,
     SearchError,
@@ -33,9 +32,9 @@ from atdata.appview.database.views import (
     shard_url,
     wds_url,
 )
-from atdata.appview.proxy.shards import RemoteShards, ShardFinder
+from atdata.appview.proxy.backend import Backend
+from atdata.appview.proxy.shards import RemoteShards
 from atdata.appview.proxy.upstream import UpstreamError
-from atdata.appview.threads import Pool
 from atdata.appview.web.describing import (
     MOST_FILES,
     croissant,
@@ -70,26 +69,18 @@ class Pages:
     """Renders the pages.
 
     Args:
-        reading: Finds the records.
-        finder: Finds shards.
+        backend: Finds records and shards.
         previews: Makes the first samples of shards.
         base: Base URL of this service, for a request.
-        pool: Reads the database and renders pages.
     """
 
     def __init__(
-        self,
-        reading: Reading,
-        finder: ShardFinder,
-        previews: Previews,
-        base: Callable[[Request], str],
-        pool: Pool,
+        self, backend: Backend, previews: Previews, base: Callable[[Request], str]
     ) -> None:
-        self._reading = reading
-        self._finder = finder
+        self._reading = backend.reading
+        self._backend = backend
         self._previews = previews
         self._base = base
-        self._pool = pool
         jinja2 = require("jinja2", extra="appview")
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -138,11 +129,11 @@ class Pages:
 
     async def dataset(self, request: Request) -> Response:
         """Show one dataset."""
-        row = await self._pool.run(self._row, request, Record.NSID)
+        row = await self._backend.searches.run(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
         shards, problem = await self._remote_shards(row, client_of(request.scope))
-        return await self._pool.run(self._dataset, request, row, shards, problem)
+        return await self._backend.searches.run(self._dataset, request, row, shards, problem)
 
     def _dataset(
         self, request: Request, row: Row, shards: RemoteShards | None, problem: str
@@ -177,7 +168,7 @@ class Pages:
 
     async def preview(self, request: Request) -> Response:
         """Show the first samples of a dataset: a part of its page, or a page by itself."""
-        row = await self._pool.run(self._row, request, Record.NSID)
+        row = await self._backend.searches.run(self._row, request, Record.NSID)
         if row is None:
             return self._missing("dataset")
         samples: list[list[ShownField]] = []
@@ -248,12 +239,12 @@ class Pages:
 
     async def _remote_shards(self, row: Row, client: str) -> tuple[RemoteShards | None, str]:
         try:
-            return await self._finder.of(row, client), ""
+            return await self._backend.finder.of(row, client), ""
         except UpstreamError as error:
             return None, error.message
 
     async def _samples(self, row: Row, client: str) -> list[list[ShownField]]:
-        shards = await self._finder.of(row, client)
+        shards = await self._backend.finder.of(row, client)
         target = shards[0].target
         if target is None:
             raise UpstreamError(
@@ -263,7 +254,7 @@ class Pages:
             )
         if target.size > _LARGEST_PREVIEWED:
             raise UpstreamError(501, "TooLarge", f"a shard has {size_text(target.size)}")
-        schema = await self._pool.run(self._schema_of, row)
+        schema = await self._backend.searches.run(self._schema_of, row)
         return await self._previews.of(target, schema, client)
 
     def _schema_of(self, row: Row) -> str | None:
@@ -285,7 +276,7 @@ class Pages:
                 if inspect.iscoroutinefunction(handler):
                     return await handler(request)  # type: ignore[no-any-return]
                 # Reading and rendering take a while; other requests must be answered meanwhile.
-                return await self._pool.run(handler, request)  # type: ignore[arg-type]
+                return await self._backend.searches.run(handler, request)  # type: ignore[arg-type]
             except SearchError:
                 return self._page("missing.html", 400, title="Not found", what="page of results")
             except StorageError as error:

@@ -18,7 +18,6 @@ from atdata.appview.database.protocol import Row
 from atdata.appview.database.reading import (
     UNKNOWN_AUTHOR,
     CursorError,
-    Reading,
     SchemaSearch,
     Search,
 )
@@ -29,7 +28,8 @@ from atdata.appview.database.views import (
     shown_record,
     wds_url,
 )
-from atdata.appview.proxy.shards import RemoteShard, RemoteShards, ShardFinder
+from atdata.appview.proxy.backend import Backend
+from atdata.appview.proxy.shards import RemoteShard, RemoteShards
 from atdata.appview.proxy.upstream import UpstreamError
 from atdata.appview.threads import Pool
 from atdata.atmosphere.keys import AtUri
@@ -97,26 +97,16 @@ class Queries:
     """Answers the queries.
 
     Args:
-        reading: Finds the records.
-        finder: Finds shards.
+        backend: Finds records and shards.
         base: Base URL of this service, for links; that of the request when None.
         sources: URLs of the servers that are followed.
-        pool: Reads the database.
     """
 
-    def __init__(
-        self,
-        reading: Reading,
-        finder: ShardFinder,
-        base: str | None,
-        sources: list[str],
-        pool: Pool,
-    ) -> None:
-        self._reading = reading
-        self._finder = finder
+    def __init__(self, backend: Backend, base: str | None, sources: list[str]) -> None:
+        self._reading = backend.reading
+        self._backend = backend
         self._base = base
         self._sources = sources
-        self._pool = pool
 
     def routes(self) -> list[Route]:
         """Return one route for each query."""
@@ -131,7 +121,7 @@ class Queries:
             DESCRIBE_SERVICE: self.describe_service,
         }
         return [
-            Route(f"/xrpc/{endpoint.nsid}", _answering(handler, self._pool))
+            Route(f"/xrpc/{endpoint.nsid}", _answering(handler, self._backend.searches))
             for endpoint, handler in handlers.items()
         ]
 
@@ -188,9 +178,11 @@ class Queries:
 
     async def resolve_shards(self, request: Request) -> Any:
         """Answer ``resolveShards``."""
-        row = await self._pool.run(self._dataset, _params(request, ResolveShardsParams).uri)
+        row = await self._backend.searches.run(
+            self._dataset, _params(request, ResolveShardsParams).uri
+        )
         try:
-            shards = await self._finder.of(row, client_of(request.scope))
+            shards = await self._backend.finder.of(row, client_of(request.scope))
         except UpstreamError as error:
             raise QueryError(error.status, "Unavailable", error.message) from error
         if len(shards) > _MOST_LISTED:
