@@ -18,6 +18,7 @@ _LOCAL = frozenset({"", "file"})
 # Scheme -> module and class of its place; imported when it is needed.
 _PLACES = {
     "gs": ("atdata.storage.gcs", "GCSBucket"),
+    "hf": ("atdata.storage.hugging_face", "HuggingFace"),
     "http": ("atdata.storage.http", "Web"),
     "https": ("atdata.storage.http", "Web"),
     "ipfs": ("atdata.storage.ipfs.files", "IPFS"),
