@@ -46,67 +46,25 @@ if TYPE_CHECKING:
 refuse_other_project()
 
 _MODULES = {
-    "atdata._protocols": (
-        "AbstractDataStore",
-        "AbstractIndex",
-        "DataSource",
-        "IndexEntry",
-    ),
-    "atdata.dataset": ("Dataset",),
+    "atdata._protocols": "AbstractDataStore AbstractIndex DataSource IndexEntry",
+    "atdata.dataset": "Dataset",
     "atdata.errors": (
-        "AddressRefused",
-        "AtdataError",
-        "AuthError",
-        "DigestMismatch",
-        "EntryConflict",
-        "EntryError",
-        "EntryNotFound",
-        "InstallConflict",
-        "ManifestError",
-        "MissingExtra",
-        "NetworkError",
-        "RandomAccessError",
-        "RecordError",
-        "SampleError",
-        "SampleTooLarge",
-        "SchemaConflict",
-        "SchemaError",
-        "SchemaNotFound",
-        "ShardError",
-        "ShardNotFound",
-        "StorageError",
-        "UrlError",
-        "XrpcError",
+        "AddressRefused AtdataError AuthError DigestMismatch EntryConflict EntryError "
+        "EntryNotFound InstallConflict ManifestError MissingExtra NetworkError "
+        "RandomAccessError RecordError SampleError SampleTooLarge SchemaConflict SchemaError "
+        "SchemaNotFound ShardError ShardNotFound StorageError UrlError XrpcError"
     ),
-    "atdata.load": (
-        "DatasetDict",
-        "load_dataset",
-    ),
-    "atdata.promote": ("promote_to_atmosphere",),
+    "atdata.load": "DatasetDict load_dataset",
+    "atdata.promote": "promote_to_atmosphere",
     "atdata.samples": (
-        "DictSample",
-        "Packable",
-        "PackableSample",
-        "SampleBatch",
-        "generate_cid",
-        "kept_fields",
-        "packable",
-        "schema_to_type",
-        "verify_cid",
+        "DictSample Packable PackableSample SampleBatch generate_cid kept_fields packable "
+        "schema_to_type verify_cid"
     ),
-    "atdata.samples.lens": (
-        "Lens",
-        "LensNetwork",
-        "lens",
-    ),
-    "atdata.sources": (
-        "BlobSource",
-        "S3Source",
-        "URLSource",
-    ),
-    "atdata.writing": ("write_shards",),
+    "atdata.samples.lens": "Lens LensNetwork lens",
+    "atdata.sources": "BlobSource S3Source URLSource",
+    "atdata.writing": "write_shards",
 }
-_HOMES = {name: home for home, names in _MODULES.items() for name in names} | _ALIASES
+_HOMES = {name: home for home, names in _MODULES.items() for name in names.split()} | _ALIASES
 
 __all__ = sorted(_HOMES)
 

@@ -13,7 +13,7 @@ from atdata.base.disk import move_file
 from atdata.base.scratch import scratch_folder
 from atdata.dataset import Dataset
 from atdata.errors import StorageError
-from atdata.shards.build import build_root, typed_samples
+from atdata.shards.build import Label, build_root, typed_samples
 from atdata.shards.writer import cut_shards
 
 __all__ = ["write_samples", "write_shards"]
@@ -73,12 +73,9 @@ def write_shards(
     sample_type, paths = build_root(
         samples,
         os.fspath(folder),
-        name=name,
-        version=version,
-        schema_version=schema_version,
+        Label(name, version, schema_version, source),
         maxcount=maxcount,
         maxsize=maxsize,
-        source=source,
         overwrite=overwrite,
     )
     return cast("Dataset[T]", _dataset(sample_type, paths))

@@ -17,7 +17,7 @@ from atdata.base import exchange
 from atdata.errors import EntryConflict, ManifestError, SampleError, ShardError, StorageError
 from atdata.samples.schema import schema_cid, schema_document
 from atdata.shards import inspect_shard
-from atdata.shards.build import build_root
+from atdata.shards.build import Label, build_root
 from atdata.shards.manifest import Manifest
 from atdata.shards.offsets import offset_index
 from atdata.testing.samples import Thing, things
@@ -28,7 +28,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_build_root_holds_what_its_manifest_says(tmp_path: Path) -> None:
-    sample_type, paths = build_root(things(10), tmp_path / "a b", maxcount=4, source="a lab")
+    sample_type, paths = build_root(things(10), tmp_path / "a b", Label(source="a lab"), maxcount=4)
     assert sample_type is Thing
     assert [path.name for path in paths] == ["000000.tar", "000001.tar", "000002.tar"]
     folder = tmp_path / "a b"
@@ -46,7 +46,7 @@ def test_a_build_root_holds_what_its_manifest_says(tmp_path: Path) -> None:
 
 def test_the_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "other"):
-        build_root(things(10), tmp_path / name, name="same", maxcount=4)
+        build_root(things(10), tmp_path / name, Label("same"), maxcount=4)
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
@@ -76,7 +76,7 @@ def test_the_same_data_can_be_written_again(tmp_path: Path) -> None:
     (tmp_path / "a" / "000002.idx").unlink()
     build_root(things(10), tmp_path / "a", maxcount=4)
     assert contents(tmp_path / "a") == before
-    build_root(things(10), tmp_path / "a", maxcount=4, version="1.0.1")
+    build_root(things(10), tmp_path / "a", Label(version="1.0.1"), maxcount=4)
     assert b"1.0.1" in contents(tmp_path / "a")["dataset.json"]
 
 
@@ -183,8 +183,8 @@ print("done")
 def test_killed_at_any_step_nothing_is_half_and_nothing_is_lost(tmp_path: Path, way: str) -> None:
     """After each kill the earlier dataset or the new one is there, or comes back at the next."""
     folder = tmp_path / "a"
-    build_root(things(10), tmp_path / "old", name="a", maxcount=4)
-    build_root(things(7), tmp_path / "new", name="a")
+    build_root(things(10), tmp_path / "old", Label("a"), maxcount=4)
+    build_root(things(7), tmp_path / "new", Label("a"))
     whole = [contents(tmp_path / "old"), contents(tmp_path / "new")]
     for fatal in itertools.count(1):
         build_root(things(10), folder, maxcount=4, overwrite=True)
@@ -277,7 +277,7 @@ def test_names_are_checked_before_samples_are_taken(tmp_path: Path) -> None:
     samples = iter(things(1))
     for name, version in (("a/b", "1.0.0"), ("a", "1"), ("nul", "1.0.0"), ("a.", "1.0.0")):
         with pytest.raises(ManifestError):
-            build_root(samples, tmp_path / "a", name=name, version=version)
+            build_root(samples, tmp_path / "a", Label(name, version))
     assert next(samples).number == 0
     assert not (tmp_path / "a").exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,27 +34,49 @@ _SCRATCH = ".atdata-write-"
 _ASIDE = "old"
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a manifest contains beside the shards.
+
+    Attributes:
+        name: Name of the dataset; that of its folder if None.
+        version: Version of the dataset.
+        schema_version: Version of its schema.
+        source: Where the samples come from, as free text.
+    """
+
+    name: str | None = None
+    version: str = "1.0.0"
+    schema_version: str = "1.0.0"
+    source: str | None = None
+
+
 def build_root(
     samples: Iterable[Any],
     folder: Path | str,
+    label: Label = Label(),
     *,
-    name: str | None = None,
-    version: str = "1.0.0",
-    schema_version: str = "1.0.0",
     maxcount: int = 10_000,
     maxsize: int | None = None,
-    source: str | None = None,
     overwrite: bool = False,
 ) -> tuple[type[Any], list[Path]]:
     """Write samples as a build root; see :func:`atdata.writing.write_shards`.
+
+    Args:
+        samples: Samples of one type, at least one.
+        folder: The folder to write.
+        label: What the manifest contains beside the shards.
+        maxcount: Largest number of samples in a shard.
+        maxsize: Largest number of bytes in a shard; None for no limit.
+        overwrite: Replace an earlier dataset with other data.
 
     Returns:
         The sample type, and the paths of the shards in order.
     """
     target = Path(folder).absolute()
     target = target.resolve() if target.is_symlink() else target
-    name = name or suggested_name("-".join(target.name.split()))
-    check_name(name, version, is_new=True)
+    name = label.name or suggested_name("-".join(target.name.split()))
+    check_name(name, label.version, is_new=True)
     earlier = _Earlier(target, overwrite)
     sample_type, samples = typed_samples(samples)
     document = schema_document(sample_type)
@@ -70,12 +93,12 @@ def build_root(
             write_file(work / SCHEMA_NAME, canonical_text(document).encode())
             manifest = Manifest(
                 name=name,
-                version=version,
-                schema_ref=schema_ref(class_name, schema_version),
-                schema_cid=schema_cid(class_name, schema_version, document),
+                version=label.version,
+                schema_ref=schema_ref(class_name, label.schema_version),
+                schema_cid=schema_cid(class_name, label.schema_version, document),
                 paths=tuple(path.name for path in paths),
                 shards=infos,
-                source=source,
+                source=label.source,
                 tool=_TOOL,
             )
             write_file(work / MANIFEST_NAME, manifest.to_json())
