@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 
 from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.export import formats as export
+from atdata.export.process import process_shards
 from atdata.reading.describe import dataset_table, fetch_metadata
 from atdata.reading.folders import shards_of
 from atdata.reading.order import Uneven
@@ -530,6 +531,7 @@ class Dataset(Generic[T]):
     to_polars = export.to_polars
     to_torch = export.to_torch
     to_dict = export.to_dict
+    process_shards = process_shards
 
     def _repr_html_(self) -> str:
         return dataset_table(self._sample_type, self.source, self.list_shards())

@@ -20,7 +20,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Dataset[Thing]:
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Dataset[Thing]:
-    """The same without anything that tells the numbers."""
+    """The same without files that report the numbers."""
     return write_things(tmp_path_factory.mktemp("bare"), 50, maxcount=8)
 
 

@@ -25,7 +25,7 @@ class Names:
         self.shard_list = [f"{number}.tar" for number in range(count)]
 
     def shards(self) -> Iterator[tuple[str, IO[bytes]]]:
-        raise StorageError("nobody asked for bytes")
+        raise StorageError("no bytes were asked for")
 
 
 def walk(count: int) -> ShardWalk:

@@ -208,7 +208,7 @@ def test_inherited_fields_come_first() -> None:
     again = Derived.from_bytes(Derived(1, score=2.0).packed)  # type: ignore[attr-defined]
     assert again == Derived(1, "base", 2.0)
     assert list(vars(again)) == ["label", "name", "score"]
-    # A sample of the one is no sample of the other.
+    # A sample of the one is not a sample of the other.
     assert Base(1) != Derived(1)
     assert type(Base.from_bytes(Base(1).packed)) is Base  # type: ignore[attr-defined]
 

@@ -105,7 +105,7 @@ def test_defaults_that_json_can_not_say_make_required_fields() -> None:
 
     document = schema_document(Defaults)
     assert document["required"] == ["nan", "data", "array", "called", "node"]
-    # Others could not declare them behind ``plain`` by position.
+    # Others could not declare them after ``plain`` by position.
     assert document["x-atdata-keyword-only"] == document["required"]
 
 

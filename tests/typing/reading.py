@@ -68,6 +68,14 @@ assert_type(dataset.split_worker(0, 2), Dataset[Feature])
 assert_type(dataset.to_parquet("a.parquet", lambda one: {"label": one.label}), list[Path])
 assert_type(dataset.shuffled(seed=1).state_dict(), dict[str, int])
 
+
+def count(samples: list[Feature]) -> int:
+    return len(samples)
+
+
+assert_type(dataset.process_shards(count), dict[str, int])
+assert_type(dataset.to_dict(), dict[str, list[Any]])
+
 untyped = Dataset("data.tar")
 assert_type(untyped, Dataset[DictSample])
 assert_type(untyped.as_type(Feature), Dataset[Feature])

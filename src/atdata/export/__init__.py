@@ -1,1 +1,1 @@
-"""Export of datasets to other formats."""
+"""Export of datasets to other formats, and functions over their shards."""

@@ -56,7 +56,7 @@ Functions = tuple[
 ]
 
 
-class Host(Protocol):
+class CodecProtocol(Protocol):
     """The codec that functions are compiled for, with the members that they use."""
 
     sample_type: type
@@ -80,7 +80,7 @@ class Host(Protocol):
         ...
 
 
-def compile_functions(codec: Host) -> Functions:
+def compile_functions(codec: CodecProtocol) -> Functions:
     """Compile ``encode``, ``decode`` and ``build`` of a codec, whose fields are known."""
     names: dict[str, Any] = {
         "codec": codec,
@@ -139,7 +139,7 @@ def _inner(kind: Kind) -> Kind:
     return kind.inner if isinstance(kind, Nullable) else kind
 
 
-def _encode_lines(codec: Host) -> Iterator[str]:
+def _encode_lines(codec: CodecProtocol) -> Iterator[str]:
     yield "def encode(sample):"
     parts = [] if codec.fields else ["b'\\x80'"]
     for i, field in enumerate(codec.fields):
@@ -162,7 +162,7 @@ def _encode_lines(codec: Host) -> Iterator[str]:
     yield f"    return {joined}"
 
 
-def _build_lines(codec: Host) -> Iterator[str]:
+def _build_lines(codec: CodecProtocol) -> Iterator[str]:
     yield "def build(data):"
     if codec.unknown == "refuse":
         yield "    if not data.keys() <= known: codec.fail_unknown(data)"
@@ -195,7 +195,7 @@ def _unless_plain(index: int, kind: Kind) -> str:
     return f"{test} and v{index} is not None: " if isinstance(kind, Nullable) else f"{test}: "
 
 
-def _arguments(codec: Host) -> Iterator[str]:
+def _arguments(codec: CodecProtocol) -> Iterator[str]:
     """Yield the arguments of the constructor: by position, which is faster, where that is safe."""
     signature = inspect.signature(codec.sample_type.__init__)  # type: ignore[misc]
     parameters = list(signature.parameters.values())[1:]
@@ -210,7 +210,7 @@ def _arguments(codec: Host) -> Iterator[str]:
         yield f"v{i}" if positional else f"{field.name}=v{i}"
 
 
-def constructor(codec: Host) -> Callable[..., Any]:
+def constructor(codec: CodecProtocol) -> Callable[..., Any]:
     """Return a function from the values of all fields, in order, to a sample."""
     if not any("=" in argument for argument in _arguments(codec)):
         return codec.sample_type
