@@ -127,7 +127,8 @@ NEXT = b"000000009.msgpack"
 in_shard("TAR_NO_END", "truncated_at_a_member_boundary", cut(2, 0), piece=2)
 in_shard("TAR_NO_END", "truncated_in_a_header", cut(1, 300), piece=1)
 in_shard("TAR_TRUNCATED", "truncated_in_a_payload", cut(1, 600), piece=1)
-in_shard("TAR_NO_END", "half_an_end", cut(3, 512), piece=3)
+in_shard("TAR_NO_END", "half_an_end", cut(3, 511), piece=3)
+in_shard("TAR_NO_END", "an_end_and_a_half", cut(3, 513), piece=3)
 in_shard("TAR_NO_END", "no_end_at_all", cut(3, 0), piece=3)
 in_shard("TAR_AFTER_END", "zero_block_between_members", put(1, bytes(512)), piece=1, delta=512)
 in_shard("TAR_AFTER_END", "zero_blocks_between_members", put(2, END), piece=2, delta=1024)
@@ -190,15 +191,30 @@ in_shard(
     member="\u0430bc.msgpack",
     piece=1,
 )
-in_shard("TAR_PAX", "a_pax_path", put(1, pax(b"path", b"../../x")), piece=1)
-in_shard("TAR_PAX", "a_pax_size", put(1, pax(b"size", b"0")), piece=1)
+in_shard(
+    "NAME_UNSAFE",
+    "a_pax_path_that_climbs",
+    put(1, pax(b"path", b"../../x")),
+    member="'../../x'",
+    piece=1,
+    delta=1024,
+)
+in_shard("TAR_PAX", "another_pax_size", put(1, pax(b"size", b"0")), piece=1, delta=1024)
+in_shard("TAR_PAX", "a_pax_link", put(1, pax(b"linkpath", b"x")), piece=1)
 in_shard("TAR_PAX", "a_pax_length_that_lies", put(1, member(b"p", b"99 mtime=1\n", b"x")), piece=1)
 in_shard("TAR_PAX", "a_pax_record_of_nothing", put(3, pax(b"mtime", b"1")))
-in_shard("TAR_MEMBER_KIND", "a_gnu_long_name", put(1, member(b"L", b"x" * 120, b"L")), piece=1)
+in_shard(
+    "NAME_UNSAFE",
+    "a_gnu_long_name_that_climbs",
+    put(1, member(b"L", b"../../x\0", b"L")),
+    member="'../../x'",
+    piece=1,
+    delta=1024,
+)
 in_shard(
     "TAR_NOT_USTAR",
-    "a_gnu_header",
-    swap(1, member(KEY.encode(), b"", magic=b"ustar  \x00")),
+    "a_header_of_another_format",
+    swap(1, member(KEY.encode(), b"", magic=bytes(8))),
     piece=1,
 )
 
@@ -208,19 +224,19 @@ for _name, _kind in (
     ("a_symbolic_link", b"2"),
     ("a_character_device", b"3"),
     ("a_block_device", b"4"),
-    ("a_folder", b"5"),
     ("a_pipe", b"6"),
     ("a_contiguous_file", b"7"),
     ("a_sparse_file", b"S"),
     ("an_unknown_type", b"Z"),
 ):
     in_shard("TAR_MEMBER_KIND", _name, put(1, header(NEXT, 0, _kind)), piece=1)
-in_shard("TAR_MEMBER_KIND", "a_global_pax_header", put(0, pax(b"mtime", b"1", b"g")), piece=0)
+in_shard("TAR_MEMBER_KIND", "a_folder_with_bytes", put(1, member(b"d/", b"x", b"5")), piece=1)
+in_shard("TAR_PAX", "a_pax_path_of_all", put(0, pax(b"path", b"x.msgpack", b"g")), piece=0)
 in_shard("TAR_MEMBER_KIND", "a_file_that_names_a_link", put(1, header(NEXT, 0, link=b"x")), piece=1)
 in_shard(
     "TAR_BAD_NUMBER",
-    "a_size_in_base_256",
-    put(1, header(NEXT, 0, size_field=b"\x80" + bytes(10) + b"\x05")),
+    "a_size_below_zero_in_base_256",
+    put(1, header(NEXT, 0, size_field=b"\xff" * 12)),
     piece=1,
 )
 in_shard(

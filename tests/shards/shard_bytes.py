@@ -28,6 +28,23 @@ def member(name: bytes, payload: Payload = b"", *, kind: bytes = b"0") -> bytes:
     return header(name, len(payload), kind=kind) + payload + bytes(-len(payload) % BLOCK)
 
 
+def record(text: str) -> bytes:
+    """A pax record with its length."""
+    size = len(text.encode()) + 3
+    while len(f"{size} ") + len(text.encode()) + 1 != size:
+        size += 1
+    return f"{size} {text}\n".encode()
+
+
+def records(*texts: str) -> bytes:
+    return b"".join(map(record, texts))
+
+
+def extended(*texts: str, kind: bytes = b"x") -> bytes:
+    """A pax header with these records."""
+    return member(b"././@PaxHeader", records(*texts), kind=kind)
+
+
 def shard(members: Iterable[bytes], end: bytes = END) -> bytes:
     return b"".join(members) + end
 

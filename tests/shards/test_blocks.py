@@ -8,15 +8,16 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import webdataset as wds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata.errors import ShardError
 from atdata.shards import ShardWriter
 from atdata.shards.blocks import SampleBlock, find_block
-from atdata.shards.tar import BLOCK, END, walk
+from atdata.shards.tar import BLOCK, END, member_size, walk
 from atdata.shards.window import Window, open_stream
-from shards.shard_bytes import checksummed, header, member, shard
+from shards.shard_bytes import checksummed, extended, header, member, record, shard
 
 Found = tuple[str, int, bytes]
 
@@ -26,7 +27,8 @@ def expand(key: str, offset: int, payload: memoryview | SampleBlock) -> list[Fou
         return [(key, offset, bytes(payload))]
     assert (payload.key(0), payload.offset) == (key, offset)
     assert payload.last_key == payload.key(payload.count - 1)
-    assert payload.end == payload.first + payload.count * payload.stride
+    last = payload.first + (payload.count - 1) * payload.stride
+    assert payload.end == last + member_size(payload.size)
     return [
         (payload.key(n), offset + n * payload.stride, bytes(payload.payload(n)))
         for n in range(payload.count)
@@ -145,6 +147,111 @@ def walk_until_error(data: bytes) -> list[tuple[str, str, int, memoryview | Samp
     except ShardError:
         assert found
     return found
+
+
+def timed(
+    number: int, size: int = 100, time: str = "1700000000.1234567", suffix: str = "msgpack"
+) -> bytes:
+    """A sample with a pax header, as webdataset's TarWriter writes it."""
+    block = header(b"%06d.%b" % (number, suffix.encode()), size)
+    block = checksummed(block, {136: b"%011o" % int(float(time))})
+    payload = bytes([number % 251]) * size
+    return extended(f"mtime={time}") + block + payload + bytes(-size % BLOCK)
+
+
+def test_samples_with_times_come_as_one_run() -> None:
+    times = ["1700000000.5", "1700000001.1234567", "1699999999.0", "1700000001."]
+    data = shard(timed(n, time=times[n % 4]) for n in range(100))
+    assert count_blocks(data) == 1
+    found, error = alike(data)
+    assert error is None
+    assert [key for key, *_ in found] == [f"{n:06d}" for n in range(100)]
+    assert found[3][1] == 3 * (1024 + 1024) + 1024  # the offset of the header, not of the pax one
+
+
+def test_what_tarwriter_writes_is_one_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with wds.writer.TarWriter(str(path)) as writer:
+        for n in range(60):
+            writer.write({"__key__": f"folder/{n:05d}", "msgpack": bytes([n]) * 300})
+    data = path.read_bytes()
+    found, error = alike(data)
+    assert error is None
+    assert [payload[0] for *_, payload in found] == list(range(60))
+    assert count_blocks(data) == 1
+
+
+@settings(max_examples=500)
+@given(st.randoms(use_true_random=False), st.integers(0, 600))
+def test_damage_in_a_run_with_times_is_found_too(chance: random.Random, size: int) -> None:
+    data = bytearray(shard(timed(n, size) for n in range(40)))
+    for _ in range(chance.randint(1, 3)):
+        start = chance.randrange(0, len(data), BLOCK)
+        data[start + chance.choice([chance.randrange(BLOCK), chance.randrange(160)])] ^= (
+            1 << chance.randrange(8)
+        )
+    alike(bytes(data))
+
+
+@settings(max_examples=500)
+@given(st.randoms(use_true_random=False))
+def test_a_changed_text_in_a_run_with_times_is_found_too(chance: random.Random) -> None:
+    """A character of a record, or of a header whose checksum is right, is another."""
+    data = bytearray(shard(timed(n) for n in range(40)))
+    start = chance.randrange(40) * 2048 + chance.choice([0, 512, 1024])
+    place, new = chance.randrange(160), bytes([chance.choice(b"0123456789. \n=x\0")])
+    block = bytearray(data[start : start + BLOCK])
+    if block[0] == ord("3"):
+        block[place % 40] = new[0]
+    else:
+        block[:] = checksummed(bytes(block), {place: new})
+    data[start : start + BLOCK] = block
+    alike(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        extended("atime=1700000000.1234567") + timed(20)[1024:],
+        extended("mtime=1700000000.1234567", "atime=1") + timed(20)[1024:],
+        extended("mtime=170000000.1234567") + timed(20)[1024:],
+        extended("mtime=-1700000000.123456") + timed(20)[1024:],
+        extended("mtime=1700000000") + timed(20)[1024:],
+        extended("mtime=1700000000.12345678901") + timed(20)[1024:],
+        extended("path=000020.msgpack") + timed(20)[1024:],
+        extended("path=x.msgpack") + timed(20)[1024:],
+        extended("mtime=1", kind=b"g") + timed(20)[1024:],
+        checksummed(timed(20)[:512], {0: b"PaxHeader"}) + timed(20)[512:],
+        timed(20, suffix="cls"),
+        timed(20, size=101),
+        timed(20)[:1024] + checksummed(timed(20)[1024:1536], {136: b"9"}) + timed(20)[1536:],
+        timed(20)[:540] + b"x" + timed(20)[541:],
+        timed(20)[:900] + b"x" + timed(20)[901:],
+        timed(20)[:1535] + b"x" + timed(20)[1536:],
+        timed(20)[1024:],
+        timed(20)[:1024] + timed(20),
+        END,
+    ],
+    ids=range(19),
+)
+def test_what_is_odd_ends_a_run_with_times(odd: bytes) -> None:
+    members = [timed(n) for n in range(40)]
+    data = shard([*members[:20], odd, *members[21:]])
+    (first, *_) = (payload for *_, payload in walk_until_error(data))
+    assert isinstance(first, SampleBlock)
+    assert first.count == 20
+    alike(data)
+
+
+def test_a_record_that_is_damaged_is_found_in_every_place() -> None:
+    members = [timed(n) for n in range(10)]
+    text = record("mtime=1700000000.1234567")
+    for place in range(len(text) + 1):
+        for new in b"0", b"9", b".", b"\n", b"\0", b"x":
+            block = bytearray(text.ljust(512, b"\0"))
+            block[place : place + 1] = new
+            other = members[5][:512] + block + members[5][1024:]
+            alike(shard([*members[:5], other, *members[6:]]))
 
 
 def test_few_samples_are_no_run() -> None:

@@ -18,6 +18,8 @@ from atdata.shards.names import sample_name, split_name
         (b"000.left.png", "000", "left.png"),
         ("größe.msgpack".encode(), "größe", "msgpack"),
         (b"with space.msgpack", "with space", "msgpack"),
+        (b"./a.msgpack", "./a", "msgpack"),
+        (b"./train/a.b.txt", "./train/a", "b.txt"),
         (b"__half.msgpack", "__half", "msgpack"),
     ],
 )
@@ -34,7 +36,10 @@ def test_a_name_is_cut_at_the_first_dot_after_the_last_slash(
         (b"/etc/passwd.msgpack", "plain relative path"),
         (b"../a.msgpack", "plain relative path"),
         (b"a/../b.msgpack", "plain relative path"),
-        (b"./a.msgpack", "plain relative path"),
+        (b"././a.msgpack", "plain relative path"),
+        (b"./../a.msgpack", "plain relative path"),
+        (b"./.msgpack", "no key"),
+        (b"./__dir__/a.msgpack", "reserved"),
         (b"a//b.msgpack", "plain relative path"),
         (b"a/", "plain relative path"),
         (b"a\0b.msgpack", "control character"),
@@ -57,7 +62,8 @@ def test_names_that_could_surprise_are_refused(raw: bytes, problem: str) -> None
 
 
 @pytest.mark.parametrize(
-    "key", ["", ".", "..", "../x", "/x", "a.b", "a/", "a\0", "a\n", "__x__", "\\", "\ud800", "a//b"]
+    "key",
+    ["", "./", ".", "..", "../x", "/x", "a.b", "a/", "a\0", "a\n", "__x__", "\\", "\ud800", "a//b"],
 )
 def test_a_key_that_would_not_be_read_back_is_not_written(key: str) -> None:
     with pytest.raises(ShardError):

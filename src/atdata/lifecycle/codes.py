@@ -69,8 +69,10 @@ CODES: dict[str, Code] = {
     "TAR_BAD_CHECKSUM": Code("tar.structure", "integrity", "a damaged header, or none"),
     "TAR_BAD_NUMBER": Code("tar.structure", "integrity", "a number that is not octal"),
     "TAR_NOT_USTAR": Code("tar.structure", "integrity", "a header of another tar format"),
-    "TAR_MEMBER_KIND": Code("tar.structure", "integrity", "a link, folder, device, GNU extension"),
-    "TAR_PAX": Code("tar.structure", "integrity", "a pax record of anything but times"),
+    "TAR_MEMBER_KIND": Code(
+        "tar.structure", "integrity", "a link, a device, or a folder with bytes"
+    ),
+    "TAR_PAX": Code("tar.structure", "integrity", "a pax record that readers read differently"),
     "TAR_TOO_LARGE": Code("tar.structure", "integrity", "a member of more than 2 GiB"),
     "TAR_TRUNCATED": Code("tar.structure", "integrity", "the archive ends inside a member"),
     "TAR_PADDING": Code("tar.padding", "integrity", "bytes after a member that are not zero"),

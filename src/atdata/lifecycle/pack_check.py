@@ -110,7 +110,7 @@ class PackCheck:
                 raise ShardError("a compressed pack; packs are plain tar", code="TAR_COMPRESSED")
             kind, raw, size = parse_header(block)
             if kind != b"0":
-                raise ShardError("a pax record; packs have none", code="TAR_PAX")
+                raise ShardError("a folder, pax record or long name", code="TAR_PAX")
         except ShardError as error:
             self._examination.findings.add(replace(Finding.of(error), offset=offset))
             return None

@@ -14,8 +14,9 @@ SAMPLE = "msgpack"
 
 _PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
 _COMPRESSED = re.compile(r"(?:\.(?:gz|bz2|xz|zst))+$")
-# tarfile opens an archive that starts like this as bzip2.
+# tarfile opens an archive that starts like this as a compressed one.
 _BZIP2 = re.compile(r"(?:^|/)BZh.1AY&SY")
+_MAGIC = re.compile(rb"BZh.1AY&SY|\x1f\x8b|\x28\xb5\x2f\xfd|\xfd7zXZ|\x5d\0\0\x80")
 _SUFFIX = b".msgpack"
 _NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes for a name in a USTAR header
 
@@ -41,11 +42,38 @@ def split_name(raw: bytes) -> tuple[str, str]:
     """
     if raw.endswith(_SUFFIX) and (stem := raw[:-8]).isalnum():
         return stem.decode("ascii"), SAMPLE  # nearly every member of nearly every shard
+    return _split(_decoded(raw))
+
+
+def check_folder(raw: bytes) -> None:
+    """Check the name of a directory member.
+
+    Raises:
+        ShardError: It could lead out of a folder.
+    """
+    name = _decoded(raw)
+    plain = name.removesuffix("/")
+    if plain != "." and (problem := _path_problem(plain)):
+        raise ShardError(f"the member's name {problem}", member=repr(name), code="NAME_UNSAFE")
+
+
+def check_header_name(raw: bytes) -> None:
+    """Check the name of a header that only describes the next member.
+
+    Readers ignore it, unless it is the start of the file and looks like that of another format.
+
+    Raises:
+        ShardError: It looks like the start of a compressed file.
+    """
+    if _MAGIC.match(raw):
+        raise ShardError("the name of a header looks like a compressed file", code="NAME_UNSAFE")
+
+
+def _decoded(raw: bytes) -> str:
     try:
-        name = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise ShardError("the member's name is not UTF-8", code="NAME_UNSAFE") from None
-    return _split(name)
 
 
 def sample_name(key: str) -> tuple[bytes, bytes]:
@@ -86,21 +114,29 @@ def _fields(encoded: bytes, name: str) -> tuple[bytes, bytes]:
 
 
 def _split(name: str) -> tuple[str, str]:
-    parts = name.split("/")
-    stem, dot, extension = parts[-1].partition(".")
-    problem, code = None, "NAME_UNSAFE"
-    if _CONTROL.search(name):
-        problem = "holds a control character or backslash"
-    elif "" in parts or "." in parts or ".." in parts:
-        problem = "is not a plain relative path"
-    elif _META.match(name) or (stem.startswith("__") and stem.endswith("__")):
-        problem, code = "is reserved: WebDataset readers skip names like __this__", "NAME_RESERVED"
-    elif _BZIP2.search(name):
-        problem = "looks like the start of a bzip2 file"
-    elif not stem:
-        problem, code = "has no key before its first dot", "NAME_HIDDEN"
-    elif not (dot and extension):
-        problem, code = "has no extension", "NAME_NO_EXTENSION"
+    plain = name.removeprefix("./")
+    stem, dot, extension = plain.rpartition("/")[2].partition(".")
+    problem, code = _path_problem(name), "NAME_UNSAFE"
+    if not problem:
+        if _META.match(plain) or (stem.startswith("__") and stem.endswith("__")):
+            problem = "is reserved: WebDataset readers skip names like __this__"
+            code = "NAME_RESERVED"
+        elif not stem:
+            problem, code = "has no key before its first dot", "NAME_HIDDEN"
+        elif not (dot and extension):
+            problem, code = "has no extension", "NAME_NO_EXTENSION"
     if problem:
         raise ShardError(f"the member's name {problem}", member=repr(name), code=code)
     return name[: len(name) - len(extension) - 1], extension
+
+
+def _path_problem(name: str) -> str | None:
+    """Return why a name is not a plain path below the current folder; None if it is one."""
+    parts = name.removeprefix("./").split("/")
+    if _CONTROL.search(name):
+        return "holds a control character or backslash"
+    if "" in parts or "." in parts or ".." in parts:
+        return "is not a plain relative path"
+    if _BZIP2.search(name):
+        return "looks like the start of a bzip2 file"
+    return None

@@ -1,13 +1,14 @@
 """From a shard to its samples: the members called ``key.msgpack``.
 
-Members of other fields beside a sample are skipped, as stock readers allow. A group without a
-sample is an error, because skipping it would lose data; a pickle is an error, because a stock
-reader would run it.
+Members of other fields beside a sample are skipped with a warning. A group without a sample is an
+error, because skipping it would lose data; a pickle is an error, because a stock reader would run
+it.
 """
 
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
@@ -76,11 +77,15 @@ def read_samples(window: Window, *, blocks: bool = False) -> Iterator[PackedSamp
     start = 0
     found = True
     others: dict[str, None] = {}  # the extensions beside the sample, in lower case
+    warned = False
     for key, extension, offset, payload in walk(window, blocks=blocks):
         if key != last:
             if not found:
                 raise _no_sample(shard, last, start, others)
-            last, start, found, others = key, offset, False, {}
+            if others:
+                warned = warned or _warn_skipped(others)
+                others = {}
+            last, start, found = key, offset, False
         if extension != SAMPLE:
             _refuse_pickle(shard, key, extension, offset)
             _add_field(others, shard, key, extension, offset)
@@ -93,6 +98,22 @@ def read_samples(window: Window, *, blocks: bool = False) -> Iterator[PackedSamp
             last = payload.last_key
     if not found:
         raise _no_sample(shard, last, start, others)
+    if others and not warned:
+        _warn_skipped(others)
+
+
+def _warn_skipped(extensions: dict[str, None]) -> bool:
+    """Warn that members are not read; Python shows each text once. Return True."""
+    warnings.warn(
+        f"members beside the samples are skipped: {_shown(extensions)}. "
+        f"atdata reads <key>.{SAMPLE} only.",
+        stacklevel=3,
+    )
+    return True
+
+
+def _shown(extensions: dict[str, None]) -> str:
+    return ", ".join(sorted(extensions)[:8])
 
 
 def _add_field(others: dict[str, None], shard: str, key: str, extension: str, offset: int) -> None:
@@ -116,8 +137,11 @@ def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
 
 
 def _no_sample(shard: str, key: str, offset: int, extensions: dict[str, None]) -> ShardError:
-    fields = ", ".join(sorted(extensions)[:8])
-    hint = f"Write the samples as members called <key>.{SAMPLE}; atdata reads only these."
+    fields = _shown(extensions)
+    hint = (
+        f"Write each sample as a member <key>.{SAMPLE}, directly before or after its other "
+        "members, as `tar --sort=name` does."
+    )
     if (key, offset, fields) == ("dataset", 0, "json"):
         hint = (
             "This looks like a pack. Check it with `atdata dataset verify-pack`, unpack it into a "

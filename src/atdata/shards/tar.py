@@ -1,9 +1,9 @@
 """The tar format: a strict walk over members, and headers that are always the same.
 
 Python's ``tarfile`` and the readers built on it stop silently at a damaged header, at a stray
-zero block or where the end is missing, and so lose samples unnoticed. This walk accepts what
-shards consist of (regular members of the POSIX ustar format, preceded at most by pax records of
-times, which webdataset's own writer emits) and reports everything else with its offset.
+zero block or where the end is missing, and so lose samples unnoticed. This walk accepts what all
+readers of tar understand alike (see ``docs/tar-dialect.md``) and reports everything else with its
+offset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,22 @@ from zlib import adler32
 
 from atdata.errors import ShardError
 from atdata.shards.blocks import find_block
-from atdata.shards.names import SAMPLE, sample_name, split_name
+from atdata.shards.names import (
+    SAMPLE,
+    check_folder,
+    check_header_name,
+    sample_name,
+    split_name,
+)
+from atdata.shards.pax import (
+    HINT,
+    MAX_BYTES,
+    Extended,
+    read_global,
+    read_long_name,
+    read_pax,
+    refused,
+)
 
 if TYPE_CHECKING:
     from atdata.shards.window import Window
@@ -26,28 +41,21 @@ END = bytes(2 * BLOCK)
 PADS = tuple(bytes(n) for n in range(BLOCK))  # zeros that fill a payload's last block
 MAX_PAYLOAD = 2**31  # bounds what a hostile stream can make a reader hold
 
-_MAX_PAX = 4096
 _MAX_PADDING = 1 << 20  # zero bytes allowed after the end; tar itself pads to 10 KiB
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _BLANK = re.compile(rb"\0+")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f]*\x00*")
-# Times of up to twelve digits: GNU tar rejects longer ones.
-_PAX = re.compile(rb"([1-9]\d*) (?:mtime|atime|ctime)=-?\d{1,12}(?:\.\d{0,30})?\n")
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
     b"3": "a device",
     b"4": "a device",
-    b"5": "a directory",
     b"6": "a pipe",
-    b"g": "a pax header for the whole archive",
-    b"L": "a long name of GNU tar",
     b"K": "a long link name of GNU tar",
     b"S": "a sparse file",
 }
 _WITHOUT_PAYLOAD = b"123456S"
 _TRUNCATED = "The file is truncated: fetch or write it again."
-_HINT = "Write shards with atdata or webdataset, or with: tar --format=ustar."
 
 Member = tuple[str, str, int, memoryview]
 """Key, extension, offset of the header from the start of the shard, payload."""
@@ -85,7 +93,8 @@ def walk(
             damage; ``resume`` is the offset where a walk may go on, if it may.
     """
     data, view, end, start = window.state()
-    pax = False
+    extended: Extended | None = None  # the header before this one, if it describes this one
+    lead = 0  # its bytes
     while True:
         if end - position < BLOCK:
             position = window.refill(position, BLOCK)
@@ -94,10 +103,12 @@ def walk(
                 raise _no_end(window, start + position, start + end)
         block = data[position : position + BLOCK]
         if not block[0]:
-            return _finish(window, position, pax)
+            return _finish(window, position, extended)
         try:
             kind, raw, size = parse_header(block)
-            key, extension = split_name(raw) if kind == b"0" else ("", "")
+            if extended is not None:
+                raw = _described(kind, raw, size, extended)
+            key, extension = split_name(raw) if kind == b"0" else _check_other(kind, raw, size)
         except ShardError as error:
             raise _placed(error, window, start + position, block) from None
         body = BLOCK + size
@@ -108,7 +119,7 @@ def walk(
                 position = _pass_over(window, position, size, f"{key}.{extension}")
                 data, view, end, start = window.state()
                 yield key, extension, offset, cast("memoryview", Skipped(size))
-                pax = False
+                extended = None
                 continue
             position = window.refill(position, body + pad)
             data, view, end, start = window.state()
@@ -117,25 +128,70 @@ def walk(
                 raise _cut_off(window, start + position, size, there)
         stop = position + body
         if pad and data[stop : stop + pad] != PADS[pad]:
-            raise _bad_padding(window, start + stop, pad, f"{key}.{extension}")
-        if kind == b"0":
-            found = None
-            if blocks and extension == SAMPLE and not pax:
-                found = find_block(data, view, position, start + position, size)
-            if found is not None:
-                yield key, extension, start + position, cast("memoryview", found)
-                position = found.end
-                continue
-            yield key, extension, start + position, view[position + BLOCK : stop]
-            pax = False
+            raise _bad_padding(window, start + stop, pad, f"{key}.{extension}" if key else None)
+        if kind != b"0":
+            try:
+                extended = _read_other(kind, data[position + BLOCK : stop], extended)
+            except ShardError as error:
+                raise _placed(error, window, start + position, block) from None
+            lead = body + pad
+            position += lead
+            continue
+        found = None
+        if blocks and extension == SAMPLE:
+            before = lead if extended else 0
+            found = find_block(data, view, position, start + position, size, before)
+        if found is not None:
+            yield key, extension, start + position, cast("memoryview", found)
+            position = found.end
         else:
-            _check_pax(window, start + position, data[position + BLOCK : stop], pax)
-            pax = True
-        position = stop + pad
+            yield key, extension, start + position, view[position + BLOCK : stop]
+            position = stop + pad
+        extended = None
+
+
+def _described(kind: bytes, raw: bytes, size: int, extended: Extended) -> bytes:
+    """Return the name of a member that an extended header describes.
+
+    Raises:
+        ShardError: The header belongs to no member, or gives it another size.
+    """
+    if kind not in (b"0", b"5"):
+        raise refused("a pax record or long name before another one, without a member between")
+    if extended.size not in (None, size):
+        raise refused(f"a pax record of {extended.size} bytes where the header says {size}")
+    return raw if extended.name is None else extended.name
+
+
+def _check_other(kind: bytes, raw: bytes, size: int) -> tuple[str, str]:
+    """Check name and size of a header that is not a file's; return an empty key and extension."""
+    if kind == b"5":
+        check_folder(raw)
+        if size:
+            raise ShardError("a directory with a payload", hint=HINT, code="TAR_MEMBER_KIND")
+        return "", ""
+    check_header_name(raw)
+    if size > MAX_BYTES:
+        raise refused(f"a pax record or long name of {size} bytes; the limit is {MAX_BYTES}")
+    return "", ""
+
+
+def _read_other(kind: bytes, payload: bytes, extended: Extended | None) -> Extended | None:
+    """Return what is known of the next member, after a header that is not a file's."""
+    if kind == b"x":
+        return read_pax(payload)
+    if kind == b"L":
+        return read_long_name(payload)
+    if kind == b"g":
+        read_global(payload)
+    return None
 
 
 def parse_header(block: bytes) -> tuple[bytes, bytes, int]:
-    """Return kind (``b"0"`` file, ``b"x"`` pax record), name and size from one header block.
+    """Return kind, name and size from one header block.
+
+    Kinds are ``b"0"`` (file), ``b"5"`` (directory), ``b"x"`` and ``b"g"`` (pax records of the next
+    member and of the archive) and ``b"L"`` (GNU tar's long name of the next member).
 
     Raises:
         ShardError: The checksum is wrong, or shards can't have such a header.
@@ -222,16 +278,33 @@ def _sum(field: bytes) -> int:
 @lru_cache(maxsize=4096)
 def _size(field: bytes) -> int:
     match = _OCTAL.fullmatch(field)
-    if match is None:
+    number = int(match[1], 8) if match else _base256(field)
+    if number is None or number < 0:
         raise _bad_number("size")
-    return int(match[1], 8)
+    return number
 
 
 @lru_cache(maxsize=1024)
 def _check_numbers(fields: bytes) -> None:
     """Check mode, owner and time: bytes 100 to 123 and 136 to 147 of a header."""
     for name, start, stop in (("mode", 0, 8), ("uid", 8, 16), ("gid", 16, 24), ("mtime", 24, 36)):
-        _check_number(name, fields[start:stop])
+        field = fields[start:stop]
+        if name == "mode" or _base256(field) is None:
+            _check_number(name, field)
+
+
+def _base256(field: bytes) -> int | None:
+    """Return a number in GNU tar's binary form, used where octal digits are too few.
+
+    None if it is in another form, or so large that readers refuse it: more than 32 bits as an
+    owner, or more than 40 as a size or time.
+    """
+    if field[0] not in (0x80, 0xFF):
+        return None
+    number = int.from_bytes(field, signed=True) if field[0] & 0x40 else int.from_bytes(field[1:])
+    if len(field) == 8:
+        return number if 0 <= number < 2**32 - 1 else None
+    return number if abs(number) < 2**40 else None
 
 
 def _check_number(name: str, field: bytes) -> None:
@@ -242,27 +315,31 @@ def _check_number(name: str, field: bytes) -> None:
 
 def _bad_number(name: str) -> ShardError:
     message = f"the {name} in a tar header is not octal"
-    return ShardError(message, hint=_HINT, code="TAR_BAD_NUMBER")
+    return ShardError(message, hint=HINT, code="TAR_BAD_NUMBER")
 
 
 @lru_cache(maxsize=64)
 def _fixed(tail: bytes) -> tuple[bytes, bytes]:
     """Return kind and name prefix, from bytes 156 to 511 of a header, which rarely vary."""
-    if tail[101:109] != b"ustar\x0000":
+    magic = tail[101:109]
+    # GNU tar may keep times and parts of sparse files where others keep the start of the name.
+    if magic != b"ustar\x0000" and (magic != b"ustar  \0" or tail[189:].strip(b"\0")):
         raise ShardError(
-            "a header that is not of the POSIX ustar format", hint=_HINT, code="TAR_NOT_USTAR"
+            "a header that is not of the POSIX ustar format or GNU tar's",
+            hint=HINT,
+            code="TAR_NOT_USTAR",
         )
     kind = b"0" if tail[:1] == b"\0" else tail[:1]
-    if kind not in (b"0", b"x"):
+    if kind not in (b"0", b"5", b"x", b"g", b"L"):
         what = _KINDS.get(kind, f"of an unknown kind {kind!r}")
         raise ShardError(
-            f"a member that is {what}; shards hold plain files only",
-            hint=_HINT,
+            f"a member that is {what}; shards hold files and directories only",
+            hint=HINT,
             code="TAR_MEMBER_KIND",
         )
     if tail[1:101].strip(b"\0") or tail[344:].strip(b"\0"):
         raise ShardError(
-            "a plain file whose header names a link", hint=_HINT, code="TAR_MEMBER_KIND"
+            "a plain file whose header names a link", hint=HINT, code="TAR_MEMBER_KIND"
         )
     _check_owner(tail[109:141])
     _check_owner(tail[141:173])
@@ -277,29 +354,17 @@ def _check_owner(field: bytes) -> None:
     except UnicodeDecodeError:
         text = "\0x"
     if not _TEXT.fullmatch(text):
-        raise ShardError("an owner that is not text", hint=_HINT, code="TAR_NOT_USTAR")
+        raise ShardError("an owner that is not text", hint=HINT, code="TAR_NOT_USTAR")
 
 
-def _check_pax(window: Window, offset: int, payload: bytes, after_pax: bool) -> None:
-    position = 0
-    while not after_pax and position < len(payload) <= _MAX_PAX:
-        match = _PAX.match(payload, position)
-        if match is None or int(match[1]) != match.end() - position:
-            break
-        position = match.end()
-    if position != len(payload) or not payload:
-        error = _broken(
-            window, offset, "TAR_PAX", "a pax record of something else than times", _HINT
-        )
-        error.resume = offset + member_size(len(payload))
-        raise error
+def _finish(window: Window, position: int, extended: Extended | None) -> None:
+    """Check the end of the archive: zero blocks, and nothing but zeros after them.
 
-
-def _finish(window: Window, position: int, pax: bool) -> None:
-    """Check the end of the archive: two zero blocks, and nothing but zeros after them."""
+    There should be two, but tar reads archives with one, and no member is lost there.
+    """
     _, _, _, start = window.state()
     offset = start + position
-    if pax:
+    if extended is not None:
         raise _broken(window, offset, "TAR_PAX", "the archive ends after a pax record", None)
     seen = 0
     while True:
@@ -321,7 +386,7 @@ def _finish(window: Window, position: int, pax: bool) -> None:
         if seen > _MAX_PADDING:
             message = "endless zeros after the archive"
             raise _broken(window, start + position, "TAR_AFTER_END", message, None)
-    if seen < len(END):
+    if seen < len(END) and seen != BLOCK:
         raise _no_end(window, offset, start + end)
 
 
@@ -354,7 +419,7 @@ def _cut_off(window: Window, offset: int, size: int, there: int) -> ShardError:
     return _broken(window, offset, "TAR_TRUNCATED", message, _TRUNCATED)
 
 
-def _bad_padding(window: Window, offset: int, pad: int, member: str) -> ShardError:
+def _bad_padding(window: Window, offset: int, pad: int, member: str | None) -> ShardError:
     message = "bytes after a member that should be zero"
     error = _broken(window, offset, "TAR_PADDING", message, None)
     error.member, error.resume = member, offset + pad
@@ -369,9 +434,13 @@ def _placed(error: ShardError, window: Window, offset: int, block: bytes) -> Sha
     error.shard, error.offset = window.shard, offset
     # The size of a member can be trusted when its header's checksum was right. Links and the
     # like have no payload, whatever their size field contains, so it has to be zero.
-    size = _OCTAL.fullmatch(block[124:136])
-    if error.code.startswith("NAME_") or (error.code == "TAR_MEMBER_KIND" and size):
+    kind, size = block[156:157], _OCTAL.fullmatch(block[124:136])
+    if (
+        error.code.startswith("NAME_")
+        or (error.code == "TAR_MEMBER_KIND" and size)
+        or (error.code == "TAR_PAX" and kind in b"xgL")
+    ):
         length = int(size[1], 8) if size else 0
-        if length <= MAX_PAYLOAD and (not length or block[156:157] not in _WITHOUT_PAYLOAD):
+        if length <= MAX_PAYLOAD and (not length or kind not in _WITHOUT_PAYLOAD):
             error.resume = offset + member_size(length)
     return error
