@@ -155,6 +155,18 @@ DEFINITIONS: _t.Final[dict[str, dict[str, _t.Any]]] = {
             },
             "contentCid": {"type": "string", "format": "cid"},
             "metadata": {"type": "string", "max_length": 1000000},
+            "description": {"type": "string", "max_length": 30000, "max_graphemes": 3000},
+            "tags": {
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "min_length": 1,
+                    "max_length": 640,
+                    "max_graphemes": 64,
+                },
+                "max_length": 64,
+            },
+            "license": {"type": "string", "max_length": 256},
             "createdAt": {"type": "string", "format": "datetime"},
         },
     },

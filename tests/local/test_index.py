@@ -15,6 +15,7 @@ from atdata.errors import (
     EntryConflict,
     EntryError,
     EntryNotFound,
+    RecordError,
     SchemaConflict,
     SchemaError,
     SchemaNotFound,
@@ -135,6 +136,27 @@ class TestInsertDataset:
         assert index.list_datasets() == []
         assert len(stored_index.insert_dataset(ds, name="custom").data_urls) == 1
 
+    def test_what_is_stated_about_it_is_kept_and_updated(
+        self, index: LocalIndex, ds: atdata.Dataset[Reading]
+    ) -> None:
+        entry = index.insert_dataset(
+            ds, name="a", description="Sensors.", tags=["lab"], license="cc-by-4.0"
+        )
+        assert (entry.description, entry.tags, entry.license) == ("Sensors.", ["lab"], "CC-BY-4.0")
+        assert index.get_dataset("a") == entry
+        assert "Sensors." in entry._repr_html_()
+        again = index.add_entry(ds, name="a", description="All sensors.", metadata={"n": 1})
+        assert (again.description, again.tags, again.license) == (
+            "All sensors.",
+            ["lab"],
+            "CC-BY-4.0",
+        )
+        assert again.metadata == {"n": 1}
+        for wrong in ({"tags": "lab"}, {"license": "mine!"}):
+            with pytest.raises(RecordError):
+                index.insert_dataset(ds, name="b", **wrong)
+        assert index.datasets.names() == ["a"]
+
     def test_the_metadata_of_the_dataset_is_carried_over(
         self, index: LocalIndex, make_shards: MakeShards, tmp_path: Path
     ) -> None:
@@ -176,7 +198,7 @@ class TestSameName:
         self, index: LocalIndex, ds: atdata.Dataset[Reading]
     ) -> None:
         first = index.insert_dataset(ds, name="readings")
-        newer = index.publish_schema(Reading)
+        newer = index.publish_schema(Reading, version="1.0.1")
         assert newer != first.schema_ref
         assert index.insert_dataset(ds, name="readings") == first
         moved = index.insert_dataset(ds, name="readings", schema_ref=newer)
@@ -291,7 +313,7 @@ class TestRefusals:
     ) -> None:
         with pytest.raises(SchemaNotFound):
             stored_index.insert_dataset(
-                ds, name="readings", schema_ref="local://schemas/Reading@1.0.0"
+                ds, name="readings", schema_ref="local://schemas/Other@1.0.0"
             )
         assert not (tmp_path / "store").exists()
 
@@ -336,13 +358,38 @@ class TestLookup:
 
 class TestSchemas:
     def test_versions_follow_each_other(self, index: LocalIndex) -> None:
-        refs = [index.publish_schema(Reading) for _ in range(3)]
+        refs = [index.publish_schema(Reading, description=str(n)) for n in range(3)]
         assert [ref.rpartition("@")[2] for ref in refs] == ["1.0.0", "1.0.1", "1.0.2"]
         assert index.publish_schema(Reading, version="2.0.0").endswith("Reading@2.0.0")
-        assert index.publish_schema(Reading).endswith("Reading@2.0.1")
+        assert index.publish_schema(Reading, tags=["new"]).endswith("Reading@2.0.1")
         assert [schema.version for schema in index.schemas] == [
             "1.0.0", "1.0.1", "1.0.2", "2.0.0", "2.0.1",
         ]  # fmt: skip
+
+    def test_an_unchanged_class_stays_at_its_version(self, index: LocalIndex) -> None:
+        ref = index.publish_schema(Reading, description="first", license="mit")
+        for fields in ({}, {"description": "first"}, {"license": "MIT", "tags": None}):
+            assert index.publish_schema(Reading, **fields) == ref
+        assert len(index.schemas) == 1
+        assert index.publish_schema(Reading, description="second").endswith("@1.0.1")
+        assert index.publish_schema(Reading).endswith("@1.0.1")
+
+    def test_a_reference_that_is_not_published_yet_is_published(
+        self, stored_index: LocalIndex, ds: atdata.Dataset[Reading]
+    ) -> None:
+        ref = "local://schemas/some.module.Reading@3.1.4"
+        entry = stored_index.insert_dataset(ds, name="a", schema_ref=ref)
+        assert entry.schema_ref == "atdata://local/sampleSchema/Reading@3.1.4"
+        assert stored_index.get_schema(ref).cid == entry.schema_cid
+        assert stored_index.add_entry(ds, name="b", schema_ref=ref).schema_cid == entry.schema_cid
+        assert len(stored_index.schemas) == 1
+        for wrong, error in (
+            ("local://schemas/Nothing@1.0.0", SchemaNotFound),
+            ("local://schemas/Reading@newest", SchemaError),
+        ):
+            with pytest.raises(error):
+                stored_index.insert_dataset(ds, name="c", schema_ref=wrong)
+        assert stored_index.datasets.names() == ["a", "b"]
 
     def test_publishing_the_same_again_is_no_conflict(self, index: LocalIndex) -> None:
         ref = index.publish_schema(Reading, version="1.2.3", description="first")
@@ -457,7 +504,9 @@ class TestSchemas:
         assert decoded.from_bytes(sample.packed).packed == sample.packed
         assert decoded(values=sample.values, sensor="s").note is None
         assert index.publish_schema(decoded, version="1.0.0") == index.list_schemas()[0].ref
-        assert index.decode_schema_as(index.list_schemas()[0].ref, Reading) is decoded
+        ref = index.list_schemas()[0].ref
+        assert index.decode_schema_as(ref, Reading) is decoded
+        assert index.decode_schema_as(ref, type_hint=Reading) is decoded
 
     def test_loaded_types(self, index: LocalIndex) -> None:
         loaded = index.load_schema(index.publish_schema(Reading))

@@ -65,7 +65,7 @@ def publish(index: Any, number: int, barrier: Any) -> list[str]:
 
 
 def publish_next(index: Any, number: int, barrier: Any) -> list[str]:
-    return [index.publish_schema(Reading) for _ in range(ROUNDS)]
+    return [index.publish_schema(Reading, tags=[f"{number} {n}"]) for n in range(ROUNDS)]
 
 
 def test_a_name_is_won_by_exactly_one(place: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from atdata.base.display import first_few, html_table
+from atdata.base.labels import checked_license, checked_tags
 from atdata.base.metadata import metadata_text
 from atdata.errors import EntryError, RecordError
 from atdata.shards.info import ShardInfo, content_cid
@@ -34,6 +35,9 @@ class LocalDatasetEntry:
         schema_cid: CID of the schema's content, when the schema is known here.
         shards: What is known of each shard (digest, size in bytes, number of samples), in the
             order of ``data_urls`` with brace notation expanded; None when nothing is.
+        description: What the dataset holds, for readers.
+        tags: Words to find it by.
+        license: An SPDX expression, or the URL of a license.
         created_at: When the dataset was inserted, as an RFC 3339 datetime; now by default.
 
     Nothing is checked before the entry is written (``to_record``): users also make entries to
@@ -46,6 +50,9 @@ class LocalDatasetEntry:
     metadata: dict[str, Any] | None = None
     schema_cid: str | None = field(default=None, kw_only=True)
     shards: tuple[ShardInfo, ...] | None = field(default=None, kw_only=True)
+    description: str | None = field(default=None, kw_only=True)
+    tags: list[str] | None = field(default=None, kw_only=True)
+    license: str | None = field(default=None, kw_only=True)
     created_at: str = field(default_factory=lambda: now(), kw_only=True)
 
     @property
@@ -91,6 +98,9 @@ class LocalDatasetEntry:
             self.name,
             [
                 ("schema", self.schema_ref),
+                ("description", self.description),
+                ("tags", self.tags),
+                ("license", self.license),
                 ("content", self.content_cid),
                 ("metadata", self.metadata),
                 ("data", [redacted(url) for url in self.data_urls]),
@@ -113,6 +123,9 @@ class LocalDatasetEntry:
             shards=_shard_records(self.shards),
             content_cid=self.content_cid,
             metadata=None if self.metadata is None else metadata_text(self.metadata),
+            description=self.description,
+            tags=self.tags,
+            license=self.license,
             created_at=self.created_at,
         )
         try:
@@ -136,6 +149,9 @@ class LocalDatasetEntry:
             metadata=None if record.metadata is None else _metadata(record.metadata),
             schema_cid=record.schema_cid,
             shards=_shard_infos(record.shards),
+            description=record.description,
+            tags=record.tags,
+            license=record.license,
             created_at=record.created_at,
         )
         if record.content_cid != entry.content_cid:
@@ -168,6 +184,28 @@ class LocalDatasetEntry:
         if entry.name != name:
             raise RecordError(f"the stored entry of dataset {name!r} is that of {entry.name!r}")
         return entry
+
+
+def checked_details(
+    metadata: Mapping[str, Any] | None,
+    description: str | None = None,
+    tags: Sequence[str] | None = None,
+    license: str | None = None,  # noqa: A002 - the lexicon's word
+) -> dict[str, Any]:
+    """Return what users state about a dataset, as arguments of an entry.
+
+    Raises:
+        EntryError: The metadata is not a JSON object.
+        RecordError: The tags or the license can't be used.
+    """
+    if metadata is not None:
+        metadata_text(metadata)
+    return {
+        "metadata": None if metadata is None else dict(metadata),
+        "description": description,
+        "tags": None if tags is None else checked_tags(tags),
+        "license": None if license is None else checked_license(license),
+    }
 
 
 def name_of(ref: str) -> str:

@@ -194,11 +194,15 @@ def _updated(
         ref, schema_cid = old.schema_ref, old.schema_cid or new.schema_cid
     else:
         ref, schema_cid = new.schema_ref, new.schema_cid
+    stated = {
+        name: getattr(old if getattr(new, name) is None else new, name)
+        for name in ("metadata", "description", "tags", "license")
+    }
     return changed(
         new,
         schema_ref=ref,
         schema_cid=schema_cid,
-        metadata=old.metadata if new.metadata is None else new.metadata,
+        **stated,
         shards=new.shards or old.shards,
         created_at=old.created_at,
     )

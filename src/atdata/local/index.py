@@ -7,17 +7,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from atdata._protocols import AbstractDataStore
 from atdata.base.arguments import check_class, check_dataset, check_store
 from atdata.base.listing import Listing
-from atdata.base.metadata import metadata_text
 from atdata.base.names import check_dataset_name, suggested_name
 from atdata.dataset import Dataset
 from atdata.errors import StorageError, UrlError
 from atdata.local.choice import open_backend
-from atdata.local.entry import LocalDatasetEntry
+from atdata.local.entry import LocalDatasetEntry, checked_details
 from atdata.local.entry_table import EntryTable
 from atdata.local.paths import folder_or_url, moved
 from atdata.local.placement import Place, check_shared, check_there, placed, stored
@@ -113,6 +112,9 @@ class LocalIndex:
         schema_ref: str | None = None,
         prefix: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        license: str | None = None,  # noqa: A002 - the lexicon's word
         replace: bool = False,
         **store_options: Any,
     ) -> LocalDatasetEntry:
@@ -126,31 +128,38 @@ class LocalIndex:
         Args:
             ds: The dataset.
             name: Its name in the index; :mod:`atdata.base.names` has the rule.
-            schema_ref: Reference of its published schema; by default the latest one with the
-                document of ``ds.sample_type``, which is published if there is none.
+            schema_ref: Reference of its schema, ``atdata://local/sampleSchema/{Class}@{version}``,
+                which is published under this version if it is not yet; by default the latest one
+                with the document of ``ds.sample_type``, published if there is none.
             prefix: Where in the data store; by default the dataset's name.
             metadata: Free metadata: a JSON object; by default the dataset's own.
+            description: What it holds, for readers; ``promote_to_atmosphere`` publishes it.
+            tags: Words to find it by, also published.
+            license: An SPDX expression, or the URL of a license, also published.
             replace: Let the name stand for this data from now on, whatever it stood for.
             store_options: ``progress``, and options of the store's ``write_shards`` that ask for
                 other shards: ``maxcount``, ``maxsize``.
 
         Returns:
-            The entry. Inserting the same data under the same name again updates its URLs and
-            metadata and is not a conflict.
+            The entry. Inserting the same data under the same name again updates its URLs,
+            metadata and the like, and is not a conflict.
 
         Raises:
             EntryError: The name or metadata can't be used, or a shard has no URL; or the index is
                 shared, and a shard is a local path or can't be opened.
             EntryConflict: The name stands for other data.
-            SchemaNotFound: ``schema_ref`` is not in the index.
+            RecordError: The tags or the license can't be used.
+            SchemaNotFound: ``schema_ref`` is not a reference of the class of the samples.
             SchemaConflict: ``schema_ref`` describes other samples; or without it, another class
                 of this name is published.
             ShardError: A local shard is damaged.
             UrlError: The prefix can't be used.
         """
         check_dataset(ds)
-        metadata = ds.metadata if metadata is None else metadata
-        self._check(ds.sample_type, name, schema_ref, metadata)
+        details = checked_details(
+            ds.metadata if metadata is None else metadata, description, tags, license
+        )
+        self._check(ds.sample_type, name, schema_ref)
         if self.data_store is None:
             if store_options:
                 raise TypeError(f"no data_store takes the options {', '.join(store_options)}")
@@ -162,7 +171,7 @@ class LocalIndex:
             if not replace:
                 self._check_free(ds, name, store_options)
             place = stored(transfer(ds, self.data_store, **store_options))
-        return self._put(ds, name, schema_ref, place, metadata, replace)
+        return self._put(ds, name, schema_ref, place, details, replace)
 
     def add_entry(
         self,
@@ -172,15 +181,18 @@ class LocalIndex:
         schema_ref: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         replace: bool = False,
+        **details: Any,
     ) -> LocalDatasetEntry:
         """Add a dataset whose shards stay where they are, even if there is a data store.
 
-        Arguments, result and errors are those of ``insert_dataset``.
+        Arguments, result and errors are those of ``insert_dataset``; ``details`` are
+        ``description``, ``tags`` and ``license``.
         """
         check_dataset(ds)
         metadata = ds.metadata if metadata is None else metadata
-        self._check(ds.sample_type, name, schema_ref, metadata)
-        return self._put(ds, name, schema_ref, self._placed(ds), metadata, replace)
+        checked = checked_details(metadata, **details)
+        self._check(ds.sample_type, name, schema_ref)
+        return self._put(ds, name, schema_ref, self._placed(ds), checked, replace)
 
     def get_dataset(self, ref: str) -> LocalDatasetEntry:
         """Return the entry of a name, or of an ``atdata://local/dataset/{name}`` URI.
@@ -295,10 +307,11 @@ class LocalIndex:
 
         Args:
             sample_type: A packable class.
-            version: Its semantic version. By default the one that follows the latest published
-                one, ``1.0.0`` if there is none: a patch if only descriptions differ, or nothing;
-                a minor version if fields with defaults are added; a major one if data or
-                readers break. :mod:`atdata.samples.evolution` has the rules.
+            version: Its semantic version. By default the latest published one, if it has the same
+                content, and otherwise the one that follows it, ``1.0.0`` if there is none: a
+                patch if only descriptions or ``fields`` differ; a minor version if fields with
+                defaults are added; a major one if data or readers break.
+                :mod:`atdata.samples.evolution` has the rules.
             fields: ``description``, ``license`` and ``tags`` of the record.
 
         Returns:
@@ -342,8 +355,17 @@ class LocalIndex:
             self._stubs.write(sample_type, schema.name, schema.version)
         return sample_type
 
-    def decode_schema_as(self, ref: str, hint: type[T]) -> type[T]:
-        """Decode as ``decode_schema``; type checkers take the result for the class ``hint``."""
+    @overload
+    def decode_schema_as(self, ref: str, hint: type[T]) -> type[T]: ...
+    @overload
+    def decode_schema_as(self, ref: str, *, type_hint: type[T]) -> type[T]: ...
+    def decode_schema_as(
+        self, ref: str, hint: type[Any] | None = None, *, type_hint: type[Any] | None = None
+    ) -> type[Any]:
+        """Decode as ``decode_schema``; type checkers take the result for the class ``hint``.
+
+        ``type_hint`` is the name that earlier code gives the hint.
+        """
         return self.decode_schema(ref)
 
     def load_schema(self, ref: str) -> type[Any]:
@@ -374,21 +396,13 @@ class LocalIndex:
         """Remove the stub files; return how many there were."""
         return 0 if self._stubs is None else self._stubs.clear()
 
-    def _check(
-        self,
-        sample_type: type[Any],
-        name: str,
-        schema_ref: str | None,
-        metadata: Mapping[str, Any] | None,
-    ) -> None:
+    def _check(self, sample_type: type[Any], name: str, schema_ref: str | None) -> None:
         """Refuse invalid arguments before the first byte is written."""
         check_dataset_name(name)
-        if metadata is not None:
-            metadata_text(metadata)
         if schema_ref is None:
             self._schemas.look_up(sample_type)
-        else:
-            self._resolved(sample_type, schema_ref)
+        elif not schema_ref.startswith("at://"):
+            self._schemas.matching(schema_ref, sample_type, dry_run=True)
 
     def _placed(self, ds: Dataset[Any]) -> Place:
         if self._is_checked:
@@ -416,7 +430,7 @@ class LocalIndex:
         name: str,
         schema_ref: str | None,
         place: Place,
-        metadata: Mapping[str, Any] | None,
+        details: Mapping[str, Any],
         replace: bool,
     ) -> LocalDatasetEntry:
         ref, schema_cid = self._resolved(ds.sample_type, schema_ref)
@@ -424,9 +438,9 @@ class LocalIndex:
             name=name,
             schema_ref=ref,
             data_urls=place.urls,
-            metadata=None if metadata is None else dict(metadata),
             schema_cid=schema_cid,
             shards=place.shards,
+            **details,
         )
         return self._entries.put(entry, replace=replace, keep_schema=schema_ref is None)
 

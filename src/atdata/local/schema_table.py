@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atdata.errors import SchemaConflict, SchemaNotFound
@@ -51,13 +51,20 @@ class SchemaTable:
             after = page[-1].key
 
     def publish(self, sample_type: type[Any], version: str | None, **fields: Any) -> LocalSchema:
-        """Publish a sample type under a version, or under the one that follows from its change."""
+        """Publish a sample type under a version, or under the one that follows from its change.
+
+        Without a change, its latest version is that of the index already.
+        """
         if version is not None:
             return self.add(to_record(sample_type, version, created_at=now(), **fields))
         while True:
             newest = newest_first(self._backend.versions(sample_type.__name__))
-            following = self._following(sample_type, newest)
-            record = to_record(sample_type, following, created_at=now(), **fields)
+            latest = self.find(sample_type.__name__, newest[0]) if newest else None
+            record = to_record(
+                sample_type, self._following(sample_type, newest), created_at=now(), **fields
+            )
+            if latest is not None and _is_same(latest.record, record, fields):
+                return latest
             if self._write(record):
                 return LocalSchema(record)
 
@@ -75,14 +82,21 @@ class SchemaTable:
             raise _conflict(published, offered.document_text)
         return published
 
-    def matching(self, ref: str, sample_type: type[Any]) -> LocalSchema:
+    def matching(self, ref: str, sample_type: type[Any], *, dry_run: bool = False) -> LocalSchema:
         """Return the schema of a reference, which must describe this sample type.
 
+        If there is none, and the reference names the class, it is published, except in a dry run.
+
         Raises:
-            SchemaNotFound: There is no such schema.
+            SchemaNotFound: There is no such schema, and the reference does not name the class.
             SchemaConflict: It describes other samples. (``DictSample`` matches any schema.)
         """
-        published = self.get(ref)
+        name, version = parse_ref(ref)
+        published = self.find(name, version)
+        if published is None and name == sample_type.__name__:
+            record = to_record(sample_type, version, created_at=now())
+            return LocalSchema(record) if dry_run else self.add(record)
+        published = published or self.get(ref)
         if not issubclass(sample_type, DictSample):
             offered = canonical_text(schema_document(sample_type))
             if offered != published.document_text:
@@ -143,6 +157,15 @@ class SchemaTable:
         if versions:
             return f"Published are: {', '.join(schema_ref(name, v) for v in versions[:5])}."
         return "Publish it first: index.publish_schema(SampleType)."
+
+
+def _is_same(published: SampleSchema, offered: SampleSchema, fields: Mapping[str, Any]) -> bool:
+    """Return whether two records have one document, and agree in these other fields."""
+    documents = {canonical_text(record_document(record)) for record in (published, offered)}
+    given = [name for name, value in fields.items() if value is not None]
+    return len(documents) == 1 and all(
+        getattr(published, name) == getattr(offered, name) for name in given
+    )
 
 
 def _conflict(published: LocalSchema, offered: str) -> SchemaConflict:
