@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
+from atdata.base.redact import redacted
 from atdata.cache.fetch import cached_path
+from atdata.errors import ShardNotFound
 from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
 from atdata.sources.streams import ShardStreams
 from atdata.storage.objects import StoredObject
+
+
+T = TypeVar("T")
+
+
+def shard_of(shards: Mapping[str, T], shard_id: str) -> T:
+    """Return what is known of a shard.
+
+    Raises:
+        ShardNotFound: The source has no such shard.
+    """
+    try:
+        return shards[shard_id]
+    except KeyError:
+        raise ShardNotFound("the source has no such shard", shard=redacted(shard_id)) from None
 
 
 class Source(ABC):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 
-from atdata.errors import NetworkError, ShardNotFound, UrlError
+from atdata.errors import NetworkError, UrlError
 from atdata.shards.expected import ExpectedShard, mismatch, verified
 from atdata.shards.info import ShardInfo
-from atdata.sources.base import ObjectSource
+from atdata.sources.base import ObjectSource, shard_of
 from atdata.storage.http import Web
 from atdata.storage.objects import StoredObject
 from atdata.storage.resume import Opened
@@ -83,11 +83,7 @@ class BlobSource(ObjectSource):
         return verified(stream, shard_id, cid.digest(expected.cid), expected.size)
 
     def fetch(
-        self,
-        shard_id: str,
-        *,
-        expected: ShardInfo | ExpectedShard | None = None,
-        is_cancelled: Callable[[], bool] = lambda: False,
+        self, shard_id: str, *, expected: ShardInfo | ExpectedShard | None = None, **options: Any
     ) -> Path | None:
         """Fetch a blob into the cache as :class:`ObjectSource` does, checked against its CID.
 
@@ -97,39 +93,27 @@ class BlobSource(ObjectSource):
         blob = self._expected(shard_id)
         if expected is not None and expected.cid != blob.cid:
             raise mismatch(f"the blob is {blob.cid}, not {expected.cid}", shard_id)
-        return super().fetch(shard_id, expected=blob, is_cancelled=is_cancelled)
+        return super().fetch(shard_id, expected=blob, **options)
 
     def object(self, shard_id: str) -> StoredObject:
-        """Return the blob at its server.
-
-        Raises:
-            ShardNotFound: Not a shard of this source.
-        """
-        ref = self._ref(shard_id)
+        """Return the blob at its server; raises as :meth:`open_shard`."""
+        ref = shard_of(self._refs, shard_id)
         query = urlencode({"did": ref["did"], "cid": ref["cid"]})
         url = f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob?{query}"
         return StoredObject(_Blobs(self.untrusted), url)
 
     def _expected(self, shard_id: str) -> ExpectedShard:
-        ref = self._ref(shard_id)
+        ref = shard_of(self._refs, shard_id)
         return ExpectedShard(ref["cid"], ref.get("size"))
-
-    def _ref(self, shard_id: str) -> BlobRef:
-        ref = self._refs.get(shard_id)
-        if ref is None:
-            raise ShardNotFound("the source has no such shard", shard=shard_id)
-        return ref
 
     def __repr__(self) -> str:
         return f"BlobSource({len(self.blob_refs)} blobs, pds_endpoint={self.pds_endpoint!r})"
 
 
 class _Blobs(Web):
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         # Servers send no tag with a blob; the CID in its URL identifies its bytes.
-        return replace(super().open_range(key, start=start, stop=stop), tag=key)
+        return replace(super()._open_range(key, start, stop, None), tag=key)
 
 
 def _name(ref: BlobRef) -> str:

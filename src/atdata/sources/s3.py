@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 
-from atdata.errors import ShardNotFound, UrlError
-from atdata.sources.base import ObjectSource
+from atdata.errors import UrlError
+from atdata.sources.base import ObjectSource, shard_of
 from atdata.sources.braces import Names
 from atdata.storage.buckets import BucketUrls, known_buckets, split_bucket
 from atdata.storage.objects import StoredObject
@@ -44,22 +44,20 @@ class S3Source(ObjectSource):
         self.keys = [keys] if isinstance(keys, str) else list(keys)
         given = S3Access(endpoint, access_key, secret_key, region, session_token)
         self._access = None if given == S3Access() else given
-        self._known = frozenset(self.list_shards())
         known = known_buckets([S3Bucket(bucket, given)] if self._access else [])
-        self._buckets = {name: known[name] for name in {("s3", bucket)} & known.keys()}
+        place = BucketUrls(
+            kind=S3Bucket, given={name: known[name] for name in {("s3", bucket)} & known.keys()}
+        )
+        self._objects = {name: StoredObject(place, name) for name in self.list_shards()}
 
     @classmethod
-    def from_urls(
-        cls,
-        urls: str | Iterable[str],
-        *,
-        endpoint: str | None = None,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        region: str | None = None,
-        session_token: str | None = None,
-    ) -> S3Source:
+    def from_urls(cls, urls: str | Iterable[str], **access: str | None) -> S3Source:
         """Make a source from ``s3://bucket/key`` URLs of one bucket, with brace notation.
+
+        Args:
+            urls: The URLs.
+            access: ``endpoint``, ``access_key``, ``secret_key``, ``region`` and
+                ``session_token``, as for the class.
 
         Raises:
             UrlError: Not such URLs, none at all, or of several buckets.
@@ -73,7 +71,7 @@ class S3Source(ObjectSource):
                 hint="Give Dataset a list of URLs instead: an S3Source reads from one bucket.",
             )
         keys = [key for _, key in pairs]
-        return cls(buckets.pop(), keys, endpoint, access_key, secret_key, region, session_token)
+        return cls(buckets.pop(), keys, **access)
 
     @classmethod
     def from_credentials(
@@ -95,14 +93,8 @@ class S3Source(ObjectSource):
         return [f"s3://{self.bucket}/{key}" for key in self.keys]
 
     def object(self, shard_id: str) -> StoredObject:
-        """Return the object that is a shard.
-
-        Raises:
-            ShardNotFound: Not a shard of this source.
-        """
-        if shard_id not in self._known:
-            raise ShardNotFound("the source has no such shard", shard=shard_id)
-        return StoredObject(BucketUrls(kind=S3Bucket, given=self._buckets), shard_id)
+        """Return the object that is a shard; raises as :meth:`open_shard`."""
+        return shard_of(self._objects, shard_id)
 
     def __repr__(self) -> str:
         return f"S3Source({self.bucket!r}, {len(self.keys)} keys, access={self._access!r})"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from atdata.errors import AddressRefused, ShardNotFound, UrlError
-from atdata.shards.expected import ExpectedShard
-from atdata.shards.info import ShardInfo
+from atdata.errors import AddressRefused, UrlError
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.base import ObjectSource
+from atdata.sources.base import ObjectSource, shard_of
 from atdata.sources.braces import MAX_NAMES, MAX_RECORD_NAMES, Names
 from atdata.sources.plugins import open_plugin, plugins
 from atdata.sources.registry import check_scheme, local_path, object_at, open_url
@@ -85,7 +83,7 @@ class URLSource(ObjectSource):
         plugged = self._plugged(shard_id)
         if plugged is not None:
             return plugged.open_shard(shard_id)
-        if local_path(shard_id) is not None:
+        if local_path(shard_id):
             return open_url(shard_id, untrusted=self.untrusted)
         return super().open_shard(shard_id)
 
@@ -108,20 +106,12 @@ class URLSource(ObjectSource):
         """Whether any of the shards comes from a network."""
         return any(scheme_of(url) not in _LOCAL for url in self.urls)
 
-    def fetch(
-        self,
-        shard_id: str,
-        *,
-        expected: ShardInfo | ExpectedShard | None = None,
-        is_cancelled: Callable[[], bool] = lambda: False,
-    ) -> Path | None:
+    def fetch(self, shard_id: str, **options: Any) -> Path | None:
         """Fetch a shard of the network into the cache; see :class:`ObjectSource`."""
         plugged = self._plugged(shard_id)
         if plugged is not None:
-            return plugged.fetch(shard_id, is_cancelled=is_cancelled)
-        if local_path(shard_id) is not None:
-            return None
-        return super().fetch(shard_id, expected=expected, is_cancelled=is_cancelled)
+            return plugged.fetch(shard_id, **options)
+        return None if local_path(shard_id) else super().fetch(shard_id, **options)
 
     def object(self, shard_id: str) -> StoredObject:
         """Return the object of the network that is a shard.
@@ -130,9 +120,7 @@ class URLSource(ObjectSource):
             ShardNotFound: Not a shard of this source, or not an object of the network.
         """
         found = object_at(shard_id, untrusted=self.untrusted, buckets=self._buckets)
-        if found is None or shard_id not in self._by_name:
-            raise ShardNotFound("the source has no such object", shard=redacted(shard_id))
-        return found
+        return shard_of({shard_id: found} if found else {}, shard_id)
 
     @cached_property
     def _found(self) -> list[tuple[str, AdaptedSource | None]]:
@@ -152,9 +140,7 @@ class URLSource(ObjectSource):
         return dict(self._found)
 
     def _plugged(self, shard_id: str) -> AdaptedSource | None:
-        if shard_id not in self._by_name:
-            raise ShardNotFound("the source has no such shard", shard=redacted(shard_id))
-        return self._by_name[shard_id]
+        return shard_of(self._by_name, shard_id)
 
     def __getstate__(self) -> dict[str, Any]:
         known = known_buckets(self._buckets.values())

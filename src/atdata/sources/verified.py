@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from atdata.errors import DigestMismatch, ShardNotFound
+from atdata.errors import DigestMismatch
 from atdata.shards.expected import ExpectedShard, verified, verified_pieces
 from atdata.shards.info import ShardInfo
 from atdata.shards.reader import open_local
 from atdata.sources.adapt import AdaptedSource
-from atdata.sources.base import Source
+from atdata.sources.base import Source, shard_of
 from atdata_records import cid
 
 # Nanoseconds. A file may change again within one tick of the file system's clock, and its
@@ -93,14 +93,10 @@ class VerifiedSource(Source):
     def fetch(
         self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
     ) -> Path | None:
-        """Return the path of a shard in the cache; fetch and check it if it is not there.
-
-        Returns:
-            The path; None if it is to be read as a stream.
+        """Return the path of a shard in the cache, after checking its bytes; None if it has none.
 
         Raises:
             DigestMismatch: The bytes are not those expected.
-            AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         info = self._info(shard_id)
         return self._adapted.fetch(shard_id, expected=info, is_cancelled=is_cancelled)
@@ -115,10 +111,7 @@ class VerifiedSource(Source):
         return info.samples if isinstance(info, ShardInfo) else None
 
     def _info(self, shard_id: str) -> ShardInfo | ExpectedShard:
-        info = self._expected.get(shard_id)
-        if info is None:
-            raise ShardNotFound("the source has no such shard", shard=shard_id)
-        return info
+        return shard_of(self._expected, shard_id)
 
     def __repr__(self) -> str:
         return f"VerifiedSource({self.source!r})"

@@ -128,10 +128,7 @@ class BucketUrls(Urls):
     kind: type[Bucket]
     given: Buckets = field(default_factory=dict)
 
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`, :func:`split_bucket`, :func:`find_bucket`."""
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         name, path = split_bucket(key, self.kind.scheme)
         bucket = find_bucket(self.kind, name, given=self.given, untrusted=self.untrusted)
         return bucket.open_range(path, start=start, stop=stop, tag=tag)

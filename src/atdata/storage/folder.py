@@ -27,7 +27,7 @@ class Folder(ObjectStore):
     """Files of a folder. Symbolic links are not followed.
 
     A file is visible only when it is complete and on the disk: it is written in a workspace,
-    synced, and renamed.
+    synced, and renamed. A stream goes on after the range that was asked for.
 
     Attributes:
         root: The folder; it is made when something is written.
@@ -48,10 +48,7 @@ class Folder(ObjectStore):
         """Return the file's path."""
         return str(self.root / key)
 
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`; the stream goes on after ``stop``."""
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         file = self.open(key)
         status = os.fstat(file.fileno())
         if tag not in (None, _tag(status)):

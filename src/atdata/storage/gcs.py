@@ -125,10 +125,7 @@ class GCSBucket(Bucket):
     scheme = "gs"
     access_type = GCSAccess
 
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`."""
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         wanted = {"alt": "media"} | ({} if tag is None else {"generation": tag})
         headers = {"Accept-Encoding": "identity", "Range": byte_range(start, stop)}
         asked = partial(self._ask_once, "GET", f"/download{self._path(key)}", key, stream=True)

@@ -81,19 +81,11 @@ class Web(Urls):
 
     An ``http`` URL is read over ``https`` where that answers, never on this machine itself. The
     tag of a file is its strong ETag, else its time of change if that was at least a minute
-    before the response (RFC 9110, 8.8).
+    before the response (RFC 9110, 8.8). Errors are NetworkErrors, also from reading a stream
+    (``AddressRefused``: ``untrusted``, and the server's address is private).
     """
 
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`; bytes are not decompressed.
-
-        Raises:
-            AddressRefused: ``untrusted``, and the server's address is private.
-            NetworkError: The server can't be reached, answers with an error or with another part,
-                or the file has changed; also from reading the stream.
-        """
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         client = _shared_client(self.untrusted, os.getpid())
         headers = {}
         if wanted := byte_range(start, stop):

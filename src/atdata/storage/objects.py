@@ -61,7 +61,6 @@ class Place(ABC):
     def url(self, key: str) -> str:
         """Return the path or URL of an object, as readers take it."""
 
-    @abstractmethod
     def open_range(
         self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
     ) -> Opened:
@@ -73,6 +72,11 @@ class Place(ABC):
             stop: Offset after the last byte wanted; None for the end of the object.
             tag: The state that the object must be in.
         """
+        return self._open_range(key, start, stop, tag)
+
+    @abstractmethod
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
+        """Open a part of an object."""
 
     def open(self, key: str) -> IO[bytes]:
         """Return a stream of an object, which resumes when the connection breaks."""

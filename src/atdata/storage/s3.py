@@ -150,7 +150,7 @@ def _client(access: S3Access, pid: int) -> Any:
 
 @dataclass(frozen=True)
 class S3Bucket(Bucket):
-    """Objects of a bucket below a prefix.
+    """Objects of a bucket below a prefix. Tags are ETags.
 
     On servers without conditional writes (MinIO before 2023), looking for an object and writing
     it are separate steps, so two writers at once may both write.
@@ -161,10 +161,7 @@ class S3Bucket(Bucket):
     scheme = "s3"
     access_type = S3Access
 
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`; ``tag`` is an ETag."""
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         wanted = self._object(key)
         if part := byte_range(start, stop):
             wanted["Range"] = part

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from atdata._protocols import DataSource
 from atdata.base.names import is_portable, portable
 from atdata.base.scratch import temporary_folder
-from atdata.errors import AtdataError, StorageError, UrlError
+from atdata.errors import StorageError, UrlError
 from atdata.progress import NullProgress, Progress
 from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.shards.writer import cut_shards
-from atdata.stores.copying import Copies, storage_error
+from atdata.storage.objects import disk_errors
+from atdata.stores.copying import Copies
 from atdata_records import cid
 
 if TYPE_CHECKING:
@@ -199,15 +200,10 @@ class ShardStore(ABC):
     @contextlib.contextmanager
     def _workspace(self, prefix: str, *, dry_run: bool) -> Iterator[Path]:
         """Make a folder for unfinished shards, and raise errors of the file system as our own."""
-        try:
-            # A dry run leaves no trace in the store itself.
-            made = ShardStore._temporary_folder(self) if dry_run else self._temporary_folder()
-            with made as folder:
-                yield folder
-        except AtdataError:
-            raise
-        except OSError as error:
-            raise storage_error(error, f"shards below {prefix!r} could not be written") from error
+        # A dry run leaves no trace in the store itself.
+        made = ShardStore._temporary_folder(self) if dry_run else self._temporary_folder()
+        with disk_errors(f"shards below {prefix!r} could not be written"), made as folder:
+            yield folder
 
     def _temporary_folder(self) -> contextlib.AbstractContextManager[Path]:
         return temporary_folder()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from atdata._protocols import DataSource
-from atdata.errors import DigestMismatch, StorageError
+from atdata.errors import DigestMismatch
 from atdata.shards.info import ShardInfo, inspect_shard
 from atdata.shards.recut import cannot_fit, check_fits, recut, too_large
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.registry import local_path
 from atdata.sources.url import URLSource
 from atdata.sources.verified import VerifiedSource
+from atdata.storage.objects import disk_errors
 
 
 class Copies:
@@ -136,19 +136,7 @@ class _Tee:
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        try:
+        # Converted here: callers that read would take it for an error of the source.
+        with disk_errors("a copy of the shard could not be written"):
             self._copy.write(data)
-        except OSError as error:
-            # Converted here: callers that read would take it for an error of the source.
-            raise storage_error(error, "a copy of the shard could not be written") from error
         return data
-
-
-def storage_error(error: OSError, message: str) -> StorageError:
-    """Return an error of the file system as our own, with its path and a hint."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return StorageError(
-        f"{message}: {error.strerror or error}",
-        uri=None if error.filename is None else str(error.filename),
-        hint="Make room, then run it again: shards that are there stay." if full else None,
-    )

@@ -39,21 +39,11 @@ class IPFS(Urls):
     """Files at ``ipfs://{cid}`` or ``ipfs://{cid}/{path}``, which are their keys.
 
     The tag is the CID of the file itself. A file that is one raw block is fetched and checked
-    whole, whatever its size, up to a gibibyte.
+    whole, whatever its size, up to a gibibyte. Opening and reading raise DigestMismatch if the
+    gateway sends other bytes, and ShardError if the blocks are not those of a file.
     """
 
-    def open_range(
-        self, key: str, *, start: int = 0, stop: int | None = None, tag: str | None = None
-    ) -> Opened:
-        """See :class:`~atdata.storage.objects.Place`.
-
-        Raises:
-            UrlError: Not such a URL.
-            StorageError: The path does not lead to a file.
-            DigestMismatch: The gateway sends other bytes; also from reading the stream.
-            ShardError: The blocks are not a file; also from reading the stream.
-            NetworkError: The gateway can't be reached or does not find a block; also from reading.
-        """
+    def _open_range(self, key: str, start: int, stop: int | None, tag: str | None) -> Opened:
         root, names = split_url(key)
         blocks = _Blocks(redacted(key), self.untrusted)
         cid = blocks.find(root, names)
