@@ -205,7 +205,7 @@ class TestDryRun:
             def put(self, path: Path, key: str, info: ShardInfo) -> str:
                 return f"x:{key}"
 
-        with pytest.raises(StorageError, match=r"Elsewhere tells where.*\n.*without dry_run"):
+        with pytest.raises(StorageError, match=r"Elsewhere knows the URL.*\n.*without dry_run"):
             Elsewhere().write_shards(make_dataset(1), prefix="p", dry_run=True)
         assert Elsewhere().write_shards(make_dataset(1), prefix="p")[0].startswith("x:p/000000-")
 

@@ -153,10 +153,10 @@ def test_trees_of_any_form_are_accepted_when_they_hold_the_bytes(
 @pytest.mark.parametrize(
     ("answer", "error", "why"),
     [
-        (Answer(200, "", said=b""), StorageError, "something else than a CID"),
-        (Answer(200, "", said=b"<html>"), StorageError, "something else than a CID"),
-        (Answer(200, "", said=b'["x"]'), StorageError, "something else than a CID"),
-        (stored_as("Qmx"), UrlError, "no CID"),
+        (Answer(200, "", said=b""), StorageError, "does not answer with a CID"),
+        (Answer(200, "", said=b"<html>"), StorageError, "does not answer with a CID"),
+        (Answer(200, "", said=b'["x"]'), StorageError, "does not answer with a CID"),
+        (stored_as("Qmx"), UrlError, "not a CID"),
         (Answer(403, "", said=b"forbidden"), StorageError, "403: Forbidden"),
         (
             Answer(500, "", said=b'{"Message": "no space left"}'),

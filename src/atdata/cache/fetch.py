@@ -11,6 +11,7 @@ nothing is cached.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -19,8 +20,8 @@ from pathlib import Path
 
 from atdata.base.folders import cache_folder
 from atdata.cache.download import Download, TooLarge
-from atdata.cache.shard_cache import Known, ShardCache, cache_error
-from atdata.errors import AtdataError, StorageError
+from atdata.cache.shard_cache import Known, ShardCache, cache_errors
+from atdata.errors import StorageError
 from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
 from atdata.storage.objects import StoredObject
@@ -132,20 +133,19 @@ def _filled(
     cache: ShardCache, download: Download, first: Opened, name: str | None = None
 ) -> Path | None:
     """Fetch a shard into the cache, and remember the name that finds it, if one is given."""
-    try:
-        with first.stream, cache.new_file() as file:
-            cid, size = download.write(first, file, limit=cache.limit, make_room=cache.make_room)
-            file.close()
-            kept = cache.keep(Path(file.name), cid)
-            if name is not None and first.tag is not None:
-                cache.remember(name, Known(redacted(name), first.tag, cid, size))
-            return kept
-    except TooLarge:
-        return None
-    except AtdataError:
-        raise
-    except OSError as error:
-        raise cache_error(error, cache.folder) from error
+    with (
+        cache_errors(cache.folder),
+        contextlib.suppress(TooLarge),
+        first.stream,
+        cache.new_file() as file,
+    ):
+        cid, size = download.write(first, file, limit=cache.limit, make_room=cache.make_room)
+        file.close()
+        kept = cache.keep(Path(file.name), cid)
+        if name is not None and first.tag is not None:
+            cache.remember(name, Known(redacted(name), first.tag, cid, size))
+        return kept
+    return None
 
 
 @lru_cache(maxsize=8)

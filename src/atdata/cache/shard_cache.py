@@ -1,5 +1,7 @@
 """Shards on this machine's disk, by the CID of their bytes; least recently used evicted first.
 
+This stays ours because no cache on PyPI shares whole files, verified and mapped, between processes.
+
 Any number of processes may use one folder at once: files appear in it by renaming, whole and on
 the disk; unfinished files are in scratch folders of their own; and the operating system releases
 the locks of a process that was killed. A file that is dropped while it is read stays readable
@@ -27,7 +29,7 @@ from typing import IO
 from atdata.base.disk import move_file, remove_unused
 from atdata.base.locks import Busy, locked
 from atdata.base.scratch import scratch_folder, sweep
-from atdata.errors import StorageError
+from atdata.errors import AtdataError, StorageError
 from atdata_records import cid as cids
 
 _NEW, _NAMES, _LOCKS, _SEEN, _TURN = ".new", ".names", ".locks", ".seen", ".turn"
@@ -84,7 +86,7 @@ class ShardCache:
         self.folder = folder
         self.limit = limit
         self.prepare()
-        with _told(folder):
+        with cache_errors(folder):
             sweep(self.folder / _NEW)
 
     def prepare(self) -> None:
@@ -93,7 +95,7 @@ class ShardCache:
         Raises:
             StorageError: It can't be made.
         """
-        with _told(self.folder):
+        with cache_errors(self.folder):
             own = (self.folder / name for name in (_NEW, _NAMES, _LOCKS, _SEEN))
             for place in (self.folder, *own):
                 place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -107,7 +109,7 @@ class ShardCache:
         """Return the shards in the cache, least recently used first."""
         found = []
         now = time.time_ns()
-        with _told(self.folder), os.scandir(self.folder) as entries:
+        with cache_errors(self.folder), os.scandir(self.folder) as entries:
             for entry in entries:
                 if cids.is_cid(entry.name):
                     with contextlib.suppress(FileNotFoundError):
@@ -184,7 +186,7 @@ class ShardCache:
 
     def prune(self, limit: int) -> list[CachedShard]:
         """Drop the least recently used shards until at most ``limit`` bytes are left."""
-        with _told(self.folder), self._turn():
+        with cache_errors(self.folder), self._turn():
             sweep(self.folder / _NEW)
             dropped = self._drop(limit)
             there = {shard.cid for shard in self.shards()}
@@ -217,7 +219,7 @@ class ShardCache:
         """Hold the lock of one shard, and of no other, for the length of a block."""
         path = self.folder / _LOCKS / hashlib.sha256(key.encode()).hexdigest()
         with contextlib.ExitStack() as held:
-            with _told(self.folder):
+            with cache_errors(self.folder):
                 held.enter_context(locked(path))
             try:
                 yield
@@ -322,21 +324,19 @@ def _read_name(path: Path) -> Known | None:
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def cache_errors(folder: Path) -> Iterator[None]:
+    """Raise errors of the file system as our own, with a hint."""
     try:
         yield
+    except AtdataError:
+        raise
     except OSError as error:
-        raise cache_error(error, folder) from error
-
-
-def cache_error(error: OSError, folder: Path) -> StorageError:
-    """Return an error of the file system as our own, with a hint."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return StorageError(
-        f"the cache can't be used: {error.strerror or error}",
-        uri=str(folder),
-        hint="make room (atdata cache prune --to 1GB), or have it elsewhere or nowhere: "
-        "ATDATA_CACHE=/other/folder, ATDATA_CACHE=off"
-        if full
-        else "set ATDATA_CACHE to a folder of yours, or to off",
-    )
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise StorageError(
+            f"the cache can't be used: {error.strerror or error}",
+            uri=str(folder),
+            hint="Make room (atdata cache prune --to 1GB), or set ATDATA_CACHE to another folder "
+            "or to off."
+            if is_full
+            else "Set ATDATA_CACHE to a folder of yours, or to off.",
+        ) from error

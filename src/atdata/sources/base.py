@@ -15,7 +15,6 @@ from atdata.shards.info import ShardInfo
 from atdata.sources.streams import ShardStreams
 from atdata.storage.objects import StoredObject
 
-
 T = TypeVar("T")
 
 

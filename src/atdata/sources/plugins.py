@@ -40,7 +40,7 @@ def open_plugin(scheme: str, url: str, *, untrusted: bool) -> DataSource:
         name = point.dist.name if point.dist else "an unknown distribution"
         raise StorageError(
             f"{scheme}:// is read by {point.value} of {name}, which can't be imported: {error}",
-            hint=f"update or remove {name}",
+            hint=f"Update or remove {name}.",
         ) from error
     source: DataSource = make(url, untrusted=untrusted)
     return source

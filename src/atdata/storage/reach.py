@@ -75,7 +75,7 @@ def public_addresses(host: str, port: int) -> list[str]:
                 raise AddressRefused(
                     f"data from the network names {host}:{port}, which is the private address "
                     f"{address}",
-                    hint="if you trust it, set ATDATA_ALLOW_PRIVATE=1",
+                    hint="Set ATDATA_ALLOW_PRIVATE=1 if you trust it.",
                 )
     return addresses
 

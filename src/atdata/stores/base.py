@@ -155,7 +155,7 @@ class ShardStore(ABC):
                 override this method.
         """
         raise StorageError(
-            f"a {type(self).__name__} tells where a shard is only when it is there",
+            f"a {type(self).__name__} knows the URL of a shard only after it is stored",
             hint="Run it without dry_run.",
         )
 

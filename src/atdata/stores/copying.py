@@ -82,12 +82,12 @@ class Copies:
         """
         for index, name in enumerate(self._names):
             path = folder / f"{index:06d}.tar"
-            told = None if self._infos is None else self._infos[index]
-            if unread and told is not None and self._fits(told):
-                self.originals.append(told)
-                yield path, told
+            known = None if self._infos is None else self._infos[index]
+            if unread and known is not None and self._fits(known):
+                self.originals.append(known)
+                yield path, known
                 continue
-            info = self._copy(name, path, told)
+            info = self._copy(name, path, known)
             self.originals.append(info)
             if self._fits(info):
                 yield path, info
@@ -95,12 +95,12 @@ class Copies:
                 self.cut = True
                 yield from self._cut(name, path)
 
-    def _copy(self, name: str, path: Path, told: ShardInfo | None) -> ShardInfo:
+    def _copy(self, name: str, path: Path, known: ShardInfo | None) -> ShardInfo:
         with self._shards.open_shard(name) as stream, path.open("xb") as copy:
             info = inspect_shard(_Tee(stream, copy), name)
-        if told is not None and info != told:
+        if known is not None and info != known:
             raise DigestMismatch(
-                f"the shard has {info.samples} samples, not {told.samples}", shard=name
+                f"the shard has {info.samples} samples, not {known.samples}", shard=name
             )
         return info
 

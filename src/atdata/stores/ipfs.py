@@ -62,7 +62,7 @@ class IPFSStore(ShardStore):
         with path.open("rb") as file:
             if not self._holds(found, file, info):
                 raise DigestMismatch(
-                    f"the node says that it has stored the shard as {found}, which is other data",
+                    f"the node has stored other data than the shard: {found}",
                     shard=key,
                 )
         return f"ipfs://{found}"
@@ -103,7 +103,7 @@ class IPFSStore(ShardStore):
     def _post(
         self, method: str, options: Mapping[str, str], files: Mapping[str, Any] | None = None
     ) -> bytes:
-        with self._told(), http_client() as client:
+        with self._errors(), http_client() as client:
             url = f"{self.api}/api/v0/{method}"
             answer = client.post(url, params=dict(options), files=files)
         if answer.status_code != 200:
@@ -111,7 +111,7 @@ class IPFSStore(ShardStore):
         return answer.content
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         httpx = require("httpx", extra="http")
         try:
             yield
@@ -119,7 +119,7 @@ class IPFSStore(ShardStore):
             raise NetworkError.passing(
                 f"the IPFS node can't be reached ({type(error).__name__})",
                 uri=redacted(self.api),
-                hint=f"start it (ipfs daemon), or set {VARIABLE} to the URL of its API",
+                hint=f"Start it (ipfs daemon), or set {VARIABLE} to the URL of its API.",
             ) from None
 
     def _refusal(self, answer: httpx.Response) -> StorageError:
@@ -136,4 +136,4 @@ def _hash(answer: bytes) -> str:
     try:
         return str(json.loads(answer.splitlines()[-1])["Hash"])
     except (ValueError, KeyError, TypeError, IndexError):
-        raise StorageError("the IPFS node answers something else than a CID") from None
+        raise StorageError("the IPFS node does not answer with a CID") from None

@@ -20,7 +20,7 @@ PATH = f"/ipfs/{CID}?format=raw"
 
 
 @pytest.fixture(autouse=True)
-def nobody_was_asked_before() -> Iterator[None]:
+def no_gateway_was_asked_before() -> Iterator[None]:
     gateway._answers.cache_clear()
     yield
     gateway._answers.cache_clear()
@@ -92,7 +92,12 @@ def test_a_block_that_is_cut_off_may_be_tried_again(web: Web) -> None:
 
 @pytest.mark.parametrize(
     ("status", "hint", "transient"),
-    [(404, "nobody", False), (410, "nobody", False), (504, "nobody", True), (429, "later", True)],
+    [
+        (404, "nowhere", False),
+        (410, "nowhere", False),
+        (504, "nowhere", True),
+        (429, "later", True),
+    ],
 )
 def test_refusals_say_what_to_do(web: Web, status: int, hint: str, transient: bool) -> None:
     web.serve(PATH, status=status)

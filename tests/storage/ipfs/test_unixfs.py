@@ -76,8 +76,8 @@ def test_what_the_reference_implementation_writes_is_read(ipfs_gateway: IpfsGate
 @pytest.mark.parametrize(
     ("block", "why"),
     [
-        (b"", "does not say"),
-        (dag.node([], b""), "does not say"),
+        (b"", "kind is missing"),
+        (dag.node([], b""), "kind is missing"),
         (SOUND[:-1], "too early"),
         (SOUND + SOUND, "unknown field"),
         (dag.field(3, 1) + SOUND, "unknown field"),
@@ -85,8 +85,8 @@ def test_what_the_reference_implementation_writes_is_read(ipfs_gateway: IpfsGate
         (dag.node([dag.field(2, b"")], dag.unixfs(dag.FILE, sizes=[1])), "leads nowhere"),
         (dag.node([dag.field(2, dag.field(1, b"?"))], dag.unixfs(dag.FOLDER)), "version"),
         (dag.node([], dag.unixfs(dag.FILE, sizes=[1])), "sizes of 1"),
-        (dag.file([A, B], size=5), "tells a size"),
-        (dag.file([(A[0], 1 << 63)]), "tells a size"),
+        (dag.file([A, B], size=5), "declares a size"),
+        (dag.file([(A[0], 1 << 63)]), "declares a size"),
         (dag.field(1, dag.field(1, 2) + b"\x18" + b"\xff" * 12), "too large"),
     ],
 )

@@ -49,8 +49,8 @@ class Cid:
             return cls.from_bytes(_decoded(text))
         except ValueError as error:
             raise UrlError(
-                f"{text[:_LONGEST]!r} is no CID of a file: {error}",
-                hint="give the CID of a file or folder with sha2-256: Qm…, bafy… or bafkrei…",
+                f"{text[:_LONGEST]!r} is not a CID of a file: {error}",
+                hint="Give the CID of a file or folder with sha2-256: Qm…, bafy… or bafkrei….",
             ) from None
 
     @classmethod
@@ -63,7 +63,7 @@ class Cid:
         if len(binary) == 34 and binary.startswith(_SHA256):
             return cls(DAG_PB, binary[2:], 0)
         if binary[:1] != b"\x01":
-            raise ValueError("it is of no known version")
+            raise ValueError("its version is not known")
         if binary[1:2] not in (bytes([RAW]), bytes([DAG_PB])):
             raise ValueError("its codec is neither raw nor dag-pb")
         if len(binary) != 36 or binary[2:4] != _SHA256:
@@ -90,7 +90,7 @@ def _decoded(text: str) -> bytes:
     plain = text if text[:1] == "z" or not text.isupper() else text.lower()
     alphabet = _ALPHABETS.get(plain[:1])
     if alphabet is None:
-        raise ValueError("it is in no known base")
+        raise ValueError("its base is not known")
     number = _number(plain[1:], alphabet)
     if plain[0] == "b":  # digits of five bits: the bits left over must be zero
         number, rest = divmod(number, 1 << len(plain[1:]) * 5 % 8)
@@ -105,7 +105,7 @@ def _number(digits: str, alphabet: str) -> int:
     for digit in digits:
         value = alphabet.find(digit)
         if value < 0:
-            raise ValueError(f"{digit!r} is no digit of its base")
+            raise ValueError(f"{digit!r} is not a digit of its base")
         number = number * len(alphabet) + value
     return number
 

@@ -63,13 +63,13 @@ def split_url(url: str) -> tuple[Cid, list[str]]:
     """Return the CID of an ``ipfs://`` URL, and the names of its path.
 
     Raises:
-        UrlError: It has another form, or no CID of a file.
+        UrlError: It has another form, or lacks the CID of a file.
     """
     _, _, rest = url.partition("://")
     root, *names = map(unquote, rest.split("/"))
     cid = Cid.parse(root)
     if any(name in ("", ".", "..") for name in names) or "?" in rest or "#" in rest:
-        raise UrlError("not a URL of IPFS", uri=redacted(url), hint="write ipfs://CID/path")
+        raise UrlError("not a URL of IPFS", uri=redacted(url), hint="Write ipfs://CID/path.")
     return cid, names
 
 
@@ -182,7 +182,7 @@ def _pieces(root: Node, start: int, stop: int, blocks: _Blocks) -> Iterator[byte
         part = todo.popleft()
         node = part.ask(blocks).result()
         if node.kind != "file" or node.size != part.link.size:
-            raise _no_tree(f"{part.link.cid} is no part of {part.link.size:,} bytes", blocks)
+            raise _no_tree(f"{part.link.cid} is not a part of {part.link.size:,} bytes", blocks)
         if part.depth > DEEPEST:
             raise _no_tree(f"it is deeper than {DEEPEST} levels", blocks)
         yield _clipped(node.data, part.offset, start, stop)
@@ -210,11 +210,11 @@ def _no_tree(why: str, blocks: _Blocks) -> ShardError:
 
 def _no_file(kind: str, cid: Cid, url: str) -> StorageError:
     hints = {
-        "folder": "add the path of a file in it",
-        "sharded folder": "it is a very large folder: give the file's own CID",
+        "folder": "Add the path of a file in it.",
+        "sharded folder": "Give the file's own CID: it is a very large folder.",
     }
     return StorageError(
-        f"{cid} is a {kind}, where it should be something else",
+        f"{cid} is a {kind}, which this part of a path can't be",
         uri=redacted(url),
         hint=hints.get(kind),
     )

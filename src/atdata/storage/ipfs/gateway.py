@@ -44,9 +44,9 @@ def _checked(given: str) -> str:
     parts = split_url(given)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UrlError(
-            f"{VARIABLE} names no gateway",
+            f"{VARIABLE} does not name a gateway",
             uri=redacted(given),
-            hint=f"write {VARIABLE}=http://host:port",
+            hint=f"Write {VARIABLE}=http://host:port.",
         )
     return given.rstrip("/").removesuffix("/ipfs")
 
@@ -82,9 +82,7 @@ def open_block(cid: Cid, *, untrusted: bool = False) -> Iterator[IO[bytes]]:
             yield stream
     except NetworkError as error:
         if error.status in (404, 410, 504):
-            error.hint = (
-                "nobody that the gateway knows has this block: set IPFS_GATEWAY to one that does"
-            )
+            error.hint = "Set IPFS_GATEWAY to another gateway: this one finds the block nowhere."
         raise
 
 
@@ -108,6 +106,6 @@ def read_block(cid: Cid, *, untrusted: bool = False) -> bytes:
 def mismatch(cid: Cid) -> DigestMismatch:
     """Return the error for bytes that are not those of a CID."""
     return DigestMismatch(
-        f"the gateway gives other bytes than those of the block {cid}",
-        hint="try again with IPFS_GATEWAY set to another gateway",
+        f"the gateway sends other bytes than those of the block {cid}",
+        hint="Try again with IPFS_GATEWAY set to another gateway.",
     )

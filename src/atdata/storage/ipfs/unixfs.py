@@ -63,7 +63,7 @@ def read_node(cid: Cid, block: bytes) -> Node:
     try:
         return _node(block)
     except ValueError as error:
-        raise ShardError(f"the block {cid} is no UnixFS node: {error}") from None
+        raise ShardError(f"the block {cid} is not a UnixFS node: {error}") from None
 
 
 def _node(block: bytes) -> Node:
@@ -77,15 +77,15 @@ def _node(block: bytes) -> Node:
         else:
             raise ValueError(f"it has an unknown field {number}")
     if inner is None:
-        raise ValueError("it does not say what it is")
-    kind, data, told, sizes = _unixfs(inner)
+        raise ValueError("its kind is missing")
+    kind, data, declared, sizes = _unixfs(inner)
     if kind != "file":
         return Node(kind, b"", tuple(Link(cid, name) for cid, name in links), 0)
     if len(sizes) != len(links):
         raise ValueError(f"it has {len(links)} parts and the sizes of {len(sizes)}")
     size = len(data) + sum(sizes)
-    if told not in (None, size) or size >= _MOST:
-        raise ValueError(f"it tells a size of {told}, its parts have {size}")
+    if declared not in (None, size) or size >= _MOST:
+        raise ValueError(f"it declares a size of {declared}, its parts have {size}")
     parts = [Link(cid, "", part) for (cid, _), part in zip(links, sizes, strict=True)]
     return Node(kind, data, tuple(parts), size)
 
@@ -105,19 +105,19 @@ def _link(message: bytes) -> tuple[Cid, str]:
 
 def _unixfs(message: bytes) -> tuple[str, bytes, int | None, list[int]]:
     """Return the kind, the block's own bytes, the declared size, and the sizes of the parts."""
-    kind, data, told, sizes = "", b"", None, list[int]()
+    kind, data, declared, sizes = "", b"", None, list[int]()
     for number, value in _fields(message):
         if number == 1 and isinstance(value, int):
             kind = _KINDS.get(value, f"unknown kind {value}")
         elif number == 2 and isinstance(value, bytes):
             data = value
         elif number == 3 and isinstance(value, int):
-            told = value
+            declared = value
         elif number == 4:
             sizes += [value] if isinstance(value, int) else _varints(value)
     if not kind:
-        raise ValueError("it does not say what it is")
-    return kind, data, told, sizes
+        raise ValueError("its kind is missing")
+    return kind, data, declared, sizes
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
