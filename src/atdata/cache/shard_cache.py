@@ -15,7 +15,6 @@ if it holds other bytes. A change that leaves all of these as they were is not n
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -29,9 +28,12 @@ from typing import IO
 from atdata.base.disk import move_file, remove_unused
 from atdata.base.locks import Busy, locked
 from atdata.base.scratch import scratch_folder, sweep
-from atdata.errors import AtdataError, StorageError
+from atdata.storage.objects import disk_errors
 from atdata_records import cid as cids
 
+_HINT = (
+    "Make room (atdata cache prune --to 1GB), or set ATDATA_CACHE to a folder of yours, or to off."
+)
 _NEW, _NAMES, _LOCKS, _SEEN, _TURN = ".new", ".names", ".locks", ".seen", ".turn"
 
 
@@ -323,20 +325,6 @@ def _read_name(path: Path) -> Known | None:
         return None
 
 
-@contextlib.contextmanager
-def cache_errors(folder: Path) -> Iterator[None]:
+def cache_errors(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Raise errors of the file system as our own, with a hint."""
-    try:
-        yield
-    except AtdataError:
-        raise
-    except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise StorageError(
-            f"the cache can't be used: {error.strerror or error}",
-            uri=str(folder),
-            hint="Make room (atdata cache prune --to 1GB), or set ATDATA_CACHE to another folder "
-            "or to off."
-            if is_full
-            else "Set ATDATA_CACHE to a folder of yours, or to off.",
-        ) from error
+    return disk_errors("the cache can't be used", folder, _HINT)

@@ -14,8 +14,6 @@ from typing import IO, Any
 from atdata.cache.prefetch import ahead
 from atdata.errors import ShardNotFound, StorageError, UrlError
 from atdata.shards.counts import sample_count
-from atdata.shards.expected import ExpectedShard
-from atdata.shards.info import ShardInfo
 from atdata.shards.reader import open_local
 from atdata.sources.protocols import (
     CachedSource,
@@ -128,22 +126,19 @@ class AdaptedSource:
                 return cached.open("rb")
         return None
 
-    def fetch(
-        self,
-        shard_id: str,
-        *,
-        expected: ShardInfo | ExpectedShard | None = None,
-        is_cancelled: Callable[[], bool] = lambda: False,
-    ) -> Path | None:
+    def fetch(self, shard_id: str, **options: Any) -> Path | None:
         """Return the shard's path in the cache, fetched if needed; None if it can't be cached.
+
+        Args:
+            shard_id: Name of the shard.
+            options: As for :class:`~atdata.sources.protocols.CachedSource`.
 
         Raises:
             AtdataError: What the source raises.
         """
         if not isinstance(self.source, CachedSource):
             return None
-        known: dict[str, Any] = {} if expected is None else {"expected": expected}
-        return self.source.fetch(shard_id, is_cancelled=is_cancelled, **known)
+        return self.source.fetch(shard_id, **options)
 
     def open_shard(self, shard_id: str) -> IO[bytes]:
         """Open a stream of one shard; the caller closes it.

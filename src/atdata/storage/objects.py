@@ -207,17 +207,15 @@ class ObjectStore(Place):
 
 
 @contextmanager
-def disk_errors(message: str, path: Path | None = None) -> Iterator[None]:
+def disk_errors(message: str, path: Path | None = None, hint: str | None = None) -> Iterator[None]:
     """Raise errors of the file system as StorageError, with the path and what to do next."""
     try:
         yield
     except AtdataError:
         raise
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if hint is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            hint = "Make room, then run it again: what is complete stays."
         place = error.filename or path
-        raise StorageError(
-            f"{message}: {error.strerror or error}",
-            uri=None if place is None else str(place),
-            hint="Make room, then run it again: what is complete stays." if full else None,
-        ) from error
+        uri = None if place is None else str(place)
+        raise StorageError(f"{message}: {error.strerror or error}", uri=uri, hint=hint) from error
