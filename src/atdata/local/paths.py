@@ -13,7 +13,7 @@ from pathlib import Path
 
 from atdata.errors import StorageError
 from atdata.local.entry import LocalDatasetEntry
-from atdata.sources.braces import expand
+from atdata.sources.braces import Names
 from atdata.sources.registry import local_path
 from atdata.storage.urls import scheme_of
 
@@ -79,7 +79,7 @@ def check_there(entry: LocalDatasetEntry) -> None:
         StorageError: One is missing.
     """
     for url in entry.data_urls:
-        for name in expand(url):
+        for name in Names([url]):
             path = local_path(name)
             if path is not None and not path.is_file():
                 raise StorageError(

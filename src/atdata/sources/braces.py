@@ -78,29 +78,6 @@ class Names(Sequence[str]):
         return _at(self._trees[place], number - (self._ends[place - 1] if place else 0))
 
 
-def expand(pattern: str) -> list[str]:
-    """Return all names that a pattern stands for, in the order of its parts.
-
-    Raises:
-        UrlError: Braces don't match, or the names are more than 1,000,000.
-    """
-    return list(Names([pattern]))
-
-
-def iterate(pattern: str) -> Iterator[str]:
-    """Yield the names of :func:`expand`, one at a time."""
-    return iter(Names([pattern]))
-
-
-def count(pattern: str) -> int:
-    """Return how many names a pattern stands for, without expanding it.
-
-    Raises:
-        UrlError: Braces don't match.
-    """
-    return _count(_parse(pattern))
-
-
 @dataclass(frozen=True, slots=True)
 class _Range:
     numbers: range
