@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from atdata._protocols import DataSource
 from atdata.atmosphere.uploads import MEDIA_TYPE, BlobLister, Uploads, reference
 from atdata.errors import DigestMismatch, StorageError, XrpcError
-from atdata.progress import Progress
 from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.sources import URLSource, VerifiedSource
 from atdata.storage.retry import attempts
@@ -112,17 +111,9 @@ class PDSBlobStore(ShardStore):
         source = URLSource(urls)
         return VerifiedSource(source, urls.shards) if isinstance(urls, WrittenShards) else source
 
-    def _put_all(
-        self,
-        shards: Iterable[tuple[Path, ShardInfo]],
-        prefix: str,
-        progress: Progress,
-        *,
-        dry_run: bool,
-        admitted: bool = False,
-    ) -> WrittenShards:
+    def _put_all(self, *args: Any, **options: Any) -> WrittenShards:
         self._uploads = Uploads(self._client)  # what was there an hour ago may be gone
-        return super()._put_all(shards, prefix, progress, dry_run=dry_run, admitted=admitted)
+        return super()._put_all(*args, **options)
 
     def _upload(self, path: Path, key: str, info: ShardInfo) -> dict[str, Any]:
         blob: dict[str, Any] = {}

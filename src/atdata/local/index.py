@@ -222,7 +222,7 @@ class LocalIndex:
         entry = self.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
         decoded = sample_type or self.decode_schema(entry.schema_ref)
         store = self.data_store
-        made = store.source if isinstance(store, BucketStore) else URLSource
+        made = store.create_source if isinstance(store, BucketStore) else URLSource
         urls = made(entry.data_urls)
         source = urls if entry.shards is None else VerifiedSource(urls, entry.shards)
         return Dataset[decoded](source)  # type: ignore[valid-type]

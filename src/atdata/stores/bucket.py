@@ -40,7 +40,7 @@ class BucketStore(ShardStore):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(bucket={self.bucket!r}, access={self._place.access!r})"
 
-    def source(self, urls: Iterable[str]) -> URLSource:
+    def create_source(self, urls: Iterable[str]) -> URLSource:
         """Return a source of these URLs, which reads the store's bucket with its credentials."""
         return URLSource(urls, buckets=[self._place])
 
