@@ -8,24 +8,23 @@ depend on their bytes; then the schema is written, and last the dataset record, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from atdata.atmosphere.keys import schema_uri
-from atdata.atmosphere.placing import Placed, check_store, copy_to, is_public, place_urls, upload
+from atdata.atmosphere.keys import AtUri, dataset_uri, schema_uri
+from atdata.atmosphere.placing import Placed, check_store, is_public, place, place_urls
 from atdata.atmosphere.plan import Plan
-from atdata.atmosphere.publication import Details, Draft, Publication
+from atdata.atmosphere.publication import Publication
 from atdata.atmosphere.read_back import read_back
-from atdata.atmosphere.records import now
-from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, find_version
+from atdata.atmosphere.schemas import SchemaLoader
 from atdata.base.arguments import check_client, check_entry, check_index
+from atdata.base.clock import now
+from atdata.base.names import check_dataset_name
 from atdata.dataset import Dataset
 from atdata.errors import EntryError
 from atdata.samples.schema import from_record, record_cid, to_record
 from atdata.shards.info import known_infos
-from atdata.sources import URLSource
-from atdata.stores.base import prefix_for
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
     from atdata.progress import Progress
 
-__all__ = ["Promotion", "promote_to_atmosphere"]
+__all__ = ["Plan", "Promotion", "promote_to_atmosphere"]
 
 
 def promote_to_atmosphere(
@@ -47,11 +46,12 @@ def promote_to_atmosphere(
     description: str | None = None,
     tags: Sequence[str] | None = None,
     license: str | None = None,  # noqa: A002  (the lexicon's word)
+    metadata: Mapping[str, Any] | None = None,
     replace: bool = False,
     dry_run: bool = False,
     verify: bool = False,
     progress: Progress | None = None,
-) -> str:
+) -> AtUri:
     """Publish a dataset of a local index, with its schema and metadata.
 
     Schema CID, shard digests and content CID of the record are those of the entry. Promoting
@@ -74,6 +74,7 @@ def promote_to_atmosphere(
         tags: Words to find it by.
         license: An SPDX expression (``CC-BY-4.0``; ``LicenseRef-…`` for one of your own) or a
             URL.
+        metadata: A JSON object; the entry's if None.
         replace: Let the name stand for other data from now on. Description, tags and license
             stay as published unless given; metadata is that of the entry.
         dry_run: Write nothing; print the records that would be written, and what would be
@@ -103,29 +104,36 @@ def promote_to_atmosphere(
         atmosphere_client,
         data_store=data_store,
         name=name,
-        details=Details(
-            description=description,
-            tags=tags,
-            license=license,
-            metadata=getattr(local_entry, "metadata", None),
-        ),
         replace=replace,
         progress=progress,
+        description=description,
+        tags=tags,
+        license=license,
+        metadata=metadata,
     )
     if dry_run:
         plan = promotion.plan()
         sys.stdout.write(f"{plan}\n")
         return plan.uri
-    draft = promotion.publish()
+    plan = promotion.publish()
     if verify:
-        promotion.verify(draft)
-    return str(draft.uri)
+        promotion.verify(plan)
+    return plan.uri
+
+
+@runtime_checkable
+class _Identified(Protocol):
+    """A schema of an index that has it as a record, and knows the CID of its content."""
+
+    record: SampleSchema
+    cid: str
 
 
 class Promotion:
     """The promotion of an entry into a repository: plan it, publish it, and verify it.
 
-    Arguments and errors are those of ``promote_to_atmosphere``.
+    Arguments and errors are those of ``promote_to_atmosphere``; ``details`` are ``description``,
+    ``tags``, ``license`` and ``metadata``.
     """
 
     def __init__(
@@ -136,9 +144,9 @@ class Promotion:
         *,
         data_store: AbstractDataStore | None = None,
         name: str | None = None,
-        details: Details | None = None,
         replace: bool = False,
         progress: Progress | None = None,
+        **details: Any,
     ) -> None:
         check_entry(entry)
         check_index(index, "get_schema", "decode_schema")
@@ -149,92 +157,82 @@ class Promotion:
             check_store(data_store)
         self._entry, self._index, self._client = entry, index, client
         self._store, self._name = data_store, name or entry.name
-        self._details = details or Details(metadata=entry.metadata)
+        check_dataset_name(self._name)
         self._replace, self._progress = replace, progress
+        self._details = details
+        if details.get("metadata") is None:
+            self._details = {**details, "metadata": entry.metadata}
+        self._are_public = all(map(is_public, entry.data_urls))
         self._shards = known_infos(entry)
 
     def plan(self) -> Plan:
         """Return what ``publish`` would write, and where. Writes nothing."""
-        publication = self._publication
-        schema = None if self._published_schema else self._schema
-        return Plan(publication.draft(self._client), publication.schema, schema)
+        return self._publication.plan(self._client)
 
-    def publish(self) -> Draft:
-        """Write the parts that are missing or outdated; return the draft, now published."""
+    def publish(self) -> Plan:
+        """Write the parts that are missing or outdated; return the plan that was carried out."""
         return self._publication.publish(self._client)
 
-    def verify(self, draft: Draft, progress: Progress | None = None) -> None:
+    def verify(self, plan: Plan, progress: Progress | None = None) -> None:
         """Read back what was published; see ``read_back``."""
-        read_back(self._client, draft.uri, draft.record, progress or self._progress)
+        read_back(self._client, plan.uri, plan.record, progress or self._progress)
 
     @cached_property
     def _publication(self) -> Publication:
         """The publication, made once, so that a plan and its publication have the same time."""
-        schema, published, client = self._schema, self._published_schema, self._client
+        schema, cid = self._schema
+        did, ref = self._client.did, self._entry.schema_ref
+        is_published = ref.startswith("at://")
         return Publication(
+            uri=dataset_uri(did, self._name),
             name=self._name,
-            schema=published or str(schema_uri(client.did, schema.name, schema.version)),
-            schema_cid=record_cid(schema),
-            shards=self._shards,
+            schema_uri=AtUri.parse(ref)
+            if is_published
+            else schema_uri(did, schema.name, schema.version),
+            schema_cid=cid,
             place=self._place,
-            may_stay=self._store is None and not all(map(is_public, self._entry.data_urls)),
-            before_write=lambda: published or SchemaPublisher(client).publish_record(schema),
+            schema=None if is_published else schema,
+            shards=self._shards,
+            may_stay=self._store is None and not self._are_public,
             details=self._details,
             replace=self._replace,
         )
 
     @cached_property
-    def _schema(self) -> SampleSchema:
-        return _schema(self._entry, self._index, self._client)
+    def _schema(self) -> tuple[SampleSchema, str]:
+        """The entry's schema record, the index's own so that its CID stays, and that CID."""
+        ref = self._entry.schema_ref
+        if ref.startswith("at://"):
+            schema = SchemaLoader(self._client).get_record(ref)
+            return schema, record_cid(schema)
+        known = self._index.get_schema(ref)
+        if isinstance(known, _Identified):
+            return known.record, known.cid
+        try:
+            schema = SampleSchema.from_dict(dict(known))
+        except ValidationError:
+            # Another kind of index, with records of its own: make one from the type.
+            sample_type = self._index.decode_schema(ref)
+            schema = to_record(sample_type, str(known["version"]), created_at=now())
+        return schema, record_cid(schema)
 
-    @cached_property
-    def _published_schema(self) -> str | None:
-        return _published_schema(self._entry, self._schema, self._client)
-
-    def _place(self, *, dry_run: bool = False) -> Placed:
+    def _place(self, dry_run: bool) -> Placed:
         urls = list(self._entry.data_urls)
-        if self._store is None and all(map(is_public, urls)):
+        if self._store is None and self._are_public:
             return place_urls(urls, self._shards)
-        progress = None if dry_run else self._progress
-        if self._store is None:
-            return upload(
-                self._client,
-                URLSource(urls),
-                self._name,
-                self._shards,
-                progress=progress,
-                dry_run=dry_run,
-            )
-        sample_type = from_record(self._schema)
-        ds = Dataset[sample_type](urls)  # type: ignore[valid-type]
-        prefix = prefix_for(self._name)
-        return copy_to(self._store, ds, prefix, self._shards, progress=progress, dry_run=dry_run)
+        sample_type = from_record(self._schema[0])
+        return place(
+            self._client,
+            Dataset[sample_type](urls),  # type: ignore[valid-type]
+            self._name,
+            self._store,
+            infos=self._shards,
+            progress=self._progress,
+            dry_run=dry_run,
+        )
 
 
-def _find_existing_schema(client: AtmosphereClient, name: str, version: str) -> str | None:
+def _find_existing_schema(client: AtmosphereClient, name: str, version: str) -> AtUri | None:
     """Return a schema version's AT URI in the user's repository, or None; at most two requests."""
-    found = find_version(client, name, version)
-    return str(found.uri) if found else None
-
-
-def _schema(entry: IndexEntry, index: AbstractIndex, client: AtmosphereClient) -> SampleSchema:
-    """Return the schema record of an entry: the index's own, so that its CID stays."""
-    if entry.schema_ref.startswith("at://"):
-        return SchemaLoader(client).get_record(entry.schema_ref)
-    known = index.get_schema(entry.schema_ref)
-    try:
-        return SampleSchema.from_dict(dict(known))
-    except ValidationError:
-        # Another kind of index, with records of its own: make one from the type.
-        sample_type = index.decode_schema(entry.schema_ref)
-        return to_record(sample_type, str(known["version"]), created_at=now())
-
-
-def _published_schema(
-    entry: IndexEntry, schema: SampleSchema, client: AtmosphereClient
-) -> str | None:
-    """Return where the schema is published already; refuse a version with other content."""
-    if entry.schema_ref.startswith("at://"):
-        return entry.schema_ref
-    found = SchemaPublisher(client).find(schema)
-    return str(found) if found else None
+    found = client.find_schema(schema_uri(client.did, name, version), name, version)
+    return found.uri if found else None

@@ -130,7 +130,7 @@ def test_files_that_are_too_large_for_blobs_are_cut_anew(
 ) -> None:
     monkeypatch.setattr(client, "blob_limit", lambda: 3072)
     paths = write_readings(tmp_path, 10)
-    placed = place(client, atdata.Dataset[Reading](paths), "x", None, None)
+    placed = place(client, atdata.Dataset[Reading](paths), "x")
     assert isinstance(placed.storage, BlobStorage)
     assert placed.shards is not None
     assert all(info.size <= 3072 for info in placed.shards)
@@ -148,6 +148,6 @@ def test_a_dry_run_places_nothing(
     ds = atdata.Dataset[Reading](write_readings(tmp_path, 10))
     store = S3DataStore(s3_credentials, bucket=s3_bucket)
     with pds.requests() as made:
-        planned = [place(client, ds, "x", where, None, dry_run=True) for where in (None, store)]
+        planned = [place(client, ds, "x", where, dry_run=True) for where in (None, store)]
     assert "uploadBlob" not in made
-    assert planned == [place(client, ds, "x", where, None) for where in (None, store)]
+    assert planned == [place(client, ds, "x", where) for where in (None, store)]

@@ -15,8 +15,9 @@ from atdata.atmosphere import (
     DatasetPublisher,
     SchemaLoader,
 )
+from atdata.atmosphere.keys import dataset_uri
 from atdata.atmosphere.placing import place_urls
-from atdata.atmosphere.publication import Details, Publication, identities
+from atdata.atmosphere.publication import Publication, identities
 from atdata.errors import (
     EntryConflict,
     EntryError,
@@ -158,23 +159,24 @@ def test_shards_that_were_cut_are_the_same_dataset(
     assert labels(loader.to_dataset(uri)) == list(range(10))
 
 
-def test_a_draft_is_what_is_published(
+def test_a_plan_is_what_is_published(
     client: AtmosphereClient, loader: DatasetLoader, schema: AtUri, pds: Pds
 ) -> None:
     publication = Publication(
+        uri=dataset_uri(client.did, "x"),
         name="x",
-        schema=str(schema),
+        schema_uri=schema,
         schema_cid=record_cid(SchemaLoader(client).get_record(schema)),
-        place=lambda *, dry_run=False: place_urls(URLS, infos(6)),
-        details=Details(tags=["a"]),
+        place=lambda dry_run: place_urls(URLS, infos(6)),
+        details={"tags": ["a"]},
     )
     with pds.requests() as made:
-        draft = publication.draft(client)
+        plan = publication.plan(client)
     assert made == ["getRecord"]
-    assert draft.changes
-    assert publication.publish(client) == draft
-    assert loader.get_record(draft.uri) == draft.record
-    assert not publication.draft(client).changes
+    assert plan.action == "create"
+    assert publication.publish(client) == plan
+    assert loader.get_record(plan.uri) == plan.record
+    assert publication.plan(client).action == "nothing"
 
 
 def test_fields_of_other_tools_stay(

@@ -11,12 +11,11 @@ from typing import IO, Any
 
 from atdata.atmosphere.identity import Identity
 from atdata.atmosphere.keys import AtUri
-from atdata.atmosphere.records import validated
 from atdata.atmosphere.repositories import Repositories
 from atdata.atmosphere.saved_session import SavedSession
 from atdata.atmosphere.session import LOGIN_HINT, Session
-from atdata.errors import AuthError, NetworkError, UrlError
-from atdata_records import formats
+from atdata.errors import AuthError, NetworkError, RecordError, UrlError
+from atdata_records import ValidationError, formats
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -125,7 +124,7 @@ class AtmosphereClient(Repositories):
     @property
     def did(self) -> str:
         """DID of the account; ``AuthError`` when not logged in."""
-        return self._active.did
+        return (self._own or self._own_identity()).did
 
     @property
     def handle(self) -> str:
@@ -246,7 +245,7 @@ class AtmosphereClient(Repositories):
         Raises:
             AuthError, XrpcError, NetworkError: As ``create_record``.
         """
-        at = AtUri.parse(uri) if isinstance(uri, str) else uri
+        at = AtUri.parse(uri)
         body = {"repo": at.authority, "collection": at.collection, "rkey": at.rkey}
         if swap_record is not None:
             body["swapRecord"] = swap_record
@@ -255,7 +254,7 @@ class AtmosphereClient(Repositories):
     def _write(self, method: str, place: dict[str, Any], record: Mapping[str, Any]) -> AtUri:
         value = {"$type": place["collection"], **record}
         if (kind := _OURS.get(place["collection"])) is not None:
-            validated(kind, value)
+            _check(kind, value)
         answer = self._call(method, {"repo": self.did, **place, "record": value})
         return AtUri.parse(str(answer.get("uri")))
 
@@ -295,3 +294,10 @@ class AtmosphereClient(Repositories):
         answer = self._query(self._active.pds, "com.atproto.server.describeServer")
         limit = answer.get("blobUploadLimit")
         return limit if isinstance(limit, int) else None
+
+
+def _check(kind: type[Record | SampleSchema], value: dict[str, Any]) -> None:
+    try:
+        kind.from_dict(value)
+    except ValidationError as error:
+        raise RecordError(f"not a {kind.NSID}: {error}") from error

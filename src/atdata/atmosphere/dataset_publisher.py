@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from atdata.atmosphere.keys import AtUri
-from atdata.atmosphere.placing import Placed, place, place_urls, upload
-from atdata.atmosphere.publication import Details, Placing, Publication
+from atdata.atmosphere.keys import AtUri, dataset_uri
+from atdata.atmosphere.placing import Placed, place, place_urls
+from atdata.atmosphere.publication import Publication
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher, check_describes
 from atdata.base.arguments import check_dataset
+from atdata.base.names import check_dataset_name
 from atdata.base.scratch import temporary_folder
+from atdata.dataset import Dataset
+from atdata.samples import DictSample
 from atdata.samples.schema import record_cid
 from atdata.shards.info import known_infos
-from atdata.sources import URLSource
 
 if TYPE_CHECKING:
     from atdata._protocols import AbstractDataStore
     from atdata.atmosphere.client import AtmosphereClient
-    from atdata.dataset import Dataset
     from atdata.progress import Progress
     from atdata.shards.info import ShardInfo
     from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -89,7 +90,7 @@ class DatasetPublisher:
         schema = SchemaLoader(self._client).get_record(schema_uri)
         check_describes(schema, dataset.sample_type, str(schema_uri))
 
-        def placed(*, dry_run: bool = False) -> Placed:
+        def placed(dry_run: bool) -> Placed:
             if urls is not None:
                 return place_urls(urls, known_infos(urls))
             return place(
@@ -97,14 +98,23 @@ class DatasetPublisher:
                 dataset,
                 name,
                 data_store,
-                prefix,
-                progress=None if dry_run else progress,
+                prefix=prefix,
+                progress=progress,
                 dry_run=dry_run,
                 **store_options,
             )
 
-        details = Details(description=description, tags=tags, license=license, metadata=metadata)
-        return self._publish(name, schema_uri, schema, placed, details, replace)
+        return self._publish(
+            name,
+            schema_uri,
+            schema,
+            placed,
+            replace,
+            description=description,
+            tags=tags,
+            license=license,
+            metadata=metadata,
+        )
 
     def publish_dataset(self, dataset: Dataset[Any], *, name: str, **options: Any) -> AtUri:
         """Return ``publish(dataset, name=name, …)`` (the name that the design documents use)."""
@@ -136,10 +146,10 @@ class DatasetPublisher:
         infos = known_infos(urls) if shards is None else shards
         schema = SchemaLoader(self._client).get_record(schema_uri)
 
-        def placed(*, dry_run: bool = False) -> Placed:
+        def placed(_: bool) -> Placed:
             return place_urls(urls, infos)
 
-        return self._publish(name, schema_uri, schema, placed, Details(**details), replace)
+        return self._publish(name, schema_uri, schema, placed, replace, **details)
 
     def publish_with_blobs(
         self,
@@ -164,30 +174,32 @@ class DatasetPublisher:
             EntryConflict, EntryError, …: As ``publish``.
         """
 
-        def placed(*, dry_run: bool = False) -> Placed:
+        def placed(dry_run: bool) -> Placed:
             with temporary_folder() as folder:
                 paths = [folder / f"{index:06d}.tar" for index in range(len(blobs))]
                 for path, data in zip(paths, blobs, strict=True):
                     path.write_bytes(data)
-                return upload(self._client, URLSource(paths), name, None, dry_run=dry_run)
+                return place(self._client, Dataset[DictSample](paths), name, dry_run=dry_run)
 
         schema = SchemaLoader(self._client).get_record(schema_uri)
-        return self._publish(name, schema_uri, schema, placed, Details(**details), replace)
+        return self._publish(name, schema_uri, schema, placed, replace, **details)
 
     def _publish(
         self,
         name: str,
         schema_uri: str | AtUri,
         schema: SampleSchema,
-        placed: Placing,
-        details: Details,
+        place: Callable[[bool], Placed],
         replace: bool,
+        **details: Any,
     ) -> AtUri:
+        check_dataset_name(name)
         publication = Publication(
+            uri=dataset_uri(self._client.did, name),
             name=name,
-            schema=str(schema_uri),
+            schema_uri=AtUri.parse(schema_uri),
             schema_cid=record_cid(schema),
-            place=placed,
+            place=place,
             details=details,
             replace=replace,
         )

@@ -7,7 +7,6 @@ publication finds the record that the first one wrote.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from atdata.errors import UrlError
@@ -19,19 +18,34 @@ _MAX_KEY = 512  # bytes; the record key rule of the AT Protocol
 _ESCAPED = re.compile(r"[^a-zA-Z0-9_.:-]")
 
 
-@dataclass(frozen=True, slots=True)
-class AtUri:
-    """The address of one record: ``at://{authority}/{collection}/{rkey}``.
+class AtUri(str):
+    """The address of one record: text of the form ``at://{authority}/{collection}/{rkey}``.
 
-    Attributes:
+    Args:
         authority: DID or handle of the repository.
         collection: NSID of the record's type.
         rkey: Record key.
+
+    Attributes:
+        authority: As given.
+        collection: As given.
+        rkey: As given.
     """
+
+    __slots__ = ("authority", "collection", "rkey")
 
     authority: str
     collection: str
     rkey: str
+
+    def __new__(cls, authority: str, collection: str, rkey: str) -> Self:
+        """Make the text of the parts."""
+        uri = super().__new__(cls, f"at://{authority}/{collection}/{rkey}")
+        uri.authority, uri.collection, uri.rkey = authority, collection, rkey
+        return uri
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.authority, self.collection, self.rkey)
 
     @classmethod
     def parse(cls, uri: str) -> Self:
@@ -40,17 +54,16 @@ class AtUri:
         Raises:
             UrlError: It is not an AT URI, or names a repository or collection only.
         """
+        if isinstance(uri, cls):
+            return uri
         parts = uri.removeprefix("at://").split("/")
         if not formats.is_at_uri(uri) or len(parts) != 3:
             raise UrlError(
                 "not the AT URI of a record",
                 uri=uri,
-                hint="The form is at://{did or handle}/{collection}/{record key}.",
+                hint="Write it as at://{did or handle}/{collection}/{record key}.",
             )
         return cls(*parts)
-
-    def __str__(self) -> str:
-        return f"at://{self.authority}/{self.collection}/{self.rkey}"
 
 
 def record_key(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from atdata._protocols import AbstractDataStore, DataSource
+from atdata._protocols import AbstractDataStore
 from atdata.atmosphere.pds_store import PDSBlobStore
 from atdata.base.arguments import check_store as check_is_store
 from atdata.errors import EntryError, StorageError, UrlError
@@ -73,10 +73,17 @@ def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -
             hint="Use brace notation for numbered shards, or write larger ones.",
         )
     storage = UrlStorage(urls=[publishable(url) for url in urls])
-    named = len(Names(storage.urls, MAX_RECORD_NAMES))
+    named = _count(storage.urls)
     if shards is not None and named != len(shards):
         raise EntryError(f"the URLs name {named:,} shards, but {len(shards):,} are described")
     return Placed(storage, None if shards is None else tuple(shards))
+
+
+def _count(urls: Sequence[str]) -> int:
+    """Return the number of shards that URLs name; only braces name several."""
+    if any("{" in url or "}" in url for url in urls):
+        return len(Names(urls, MAX_RECORD_NAMES))
+    return len(urls)
 
 
 def publishable(url: str) -> str:
@@ -102,49 +109,6 @@ def publishable(url: str) -> str:
     return unsigned(url)
 
 
-def upload(
-    client: AtmosphereClient,
-    source: DataSource,
-    name: str,
-    infos: Sequence[ShardInfo] | None,
-    *,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Placed:
-    """Copy shards into the client's repository: byte for byte, or cut to what its server takes.
-
-    Raises:
-        StorageError: They are too large for it.
-        ShardError: A shard is damaged, or not the one that ``infos`` describes.
-    """
-    store, prefix = PDSBlobStore(client), prefix_for(name)
-    return _placed(
-        store,
-        store.copy_shards(source, prefix=prefix, infos=infos, progress=progress, dry_run=dry_run),
-    )
-
-
-def copy_to(
-    store: AbstractDataStore,
-    ds: Dataset[Any],
-    prefix: str,
-    infos: Sequence[ShardInfo] | None,
-    *,
-    progress: Progress | None = None,
-    dry_run: bool = False,
-) -> Placed:
-    """Copy a dataset's shards to a store: byte for byte if the store can, else re-encoded.
-
-    Raises:
-        UrlError: The store is a folder of this machine, which others can't read.
-        StorageError: ``dry_run``, and the store can't report beforehand where shards will be.
-    """
-    check_store(store)
-    _check_told(store, dry_run)
-    urls = transfer(ds, store, prefix=prefix, infos=infos, progress=progress, dry_run=dry_run)
-    return _placed(store, urls)
-
-
 def check_store(store: AbstractDataStore) -> None:
     """Refuse a store whose shards others could not read.
 
@@ -165,9 +129,10 @@ def place(
     client: AtmosphereClient,
     ds: Dataset[Any],
     name: str,
-    store: AbstractDataStore | None,
-    prefix: str | None,
+    store: AbstractDataStore | None = None,
     *,
+    prefix: str | None = None,
+    infos: Sequence[ShardInfo] | None = None,
     progress: Progress | None = None,
     dry_run: bool = False,
     **store_options: Any,
@@ -179,28 +144,44 @@ def place(
     byte for byte, so that their digests stay, except for those that are larger than the server
     takes.
 
+    Args:
+        client: A client that is logged in.
+        ds: The dataset.
+        name: Its name.
+        store: The store.
+        prefix: Where in the store; follows from the name when None.
+        infos: What is known of each shard already, to be checked against.
+        progress: Notified of each shard that is stored.
+        dry_run: Store nothing; return where the shards would be.
+        store_options: Options of the store's ``write_shards``.
+
     Raises:
-        StorageError: The shards can't be stored.
-        EntryError, UrlError: As ``place_urls``.
+        StorageError: The shards can't be stored; or ``dry_run``, and the store can't report
+            beforehand where they will be.
+        ShardError: A shard is damaged, or not the one that ``infos`` describes.
+        EntryError, UrlError: As ``place_urls`` and ``check_store``.
     """
-    where = prefix_for(name) if prefix is None else prefix
     if store is None:
         urls = _urls(ds)
         if all(map(is_public, urls)):
-            return place_urls(urls)
+            return place_urls(urls, infos)
         store = PDSBlobStore(client)
     check_store(store)
-    _check_told(store, dry_run)
-    options = {"progress": progress, "dry_run": dry_run, **store_options}
-    return _placed(store, transfer(ds, store, prefix=where, **options))
-
-
-def _check_told(store: AbstractDataStore, dry_run: bool) -> None:
     if dry_run and not can_dry_run(store):
         raise StorageError(
-            f"a {type(store).__name__} can't tell what it would write",
+            f"a {type(store).__name__} can't report what it would write",
             hint="Run it without dry_run.",
         )
+    written = transfer(
+        ds,
+        store,
+        prefix=prefix_for(name) if prefix is None else prefix,
+        infos=infos,
+        progress=None if dry_run else progress,
+        dry_run=dry_run,
+        **store_options,
+    )
+    return _placed(store, written)
 
 
 def _urls(ds: Dataset[Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Plan of a publication: what it would write, reported before anything is written."""
+"""Plan of a publication: what it writes, known before anything is written."""
 
 from __future__ import annotations
 
@@ -6,50 +6,66 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from atdata.atmosphere.publication import Draft
+from atdata.atmosphere.keys import AtUri
+from atdata.atmosphere.placing import Placed
 from atdata.storage.urls import redacted
+from atdata.stores.advice import Advice, advise
+from atdata_records.ac.foundation.dataset.record import BlobStorage, Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The records that would be written, and what would be copied where.
+    """The records that are to be written, and what is copied where.
 
     Its text is for people; ``to_dict`` contains the same for programs.
 
     Attributes:
-        draft: The dataset record.
+        uri: AT URI of the dataset record.
+        current: The record that is there; None when none is, or one that is not a dataset.
+        record: The record that is to be there.
+        placed: Where its shards are.
         schema_uri: AT URI of its schema.
-        schema: The schema record that would be written; None when it is published already.
+        schema: The schema record that is to be written; None when it is published already.
+        replaces: CID of what is at ``uri`` now; None when nothing is.
     """
 
-    draft: Draft
-    schema_uri: str
-    schema: SampleSchema | None
-
-    @property
-    def uri(self) -> str:
-        """AT URI of the dataset record."""
-        return str(self.draft.uri)
+    uri: AtUri
+    current: Record | None
+    record: Record
+    placed: Placed
+    schema_uri: AtUri
+    schema: SampleSchema | None = None
+    replaces: str | None = None
 
     @property
     def action(self) -> str:
         """``"create"``, ``"update"``, or ``"nothing"`` when the published record is the same."""
-        if not self.draft.changes:
+        if self.record == self.current:
             return "nothing"
-        return "create" if self.draft.current is None else "update"
+        return "create" if self.current is None else "update"
+
+    @property
+    def storage(self) -> str:
+        """``"blobs"`` or ``"urls"``."""
+        return "blobs" if isinstance(self.record.storage, BlobStorage) else "urls"
+
+    @property
+    def advice(self) -> Advice | None:
+        """Whether blobs or URLs are the place for a dataset of this size, if that is known."""
+        return None if self.record.size is None else advise(self.record.size)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan in JSON shape."""
-        placed = self.draft.placed
+        placed = self.placed
         infos = placed.shards if placed.shards and placed.copied else [None] * len(placed.copied)
         return {
-            "uri": self.uri,
+            "uri": str(self.uri),
             "action": self.action,
-            "record": self.draft.record.to_dict(),
-            "schema_uri": self.schema_uri,
+            "record": self.record.to_dict(),
+            "schema_uri": str(self.schema_uri),
             "schema": None if self.schema is None else self.schema.to_dict(),
-            "storage": self.draft.storage,
+            "storage": self.storage,
             "copies": [
                 {
                     "url": redacted(url),
@@ -59,24 +75,24 @@ class Plan:
                 for url, info in zip(placed.copied, infos, strict=True)
             ],
             "cut": placed.cut_from is not None,
-            "advice": self.draft.advice and self.draft.advice.text,
+            "advice": self.advice and self.advice.text,
         }
 
     def __str__(self) -> str:
-        told = self.to_dict()
-        lines = [f"{self.action}: {self.uri}", _json(told["record"])]
+        plan = self.to_dict()
+        lines = [f"{self.action}: {self.uri}", _json(plan["record"])]
         if self.schema is not None:
-            lines += [f"create: {self.schema_uri}", _json(told["schema"])]
-        for copy in told["copies"]:
+            lines += [f"create: {self.schema_uri}", _json(plan["schema"])]
+        for copy in plan["copies"]:
             size = "" if copy["size"] is None else f" ({copy['size']:,} bytes)"
             lines.append(f"copy, unless it is there: {copy['url']}{size}")
-        if told["cut"]:
+        if plan["cut"]:
             lines.append(
                 "Some shards are larger than the server takes as one blob and are cut anew: "
-                "the content CID is another, and derivedFrom tells the entry's."
+                "the content CID is another, and derivedFrom contains the entry's."
             )
-        if told["advice"]:
-            lines.append(told["advice"])
+        if plan["advice"]:
+            lines.append(plan["advice"])
         return "\n".join([*lines, "Nothing was written."])
 
 

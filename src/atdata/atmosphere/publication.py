@@ -8,106 +8,51 @@ A dataset whose shards had to be cut anew stays the same: its record names the o
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from atdata.atmosphere.keys import AtUri, dataset_uri
+from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.placing import Placed
-from atdata.atmosphere.records import StoredRecord, now
-from atdata.atmosphere.settling import settle
-from atdata.atmosphere.shard_list import MANIFEST_TYPE, bounded, listed, manifest, shards_of
+from atdata.atmosphere.plan import Plan
+from atdata.atmosphere.records import StoredRecord
+from atdata.atmosphere.schemas import check_same
+from atdata.atmosphere.shard_list import (
+    MANIFEST_TYPE,
+    MOST_BYTES,
+    MOST_SHARDS,
+    manifest,
+    shards_of,
+    with_manifest,
+)
 from atdata.atmosphere.uploads import forget_uploads
+from atdata.base.clock import now
 from atdata.base.labels import checked_license, checked_tags
 from atdata.base.metadata import metadata_text
-from atdata.base.names import check_dataset_name
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.info import ShardInfo, content_cid
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
-from atdata.stores.advice import Advice, advise
 from atdata_records import ValidationError
+from atdata_records.ac.foundation.dataset.defs import Shard
 from atdata_records.ac.foundation.dataset.record import (
     BlobStorage,
     Derivation,
     Record,
     UrlStorage,
 )
+from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
 
+# Each failed attempt means that another writer succeeded, so the attempts do end.
+_ATTEMPTS = 100
+_LONGEST_WAIT = 0.5  # seconds
 
 # What users state about a name; metadata belongs to the data.
 _WORDS = ("description", "tags", "license")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
-    """What users state about a dataset. None keeps what a published record already has."""
-
-    description: str | None = None
-    tags: Sequence[str] | None = None
-    license: str | None = None
-    metadata: Mapping[str, Any] | None = None
-
-    def members(self) -> dict[str, Any]:
-        """Return the members of a record that are given.
-
-        Raises:
-            EntryError: The metadata is not JSON.
-            RecordError: The license can't be looked up, or the tags are not a list.
-        """
-        said = {
-            "description": self.description,
-            "tags": None if self.tags is None else checked_tags(self.tags),
-            "license": None if self.license is None else checked_license(self.license),
-            "metadata": None if self.metadata is None else metadata_text(self.metadata),
-        }
-        return {name: value for name, value in said.items() if value is not None}
-
-
-def _nothing() -> None:
-    pass
-
-
-class Placing(Protocol):
-    """Puts the shards where the record can refer to them."""
-
-    def __call__(self, *, dry_run: bool = False) -> Placed:
-        """Do it; with ``dry_run``, only return where they would be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A record that is to be written, or has been written.
-
-    Attributes:
-        uri: Its address.
-        current: The record that was there; None when none was, or one that is not a dataset.
-        record: The record that is to be there.
-        placed: Where its shards are.
-    """
-
-    uri: AtUri
-    current: Record | None
-    record: Record
-    placed: Placed
-
-    @property
-    def changes(self) -> bool:
-        """Whether there is anything to write."""
-        return self.record != self.current
-
-    @property
-    def storage(self) -> str:
-        """``"blobs"`` or ``"urls"``."""
-        return "blobs" if isinstance(self.record.storage, BlobStorage) else "urls"
-
-    @property
-    def advice(self) -> Advice | None:
-        """Whether blobs or URLs are the place for a dataset of this size, if that is known."""
-        return None if self.record.size is None else advise(self.record.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,182 +60,251 @@ class Publication:
     """A dataset to be published.
 
     Attributes:
-        name: Its name in the repository; :mod:`atdata.base.names` has the rule.
-        schema: AT URI of its schema.
+        uri: AT URI of its record.
+        name: Its name in the repository, checked already.
+        schema_uri: AT URI of its schema.
         schema_cid: CID of the schema's content.
         place: Puts the shards where the record can refer to them, once no check has refused
-            the publication.
+            the publication. Called with True, it only returns where they would be.
+        schema: The schema's record, if it has to be published unless it is; None when it is.
         shards: What is known of the shards before they are placed; None when nothing is known.
         may_stay: Whether shards that are blobs of the repository already need not be placed.
-        before_write: Called before the record is written, for example to publish the schema.
-        details: What users state about it.
+        details: What users state about it: ``description``, ``tags``, ``license`` and
+            ``metadata``. What is None stays as published.
         replace: Whether the name may stand for other content from now on.
-        created_at: When it is published. A draft has the same time as the record.
+        created_at: When it is published. A plan has the same time as the record.
     """
 
+    uri: AtUri
     name: str
-    schema: str
+    schema_uri: AtUri
     schema_cid: str
-    place: Placing
+    place: Callable[[bool], Placed]
+    schema: SampleSchema | None = None
     shards: tuple[ShardInfo, ...] | None = None
     may_stay: bool = False
-    before_write: Callable[[], object] = _nothing
-    details: Details = Details()
+    details: Mapping[str, Any] = field(default_factory=dict)
     replace: bool = False
     created_at: str = field(default_factory=now)
 
-    def __post_init__(self) -> None:
-        check_dataset_name(self.name)
+    def publish(self, client: AtmosphereClient) -> Plan:
+        """Write the schema and the record, unless what is published is the same.
 
-    def publish(self, client: AtmosphereClient) -> Draft:
-        """Write the record, unless the published one is the same.
+        The record is written only if it is still the one that was found; otherwise the next
+        attempt looks again.
 
         Returns:
-            The published record, as a draft.
+            The plan that was carried out.
 
         Raises:
             EntryConflict: The name stands for other content.
+            SchemaConflict: The schema's version is published with other content.
             EntryError: The dataset can't be described by a record.
             RecordError: The lexicon refuses a description, tag, …
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
-        try:
-            return self._publish(client)
-        except XrpcError as error:
-            if error.code != "BlobNotFound":
-                raise
-        # Blobs were uploaded and deleted before their record was written.
-        forget_uploads(client.did)
-        return self._publish(client)
+        placed: Placed | None = None
+        are_blobs_lost = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            plan = self._plan(client, placed, dry_run=False)
+            try:
+                _write(client, plan)
+                break
+            except XrpcError as error:
+                if error.code == "BlobNotFound" and not are_blobs_lost:
+                    # Blobs were uploaded and deleted before their record was written.
+                    forget_uploads(client.did)
+                    placed, are_blobs_lost = None, True
+                    continue
+                if error.code != "InvalidSwap" or attempt == _ATTEMPTS:
+                    raise
+            placed = plan.placed
+            # Writers that wait for different times don't collide again.
+            time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * attempt)))  # noqa: S311
+        return plan
 
-    def draft(self, client: AtmosphereClient) -> Draft:
+    def plan(self, client: AtmosphereClient) -> Plan:
         """Return what ``publish`` would write. Write nothing; errors as ``publish``.
 
         Raises:
             StorageError: Where the shards would be is not known beforehand.
         """
-        uri = dataset_uri(client.did, self.name)
-        self._check_words(uri)
-        current = self._current(client.find_record(uri))
-        placed = self._staying(client, current) or self.place(dry_run=True)
-        return Draft(uri, current, self._wanted(current, placed, uri), placed)
+        return self._plan(client, None, dry_run=True)
 
-    def _publish(self, client: AtmosphereClient) -> Draft:
-        uri = dataset_uri(client.did, self.name)
-        self._check_words(uri)
-        placed: Placed | None = None
-        draft: Draft | None = None
+    def _plan(self, client: AtmosphereClient, placed: Placed | None, *, dry_run: bool) -> Plan:
+        members = self._members()
+        schema = self._published_schema(client)
+        schema_uri = schema.uri if schema else self.schema_uri
+        found = client.find_record(self.uri)
+        current = None if found is None else self._current(found, members, dry_run)
+        placed = placed or (current and self._staying(client, current)) or self.place(dry_run)
+        return Plan(
+            uri=self.uri,
+            current=current,
+            record=self._wanted(current, placed, members | {"schema_ref": str(schema_uri)}),
+            placed=placed,
+            schema_uri=schema_uri,
+            schema=None if schema else self.schema,
+            replaces=None if found is None else found.cid,
+        )
 
-        def decide(found: StoredRecord | None) -> Record | None:
-            nonlocal placed, draft
-            current = self._current(found)
-            placed = placed or self._placed(client, current, uri)
-            draft = Draft(uri, current, self._wanted(current, placed, uri), placed)
-            if not draft.changes:
-                return None
-            self.before_write()
-            if draft.record.manifest is not None:
-                client.upload_blob(manifest(placed.shards or ()), MANIFEST_TYPE)
-            return draft.record
+    def _members(self) -> dict[str, Any]:
+        """Return the members of the record that users state, valid ones only.
 
-        settle(client, uri, decide)
-        assert draft is not None  # noqa: S101 - settle has decided at least once
-        return draft
+        What a lexicon refuses is refused here, before the first shard is placed.
+        """
+        members = _stated(**self.details) | {
+            "name": self.name,
+            "schema_ref": str(self.schema_uri),
+            "schema_cid": self.schema_cid,
+        }
+        somewhere = UrlStorage(urls=["https://example.com/"])
+        self._validate(Record(**members, storage=somewhere, created_at=self.created_at))
+        return members
 
-    def _check_words(self, uri: AtUri) -> None:
-        """Refuse what a lexicon refuses, before the first shard is placed."""
-        somewhere = Placed(UrlStorage(urls=["https://example.com/"]), self.shards)
-        self._wanted(None, somewhere, uri)
-
-    def _current(self, found: StoredRecord | None) -> Record | None:
-        """Return what is published; refuse early when it is known to be a different dataset."""
-        if found is None:
+    def _published_schema(self, client: AtmosphereClient) -> StoredRecord | None:
+        if self.schema is None:
             return None
+        found = client.find_schema(self.schema_uri, self.schema.name, self.schema.version)
+        if found is not None:
+            check_same(found, self.schema)
+        return found
+
+    def _current(
+        self, found: StoredRecord, members: Mapping[str, Any], dry_run: bool
+    ) -> Record | None:
+        """Return what is published; refuse early when it is known to be a different dataset."""
         try:
             current = found.read(Record)
         except RecordError:
             if self.replace:
                 return None
             raise
-        published = identities(current)
-        if self.shards and published and self._content(self.shards) not in published:
-            self._refuse_unless_replaced(found.uri)
-        return current
-
-    def _placed(self, client: AtmosphereClient, current: Record | None, uri: AtUri) -> Placed:
-        staying = self._staying(client, current)
-        if staying is not None:
-            return staying
-        if current is not None and not self.replace and self.shards is None:
+        if self.shards is not None:
+            published = identities(current)
+            if published and content_cid(self.schema_cid, self.shards) not in published:
+                self._refuse_unless_replaced()
+        elif not self.replace and not dry_run:
             # A dataset must not be copied before a taken name is reported. What can't be
             # checked without writing is found out by writing.
             with contextlib.suppress(StorageError):
-                self._wanted(current, self.place(dry_run=True), uri)
-        return self.place()
+                self._wanted(current, self.place(True), members)
+        return current
 
-    def _staying(self, client: AtmosphereClient, current: Record | None) -> Placed | None:
+    def _staying(self, client: AtmosphereClient, current: Record) -> Placed | None:
         """Return the shards where they are published already, if they may stay there."""
-        if not self.may_stay or self.shards is None or current is None:
+        if not self.may_stay or self.shards is None or not isinstance(current.storage, BlobStorage):
             return None
-        content = self._content(self.shards)
-        if content not in identities(current) or not isinstance(current.storage, BlobStorage):
+        content = content_cid(self.schema_cid, self.shards)
+        if content not in identities(current):
             return None
         if current.content_cid == content:
             return Placed(current.storage, self.shards)
         return Placed(current.storage, shards_of(current, client, client.did), self.shards)
 
-    def _wanted(self, current: Record | None, placed: Placed, uri: AtUri) -> Record:
-        said = self._facts(placed) | self.details.members()
-        wanted = Record(**said, created_at=self.created_at)
+    def _wanted(self, current: Record | None, placed: Placed, members: Mapping[str, Any]) -> Record:
+        """Return the record for shards that are placed."""
+        origin = placed.cut_from or self.shards
+        cids = [
+            None if shards is None else content_cid(self.schema_cid, shards)
+            for shards in (placed.shards, None if origin == placed.shards else origin)
+        ]
+        return self._record(current, {**members, **_facts(placed, origin, *cids)}, placed.shards)
+
+    def _record(
+        self,
+        current: Record | None,
+        members: dict[str, Any],
+        shards: Sequence[ShardInfo] | None,
+    ) -> Record:
+        wanted = Record(**members, created_at=self.created_at)
         if current is not None and _same_data(current, wanted):
             if wanted.content_cid not in (None, current.content_cid):
-                said.setdefault("derived_from", None)
+                members.setdefault("derived_from", None)
             # Members that were not given or computed this time stay as published.
-            wanted = dataclasses.replace(current, **said)
+            wanted = replace(current, **members)
         elif current is not None:
-            self._refuse_unless_replaced(uri)
-            wanted = dataclasses.replace(wanted, **_lasting(current, said))
-        if placed.shards is not None:
-            wanted = bounded(wanted, placed.shards)
-        try:
-            wanted.validate()
-        except ValidationError as error:
-            message = f"dataset {self.name!r} can't be published: {error}"
-            raise RecordError(message, uri=str(uri)) from error
+            self._refuse_unless_replaced()
+            wanted = replace(wanted, **_lasting(current, members))
+        if shards is not None and (len(shards) > MOST_SHARDS or len(wanted.to_json()) > MOST_BYTES):
+            wanted = with_manifest(wanted, shards)
+        self._validate(wanted)
         return wanted
 
-    def _facts(self, placed: Placed) -> dict[str, Any]:
-        facts: dict[str, Any] = {
-            "name": self.name,
-            "schema_ref": self.schema,
-            "schema_cid": self.schema_cid,
-            "storage": placed.storage,
-        }
-        shards, origin = placed.shards, placed.cut_from or self.shards
-        if origin is not None and origin != shards:
-            facts["derived_from"] = Derivation(content_cid=self._content(origin))
-            facts |= dict.fromkeys(("shards", "manifest", "content_cid", "size"))
-            facts["samples"] = sum(info.samples for info in origin)
-        if shards is not None:
-            facts |= {
-                "shards": listed(shards),
-                "manifest": None,
-                "content_cid": self._content(shards),
-                "size": sum(info.size for info in shards),
-                "samples": sum(info.samples for info in shards),
-            }
-        return facts
+    def _validate(self, record: Record) -> None:
+        try:
+            record.validate()
+        except ValidationError as error:
+            message = f"dataset {self.name!r} can't be published: {error}"
+            raise RecordError(message, uri=str(self.uri)) from error
 
-    def _refuse_unless_replaced(self, uri: AtUri) -> None:
+    def _refuse_unless_replaced(self) -> None:
         if not self.replace:
             raise EntryConflict(
                 f"the name {self.name!r} stands for other data already",
-                uri=str(uri),
+                uri=str(self.uri),
                 hint="Choose another name, or pass replace=True (on the command line: --replace).",
             )
 
-    def _content(self, shards: Sequence[ShardInfo]) -> str:
-        return content_cid(self.schema_cid, shards)
+
+def _write(client: AtmosphereClient, plan: Plan) -> None:
+    """Write what a plan changes: first the schema, last the record, in one step."""
+    if plan.record == plan.current:
+        return
+    if plan.schema is not None:
+        uri = plan.schema_uri
+        client.put_record(uri.collection, uri.rkey, plan.schema.to_dict(), swap_record=None)
+    if plan.record.manifest is not None:
+        client.upload_blob(manifest(plan.placed.shards or ()), MANIFEST_TYPE)
+    value = plan.record.to_dict()
+    client.put_record(plan.uri.collection, plan.uri.rkey, value, swap_record=plan.replaces)
+
+
+def _stated(
+    *,
+    description: str | None = None,
+    tags: Sequence[str] | None = None,
+    license: str | None = None,  # noqa: A002  (the lexicon's word)
+    metadata: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the members of a record that users state; without those that are None.
+
+    Raises:
+        EntryError: The metadata is not JSON.
+        RecordError: The license can't be looked up, or the tags are not a list.
+    """
+    members = {
+        "description": description,
+        "tags": None if tags is None else checked_tags(tags),
+        "license": None if license is None else checked_license(license),
+        "metadata": None if metadata is None else metadata_text(metadata),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _facts(
+    placed: Placed,
+    origin: Sequence[ShardInfo] | None,
+    content: str | None,
+    origin_content: str | None,
+) -> dict[str, Any]:
+    """Return the members of a record that follow from its shards."""
+    facts: dict[str, Any] = {"storage": placed.storage}
+    if origin is not None and origin_content is not None:
+        facts["derived_from"] = Derivation(content_cid=origin_content)
+        facts |= dict.fromkeys(("shards", "manifest", "content_cid", "size"))
+        facts["samples"] = sum(info.samples for info in origin)
+    if placed.shards is not None:
+        facts |= {
+            "shards": [
+                Shard(cid=one.cid, size=one.size, samples=one.samples) for one in placed.shards
+            ],
+            "manifest": None,
+            "content_cid": content,
+            "size": sum(info.size for info in placed.shards),
+            "samples": sum(info.samples for info in placed.shards),
+        }
+    return facts
 
 
 def identities(record: Record) -> set[str]:
@@ -299,9 +313,9 @@ def identities(record: Record) -> set[str]:
     return {content for content in (record.content_cid, origin) if content is not None}
 
 
-def _lasting(current: Record, said: Mapping[str, Any]) -> dict[str, Any]:
+def _lasting(current: Record, members: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members that a name keeps when it stands for other data, unless given anew."""
-    kept = ("created_at", *(name for name in _WORDS if name not in said))
+    kept = ("created_at", *(name for name in _WORDS if name not in members))
     return {name: getattr(current, name) for name in kept}
 
 

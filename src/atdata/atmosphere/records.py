@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 from atdata.atmosphere.keys import AtUri
@@ -43,9 +42,9 @@ class StoredRecord:
             uri = uri or AtUri.parse(answer["uri"])
             cid, value = answer["cid"], answer["value"]
         except (KeyError, TypeError, ValueError) as error:
-            raise NetworkError("the server's answer is no record", uri=str(uri or "")) from error
+            raise NetworkError("the server's answer is not a record", uri=str(uri or "")) from error
         if not isinstance(cid, str) or not isinstance(value, dict):
-            raise NetworkError("the server's answer is no record", uri=str(uri))
+            raise NetworkError("the server's answer is not a record", uri=str(uri))
         return cls(uri, cid, value)
 
     def read(self, kind: type[K]) -> K:
@@ -54,27 +53,13 @@ class StoredRecord:
         Raises:
             RecordError: Its lexicon refuses it, or its content has another CID than reported.
         """
-        record = validated(kind, self.value, str(self.uri))
+        try:
+            record = kind.from_dict(self.value)
+        except ValidationError as error:
+            raise RecordError(f"not a {kind.NSID}: {error}", uri=str(self.uri)) from error
         if record.cid() != self.cid:
             raise RecordError(
-                f"the content has the CID {record.cid()}, but the server tells {self.cid}",
+                f"the content has the CID {record.cid()}, but the server reports {self.cid}",
                 uri=str(self.uri),
             )
         return record
-
-
-def validated(kind: type[K], value: dict[str, Any], uri: str | None = None) -> K:
-    """Return a record value as its generated class.
-
-    Raises:
-        RecordError: The lexicon refuses it; the message contains every issue.
-    """
-    try:
-        return kind.from_dict(value)
-    except ValidationError as error:
-        raise RecordError(f"not a {kind.NSID}: {error}", uri=uri) from error
-
-
-def now() -> str:
-    """Return the current time, as an RFC 3339 datetime with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -98,10 +98,11 @@ class Repositories:
             UrlError: The URI is not the AT URI of a record.
             NetworkError: The server could not be reached, or refused.
         """
-        at = AtUri.parse(uri) if isinstance(uri, str) else uri
+        at = uri if isinstance(uri, AtUri) else AtUri.parse(uri)
         home = self.resolve(at.authority)
-        uri = AtUri(home.did, at.collection, at.rkey)
-        if is_offline() and (kept := kept_record(uri)):
+        if at.authority != home.did:
+            at = AtUri(home.did, at.collection, at.rkey)
+        if is_offline() and (kept := kept_record(at)):
             return kept
         place = {"repo": home.did, "collection": at.collection, "rkey": at.rkey}
         try:
@@ -110,8 +111,8 @@ class Repositories:
             if error.code == "RecordNotFound":
                 return None
             raise
-        found = StoredRecord.from_answer(answer, uri)
-        keep_record(uri, found)
+        found = StoredRecord.from_answer(answer, at)
+        keep_record(at, found)
         return found
 
     def get_record(self, uri: str | AtUri) -> dict[str, Any]:
@@ -155,6 +156,31 @@ class Repositories:
         Arguments and errors are those of ``records``.
         """
         return self._page(collection, repo, None, _PAGE, ascending=True)[0]
+
+    def find_schema(self, uri: AtUri, name: str, version: str) -> StoredRecord | None:
+        """Return the published record of a schema version; None when there is none.
+
+        Make one request when atdata published it. Other tools choose other keys, mostly derived
+        from the time and so starting with a digit: one more request reads the hundred keys that
+        come first. A schema that is not among them is published once more, with the same content
+        CID.
+
+        Args:
+            uri: Its address, if atdata published it.
+            name: Its name.
+            version: Its version.
+        """
+        found = self.find_record(uri)
+        if found is not None:
+            return found
+        for listed in self.first_records(SampleSchema.NSID, uri.authority):
+            try:
+                record = listed.read(SampleSchema)
+            except RecordError:
+                continue  # what can't be read is not this one
+            if (record.name, record.version) == (name, version):
+                return listed
+        return None
 
     def list_records(
         self,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.keys import AtUri, schema_uri
-from atdata.atmosphere.records import StoredRecord, now
+from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import readable
-from atdata.atmosphere.settling import settle
 from atdata.base.arguments import check_class
-from atdata.errors import RecordError, SchemaConflict, SchemaNotFound
+from atdata.base.clock import now
+from atdata.errors import SchemaConflict, SchemaNotFound, XrpcError
 from atdata.samples import DictSample
 from atdata.samples.evolution import following_version
 from atdata.samples.schema import (
@@ -81,28 +81,17 @@ class SchemaPublisher:
     def publish_record(self, record: SampleSchema) -> AtUri:
         """Publish a schema that is a record already; errors as ``publish``."""
         uri = schema_uri(self._client.did, record.name, record.version)
-
-        def decide(found: StoredRecord | None) -> SampleSchema | None:
-            if found is None:
-                return record
-            _check_same(found.read(SampleSchema), record, found.uri)
-            return None
-
-        return settle(self._client, uri, decide)
-
-    def find(self, record: SampleSchema) -> AtUri | None:
-        """Return where this same schema is published already, or None when its version is free.
-
-        Two requests at most; see ``find_version``.
-
-        Raises:
-            SchemaConflict: The version is published with other content.
-        """
-        found = find_version(self._client, record.name, record.version)
-        if found is None:
-            return None
-        _check_same(found.read(SampleSchema), record, found.uri)
-        return found.uri
+        while (found := self._client.find_record(uri)) is None:
+            try:
+                return self._client.put_record(
+                    uri.collection, uri.rkey, record.to_dict(), swap_record=None
+                )
+            except XrpcError as error:
+                if error.code != "InvalidSwap":
+                    raise
+            # Another process has published it in the meantime.
+        check_same(found, record)
+        return uri
 
     def _published(self, record: SampleSchema) -> tuple[AtUri | None, str]:
         """Return where this document is published, if it is, and the next version."""
@@ -161,26 +150,6 @@ class SchemaLoader:
         return [record.to_dict() for _, record in records]
 
 
-def find_version(client: AtmosphereClient, name: str, version: str) -> StoredRecord | None:
-    """Return the published record of a schema version in the client's repository.
-
-    Make one request when atdata published it. Other tools choose other keys, mostly derived from
-    the time and so starting with a digit: one more request reads the hundred keys that come first.
-    A schema that is not among them is published once more, with the same content CID.
-    """
-    found = client.find_record(schema_uri(client.did, name, version))
-    if found is not None:
-        return found
-    for listed in client.first_records(SampleSchema.NSID):
-        try:
-            record = listed.read(SampleSchema)
-        except RecordError:
-            continue  # what can't be read is not this one
-        if (record.name, record.version) == (name, version):
-            return listed
-    return None
-
-
 def check_describes(schema: SampleSchema, sample_type: type[Any], uri: str) -> None:
     """Refuse a schema that describes other samples than a class does.
 
@@ -202,12 +171,19 @@ def _text(schema: SampleSchema) -> str:
     return canonical_text(record_document(schema))
 
 
-def _check_same(published: SampleSchema, offered: SampleSchema, uri: AtUri) -> None:
+def check_same(found: StoredRecord, offered: SampleSchema) -> None:
+    """Refuse a published schema whose content is not the offered one.
+
+    Raises:
+        SchemaConflict: It differs; the message shows where.
+        RecordError: What is published breaks its lexicon.
+    """
+    published = found.read(SampleSchema)
     if record_cid(published) == record_cid(offered):
         return
     raise SchemaConflict(
         f"schema {offered.name} {offered.version} is published with other content:\n"
         + difference(_text(published), _text(offered)),
-        uri=str(uri),
+        uri=str(found.uri),
         hint="Published versions are immutable: publish the change as a new version.",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 from atproto_client import Client  # type: ignore[import-untyped]
 from atproto_client.request import Request  # type: ignore[import-untyped]
@@ -15,10 +17,14 @@ _HTTPS_PORT = 443
 
 
 class Connections(Request):  # type: ignore[misc]
-    """Requests that carry a password or tokens: no redirect is followed."""
+    """Requests that carry a password or tokens.
 
-    def __init__(self) -> None:
-        super().__init__(timeout=_SECONDS, event_hooks={"response": [_refuse_redirect]})
+    Args:
+        check: Called with every answer; it raises when the answer redirects elsewhere.
+    """
+
+    def __init__(self, check: Callable[[httpx.Response], None]) -> None:
+        super().__init__(timeout=_SECONDS, event_hooks={"response": [check]})
 
 
 class HeldClient(Client):  # type: ignore[misc]
@@ -27,15 +33,18 @@ class HeldClient(Client):  # type: ignore[misc]
     Attributes:
         is_held: Whether addresses come from a server's answers. A session that the user kept
             may name any server.
+        server: Base URL of the server that requests go to.
     """
 
     is_held = False
+    server = ""
 
     def update_base_url(self, base_url: str | None = None) -> None:
         """Switch to this server; the SDK calls it with the address that a session names."""
-        if self.is_held and base_url and _origin(base_url) != _origin(self._base_url):
+        if self.is_held and base_url and _origin(base_url) != _origin(self.server):
             _check_public(base_url)
         super().update_base_url(base_url)
+        self.server = base_url or ""
 
 
 def _origin(url: str) -> str:
@@ -55,12 +64,3 @@ def _check_public(url: str) -> None:
             public_addresses(host, port)
     except (OSError, UnicodeError) as error:
         raise NetworkError(f"the session's server can't be resolved: {error}") from error
-
-
-def _refuse_redirect(answer: httpx.Response) -> None:
-    if answer.has_redirect_location:
-        raise NetworkError(
-            f"the server answered {answer.status_code} and names another place, to which "
-            "credentials are not sent",
-            hint="Use the address of the server itself.",
-        )

@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from atdata.atmosphere.saved_session import SavedSession, sole_writer
 from atdata.base.extras import require
 from atdata.base.forks import forget_after_fork
 from atdata.errors import AuthError, NetworkError, UrlError, XrpcError
 from atdata.storage.offline import refuse_offline
+
+if TYPE_CHECKING:
+    import httpx
 
 # Tokens that end within this many seconds are renewed. The SDK's own margin is a minute less.
 _MARGIN = 16 * 60.0
@@ -155,9 +158,11 @@ class Session:
         require("atproto_client", extra="atmosphere")
         from atdata.atmosphere.sdk import Connections, HeldClient
 
-        connections = Connections()
+        connections = Connections(_refuse_redirect)
         weakref.finalize(self, connections.close)
-        return HeldClient(pds, request=connections)
+        client = HeldClient(request=connections)
+        client.update_base_url(pds)
+        return client
 
     def _enter(self, exported: str) -> None:
         self._sdk.is_held = False  # it names the server that the user logged in to
@@ -232,6 +237,15 @@ def _translated(url: str) -> Iterator[None]:
         raise NetworkError.passing(f"no answer: {type(error).__name__}", uri=url) from error
     except (httpx.InvalidURL, UnicodeError) as error:
         raise UrlError("not the URL of a server", uri=url, hint="Such as https://host") from error
+
+
+def _refuse_redirect(answer: httpx.Response) -> None:
+    if answer.has_redirect_location:
+        raise NetworkError(
+            f"the server answered {answer.status_code} and names another place, to which "
+            "credentials are not sent",
+            hint="Use the address of the server itself.",
+        )
 
 
 def _refused(error: Any, url: str) -> AuthError | XrpcError:

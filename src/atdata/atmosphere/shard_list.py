@@ -18,36 +18,32 @@ if TYPE_CHECKING:
     from atdata.atmosphere.repositories import Repositories
 
 MANIFEST_TYPE = "application/json"
-_MOST_SHARDS = 4096  # in the record itself, by its lexicon
-# Servers take a million bytes of JSON with a write; some are for the rest of the request.
-_MOST_BYTES = 950_000
-_MOST_MANIFEST = 16 << 20  # more than the 100,000 shards that a record may have
-
-
-def listed(shards: Sequence[ShardInfo]) -> list[Shard]:
-    """Return the list as members of a record."""
-    return [Shard(cid=info.cid, size=info.size, samples=info.samples) for info in shards]
+MOST_SHARDS = 4096
+"""Shards that a record lists itself, by its lexicon."""
+MOST_BYTES = 950_000
+"""Bytes of a record: servers take a million with a write; some are for the rest of the request."""
+_MOST_MANIFEST = 16 << 20  # bytes; more than the 100,000 shards that a record may have
 
 
 def manifest(shards: Sequence[ShardInfo]) -> bytes:
     """Return the list as a JSON document. The same list gives the same bytes."""
-    rows = [shard.to_dict() for shard in listed(shards)]
+    rows = [{"cid": info.cid, "size": info.size, "samples": info.samples} for info in shards]
     return json.dumps(rows, sort_keys=True, separators=(",", ":")).encode()
 
 
-def bounded(record: Record, shards: Sequence[ShardInfo]) -> Record:
-    """Return the record, with a reference to its manifest in place of a list that is too long.
+def with_manifest(record: Record, shards: Sequence[ShardInfo]) -> Record:
+    """Return the record with a reference to a manifest in place of a list that is too long.
 
     Raises:
         EntryError: The rest of it is too long as well.
     """
-    if len(shards) > _MOST_SHARDS or _size(record) > _MOST_BYTES:
-        data = manifest(shards)
-        blob = Blob(ref=Link(cids.of_bytes(data)), mime_type=MANIFEST_TYPE, size=len(data))
-        record = dataclasses.replace(record, shards=None, manifest=blob)
-    if _size(record) > _MOST_BYTES:
+    data = manifest(shards)
+    blob = Blob(ref=Link(cids.of_bytes(data)), mime_type=MANIFEST_TYPE, size=len(data))
+    record = dataclasses.replace(record, shards=None, manifest=blob)
+    size = len(record.to_json())
+    if size > MOST_BYTES:
         raise EntryError(
-            f"the record would have {_size(record):,} bytes; a server takes about a million",
+            f"the record would have {size:,} bytes; a server takes about a million",
             hint="Use brace notation for the URLs, or write larger shards.",
         )
     return record
@@ -101,7 +97,3 @@ def _parsed(data: bytes) -> list[Shard]:
         raise RecordError("the manifest is not a list", path="$.manifest") from error
     except (ValidationError, ValueError, RecursionError) as error:
         raise RecordError(f"the manifest is damaged: {error}", path="$.manifest") from error
-
-
-def _size(record: Record) -> int:
-    return len(record.to_json())

@@ -8,12 +8,11 @@ import warnings
 import click
 
 from atdata.atmosphere import AtmosphereClient
-from atdata.atmosphere.publication import Details, Draft
 from atdata.cli.options import dry_run_option
 from atdata.cli.output import echo, json_option, print_fields, print_json, print_result
 from atdata.cli.progress import terminal_progress
 from atdata.local import LocalIndex
-from atdata.promote import Promotion
+from atdata.promote import Plan, Promotion
 from atdata.stores.advice import SizeWarning
 
 
@@ -78,12 +77,6 @@ def promote(
     index = LocalIndex()
     entry = index.get_dataset(name)
     client = AtmosphereClient()
-    details = Details(
-        description=description,
-        tags=list(tags) or None,
-        license=license_,
-        metadata=entry.metadata,
-    )
     with terminal_progress("publishing", quiet=as_json) as progress, warnings.catch_warnings():
         warnings.simplefilter("ignore", SizeWarning)  # the advice is printed below
         promotion = Promotion(
@@ -91,14 +84,13 @@ def promote(
             index,
             client,
             name=new_name,
-            details=details,
             replace=replace,
             progress=progress,
+            description=description,
+            tags=list(tags) or None,
+            license=license_,
         )
-        if dry_run:
-            plan = promotion.plan()
-        else:
-            draft = promotion.publish()
+        plan = promotion.plan() if dry_run else promotion.publish()
     if dry_run and as_json:
         print_json(plan.to_dict())
         return
@@ -107,18 +99,18 @@ def promote(
         return
     if verify:
         with terminal_progress("reading back", quiet=as_json) as progress:
-            promotion.verify(draft, progress)
-    _print_published(draft, f"@{client.handle}/{new_name or name}", verify, as_json)
+            promotion.verify(plan, progress)
+    _print_published(plan, f"@{client.handle}/{new_name or name}", verify, as_json)
 
 
-def _print_published(draft: Draft, address: str, verified: bool, as_json: bool) -> None:
-    record, advice = draft.record, draft.advice
+def _print_published(plan: Plan, address: str, verified: bool, as_json: bool) -> None:
+    record, advice = plan.record, plan.advice
     if as_json:
         print_json(
             {
-                "uri": str(draft.uri),
+                "uri": str(plan.uri),
                 "address": address,
-                "storage": draft.storage,
+                "storage": plan.storage,
                 "size": record.size,
                 "content_cid": record.content_cid,
                 "derived_from": record.derived_from and record.derived_from.content_cid,
@@ -129,8 +121,8 @@ def _print_published(draft: Draft, address: str, verified: bool, as_json: bool) 
         return
     print_fields(
         [
-            ("published", str(draft.uri)),
-            ("stored", f"as {draft.storage}" + (f": {advice.text}" if advice else "")),
+            ("published", str(plan.uri)),
+            ("stored", f"as {plan.storage}" + (f": {advice.text}" if advice else "")),
             ("cut from", record.derived_from and record.derived_from.content_cid),
             ("verified", "every byte was read back" if verified else None),
             ("load it", f'atdata.load_dataset("{address}")'),

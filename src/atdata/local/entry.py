@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
+from atdata.base.clock import now
 from atdata.base.display import first_few, html_table
 from atdata.base.labels import checked_license, checked_tags
 from atdata.base.metadata import metadata_text
@@ -53,7 +53,7 @@ class LocalDatasetEntry:
     description: str | None = field(default=None, kw_only=True)
     tags: list[str] | None = field(default=None, kw_only=True)
     license: str | None = field(default=None, kw_only=True)
-    created_at: str = field(default_factory=lambda: now(), kw_only=True)
+    created_at: str = field(default_factory=lambda: now("microseconds"), kw_only=True)
 
     @property
     def content_cid(self) -> str | None:
@@ -211,11 +211,6 @@ def checked_details(
 def name_of(ref: str) -> str:
     """Return the dataset name in a reference: a plain name, or an entry's URI."""
     return unquote(ref.removeprefix(_URI)) if ref.startswith(_URI) else ref
-
-
-def now() -> str:
-    """Return the time, as an RFC 3339 datetime with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def check_name(name: str) -> None:

@@ -82,7 +82,7 @@ class LocalSchema(Mapping[str, Any]):
             raise RecordError(
                 f"the stored schema {key!r} is damaged: {error}", uri=_URI + key
             ) from error
-        if schema_key(schema.name, schema.version) != key:
+        if schema.ref != _URI + key:
             raise RecordError(f"the stored schema {key!r} is that of another one", uri=_URI + key)
         return schema
 

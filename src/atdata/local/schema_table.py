@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from atdata.base.clock import now
 from atdata.errors import SchemaConflict, SchemaNotFound
 from atdata.local.backend import Backend, SchemaRow
-from atdata.local.entry import now
 from atdata.local.schema import (
     LocalSchema,
     parse_ref,

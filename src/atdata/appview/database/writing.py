@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from atdata.appview.database.protocol import Text, Transaction
 from atdata.appview.database.views import dataset_summary, schema_summary
 from atdata.appview.events import Unreadable, Write
+from atdata.base import clock
 from atdata.base.text import one_line
 from atdata.errors import SchemaError
 from atdata.samples.schema import record_cid
@@ -38,7 +38,7 @@ def put_records(tx: Transaction, did: str, rev: str, writes: Iterable[Write]) ->
 
     What a lexicon refuses goes to the table ``refused`` with all its issues, and is not listed.
     """
-    hidden, now = _hidden(tx, did), _now()
+    hidden, now = _hidden(tx, did), clock.now()
     for write in writes:
         place = did, write.collection, write.rkey
         tx.run("DELETE FROM refused WHERE did = ? AND collection = ? AND rkey = ?", place)
@@ -101,7 +101,7 @@ def keep_unreadable(tx: Transaction, source: str, messages: Sequence[Unreadable]
                 one_line(one.reason),
                 len(one.message),
                 one.message[:_SHOWN].hex(),
-                _now(),
+                clock.now(),
             ),
         )
     if messages:
@@ -188,7 +188,7 @@ def _refuse(
             ascii(write.cid)[1:201],
             _shown(write.content),
             json.dumps(issues),
-            _now(),
+            clock.now(),
         ),
     )
 
@@ -273,7 +273,3 @@ def _plain(text: str | None, most: int = _LONGEST) -> str | None:
     if text is None:
         return None
     return text.replace("\0", "").encode()[:most].decode(errors="ignore")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

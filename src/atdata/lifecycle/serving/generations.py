@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import NoneType
 from typing import Any
 
+from atdata.base.clock import now
 from atdata.errors import EntryConflict, ManifestError
 from atdata.lifecycle.serving.store import Store
 from atdata.shards.canonical import canonical_json, parse_json
@@ -79,10 +79,8 @@ class Generation:
 
     def following(self, action: str, *, current: str | None, aliases: dict[str, str]) -> Generation:
         """Return the generation that follows this one after a change."""
-        at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return Generation(
-            self.name, self.number + 1, action, at, current, dict(aliases), self.digest
-        )
+        number, at = self.number + 1, now("seconds")
+        return Generation(self.name, number, action, at, current, dict(aliases), self.digest)
 
 
 def check_alias(alias: str) -> None:
