@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atdata.errors import ShardError, StorageError
-from atdata.shards import ShardWriter, cut_shards, inspect_shard, read_file, read_stream
+from atdata.shards import ShardWriter, cut_shards, inspect_shard, offsets, read_file, read_stream
 
 
 @dataclass
@@ -214,3 +214,17 @@ def test_numbers_are_keys_of_nine_digits(
             by_number.write_numbered(number, payload)
     assert by_key.info == by_number.info
     assert (folder / "a.tar").read_bytes() == (folder / "b.tar").read_bytes()
+
+
+@pytest.mark.parametrize("sizes", [[0], [1, 511, 512, 513, 0], [3] * 7])
+@pytest.mark.parametrize("limits", [{}, {"maxcount": 2}, {"maxsize": 3072}])
+def test_the_offset_index_is_written_from_what_the_writer_knows(
+    tmp_path: Path, sizes: list[int], limits: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = [Packed(bytes(size)) for size in sizes]
+    with monkeypatch.context() as patch:
+        patch.setattr(offsets, "read_file", None)  # no shard is walked
+        paths = [path for path, _ in cut_shards(samples, tmp_path, indexed=True, **limits)]
+    for path in paths:
+        assert path.with_suffix(".idx").read_bytes() == offsets.offset_index(path)
+    assert len(contents(tmp_path)) == 2 * len(paths)

@@ -26,7 +26,6 @@ from atdata.shards.manifest import (
     read_manifest,
     schema_ref,
 )
-from atdata.shards.offsets import index_path, offset_index
 from atdata.shards.writer import cut_shards
 
 _TOOL = f"atdata {__version__}"
@@ -85,11 +84,11 @@ def build_root(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _workspace(target) as work:
             paths, infos = zip(
-                *earlier.compared(cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize)),
+                *earlier.compared(
+                    cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize, indexed=True)
+                ),
                 strict=True,
             )
-            for path in paths:
-                write_file(work / index_path(path.name), offset_index(path))
             write_file(work / SCHEMA_NAME, canonical_text(document).encode())
             manifest = Manifest(
                 name=name,

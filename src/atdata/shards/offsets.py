@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +24,7 @@ from atdata.errors import ShardError
 from atdata.shards.blocks import SampleBlock
 from atdata.shards.names import SAMPLE
 from atdata.shards.reader import PackedSample, read_file
-from atdata.shards.tar import BLOCK
+from atdata.shards.tar import BLOCK, member_size
 
 _HEAD = re.compile(rb"v1\.[12] (\d{1,12})\n")
 _LINE = re.compile(rb"(?:.* )??msgpack (\d{1,15}) (\d{1,12})(?: .*)?\n")
@@ -63,6 +64,21 @@ def offset_index(shard: Path) -> bytes:
     """
     lines = [
         index_line(key, at, len(payload)) for _, key, at, payload in read_file(shard, str(shard))
+    ]
+    return "".join([index_head(len(lines)), *lines]).encode()
+
+
+def numbered_index(first: int, sizes: Sequence[int]) -> bytes:
+    """Return the index of a shard whose keys are numbers, as ``ShardWriter`` wrote it.
+
+    Args:
+        first: The number of its first sample.
+        sizes: Length of each payload in order, in bytes.
+    """
+    offsets = accumulate(map(member_size, sizes), initial=0)
+    lines = [
+        index_line(f"{number:09d}", offset, size)
+        for (number, size), offset in zip(enumerate(sizes, first), offsets, strict=False)
     ]
     return "".join([index_head(len(lines)), *lines]).encode()
 

@@ -6,14 +6,16 @@ Digest, size and count are known when a shard is closed, without reading it agai
 from __future__ import annotations
 
 import secrets
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
-from atdata.base.disk import rename_file
+from atdata.base.disk import rename_file, write_file
 from atdata.errors import SampleError, ShardError, StorageError
 from atdata.shards.info import ShardInfo
+from atdata.shards.offsets import index_path, numbered_index
 from atdata.shards.sink import Sink
 from atdata.shards.tar import (
     BLOCK,
@@ -157,6 +159,7 @@ def cut_shards(
     *,
     maxcount: int = 10_000,
     maxsize: int | None = None,
+    indexed: bool = False,
 ) -> Iterator[tuple[Path, ShardInfo]]:
     """Write samples as shards ``000000.tar``, ``000001.tar``, … into a folder, one at a time.
 
@@ -169,6 +172,7 @@ def cut_shards(
         folder: An existing folder.
         maxcount: Most samples in a shard.
         maxsize: Most bytes in a shard, headers and end included; None for no limit.
+        indexed: Write the offset index of each shard beside it.
 
     Raises:
         SampleError: A sample can't be written; the error has its number, from 0.
@@ -179,29 +183,36 @@ def cut_shards(
         raise ValueError(f"maxcount must be at least 1, not {maxcount}")
     writer: ShardWriter | None = None
     try:
-        count = shard = 0
+        shard, sizes = 0, array("Q")
         for number, sample in enumerate(samples):
             try:
                 payload = sample.packed
             except Exception as error:
                 raise _unwritable(number, sample, error) from None
             room = member_size(len(payload))
-            if writer and (count == maxcount or _over(writer.size + room, maxsize)):
-                writer.close()
-                yield writer.path, writer.info
+            if writer and (len(sizes) == maxcount or _over(writer.size + room, maxsize)):
+                yield _finish(writer, number, sizes if indexed else None)
                 writer, shard = None, shard + 1
             if writer is None:
-                writer, count = ShardWriter(Path(folder) / f"{shard:06d}.tar"), 0
+                writer, sizes = ShardWriter(Path(folder) / f"{shard:06d}.tar"), array("Q")
             if _over(writer.size + room, maxsize):
                 raise _too_large(number, writer.size + room, maxsize)
             writer.write_numbered(number, payload)
-            count += 1
+            sizes.append(len(payload))
         if writer:
-            writer.close()
-            yield writer.path, writer.info
+            yield _finish(writer, number + 1, sizes if indexed else None)
     finally:
         if writer:
             writer.discard()
+
+
+def _finish(writer: ShardWriter, end: int, sizes: array[int] | None) -> tuple[Path, ShardInfo]:
+    """Close a shard whose last key is the number before ``end``; write its index from the sizes."""
+    writer.close()
+    if sizes is not None:
+        index = numbered_index(end - len(sizes), sizes)
+        write_file(writer.path.with_name(index_path(writer.path.name)), index)
+    return writer.path, writer.info
 
 
 def _unwritable(number: int, sample: Any, error: Exception) -> Exception:
