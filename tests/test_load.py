@@ -130,6 +130,23 @@ def test_a_split_that_is_not_there(folder: Path) -> None:
         load_dataset(folder, Reading, split="dev")
     with pytest.raises(KeyError):
         load_dataset(folder, Reading)["other"]
+    with pytest.raises(ValueError, match="no split"):
+        load_dataset(folder, Reading)["dev"]
+
+
+def test_splits_are_found_by_their_other_names(folder: Path) -> None:
+    splits = load_dataset(folder, Reading)
+    assert splits.get("training") is splits["train"]
+    assert ("testing" in splits, "train" in splits) == (True, True)
+    assert ("val" in splits, "other" in splits, None in splits) == (False, False, False)
+    assert splits.get("val") is None
+    assert splits.get("other", 3) == 3
+
+
+def test_the_sample_type_of_splits_can_be_given() -> None:
+    assert DatasetDict({}, Reading).sample_type is Reading
+    assert DatasetDict(sample_type=Reading, streaming=True).streaming
+    assert DatasetDict().sample_type is None
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
@@ -163,6 +180,15 @@ def test_from_a_local_index(folder: Path, tmp_path: Path) -> None:
         assert ds.sample_type is not DictSample
     with pytest.raises(EntryNotFound):
         load_dataset("nothing", index=index)
+
+
+def test_from_the_default_index(folder: Path) -> None:
+    with LocalIndex() as index:
+        index.insert_dataset(atdata.Dataset[Reading](str(folder / "x-train-0.tar")), name="a b")
+    assert labels(load_dataset("@local/a b", split="train")) == [0, 1, 2, 3]
+    assert list(load_dataset("@local/a b", Reading)) == ["train"]
+    with pytest.raises(EntryNotFound):
+        load_dataset("@local/other")
 
 
 def test_from_the_network(client: AtmosphereClient, folder: Path) -> None:

@@ -52,7 +52,7 @@ _MODULES = {
         "AddressRefused AtdataError AuthError DigestMismatch EntryConflict EntryError "
         "EntryNotFound InstallConflict ManifestError MissingExtra NetworkError "
         "RandomAccessError RecordError SampleError SampleTooLarge SchemaConflict SchemaError "
-        "SchemaNotFound ShardError ShardNotFound StorageError UrlError XrpcError"
+        "SchemaNotFound ShardError ShardNotFound SplitNotFound StorageError UrlError XrpcError"
     ),
     "atdata.load": "DatasetDict load_dataset",
     "atdata.promote": "promote_to_atmosphere",

@@ -17,6 +17,7 @@
     ├── EntryError              (ValueError)     an index entry can't be used as asked
     │   └── EntryConflict                        the name is already used for other data
     ├── EntryNotFound           (KeyError)
+    │   └── SplitNotFound       (ValueError)     the dataset has no split of this name
     ├── RecordError             (ValueError)     a record that is not valid by its lexicon
     ├── UrlError                (ValueError)     a URL, path or name that can't be used
     │   └── AddressRefused                       one that data from the network may not name
@@ -58,6 +59,7 @@ __all__ = [
     "SchemaNotFound",
     "ShardError",
     "ShardNotFound",
+    "SplitNotFound",
     "StorageError",
     "UrlError",
     "XrpcError",
@@ -195,6 +197,10 @@ class EntryConflict(EntryError):
 
 class EntryNotFound(AtdataError, KeyError):
     """No dataset under this name or reference."""
+
+
+class SplitNotFound(EntryNotFound, ValueError):
+    """A dataset has no split of this name."""
 
 
 class RecordError(AtdataError, ValueError):

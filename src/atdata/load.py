@@ -8,12 +8,12 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from atdata._protocols import AbstractIndex
 from atdata.base.arguments import check_index
 from atdata.dataset import Dataset
-from atdata.errors import EntryNotFound, NetworkError, StorageError, XrpcError
+from atdata.errors import NetworkError, SplitNotFound, StorageError, XrpcError
 from atdata.samples import DictSample
 from atdata.shards.manifest import MARKER
 from atdata.shards.root_schema import folder_type
@@ -25,6 +25,7 @@ __all__ = ["DatasetDict", "load_dataset"]
 T = TypeVar("T")
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
+_LOCAL = "@local/"
 _DEFAULT_SPLIT = "train"
 _SPLITS = {
     "train": "train",
@@ -80,12 +81,11 @@ class DatasetDict(dict[str, Dataset[Any]]):
         return self[split] if split in self else default  # noqa: SIM401 - it is this one
 
     def __missing__(self, split: str) -> Dataset[Any]:
-        name = _SPLITS.get(split, split)
-        if name not in self:
-            raise EntryNotFound(
-                f"the dataset has no split {split!r}", hint=f"It has: {', '.join(self)}."
+        if split not in self:
+            raise SplitNotFound(
+                f"the dataset has no split {split!r}", hint=f"Choose one of: {', '.join(self)}."
             )
-        return self[name]
+        return self[_SPLITS[split]]
 
     def __getattr__(self, name: str) -> Any:
         if len(self) != 1 or name.startswith("_"):
@@ -96,15 +96,15 @@ class DatasetDict(dict[str, Dataset[Any]]):
         return getattr(next(iter(self.values())), name)
 
 
+class _Options(TypedDict, total=False):
+    data_files: Files | Mapping[str, Files] | None
+    streaming: bool
+    index: AbstractIndex | None
+
+
 @overload
 def load_dataset(
-    path: str | os.PathLike[str],
-    sample_type: type[T],
-    *,
-    split: str,
-    data_files: Files | Mapping[str, Files] | None = None,
-    streaming: bool = False,
-    index: AbstractIndex | None = None,
+    path: str | os.PathLike[str], sample_type: type[T], *, split: str, **options: Unpack[_Options]
 ) -> Dataset[T]: ...
 @overload
 def load_dataset(
@@ -112,9 +112,7 @@ def load_dataset(
     sample_type: None = None,
     *,
     split: str,
-    data_files: Files | Mapping[str, Files] | None = None,
-    streaming: bool = False,
-    index: AbstractIndex | None = None,
+    **options: Unpack[_Options],
 ) -> Dataset[Any]: ...
 @overload
 def load_dataset(
@@ -122,9 +120,7 @@ def load_dataset(
     sample_type: type[Any] | None = None,
     *,
     split: None = None,
-    data_files: Files | Mapping[str, Files] | None = None,
-    streaming: bool = False,
-    index: AbstractIndex | None = None,
+    **options: Unpack[_Options],
 ) -> DatasetDict: ...
 def load_dataset(
     path: str | os.PathLike[str],
@@ -145,7 +141,8 @@ def load_dataset(
     Args:
         path: ``@{handle or did}/{name}`` or ``at://…`` for a published dataset; a file, URL,
             brace pattern, glob pattern, or a folder of ``.tar`` files otherwise. With
-            ``index``, the name of a dataset in it. A release of a serving store is opened by
+            ``index``, the name of a dataset in it; ``@local/{name}`` for one in the default
+            ``LocalIndex()``. A release of a serving store is opened by
             :meth:`atdata.lifecycle.Catalog.open_dataset`.
         sample_type: Class of the samples. None for the class of the schema if there is one,
             such as the ``schema.json`` of a folder that ``write_shards`` made, and
@@ -160,7 +157,7 @@ def load_dataset(
         The split as a dataset, or all splits when ``split`` is None.
 
     Raises:
-        EntryNotFound: There is no such dataset or split.
+        EntryNotFound: There is no such dataset; or no such split (``SplitNotFound``).
         EntryError: ``index`` is not an index.
         StorageError: There are no such files.
         UrlError: A scheme is unknown; or a record has a URL that is refused.
@@ -168,6 +165,11 @@ def load_dataset(
         NetworkError: A server could not be reached.
     """
     text = os.fspath(path)
+    if index is None and text.startswith(_LOCAL):
+        from atdata.local import LocalIndex
+
+        with LocalIndex() as index:
+            return load_dataset(text, sample_type, split=split, streaming=streaming, index=index)
     if index is not None or text.startswith(("@", "at://")):
         splits = {_DEFAULT_SPLIT: _indexed(text, sample_type, index)}
     else:
@@ -260,8 +262,8 @@ def _found(path: str) -> list[str]:
 def _listed(folder: Path) -> list[str]:
     """Return the shards in a folder, all of them of one state of it.
 
-    A dataset that is written again takes the earlier one's place, and a listing that began in
-    that one sees it being removed: it is made again.
+    A dataset that is written again takes the earlier one's place. A listing that began in the
+    earlier one, which is being removed, is made again.
     """
     while True:
         before = _identity(folder)
@@ -301,8 +303,8 @@ def _split_of(name: str, base: str | None) -> str:
     The names of folders below ``base`` count, too; without ``base``, only the shard's own
     folder does, since folders above it are not a part of the dataset.
     """
-    told = name.removeprefix(base) if base else "/".join(name.split("/")[-2:])
-    for word in reversed(re.split(r"[^a-z]+", told.lower())):
+    inside = name.removeprefix(base) if base else "/".join(name.split("/")[-2:])
+    for word in reversed(re.split(r"[^a-z]+", inside.lower())):
         if word in _SPLITS:
             return _SPLITS[word]
     return _DEFAULT_SPLIT

@@ -32,6 +32,15 @@ def test_each_identity_is_asked_for_once(web: Web) -> None:
     assert web.asked == ["/.well-known/did.json"]
 
 
+def test_an_account_is_asked_for_once_by_its_handle_and_its_did(web: Web) -> None:
+    web.document(handle="web.test")
+    web.xrpc("com.atproto.identity.resolveHandle", {"did": web.did})
+    reader = AtmosphereClient(web.url)
+    assert reader.resolve("web.test").did == web.did
+    assert reader.resolve(web.did).handle is None
+    assert web.asked.count("/.well-known/did.json") == 1
+
+
 def test_a_handle_that_the_document_does_not_name(web: Web) -> None:
     web.document(handle="somebody.else")
     web.xrpc("com.atproto.identity.resolveHandle", {"did": web.did})

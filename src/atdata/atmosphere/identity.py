@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -70,7 +70,9 @@ class Resolver:
         if not formats.is_did(actor):
             actor = actor.lower()
         if actor not in self._known:
-            self._known[actor] = self._look_up(actor)
+            found = self._known[actor] = self._look_up(actor)
+            # What is read next names the account by its DID.
+            self._known.setdefault(found.did, replace(found, handle=None))
         return self._known[actor]
 
     def look_up_again(self, did: str) -> Identity:

@@ -103,25 +103,14 @@ class Publication:
             RecordError: The lexicon refuses a description, tag, …
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
-        placed: Placed | None = None
-        are_blobs_lost = False
-        for attempt in range(1, _ATTEMPTS + 1):
-            plan = self._plan(client, placed, dry_run=False)
-            try:
-                _write(client, plan)
-                break
-            except XrpcError as error:
-                if error.code == "BlobNotFound" and not are_blobs_lost:
-                    # Blobs were uploaded and deleted before their record was written.
-                    forget_uploads(client.did)
-                    placed, are_blobs_lost = None, True
-                    continue
-                if error.code != "InvalidSwap" or attempt == _ATTEMPTS:
-                    raise
-            placed = plan.placed
-            # Writers that wait for different times don't collide again.
-            time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * attempt)))  # noqa: S311
-        return plan
+        try:
+            return self._publish(client)
+        except XrpcError as error:
+            if error.code != "BlobNotFound":
+                raise
+        # Blobs were uploaded and deleted before their record was written.
+        forget_uploads(client.did)
+        return self._publish(client)
 
     def plan(self, client: AtmosphereClient) -> Plan:
         """Return what ``publish`` would write. Write nothing; errors as ``publish``.
@@ -130,6 +119,22 @@ class Publication:
             StorageError: Where the shards would be is not known beforehand.
         """
         return self._plan(client, None, dry_run=True)
+
+    def _publish(self, client: AtmosphereClient) -> Plan:
+        placed: Placed | None = None
+        attempt = 0
+        while True:
+            plan = self._plan(client, placed, dry_run=False)
+            attempt += 1
+            try:
+                _write(client, plan)
+                return plan
+            except XrpcError as error:
+                if error.code != "InvalidSwap" or attempt == _ATTEMPTS:
+                    raise
+            placed = plan.placed
+            # Writers that wait for different times don't collide again.
+            time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.02 * attempt)))  # noqa: S311
 
     def _plan(self, client: AtmosphereClient, placed: Placed | None, *, dry_run: bool) -> Plan:
         members = self._members()

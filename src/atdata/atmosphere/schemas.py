@@ -81,15 +81,17 @@ class SchemaPublisher:
     def publish_record(self, record: SampleSchema) -> AtUri:
         """Publish a schema that is a record already; errors as ``publish``."""
         uri = schema_uri(self._client.did, record.name, record.version)
-        while (found := self._client.find_record(uri)) is None:
+        found = self._client.find_record(uri)
+        if found is None:
             try:
                 return self._client.put_record(
                     uri.collection, uri.rkey, record.to_dict(), swap_record=None
                 )
             except XrpcError as error:
-                if error.code != "InvalidSwap":
+                # Another process may have published it in the meantime.
+                found = self._client.find_record(uri) if error.code == "InvalidSwap" else None
+                if found is None:
                     raise
-            # Another process has published it in the meantime.
         check_same(found, record)
         return uri
 
