@@ -15,7 +15,7 @@ MEANINGS: dict[int, str] = {
     3: "content: a schema, sample, record or entry that is invalid",
     4: "missing or unreachable",
     5: "integrity or trust: bad shards, wrong digests, no access",
-    6: "conflict: the name stands for something else already",
+    6: "conflict: the name belongs to other content",
     10: "a bug in atdata",
 }
 
