@@ -84,7 +84,7 @@ def test_clean(command: Command, urls: list[str], web: Web) -> None:
 def test_sizes_that_are_none(command: Command, size: str) -> None:
     result = command("cache", "prune", f"--to={size}")
     assert result.exit_code == 4
-    assert "is no size" in result.stderr
+    assert "is not a size" in result.stderr
 
 
 def test_without_a_cache(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
