@@ -20,7 +20,7 @@ from atdata.lifecycle.serving.generations import (
     write,
 )
 from atdata.lifecycle.serving.store import Store, open_store, shard_key
-from atdata.lifecycle.verify import RootExamination
+from atdata.lifecycle.verify import examine
 from atdata.progress import Progress
 from atdata.shards.root_schema import manifest_type
 from atdata.sources import URLSource, VerifiedSource
@@ -123,14 +123,9 @@ class Catalog:
             progress: Receives progress updates.
         """
         self.store.require()
-        examination = RootExamination(
-            "catalog promote",
-            "deep",
-            Release(self.store, name, version),
-            name=name,
-            version=version,
-            engine=engine,
-            progress=progress,
+        release = Release(self.store, name, version)
+        examination = examine(
+            "catalog promote", "deep", release, name, version, engine=engine, progress=progress
         )
         more: dict[str, Any] = {"extra_checks": ("catalog",)}
         try:

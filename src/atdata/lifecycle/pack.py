@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,7 +79,7 @@ def pack(
     examination.run_shards(check_shard)
     result: dict[str, Any] = {}
     if not examination.findings.items:
-        result = _write(examination, None if dry_run else target, progress or NullProgress())
+        result = _write(examination, None if dry_run else target)
     sound = not examination.findings.items
     return examination.report(
         outcome=("would_pack" if dry_run else "packed") if sound else None,
@@ -107,78 +107,59 @@ def pack_header(name: str, size: int) -> bytes:
     return file_header(name.encode(), b"", size)
 
 
-class _Output:
-    """Output to a file or to nothing; its digest and length in any case."""
-
-    def __init__(self, file: IO[bytes] | None) -> None:
-        self.sha256 = hashlib.sha256()
-        self.size = 0
-        self._file = file
-
-    def put(self, data: bytes) -> None:
-        """Append bytes."""
-        self.sha256.update(data)
-        self.size += len(data)
-        if self._file is not None:
-            self._file.write(data)
-
-
-def _write(examination: RootExamination, target: Path | None, progress: Progress) -> dict[str, Any]:
+def _write(examination: RootExamination, target: Path | None) -> dict[str, Any]:
     """Write the pack, or only hash it; return its digest and length."""
-    output = _Output(None)
     if target is None:
-        _write_members(examination, output.put, progress)
-        return _result(output)
+        return _copy(_pieces(examination), None)
     try:
         # Next to the target, so that one step gives the finished file its name.
         with scratch_folder(target.parent, _SCRATCH) as folder:
             unfinished = folder / "pack.tar"
             with unfinished.open("xb") as file:
-                output = _Output(file)
-                _write_members(examination, output.put, progress)
+                result = _copy(_pieces(examination), file)
             if not examination.findings.items:
                 sync_file(unfinished)
                 if not link_file(unfinished, target):
                     examination.add("PACK_EXISTS", "packs are never overwritten", path=str(target))
+            return result
     except OSError as error:
         if isinstance(error, AtdataError):
             raise
         raise StorageError(
             f"can't write the pack: {error.strerror}",
             uri=str(target),
-            hint="Nothing half is left: make room, or name another file.",
+            hint="Make room, or name another file; no unfinished pack remains.",
         ) from error
-    return _result(output)
 
 
-def _result(output: _Output) -> dict[str, Any]:
-    return {"sha256": output.sha256.hexdigest(), "bytes": output.size}
+def _copy(pieces: Iterator[bytes], file: IO[bytes] | None) -> dict[str, Any]:
+    """Write pieces to a file, if there is one; return their digest and length."""
+    sha256, size = hashlib.sha256(), 0
+    for piece in pieces:
+        sha256.update(piece)
+        size += len(piece)
+        if file is not None:
+            file.write(piece)
+    return {"sha256": sha256.hexdigest(), "bytes": size}
 
 
-def _write_members(
-    examination: RootExamination, put: Callable[[bytes], None], progress: Progress
-) -> None:
-    manifest, root = examination.manifest, examination.root
-    assert examination.schema is not None  # noqa: S101 - nothing was found to be wrong
-    _put_member(put, MANIFEST_NAME, manifest.to_json())
-    _put_member(put, SCHEMA_NAME, examination.schema)
+def _pieces(examination: RootExamination) -> Iterator[bytes]:
+    """Yield the bytes of the pack; end early when a shard is not the one that was verified."""
+    manifest, progress = examination.manifest, examination.progress or NullProgress()
+    for name, data in ((MANIFEST_NAME, manifest.to_json()), (SCHEMA_NAME, examination.schema)):
+        assert data is not None  # noqa: S101 - nothing was found to be wrong
+        yield pack_header(name, len(data)) + data + PADS[-len(data) % BLOCK]
     progress.begin(manifest.size, len(manifest.shards))
     for index, (path, info) in enumerate(zip(manifest.paths, manifest.shards, strict=True)):
-        put(pack_header(path, info.size))
-        with root.shard(manifest, index)() as stream:
+        yield pack_header(path, info.size)
+        with examination.place.shard(manifest, index)() as stream:
             hashed = HashedStream(stream)
             while data := hashed.read(CHUNK):
-                put(data)
-        if hashed.cid() != info.cid:
-            message, actual = "the shard has changed since it was verified", hashed.cid()
+                yield data
+        if (actual := hashed.cid()) != info.cid:
+            message = "the shard has changed since it was verified"
             examination.add("SHARD_DIGEST", message, shard=index, expected=info.cid, actual=actual)
             return
-        put(PADS[-info.size % BLOCK])
+        yield PADS[-info.size % BLOCK]
         progress.advance(info.size, 1)
-    put(END)
-
-
-def _put_member(put: Callable[[bytes], None], name: str, data: bytes) -> None:
-    put(pack_header(name, len(data)))
-    put(data)
-    put(PADS[-len(data) % BLOCK])
+    yield END

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import IO, Any
@@ -10,12 +10,12 @@ from typing import IO, Any
 from atdata.base.streams import from_pieces
 from atdata.errors import ShardError
 from atdata.lifecycle.checks.examination import Examination
+from atdata.lifecycle.checks.roots import Pack
 from atdata.lifecycle.checks.shard import COMPRESSED, check_stream
 from atdata.lifecycle.checks.streams import Part, pieces
 from atdata.lifecycle.pack import pack_header
 from atdata.lifecycle.report import Finding
 from atdata.lifecycle.serving.store import MAX_SCHEMA
-from atdata.progress import Progress
 from atdata.shards.hashed import HashedStream
 from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME
 from atdata.shards.tar import BLOCK, PADS, parse_header
@@ -24,30 +24,24 @@ from atdata.sources.registry import open_url
 _ZEROS = bytes(BLOCK)
 
 
-class PackCheck:
-    """Reads a pack and feeds an examination with its contents.
+@dataclass(eq=False)
+class PackExamination(Examination):
+    """An examination of a pack, whose members come one after the other.
 
-    Args:
-        examination: Receives the findings.
-        stream: The pack.
-        pack: Its path or URL.
-        progress: Receives progress updates.
+    Attributes:
+        place: The pack.
+        complete: Whether it was read to its very end.
     """
 
-    def __init__(
-        self, examination: Examination, stream: HashedStream, pack: str, progress: Progress
-    ) -> None:
-        self._examination = examination
+    place: Pack
+    complete: bool = field(default=False, init=False)
+
+    def run(self, stream: HashedStream) -> None:
+        """Read a pack to its end, or as far as it can be read."""
         self._stream = stream
-        self._pack = pack
-        self._progress = progress
         self._shards: dict[str, int] = {}
         self._order: list[str] = []
         self._seen: set[str] = set()
-        self.complete = False  # whether the pack was read to its very end
-
-    def run(self) -> None:
-        """Read to the end, or as far as the pack can be read."""
         if not self._head():
             return
         while (header := self._header()) is not None:
@@ -57,35 +51,35 @@ class PackCheck:
             elif member == SCHEMA_NAME and member not in self._seen:
                 self._schema(size, offset)
             else:
-                message = "the manifest lists no such member, or it was there already"
+                message = "the manifest does not list this member, or it came before"
                 self._add("PACK_MEMBER", message, member, offset)
                 self._pass_over(size)
             self._seen.add(member)
-            # An endless pack is not read for ever.
-            if not self._padding(size) or self._examination.findings.truncated:
+            # An endless pack is not read without end.
+            if not self._padding(size) or self.findings.truncated:
                 return
         self._missing()
-        self._examination.finish()
+        self.finish()
 
     def _head(self) -> bool:
         """Read the manifest, which has to come first."""
         header = self._header()
         if header is None:
-            self._examination.add("MANIFEST_MISSING", "the pack holds no manifest")
+            self.add("MANIFEST_MISSING", "the pack holds no manifest")
             return False
         member, size, offset = header
         if member != MANIFEST_NAME:
             self._add("PACK_MEMBER", f"{MANIFEST_NAME} comes first", member, offset)
-            self._examination.add("MANIFEST_MISSING", "the manifest is not where it should be")
+            self.add("MANIFEST_MISSING", "the manifest is not where it should be")
             return False
         if size > MAX_BYTES:
-            self._examination.add("JSON_INVALID", "too long", expected=MAX_BYTES, actual=size)
+            self.add("JSON_INVALID", "too long", expected=MAX_BYTES, actual=size)
             return False
         data = self._read(size)
         if len(data) < size or not self._padding(size):
             self._cut_off(offset)
             return False
-        manifest = self._examination.read_manifest(data)
+        manifest = self.read_manifest(data)
         if manifest is None:
             return False
         self._shards = {path: index for index, path in enumerate(manifest.paths)}
@@ -112,7 +106,7 @@ class PackCheck:
             if kind != b"0":
                 raise ShardError("a folder, pax record or long name", code="TAR_PAX")
         except ShardError as error:
-            self._examination.findings.add(replace(Finding.of(error), offset=offset))
+            self.findings.add(replace(Finding.of(error), offset=offset))
             return None
         member = raw.decode("ascii", "backslashreplace")
         self._check_header(block, member, size, offset)
@@ -123,7 +117,7 @@ class PackCheck:
         place = len(self._seen)
         if not 0 < place < len(self._order):
             return None
-        return self._order[place], self._examination.manifest.shards[place - 1].size
+        return self._order[place], self.manifest.shards[place - 1].size
 
     def _check_header(self, block: bytes, member: str, size: int, offset: int) -> None:
         wanted = next(islice(self._order, len(self._seen), None), member)
@@ -140,13 +134,13 @@ class PackCheck:
             return
         data = self._read(size)
         if len(data) == size:
-            self._examination.read_schema(data)
+            self.read_schema(data)
 
     def _shard(self, member: str, size: int, offset: int) -> None:
         index = self._shards[member]
-        opener = partial(open_packed, self._pack, offset + BLOCK, size)
-        task = self._examination.task(index, opener)
-        self._examination.merge(check_stream(task, Part(self._stream, size)), task)
+        opener = partial(open_packed, self.place.location, offset + BLOCK, size)
+        task = self.task(index, opener)
+        self.merge(check_stream(task, Part(self._stream, size)), task)
         self._progress.advance(size, 1)
 
     def _padding(self, size: int) -> bool:
@@ -173,15 +167,15 @@ class PackCheck:
     def _missing(self) -> None:
         for path, index in self._shards.items():
             if path not in self._seen:
-                self._examination.add("SHARD_MISSING", "the shard is not in the pack", shard=index)
+                self.add("SHARD_MISSING", "the shard is not in the pack", shard=index)
         if SCHEMA_NAME not in self._seen:
-            self._examination.add("SCHEMA_MISSING", "the schema is not in the pack")
+            self.add("SCHEMA_MISSING", "the schema is not in the pack")
 
     def _cut_off(self, offset: int) -> None:
         self._add("PACK_TRUNCATED", "the pack ends too early", None, offset)
 
     def _add(self, code: str, message: str, member: str | None, offset: int, **more: Any) -> None:
-        self._examination.add(code, message, member=member, offset=offset, **more)
+        self.add(code, message, member=member, offset=offset, **more)
 
     def _read(self, size: int) -> bytes:
         return b"".join(pieces(self._stream, size))

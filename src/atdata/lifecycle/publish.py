@@ -32,7 +32,7 @@ from atdata.lifecycle.serving.store import (
     release_key,
     schema_key,
 )
-from atdata.lifecycle.verify import RootExamination
+from atdata.lifecycle.verify import RootExamination, examine
 from atdata.progress import Progress
 from atdata.shards.manifest import MAX_BYTES, read_manifest
 from atdata.shards.window import CHUNK
@@ -77,16 +77,8 @@ def publish(
         StorageError, NetworkError: A place can't be read or written, for example a full disk.
         EntryConflict: The store's garbage is being collected.
     """
-    examination = RootExamination(
-        "dataset publish",
-        "deep",
-        open_root(source_root),
-        name=name,
-        version=version,
-        policy=policy,
-        engine=engine,
-        progress=progress,
-    )
+    source, more = open_root(source_root), {"engine": engine, "progress": progress}
+    examination = examine("dataset publish", "deep", source, name, version, policy=policy, **more)
     if examination.subject["kind"] != BUILD_ROOT:
         raise StorageError(
             "this is a serving store already",
@@ -98,7 +90,7 @@ def publish(
     publication = _Publication(examination, open_store(store_root))
     if not publication.is_allowed():
         return examination.report()
-    if publication.is_published(engine=engine, progress=progress):
+    if publication.is_published():
         if not dry_run:
             publication.clean_up()
         return publication.report("already_published", skipped_checks=AFTER_MANIFEST)
@@ -170,12 +162,15 @@ class _Publication:
             self._conflict(self._published)
         return not self._examination.findings.items
 
-    def is_published(self, **options: Any) -> bool:
+    def is_published(self) -> bool:
         """Return whether the store has this release, and every byte of it is sound."""
         if self._published != self._data:
             return False
-        release = Release(self._store, self._manifest.name, self._manifest.version)
-        self._damaged = not RootExamination("dataset verify", "verify", release, **options).run().ok
+        name, version, run = self._manifest.name, self._manifest.version, self._examination
+        release = Release(self._store, name, version)
+        more = {"engine": run.engine, "progress": run.progress}
+        stored = examine("dataset verify", "verify", release, name, version, **more).run()
+        self._damaged = not stored.ok
         return not self._damaged
 
     def clean_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from atdata.engines import Engine
@@ -13,7 +14,7 @@ from atdata.lifecycle.checks.policy import Policy
 from atdata.lifecycle.checks.roots import Root, open_root
 from atdata.lifecycle.checks.shard import ShardFacts, ShardTask, check_shard
 from atdata.lifecycle.report import Report
-from atdata.progress import NullProgress, Progress
+from atdata.progress import Progress
 
 
 def validate(
@@ -70,27 +71,29 @@ def verify(
     Returns, raises: As :func:`validate`.
     """
     level = "deep" if deep or policy is not None else "verify"
-    more: dict[str, Any] = {"policy": policy, "engine": engine, "progress": progress}
-    return examine("dataset verify", level, root, name, version, **more).run()
+    return examine(
+        "dataset verify",
+        level,
+        root,
+        name,
+        version,
+        engine=engine,
+        progress=progress,
+        policy=policy,
+    ).run()
 
 
+@dataclass(eq=False)
 class RootExamination(Examination):
-    """An examination of a build root or release."""
+    """An examination of a build root or release.
 
-    def __init__(
-        self,
-        command: str,
-        level: str,
-        root: Root,
-        *,
-        engine: Engine | None = None,
-        progress: Progress | None = None,
-        **more: Any,
-    ) -> None:
-        super().__init__(command, level, kind=root.kind, location=root.location, **more)
-        self.root = root
-        self._engine = engine or LocalEngine()
-        self._progress = progress or NullProgress()
+    Attributes:
+        place: The build root or release.
+        engine: Runs the checks of shards; all cores when None.
+    """
+
+    place: Root
+    engine: Engine | None = None
 
     def run(self) -> Report:
         """Check everything; return the report."""
@@ -100,11 +103,11 @@ class RootExamination(Examination):
 
     def read_head(self) -> bool:
         """Check manifest, schema and files; return whether shards can be checked."""
-        manifest = self.read_manifest(self.root.manifest())
+        manifest = self.read_manifest(self.place.manifest())
         if manifest is None:
             return False
-        self.read_schema(self.root.schema(manifest))
-        self.findings.extend(self.root.unexpected_files(manifest))
+        self.read_schema(self.place.schema(manifest))
+        self.findings.extend(self.place.unexpected_files(manifest))
         return True
 
     def run_shards(
@@ -118,13 +121,13 @@ class RootExamination(Examination):
             check: Called with each shard's task, in a worker.
             wrap: Makes the argument of ``check`` from a task.
         """
-        manifest, root = self.manifest, self.root
+        manifest, root = self.manifest, self.place
         self._progress.begin(manifest.size, len(manifest.shards))
         tasks = [
             self.task(index, root.shard(manifest, index), root.offsets(manifest, index))
             for index in range(len(manifest.shards))
         ]
-        results = self._engine.map(check, map(wrap, tasks))
+        results = (self.engine or LocalEngine()).map(check, map(wrap, tasks))
         for task, facts in zip(tasks, results, strict=True):
             self.merge(facts, task)
             self._progress.advance(task.expected.size, 1)
@@ -134,11 +137,11 @@ class RootExamination(Examination):
 def examine(
     command: str,
     level: str,
-    root: str | os.PathLike[str],
+    root: str | os.PathLike[str] | Root,
     name: str | None,
     version: str | None,
     **more: Any,
 ) -> RootExamination:
     """Return the examination of the dataset in a place, which must have this name and version."""
-    opened = open_root(root, name, version)
-    return RootExamination(command, level, opened, name=name, version=version, **more)
+    place = root if isinstance(root, Root) else open_root(root, name, version)
+    return RootExamination(command, level, place, name=name, version=version, **more)

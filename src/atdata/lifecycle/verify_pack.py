@@ -12,13 +12,13 @@ from typing import Any, Literal
 from atdata.lifecycle.anchor import ALL, CONTENT, Anchor, Found, digest_anchor, record_anchor
 from atdata.lifecycle.checks.examination import Examination
 from atdata.lifecycle.checks.policy import Policy
-from atdata.lifecycle.pack_check import PackCheck
+from atdata.lifecycle.checks.roots import Pack
+from atdata.lifecycle.pack_check import PackExamination
 from atdata.lifecycle.report import Report
-from atdata.progress import NullProgress, Progress
+from atdata.progress import Progress
 from atdata.shards.hashed import HashedStream
 from atdata.sources.registry import open_url
 
-KIND = "pack"
 MAX_SAMPLE = 64 << 20
 
 
@@ -65,21 +65,20 @@ def verify_pack(
     anchors = [digest_anchor(expect_digest)] if expect_digest is not None else []
     if at_uri is not None:
         anchors.append(record_anchor(at_uri))
-    examination = Examination(
+    examination = PackExamination(
         "dataset verify-pack",
         "deep" if deep or policy is not None else "verify",
-        kind=KIND,
-        location=os.fspath(pack),
+        Pack(os.fspath(pack)),
         name=name,
         version=version,
         policy=policy,
         max_sample=max_sample,
+        progress=progress,
     )
     with open_url(os.fspath(pack)) as stream:
         hashed = HashedStream(stream)
-        check = PackCheck(examination, hashed, os.fspath(pack), progress or NullProgress())
-        check.run()
-    sha256 = hashed.sha256.hexdigest() if check.complete else None
+        examination.run(hashed)
+    sha256 = hashed.sha256.hexdigest() if examination.complete else None
     subject = examination.subject
     found = Found(sha256, subject["manifest_sha256"], subject["content_cid"], subject["name"])
     _compare(examination, anchors, found)
@@ -99,17 +98,13 @@ def _compare(examination: Examination, anchors: list[Anchor], found: Found) -> N
     """Record a finding for each anchor that names another dataset."""
     for anchor in anchors:
         if anchor.kind(found) is None:
-            examination.add(
-                "ANCHOR_MISMATCH",
-                f"not the dataset of {anchor.source}",
-                expected=anchor.expected or "a content CID in the record",
-                actual=anchor.actual(found),
-            )
+            message, actual = f"not the dataset of {anchor.source}", anchor.actual(found)
+            expected = anchor.expected or "a content CID in the record"
+            examination.add("ANCHOR_MISMATCH", message, expected=expected, actual=actual)
 
 
 def _require(examination: Examination, parts: tuple[str, ...], covered: set[str]) -> None:
-    missing = ", ".join(part for part in parts if part not in covered)
-    if missing:
+    if missing := ", ".join(part for part in parts if part not in covered):
         examination.add(
             "ANCHOR_REQUIRED",
             f"no anchor covers {missing}: give --expect-digest with the sha256 of the pack or of "

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from atdata.errors import ManifestError, SchemaError
 from atdata.lifecycle.checks.keys import KeySet
 from atdata.lifecycle.checks.policy import Policy
+from atdata.lifecycle.checks.roots import Place
 from atdata.lifecycle.checks.shard import MAX_SAMPLE, Opener, ShardFacts, ShardTask, find_keys
 from atdata.lifecycle.report import AFTER_MANIFEST, Finding, Findings, Report
+from atdata.progress import NullProgress, Progress
 from atdata.samples.canonical import canonical_text, parse_document
 from atdata.samples.schema import schema_cid, type_from_document
 from atdata.shards.info import ShardInfo, content_cid
@@ -19,49 +22,43 @@ _GRAVE = ("bug", "integrity", "trust", "missing")
 _OF_SCHEMA = frozenset({"samples", "fields"})
 
 
+@dataclass(eq=False)
 class Examination:
     """One examination of a dataset: manifest, then schema, then each shard, then the whole.
 
-    Args:
+    Attributes:
         command: Name of the command, for the report.
         level: Which checks: see :data:`atdata.lifecycle.report.LEVELS`.
-        kind: What is examined, such as ``"build root"``.
-        location: Where it is.
+        place: What is examined.
+        max_sample: Longest payload that is decoded, in bytes.
         name: The name that the dataset must have.
         version: The version that it must have.
         policy: Gates that a deep examination checks.
-        max_sample: Longest payload that is decoded, in bytes.
+        progress: Receives progress updates.
+        findings: What is wrong so far.
+        subject: The report's ``subject``.
+        document: The schema document, once it was checked.
+        schema: Its bytes, as they were checked; a second reading may differ.
     """
 
-    def __init__(
-        self,
-        command: str,
-        level: str,
-        *,
-        kind: str,
-        location: str,
-        name: str | None = None,
-        version: str | None = None,
-        policy: Policy | None = None,
-        max_sample: int = MAX_SAMPLE,
-    ) -> None:
-        self.command = command
-        self.level = level
-        self.findings = Findings()
+    command: str
+    level: str
+    place: Place
+    _: KW_ONLY
+    max_sample: int = MAX_SAMPLE
+    name: str | None = None
+    version: str | None = None
+    policy: Policy | None = None
+    progress: Progress | None = None
+    findings: Findings = field(default_factory=Findings, init=False)
+    document: dict[str, Any] | None = field(default=None, init=False)
+    schema: bytes | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        nothing = dict.fromkeys(("name", "version", "manifest_sha256", "content_cid"))
+        self.subject = {"kind": self.place.kind, "path": self.place.location, **nothing}
+        self._progress = self.progress or NullProgress()
         self._manifest: Manifest | None = None
-        self.document: dict[str, Any] | None = None
-        self.subject: dict[str, Any] = {
-            "kind": kind,
-            "path": location,
-            "name": None,
-            "version": None,
-            "manifest_sha256": None,
-            "content_cid": None,
-        }
-        self._wanted = {"name": name, "version": version}
-        self._policy = policy
-        self._max_sample = max_sample
-        self.schema: bytes | None = None  # what was checked; a second reading may differ
         self._keys = KeySet()
         self._counts = {"shards": 0, "samples": 0, "bytes": 0}
         self._infos: list[ShardInfo] = []
@@ -87,12 +84,12 @@ class Examination:
         if manifest is None:
             return None
         self._manifest = manifest
-        for field in ("name", "version", "content_cid"):
-            self.subject[field] = getattr(manifest, field)
-        for path, wanted in self._wanted.items():
-            if wanted not in (None, self.subject[path]):
+        for key in ("name", "version", "content_cid"):
+            self.subject[key] = getattr(manifest, key)
+        for path, wanted in (("name", self.name), ("version", self.version)):
+            actual = self.subject[path]
+            if wanted not in (None, actual):
                 message = f"another {path} than was asked for"
-                actual = self.subject[path]
                 self.add("SUBJECT_OTHER", message, path=path, expected=wanted, actual=actual)
         return manifest
 
@@ -137,7 +134,7 @@ class Examination:
             level=level,
             schema=(self.manifest.schema_name[0], (self.schema or b"").decode()),
             offsets=offsets,
-            max_sample=self._max_sample,
+            max_sample=self.max_sample,
         )
 
     def merge(self, facts: ShardFacts, task: ShardTask) -> None:
@@ -161,8 +158,8 @@ class Examination:
         if found != self.manifest.content_cid:
             expected = self.manifest.content_cid
             self.add("CONTENT_CID", "other content", expected=expected, actual=found)
-        if self._policy is not None and self.document is not None:
-            self.findings.extend(self._policy.findings(self.manifest, self.document))
+        if self.policy is not None and self.document is not None:
+            self.findings.extend(self.policy.findings(self.manifest, self.document))
 
     def report(self, **more: Any) -> Report:
         """Return the report; ``more`` are fields of it, in place of those that follow from this."""
@@ -186,5 +183,5 @@ class Examination:
     def _skipped(self) -> frozenset[str]:
         if self._manifest is None:
             return AFTER_MANIFEST
-        skipped = frozenset() if self._policy else frozenset({"policy"})
+        skipped = frozenset() if self.policy else frozenset({"policy"})
         return skipped if self.document is not None else skipped | _OF_SCHEMA

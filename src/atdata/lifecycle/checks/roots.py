@@ -1,4 +1,4 @@
-"""Datasets in the places that are checked: a build root, or a release of a serving store."""
+"""The places of datasets: a build root, a release of a serving store, or a pack."""
 
 from __future__ import annotations
 
@@ -108,8 +108,19 @@ class Release:
         return ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack, at a path or URL."""
+
+    location: str
+
+    kind = "pack"
+
+
 Root = BuildRoot | Release
-"""A dataset in a place."""
+"""A dataset whose files are read in any order."""
+Place = Root | Pack
+"""Where a dataset is, with its ``kind`` and ``location``."""
 
 
 def open_root(

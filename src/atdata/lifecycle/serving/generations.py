@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import NoneType
 from typing import Any
 
@@ -67,15 +67,8 @@ class Generation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the generation as in reports."""
-        return {
-            "name": self.name,
-            "generation": self.number,
-            "action": self.action,
-            "at": self.at,
-            "current": self.current,
-            "aliases": self.aliases,
-            "previous": self.previous,
-        }
+        values = asdict(self)
+        return {"name": values.pop("name"), "generation": values.pop("number"), **values}
 
     def following(self, action: str, *, current: str | None, aliases: dict[str, str]) -> Generation:
         """Return the generation that follows this one after a change."""
