@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.export import formats as export
 from atdata.export.process import process_shards
+from atdata.reading.decode import Decoder
 from atdata.reading.describe import dataset_table, fetch_metadata
 from atdata.reading.folders import shards_of
 from atdata.reading.order import Uneven
@@ -384,7 +385,7 @@ class Dataset(Generic[T]):
         """Return a view of the samples of these numbers, in this order; see :meth:`__getitem__`."""
         chosen = list(indices)
         return View(
-            lambda: map(self._sample, chosen),
+            lambda: (self[index] for index in chosen),
             Pass(0, "raise"),
             f"{self._shown_type()}.select({len(chosen)} indices)",
             lambda: len(chosen),
@@ -442,12 +443,19 @@ class Dataset(Generic[T]):
                 compressed, or neither on this machine nor cached.
             ShardError, SampleError: As :meth:`ordered`.
         """
-        if not isinstance(index, (str, slice)):
-            return self._sample(index)
-        if isinstance(index, str):
-            return self._column(index)
-        numbers = range(*index.indices(self._seek().length))
-        return self.batch_type([self._sample(number) for number in numbers])
+        if isinstance(index, (str, slice)):
+            return self._column(index) if isinstance(index, str) else self._slice(index)
+        if not hasattr(index, "__index__"):
+            raise RandomAccessError(
+                f"samples are chosen by number, not by a {type(index).__name__}",
+                hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
+            )
+        shard, offset, payload = self._seek().payload(index)
+        try:
+            return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
+        except SampleError as error:
+            error.shard, error.offset = shard, offset
+            raise
 
     def get(self, key: str, default: Any = None) -> T | Any:
         """Return the first sample with a key, or the default.
@@ -458,25 +466,15 @@ class Dataset(Generic[T]):
             ShardError, SampleError, StorageError, NetworkError: As :meth:`ordered`.
         """
         walk, pass_ = self._walk, Pass(0, "raise")
-        for shard, found, offset, payload in walk.packed(walk.ordered(), pass_, blocks=False):
-            if found == key:
-                return self._decoded(shard, offset, payload)
+        decoder = Decoder(self._sample_type, pass_)
+        for packed in walk.packed(walk.ordered(), pass_, blocks=False):
+            if packed[1] == key:
+                return next(decoder.samples([packed]))
         return default
 
-    def _sample(self, number: int) -> T:
-        if not hasattr(number, "__index__"):
-            raise RandomAccessError(
-                f"samples are chosen by number, not by a {type(number).__name__}",
-                hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
-            )
-        return self._decoded(*self._seek().payload(number))
-
-    def _decoded(self, shard: str, offset: int, payload: Any) -> T:
-        try:
-            return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
-        except SampleError as error:
-            error.shard, error.offset = shard, offset
-            raise
+    def _slice(self, chosen: slice) -> SampleBatch[T]:
+        numbers = range(*chosen.indices(self._seek().length))
+        return self.batch_type([self[number] for number in numbers])
 
     def _column(self, name: str) -> View[Any]:
         dataset: Dataset[Any] = self
@@ -488,7 +486,7 @@ class Dataset(Generic[T]):
         """Return samples by number, as a ``DataLoader`` asks for them."""
         if "torch" in sys.modules:
             import_module("atdata.export.torch")  # registers how PyTorch collates samples
-        return [self._sample(index) for index in indices]
+        return [self[index] for index in indices]
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.ordered())

@@ -164,15 +164,6 @@ def test_a_sample_that_is_none_is_skipped_alone(tmp_path: Path) -> None:
     assert view.skipped == 1
 
 
-def test_arguments_of_a_pass_are_checked_before_it_begins(tmp_path: Path) -> None:
-    dataset: Any = Dataset[Row](write(tmp_path, 4, 4))
-    with pytest.raises(ValueError, match="on_error is 'raise', 'skip' or a function"):
-        dataset.ordered(on_error="ignore")
-    with pytest.raises(ValueError, match="a seed is an integer, not 'a'"):
-        dataset.shuffled(seed="a")
-    assert labels(dataset.shuffled(seed=np.int64(3))) == labels(dataset.shuffled(seed=3))
-
-
 @pytest.mark.parametrize("uneven", ["pad", "drop"])
 def test_shares_that_must_be_even_have_equally_many_samples(
     tmp_path: Path, uneven: Literal["pad", "drop"]

@@ -149,7 +149,15 @@ def test_numbers_of_items_are_checked_where_they_are_given(
 
 def test_items_by_number_are_asked_of_the_dataset(built: Dataset[Thing]) -> None:
     with pytest.raises(TypeError, match=r"Use dataset\[3\]"):
-        built.ordered()[0]
+        built.ordered()[0]  # type: ignore[index]
+
+
+def test_what_only_datasets_have_is_written_before_the_view(built: Dataset[Thing]) -> None:
+    for name in ("ordered", "shuffled", "as_type", "to_torch"):
+        with pytest.raises(AttributeError, match=r"dataset\.shuffled\(…\)\.filter\(…\), not"):
+            getattr(built.filter(bool), name)
+    with pytest.raises(AttributeError, match=r"a view has no 'nothing'$"):
+        built.ordered().nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_a_field_name_gives_a_view_of_its_values(built: Dataset[Thing]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from atdata.base.leaving import closed_at_exit
 from atdata.errors import AtdataError, RandomAccessError
@@ -15,6 +15,8 @@ from atdata.samples.batch import SampleBatch
 Item = TypeVar("Item")
 Other = TypeVar("Other")
 Length = Callable[[], int]
+
+_OF_DATASETS = {"ordered", "shuffled", "as_type", "project", "select", "split", "to_torch"}
 
 
 class View(Generic[Item]):
@@ -84,16 +86,24 @@ class View(Generic[Item]):
     def __bool__(self) -> bool:
         return True
 
-    def __getitem__(self, index: object) -> NoReturn:
-        """Raise an error: a view is read from its start.
+    if not TYPE_CHECKING:  # type checkers report these themselves
 
-        Raises:
-            RandomAccessError: Always.
-        """
-        raise RandomAccessError(
-            "a view is read from its start, so it has no items by number",
-            hint="Use dataset[3] or dataset[0:3], or view.skip(3) and view.take(3).",
-        )
+        def __getitem__(self, index: object) -> NoReturn:
+            """Raise an error: a view is read from its start.
+
+            Raises:
+                RandomAccessError: Always.
+            """
+            raise RandomAccessError(
+                "a view is read from its start, so it has no items by number",
+                hint="Use dataset[3] or dataset[0:3], or view.skip(3) and view.take(3).",
+            )
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = ""
+            if name in _OF_DATASETS:
+                hint = f": write dataset.shuffled(…).filter(…), not dataset.filter(…).{name}(…)"
+            raise AttributeError(f"a view has no {name!r}{hint}")
 
     @property
     def skipped(self) -> int:
