@@ -52,5 +52,5 @@ def schema(client: AtmosphereClient) -> AtUri:
 
 
 def infos(count: int) -> list[ShardInfo]:
-    """Told of that many shards of four samples, which do not exist."""
+    """Infos of that many shards of four samples, which do not exist."""
     return [ShardInfo(cids.of_bytes(b"%d" % n), 10_000 + n, 4) for n in range(count)]

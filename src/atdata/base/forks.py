@@ -7,17 +7,17 @@ import weakref
 from typing import Protocol
 
 
-class Forgetful(Protocol):
+class HoldsConnections(Protocol):
     """An object with connections or locks that a forked child must not use."""
 
     def forget(self) -> None:
         """Drop them in the child; new ones are made when they are needed."""
 
 
-_holders: weakref.WeakSet[Forgetful] = weakref.WeakSet()
+_holders: weakref.WeakSet[HoldsConnections] = weakref.WeakSet()
 
 
-def forget_after_fork(holder: Forgetful) -> None:
+def forget_after_fork(holder: HoldsConnections) -> None:
     """Call the holder's ``forget`` in each forked child."""
     _holders.add(holder)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from atdata.base.leaving import closed_at_exit
+from atdata.base.shutdown import closed_at_exit
 from atdata.errors import AtdataError, RandomAccessError
 from atdata.reading.order import checked_epoch
 from atdata.reading.passes import Pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import IO, Protocol
 
-from atdata.base.leaving import closed_at_exit
+from atdata.base.shutdown import closed_at_exit
 
 
 class Opener(Protocol):

@@ -88,10 +88,10 @@ def test_leaving_shards_of_the_network_early_prints_nothing(
 
 
 def test_a_pass_that_ended_is_not_kept(tmp_path: Path) -> None:
-    from atdata.base import leaving
+    from atdata.base import shutdown
 
     dataset = write_things(tmp_path, 4)
-    before = len(leaving._open)
+    before = len(shutdown._open)
     for _ in range(3):
         assert len(list(atdata.Dataset(dataset.list_shards()))) == 4
-    assert len(leaving._open) == before
+    assert len(shutdown._open) == before
