@@ -228,6 +228,13 @@ def test_flush_and_rename_are_together_in_one_room_only() -> None:
     assert both == set()
 
 
+def test_the_current_time_is_written_in_one_module() -> None:
+    def writes_now(name: str, call: ast.Call) -> bool:
+        return name == "isoformat" and "now(" in ast.unparse(call.func)
+
+    assert modules_where(writes_now) == {"base.clock"}
+
+
 def test_variable_length_integers_are_read_in_one_module() -> None:
     continued = re.compile(r"0x7f\b|\b127\b|\b0x80\b|\b128\b", re.IGNORECASE)
     shifting = {

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import IO, Any, NamedTuple
 
 from atdata.errors import RandomAccessError, ShardError
-from atdata.shards.offsets import sample_places
+from atdata.shards.offsets import payload_spans
 from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK
 from atdata.shards.window import Window, open_file
@@ -141,7 +141,7 @@ def _state(file: IO[bytes]) -> tuple[int, ...]:
 
 def _find_offsets(window: Window, state: tuple[int, ...]) -> _Offsets:
     offsets = _Offsets(state, array("q"), array("q"))
-    for start, size in sample_places(read_samples(window, blocks=True)):
+    for start, size in payload_spans(read_samples(window, blocks=True)):
         offsets.starts.append(start)
         offsets.sizes.append(size)
     return offsets

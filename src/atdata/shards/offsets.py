@@ -30,7 +30,7 @@ _HEAD = re.compile(rb"v1\.[12] (\d{1,12})\n")
 _LINE = re.compile(rb"(?:.* )??msgpack (\d{1,15}) (\d{1,12})(?: .*)?\n")
 _LONGEST_LINE = 1 << 16
 
-Place = tuple[int, int]
+Span = tuple[int, int]
 """Offset of a sample's payload in its shard, and its length."""
 
 
@@ -83,8 +83,8 @@ def numbered_index(first: int, sizes: Sequence[int]) -> bytes:
     return "".join([index_head(len(lines)), *lines]).encode()
 
 
-def sample_places(samples: Iterable[PackedSample]) -> Iterator[Place]:
-    """Yield the places of payloads, given the samples of a shard, single or in blocks."""
+def payload_spans(samples: Iterable[PackedSample]) -> Iterator[Span]:
+    """Yield the spans of payloads, given the samples of a shard, single or in blocks."""
     for _, _, offset, payload in samples:
         start = offset + BLOCK
         if isinstance(payload, SampleBlock):
@@ -94,7 +94,7 @@ def sample_places(samples: Iterable[PackedSample]) -> Iterator[Place]:
             yield start, len(payload)
 
 
-def read_index(path: Path, shard: str) -> list[Place] | None:
+def read_index(path: Path, shard: str) -> list[Span] | None:
     """Return offset and length of each payload in a local shard, from the index next to it.
 
     The index has no digest and may be another file's, so each line is compared with the header
@@ -117,7 +117,7 @@ def read_index(path: Path, shard: str) -> list[Place] | None:
     except FileNotFoundError:
         return None
     with file, closing(read_file(path, shard, blocks=True)) as samples:
-        return _compared(file, sample_places(samples), path.stat().st_size, shard)
+        return _compared(file, payload_spans(samples), path.stat().st_size, shard)
 
 
 def _open_regular(index: Path, shard: str) -> IO[bytes]:
@@ -125,32 +125,34 @@ def _open_regular(index: Path, shard: str) -> IO[bytes]:
     descriptor = os.open(index, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise unfit("it is not a regular file", shard)
+        raise index_mismatch("it is not a regular file", shard)
     return os.fdopen(descriptor, "rb")
 
 
-def _compared(file: IO[bytes], places: Iterator[Place], size: int, shard: str) -> list[Place]:
-    """Return the places in an index, read line by line, so that neither file is held in memory."""
+def _compared(file: IO[bytes], spans: Iterator[Span], size: int, shard: str) -> list[Span]:
+    """Return the spans in an index, read line by line, so that neither file is held in memory."""
     head = _HEAD.fullmatch(file.readline(_LONGEST_LINE))
     if head is None:
-        raise unfit("not a sound offset index", shard)
+        raise index_mismatch("not a sound offset index", shard)
     listed = []
     for line in iter(partial(file.readline, _LONGEST_LINE), b""):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise unfit("not a sound offset index", shard)
+            raise index_mismatch("not a sound offset index", shard)
         at, length = int(match[1]), int(match[2])
         if at < BLOCK or at + length > size:
-            raise unfit("it points past the end of the shard", shard)
-        if next(places, None) != (at, length):
-            raise unfit("not a sound offset index, the next sample is elsewhere", shard, at)
+            raise index_mismatch("it points past the end of the shard", shard)
+        if next(spans, None) != (at, length):
+            raise index_mismatch(
+                "not a sound offset index, the next sample is elsewhere", shard, at
+            )
         listed.append((at, length))
-    if int(head[1]) != len(listed) or next(places, None) is not None:
-        raise unfit("not a sound offset index, samples are missing", shard)
+    if int(head[1]) != len(listed) or next(spans, None) is not None:
+        raise index_mismatch("not a sound offset index, samples are missing", shard)
     return listed
 
 
-def unfit(message: str, shard: str, offset: int | None = None) -> ShardError:
+def index_mismatch(message: str, shard: str, offset: int | None = None) -> ShardError:
     """Return the error for an index that does not fit its shard."""
     return ShardError(
         f"the shard's offset index does not fit it: {message}",
