@@ -146,7 +146,7 @@ def test_fields_are_described_in_words() -> None:
         ("b", "array uint8 any x 3", True),
         ("a", "list of string", False),
         ("c", "integer or null", False),
-        ("d", "anything", False),
+        ("d", "any", False),
     ]
 
 

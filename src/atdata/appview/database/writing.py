@@ -40,8 +40,8 @@ def put_records(tx: Transaction, did: str, rev: str, writes: Iterable[Write]) ->
     """
     hidden, now = _hidden(tx, did), clock.now()
     for write in writes:
-        place = did, write.collection, write.rkey
-        tx.run("DELETE FROM refused WHERE did = ? AND collection = ? AND rkey = ?", place)
+        key = did, write.collection, write.rkey
+        tx.run("DELETE FROM refused WHERE did = ? AND collection = ? AND rkey = ?", key)
         if write.content is None:
             _drop(tx, write.collection, "did = ? AND rkey = ?", (did, write.rkey))
             continue
@@ -184,7 +184,7 @@ def _refuse(
             write.collection,
             write.rkey,
             rev,
-            # A server may name it anything: databases accept neither NUL nor half a character.
+            # It may be any text: databases accept neither NUL nor half of a surrogate pair.
             ascii(write.cid)[1:201],
             _shown(write.content),
             json.dumps(issues),

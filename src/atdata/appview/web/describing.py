@@ -69,7 +69,7 @@ def _field(name: str, document: Any, is_required: bool) -> Field:
 def _kind(document: Any, depth: int = 0) -> str:
     """Return a type in words, as far as possible for documents that are not of a sample type."""
     if not isinstance(document, dict) or depth > _DEEPEST:
-        return "anything"
+        return "any"
     ours = document.get("x-atdata-type")
     if ours == "array":
         return _array_kind(document)
@@ -79,7 +79,7 @@ def _kind(document: Any, depth: int = 0) -> str:
         return _word(document["$ref"]).rpartition("/")[2]
     if isinstance(values := document.get("enum"), list):
         return f"one of {', '.join(map(_word, values[:8]))}"
-    kind = _word(ours or document.get("type", "anything"))
+    kind = _word(ours or document.get("type", "any"))
     if kind == "array":
         return f"list of {_kind(document.get('items'), depth + 1)}"
     return kind
