@@ -3,12 +3,22 @@ from __future__ import annotations
 import builtins
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atdata import errors
-from atdata.errors import AtdataError, NetworkError, ShardError, UrlError, XrpcError
+from atdata import Dataset, errors, load_dataset
+from atdata.errors import (
+    AtdataError,
+    MissingFile,
+    NetworkError,
+    ShardError,
+    StorageError,
+    UrlError,
+    XrpcError,
+)
+from atdata.shards.info import inspect_shard
 
 TREE = re.findall(
     r"^    ([│ ]*)(?:[├└]── )?(\w+)(?: +\((\w+)\))?(?:  |$)", errors.__doc__ or "", re.M
@@ -54,3 +64,17 @@ def test_what_is_known_of_an_answer_is_kept() -> None:
     assert (again.transient, again.retry_after, again.status) == (True, 2.5, 503)
     refused = pickle.loads(pickle.dumps(XrpcError.answer(400, "InvalidSwap", "", uri="https://a")))
     assert (refused.status, refused.code, refused.transient) == (400, "InvalidSwap", False)
+
+
+def test_a_missing_file_is_the_builtin_error_too(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.tar"
+    for read in (
+        lambda: inspect_shard(missing),
+        lambda: list(Dataset(missing)),
+        lambda: load_dataset(missing),
+        lambda: load_dataset(tmp_path / "*.tar"),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            read()
+        assert isinstance(caught.value, MissingFile)
+        assert isinstance(caught.value, StorageError)

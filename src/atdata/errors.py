@@ -8,6 +8,7 @@
     ├── SchemaError             (ValueError)     a sample type or schema document can't be used
     │   └── SchemaConflict                       the same name and version, other content
     ├── SchemaNotFound          (KeyError)
+    │   └── MalformedReference  (ValueError)     a reference that no schema can have
     ├── SampleError             (ValueError)     bytes that are not a sample of the type
     ├── ShardError              (ValueError)     a file that is not a sound shard
     │   └── DigestMismatch                       bytes that do not match a digest or CID
@@ -22,6 +23,7 @@
     ├── UrlError                (ValueError)     a URL, path or name that can't be used
     │   └── AddressRefused                       one that data from the network may not name
     ├── StorageError            (OSError)        reading or writing failed
+    │   ├── MissingFile         (FileNotFoundError)  there is no such file
     │   └── SampleTooLarge                       larger than a whole shard may be in a store
     ├── NetworkError            (OSError)        a server could not be reached, or refused
     │   └── XrpcError                            an AT Protocol server refused, with a reason
@@ -47,8 +49,10 @@ __all__ = [
     "EntryError",
     "EntryNotFound",
     "InstallConflict",
+    "MalformedReference",
     "ManifestError",
     "MissingExtra",
+    "MissingFile",
     "NetworkError",
     "RandomAccessError",
     "RecordError",
@@ -157,6 +161,10 @@ class SchemaNotFound(AtdataError, KeyError):
     """No schema under this reference."""
 
 
+class MalformedReference(SchemaNotFound, ValueError):
+    """A text that is not a reference of a schema at all."""
+
+
 class SampleError(AtdataError, ValueError):
     """A value or payload that is not a sample of the type it is read or written as."""
 
@@ -217,6 +225,10 @@ class AddressRefused(UrlError):
 
 class StorageError(AtdataError, OSError):
     """A store could not be read or written."""
+
+
+class MissingFile(StorageError, FileNotFoundError):
+    """There is no file or folder of this name."""
 
 
 class SampleTooLarge(StorageError):

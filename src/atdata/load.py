@@ -13,7 +13,7 @@ from typing import Any, TypedDict, TypeVar, Unpack, overload
 from atdata._protocols import AbstractIndex
 from atdata.base.arguments import check_index
 from atdata.dataset import Dataset
-from atdata.errors import NetworkError, SplitNotFound, StorageError, XrpcError
+from atdata.errors import MissingFile, NetworkError, SplitNotFound, StorageError, XrpcError
 from atdata.samples import DictSample
 from atdata.shards.manifest import MARKER
 from atdata.shards.root_schema import folder_type
@@ -159,7 +159,7 @@ def load_dataset(
     Raises:
         EntryNotFound: There is no such dataset; or no such split (``SplitNotFound``).
         EntryError: ``index`` is not an index.
-        StorageError: There are no such files.
+        MissingFile: There are no such files.
         UrlError: A scheme is unknown; or a record has a URL that is refused.
         RecordError, SchemaConflict: A published record is not valid.
         NetworkError: A server could not be reached.
@@ -244,7 +244,7 @@ def _found(path: str) -> list[str]:
     """Return the files of a folder or glob pattern; other paths and URLs as they are.
 
     Raises:
-        StorageError: There are none.
+        MissingFile: There are none.
     """
     if scheme_of(path):
         return [path]
@@ -255,7 +255,7 @@ def _found(path: str) -> list[str]:
     else:
         found = sorted(glob.glob(path, recursive=True))
     if not found:
-        raise StorageError("no shards there", uri=redacted(path))
+        raise MissingFile("no shards there", uri=redacted(path))
     return found
 
 

@@ -71,13 +71,13 @@ def test_a_server_that_is_not_there() -> None:
     assert caught.value.hint
 
 
-def test_a_url_that_is_none() -> None:
+def test_a_text_that_is_not_a_url_is_refused() -> None:
     with pytest.raises(StorageError) as caught:
         LocalIndex(redis="http://:a-password@host")
     assert "a-password" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
     path.write_text("this is not a database, but it is long enough to look like one" * 20)
     with pytest.raises(StorageError, match="not a database") as caught:

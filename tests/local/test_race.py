@@ -89,7 +89,7 @@ def test_a_version_is_won_by_one_document(place: str) -> None:
             assert field in index.get_schema(ref).document_text
 
 
-def test_everybody_gets_a_version_of_their_own(place: str) -> None:
+def test_every_process_gets_a_version_of_its_own(place: str) -> None:
     rounds = run(publish_next, place)
     versions = {int(ref.rpartition(".")[2]) for said in rounds for ref in said}
     assert versions == set(range(PROCESSES * ROUNDS))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from atdata.errors import RecordError, SchemaError, SchemaNotFound
+from atdata.errors import MalformedReference, RecordError, SchemaError, SchemaNotFound
 from atdata.local.schema import LocalSchema, check_name, parse_ref, record_text, schema_ref
 from atdata.samples.schema import record_cid, to_record
 
@@ -20,9 +20,11 @@ def test_references_of_both_forms() -> None:
 @pytest.mark.parametrize(
     "ref", ["", "A@1.0.0", "atdata://local/sampleSchema/A", "local://schemas/@1", "at://did/x/A@1"]
 )
-def test_other_text_is_no_reference(ref: str) -> None:
-    with pytest.raises(SchemaNotFound):
+def test_other_text_is_not_a_reference(ref: str) -> None:
+    with pytest.raises(MalformedReference) as caught:
         parse_ref(ref)
+    assert isinstance(caught.value, SchemaNotFound)
+    assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_source_without_open_shard_has_our_error() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 3, object(), {"a": 1}])
-def test_what_is_no_source_is_refused(value: object) -> None:
+def test_what_is_not_a_source_is_refused(value: object) -> None:
     with pytest.raises(UrlError, match="is not a source of shards"):
         AdaptedSource(value)
 

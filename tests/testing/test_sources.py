@@ -435,7 +435,7 @@ GONE = (None, CONTENTS[1])
         (partial(Empty, GONE), "test_a_shard_that_is_gone_is_named", (CONTENTS,)),
         (Mending, "test_a_shard_that_is_cut_off_is_named", ()),
         (Backwards, "test_datasets_read_it", ()),
-        (Talkative, "test_its_repr_tells_no_secret", (["hunter2"],)),
+        (Talkative, "test_its_repr_contains_no_secret", (["hunter2"],)),
     ],
 )
 def test_the_suite_fails_what_is_broken(

@@ -157,7 +157,7 @@ def test_the_suite_fails_what_is_broken(broken: Any, test: str, tmp_path: Path) 
 
 def test_the_suite_fails_what_shows_secrets(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
-        DataStoreSuite().test_it_tells_no_secret(Talkative(tmp_path / "s"), ["hunter2"], tmp_path)
+        DataStoreSuite().test_it_shows_no_secret(Talkative(tmp_path / "s"), ["hunter2"], tmp_path)
 
 
 def test_the_suite_fails_another_interface(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def check_name(name: str) -> None:
 def _metadata(text: str) -> dict[str, Any]:
     value = json.loads(text)
     if not isinstance(value, Mapping):
-        raise EntryError("the metadata is no JSON object")
+        raise EntryError("the metadata is not a JSON object")
     return dict(value)
 
 

@@ -157,7 +157,7 @@ def _unpacked(value: bytes) -> Any:
     try:
         return msgpack.unpackb(value)
     except (msgpack.UnpackException, ValueError) as error:
-        raise EntryError(f"a value is no msgpack: {error}") from error
+        raise EntryError(f"a value is not msgpack: {error}") from error
 
 
 def _sample_type(name: str, schema: Mapping[str, Any]) -> type[Any]:

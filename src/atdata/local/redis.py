@@ -180,8 +180,8 @@ def redis_client(url: str | None = None, **options: Any) -> redis.Redis:
     except ValueError as error:
         # Use our own message: redis-py's could quote a password in the URL.
         raise StorageError(
-            "this is no Redis URL",
-            hint="Such as redis://localhost:6379/0 or unix:///run/redis.sock",
+            "this is not a Redis URL",
+            hint="Write redis://localhost:6379/0 or unix:///run/redis.sock, for example.",
         ) from error
 
 

@@ -22,7 +22,8 @@ class SampleTypes:
         except KeyError:
             known = ", ".join(sorted(self._types)) or "none"
             raise AttributeError(
-                f"no sample type {name!r} is loaded (loaded are: {known}); use index.load_schema()"
+                f"the sample type {name!r} is not loaded (loaded are: {known}); "
+                "call index.load_schema(ref) first"
             ) from None
 
     def __dir__(self) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atdata.base.display import html_table
-from atdata.errors import RecordError, SchemaError, SchemaNotFound
+from atdata.errors import MalformedReference, RecordError, SchemaError
 from atdata.samples.schema import canonical_text, record_cid, record_document
 from atdata.samples.versions import version_order
 from atdata_records import ValidationError
@@ -119,14 +119,14 @@ def parse_ref(ref: str) -> tuple[str, str]:
     the name (``{module}.{name}``) is dropped.
 
     Raises:
-        SchemaNotFound: The text is not a reference of a local schema.
+        MalformedReference: The text is not a reference of a local schema.
     """
     for start in (_URI, _LEGACY_URI):
         name, at, version = ref.removeprefix(start).rpartition("@")
         if ref.startswith(start) and at and name and version:
             return name.rpartition(".")[2], version
-    raise SchemaNotFound(
-        "this is no reference of a schema in a local index",
+    raise MalformedReference(
+        "this is not a reference of a schema in a local index",
         uri=ref,
         hint=f"Such references look like {schema_ref('ImageSample', '1.0.0')}.",
     )

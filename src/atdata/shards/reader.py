@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 
-from atdata.errors import ShardError, StorageError
+from atdata.errors import MissingFile, ShardError, StorageError
 from atdata.shards.blocks import SampleBlock
 from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.tar import walk
@@ -47,9 +47,8 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise StorageError(
-            f"can't open the shard: {error.strerror or error}", shard=shard
-        ) from error
+        kind = MissingFile if isinstance(error, FileNotFoundError) else StorageError
+        raise kind(f"can't open the shard: {error.strerror or error}", shard=shard) from error
 
 
 def read_stream(stream: IO[bytes], shard: str, *, blocks: bool = False) -> Iterator[PackedSample]:

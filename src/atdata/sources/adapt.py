@@ -48,8 +48,8 @@ class AdaptedSource:
         if not has & {"open_shard", "shards"} or has == {"open_shard"}:
             raise UrlError(
                 f"a {type(source).__name__} is not a source of shards",
-                hint="give a path, a URL, a list of them, or an object with shard_list and "
-                "open_shard() (see atdata.DataSource)",
+                hint="Give a path, a URL, a list of them, or an object with shard_list and "
+                "open_shard() (see atdata.DataSource).",
             )
         self.source = source
         self._has = has

@@ -17,14 +17,7 @@ from typing import Any
 
 import pytest
 
-from atdata._protocols import (
-    CachedSource,
-    CountedSource,
-    DataSource,
-    LocalSource,
-    RemoteSource,
-    UrlsSource,
-)
+from atdata import _protocols as protocols
 from atdata.dataset import Dataset
 from atdata.errors import DigestMismatch
 from atdata.shards.info import ShardInfo, inspect_shard
@@ -73,7 +66,7 @@ class DataSourceSuite(SourceFixtures):
         return []
 
     def test_it_has_the_interface(self, source: Any) -> None:
-        assert isinstance(source, DataSource)
+        assert isinstance(source, protocols.DataSource)
 
     def test_names_are_texts_each_once_and_stay(self, source: Any, contents: list[bytes]) -> None:
         names = list(source.shard_list)
@@ -153,7 +146,7 @@ class DataSourceSuite(SourceFixtures):
         assert numbers == list(range(len(numbers)))
         assert numbers
 
-    def test_its_repr_tells_no_secret(self, source: Any, secrets: list[str]) -> None:
+    def test_its_repr_contains_no_secret(self, source: Any, secrets: list[str]) -> None:
         assert not [secret for secret in secrets if secret in repr(source)]
 
 
@@ -161,7 +154,7 @@ class LocalSourceSuite(SourceFixtures):
     """For a :class:`~atdata._protocols.LocalSource`; fixtures as of ``DataSourceSuite``."""
 
     def test_it_has_the_interface_of_local_sources(self, source: Any) -> None:
-        assert isinstance(source, LocalSource)
+        assert isinstance(source, protocols.LocalSource)
 
     def test_its_files_hold_the_shards(self, source: Any, contents: list[bytes]) -> None:
         paths = [source.local_path(name) for name in source.shard_list]
@@ -179,7 +172,7 @@ class CachedSourceSuite(SourceFixtures):
     """For a :class:`~atdata._protocols.CachedSource`; fixtures as of ``DataSourceSuite``."""
 
     def test_it_has_the_interface_of_cached_sources(self, source: Any) -> None:
-        assert isinstance(source, CachedSource)
+        assert isinstance(source, protocols.CachedSource)
 
     def test_fetched_files_hold_the_shards(self, source: Any, contents: list[bytes]) -> None:
         for _ in range(2):
@@ -203,7 +196,7 @@ class CountedSourceSuite(SourceFixtures):
     """For a :class:`~atdata._protocols.CountedSource`; fixtures as of ``DataSourceSuite``."""
 
     def test_it_has_the_interface_of_counted_sources(self, source: Any) -> None:
-        assert isinstance(source, CountedSource)
+        assert isinstance(source, protocols.CountedSource)
 
     def test_its_counts_are_those_of_the_shards(self, source: Any, contents: list[bytes]) -> None:
         counts = [source.known_samples(name) for name in source.shard_list]
@@ -220,7 +213,7 @@ class RemoteSourceSuite(SourceFixtures):
     """For a :class:`~atdata._protocols.RemoteSource`; fixtures as of ``DataSourceSuite``."""
 
     def test_it_reports_whether_it_is_remote(self, source: Any) -> None:
-        assert isinstance(source, RemoteSource)
+        assert isinstance(source, protocols.RemoteSource)
         assert isinstance(source.is_remote, bool)
 
     def test_shards_come_in_order_however_many_are_opened_at_once(
@@ -234,7 +227,7 @@ class UrlsSourceSuite(SourceFixtures):
     """For a :class:`~atdata._protocols.UrlsSource`; fixtures as of ``DataSourceSuite``."""
 
     def test_its_urls_are_texts(self, source: Any) -> None:
-        assert isinstance(source, UrlsSource)
+        assert isinstance(source, protocols.UrlsSource)
         assert list(source.urls)
         assert all(isinstance(url, str) and url for url in source.urls)
 

@@ -101,7 +101,7 @@ class DataStoreSuite(StoreFixtures):
         urls = store.write_shards(write_things(tmp_path / "again", 7), prefix="p")
         assert self.read(store, urls) == things(7)
 
-    def test_it_tells_no_secret(self, store: Any, secrets: list[str], tmp_path: Path) -> None:
+    def test_it_shows_no_secret(self, store: Any, secrets: list[str], tmp_path: Path) -> None:
         urls = store.write_shards(write_things(tmp_path / "in", 1), prefix="p")
         shown = f"{store!r} {list(urls)}"
         assert not [secret for secret in secrets if secret in shown]
