@@ -900,3 +900,18 @@ def test_an_answer_that_is_lost(
     uri = promote_to_atmosphere(entry, index, client)
     assert commit(client) == before
     assert published(uri).content_cid == entry.content_cid
+
+
+@pytest.mark.parametrize("index", ["sqlite"], indirect=True)
+def test_what_the_entry_states_is_published_unless_other_details_are_given(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    stated = replace(entry, description="Sensors.", tags=["lab"], license="MIT", metadata={"n": 1})
+    uri = promote_to_atmosphere(stated, index, client, license="CC-BY-4.0")
+    record = DatasetLoader(client).get_record(uri)
+    assert (record.description, record.tags, record.license, record.metadata) == (
+        "Sensors.",
+        ["lab"],
+        "CC-BY-4.0",
+        '{"n": 1}',
+    )

@@ -32,6 +32,7 @@ __all__ = [
     "CountedSource",
     "DataSource",
     "DescribedShards",
+    "DetailedEntry",
     "DryRunStore",
     "IndexEntry",
     "LocalSource",
@@ -62,6 +63,26 @@ class IndexEntry(Protocol):
     @property
     def metadata(self) -> dict[str, Any] | None:
         """Free metadata, or None."""
+        ...
+
+
+@runtime_checkable
+class DetailedEntry(Protocol):
+    """An entry with what its users state about the dataset; promotion publishes it."""
+
+    @property
+    def description(self) -> str | None:
+        """What the dataset holds, for readers."""
+        ...
+
+    @property
+    def tags(self) -> Sequence[str] | None:
+        """Words to find it by."""
+        ...
+
+    @property
+    def license(self) -> str | None:
+        """An SPDX expression, or the URL of a license."""
         ...
 
 

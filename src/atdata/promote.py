@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from atdata._protocols import DetailedEntry
 from atdata.atmosphere.keys import AtUri, dataset_uri, schema_uri
 from atdata.atmosphere.placing import Placed, check_store, is_public, place, place_urls
 from atdata.atmosphere.plan import Plan
@@ -129,6 +130,14 @@ class _Identified(Protocol):
     cid: str
 
 
+def _details_of(entry: IndexEntry) -> dict[str, Any]:
+    """Return what an entry states about its dataset."""
+    found: dict[str, Any] = {"metadata": entry.metadata}
+    if isinstance(entry, DetailedEntry):
+        found |= {"description": entry.description, "tags": entry.tags, "license": entry.license}
+    return found
+
+
 class Promotion:
     """The promotion of an entry into a repository: plan it, publish it, and verify it.
 
@@ -159,9 +168,8 @@ class Promotion:
         self._store, self._name = data_store, name or entry.name
         check_dataset_name(self._name)
         self._replace, self._progress = replace, progress
-        self._details = details
-        if details.get("metadata") is None:
-            self._details = {**details, "metadata": entry.metadata}
+        given = {name: value for name, value in details.items() if value is not None}
+        self._details = _details_of(entry) | given
         self._are_public = all(map(is_public, entry.data_urls))
         self._shards = known_infos(entry)
 
