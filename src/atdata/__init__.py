@@ -50,9 +50,10 @@ _MODULES = {
     "atdata.dataset": "Dataset",
     "atdata.errors": (
         "AddressRefused AtdataError AuthError DigestMismatch EntryConflict EntryError "
-        "EntryNotFound InstallConflict ManifestError MissingExtra NetworkError "
-        "RandomAccessError RecordError SampleError SampleTooLarge SchemaConflict SchemaError "
-        "SchemaNotFound ShardError ShardNotFound SplitNotFound StorageError UrlError XrpcError"
+        "EntryNotFound InstallConflict MalformedReference ManifestError MissingExtra MissingFile "
+        "NetworkError RandomAccessError RecordError SampleError SampleTooLarge SchemaConflict "
+        "SchemaError SchemaNotFound ShardError ShardNotFound SplitNotFound StorageError UrlError "
+        "XrpcError"
     ),
     "atdata.load": "DatasetDict load_dataset",
     "atdata.promote": "promote_to_atmosphere",
