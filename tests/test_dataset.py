@@ -329,6 +329,13 @@ def test_the_url_is_the_one_that_was_given(pattern: str) -> None:
     infos = list(map(inspect_shard, names))
     assert Dataset(VerifiedSource(URLSource(pattern), infos)).url == names[0]
 
+    class NoShards:
+        shard_list: tuple[str, ...] = ()
+        shards = ()
+
+    assert Dataset(NoShards()).url == ""
+    assert Dataset(NoShards()).describe()["num_samples"] == 0
+
 
 def test_fields_are_known_by_name(pattern: str) -> None:
     dataset = Dataset[Feature](pattern)

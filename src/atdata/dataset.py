@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from functools import wraps
 from importlib import import_module
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.export import formats as export
 from atdata.export.process import process_shards
+from atdata.reading.advice import BatchSizeWarning, warns_of_batch_size
 from atdata.reading.decode import Decoder
 from atdata.reading.describe import dataset_table, fetch_metadata
 from atdata.reading.folders import shards_of
@@ -48,29 +47,6 @@ else:
 __all__ = ["BatchSizeWarning", "Dataset"]
 
 Item = TypeVar("Item")
-Made = TypeVar("Made", bound=Callable[..., Any])
-
-
-class BatchSizeWarning(UserWarning):
-    """``shuffled(32)`` sets the size of the buffer for shard names; it makes no batches."""
-
-
-def _warns_of_batch_size(shuffled: Made) -> Made:
-    """Make ``shuffled`` warn if its only positional argument looks like a batch size."""
-
-    @wraps(shuffled)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        view = shuffled(*args, **kwargs)
-        if len(args) == 2 and not kwargs.keys() & {"buffer_samples", "batch_size"}:
-            warnings.warn(
-                f"shuffled({args[1]}) sets buffer_shards, not the size of batches: write "
-                f"shuffled(batch_size={args[1]}), or shuffled(buffer_shards={args[1]})",
-                BatchSizeWarning,
-                stacklevel=2,
-            )
-        return view
-
-    return cast("Made", checked)
 
 
 class Dataset(Generic[T]):
@@ -151,8 +127,10 @@ class Dataset(Generic[T]):
 
     @property
     def url(self) -> str:
-        """The path or URL that was given, or the first of several."""
-        return self.source.url if isinstance(self.source, URLSource) else self.list_shards()[0]
+        """The path or URL that was given, or the first of several; empty without shards."""
+        if isinstance(self.source, URLSource):
+            return self.source.url
+        return next(iter(self.list_shards()), "")
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -280,7 +258,7 @@ class Dataset(Generic[T]):
         batch_size: int,
         **options: Unpack[ShuffleOptions],
     ) -> View[SampleBatch[T]]: ...
-    @_warns_of_batch_size
+    @warns_of_batch_size
     def shuffled(
         self,
         buffer_shards: int = 100,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from atdata import Dataset, DictSample, SampleBatch, write_shards
@@ -98,6 +99,7 @@ def test_a_view_shows_how_it_was_made(built: Dataset[Thing]) -> None:
         "<View Dataset[Thing].shuffled(buffer_samples=9, seed=3).filter(is_even).skip(1)>"
     )
     assert repr(built.batch(4, drop_last=True)).endswith(".batch(4, drop_last=True)>")
+    assert repr(built["number"]).endswith(".ordered().map(operator.attrgetter('number'))>")
     assert repr(built.select([1, 2])) == "<View Dataset[Thing].select(2 indices)>"
 
 
@@ -162,6 +164,7 @@ def test_what_only_datasets_have_is_written_before_the_view(built: Dataset[Thing
 
 def test_a_field_name_gives_a_view_of_its_values(built: Dataset[Thing]) -> None:
     assert list(built["number"]) == list(range(50))
+    assert np.array_equal(np.asarray(built["number"]), np.arange(50))
     assert [one.tolist() for one in built["values"].take(2)] == [[0, 0, 0], [1, 1, 1]]
     untyped = Dataset[DictSample](built.list_shards())
     assert list(untyped["number"].skip(48)) == [48, 49]

@@ -216,4 +216,4 @@ def _check_whole(name: str, value: Any, least: int) -> None:
 
 
 def _name(function: Callable[..., object]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
+    return getattr(function, "__name__", repr(function))
