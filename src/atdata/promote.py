@@ -26,6 +26,7 @@ from atdata.dataset import Dataset
 from atdata.errors import EntryError
 from atdata.samples.schema import from_record, record_cid, to_record
 from atdata.shards.info import known_infos
+from atdata.stores.bucket import source_of
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
@@ -229,9 +230,10 @@ class Promotion:
         if self._store is None and self._are_public:
             return place_urls(urls, self._shards)
         sample_type = from_record(self._schema[0])
+        source = source_of(urls, getattr(self._index, "data_store", None))
         return place(
             self._client,
-            Dataset[sample_type](urls),  # type: ignore[valid-type]
+            Dataset[sample_type](source),  # type: ignore[valid-type]
             self._name,
             self._store,
             infos=self._shards,

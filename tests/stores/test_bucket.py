@@ -10,7 +10,9 @@ import pytest
 import torch.utils.data
 
 import atdata
+from atdata.atmosphere import AtmosphereClient
 from atdata.local import LocalIndex
+from atdata.promote import promote_to_atmosphere
 from atdata.stores import S3DataStore
 from servers.s3 import S3Server, s3_server
 
@@ -72,6 +74,17 @@ def test_workers_of_a_data_loader_read_from_both_servers(
             multiprocessing_context=get_context(context),
         )
         assert sorted(sample["value"] for sample in loader) == list(range(size))
+
+
+@pytest.mark.xdist_group("pds")
+def test_an_entry_is_promoted_from_the_server_that_has_its_data(
+    indexes: list[LocalIndex], client: AtmosphereClient, s3_server: S3Server
+) -> None:
+    entry = indexes[0].get_dataset("numbers")
+    store = S3DataStore(s3_server.credentials, bucket=s3_server.new_bucket())
+    uri = promote_to_atmosphere(entry, indexes[0], client, data_store=store)
+    published = atdata.load_dataset(uri, split="train")
+    assert [sample.value for sample in published.ordered()] == list(range(SIZES[0]))
 
 
 def test_a_url_alone_is_read_from_the_store_that_was_made_last(

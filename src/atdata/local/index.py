@@ -25,9 +25,9 @@ from atdata.local.schema import LocalSchema
 from atdata.local.schema_table import SchemaTable
 from atdata.local.stubs import StubFolder
 from atdata.samples.schema import from_record
-from atdata.sources import URLSource, VerifiedSource
+from atdata.sources import VerifiedSource
 from atdata.stores.base import prefix_for
-from atdata.stores.bucket import BucketStore
+from atdata.stores.bucket import source_of
 from atdata.stores.disk import LocalDiskStore
 from atdata.stores.transfer import can_dry_run, transfer
 
@@ -221,9 +221,7 @@ class LocalIndex:
         # Earlier code writes a name in its own index as "@local/{name}".
         entry = self.get_dataset(ref.partition("/")[2] if ref.startswith("@") else ref)
         decoded = sample_type or self.decode_schema(entry.schema_ref)
-        store = self.data_store
-        made = store.create_source if isinstance(store, BucketStore) else URLSource
-        urls = made(entry.data_urls)
+        urls = source_of(entry.data_urls, self.data_store)
         source = urls if entry.shards is None else VerifiedSource(urls, entry.shards)
         return Dataset[decoded](source)  # type: ignore[valid-type]
 

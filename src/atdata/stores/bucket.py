@@ -21,6 +21,11 @@ _PIECE = 1 << 20
 _TRIES = 3
 
 
+def source_of(urls: Iterable[str], store: object) -> URLSource:
+    """Return a source of URLs, some of which may be those of a store."""
+    return store.create_source(urls) if isinstance(store, BucketStore) else URLSource(urls)
+
+
 class BucketStore(ShardStore):
     """A bucket of shards.
 
