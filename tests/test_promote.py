@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import webdataset as wds
 
 import atdata
 from atdata.atmosphere import (
@@ -138,6 +139,20 @@ def test_identity_is_the_same_everywhere(
     assert entry.schema_cid == found.schema_cid == record_cid(schema)
     assert entry.content_cid == found.content_cid == content_cid(record_cid(schema), infos)
     assert entry.cid == found.content_cid
+
+
+def test_a_shard_of_another_writer_is_promoted_byte_for_byte(
+    index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "foreign.tar"
+    with wds.writer.TarWriter(str(path)) as writer:
+        for reading in readings(12):
+            key = f"größe/{reading.label:06d}" if reading.label else "k" * 120
+            writer.write({"__key__": key, "msgpack": reading.packed})
+    foreign = index.insert_dataset(atdata.Dataset[Reading](str(path)), name="foreign")
+    uri = promote_to_atmosphere(foreign, index, client, verify=True)
+    assert published(uri).shards == (inspect_shard(path),)
+    assert labels(atdata.load_dataset(uri, split="train")) == list(range(12))
 
 
 def test_another_account_loads_it(

@@ -76,7 +76,12 @@ class Finding:
         return {"code": code, "class": self.kind, **values, "message": message}
 
     def __str__(self) -> str:
-        places = (("shard", self.shard), ("member", self.member), ("offset", self.offset))
+        places = (
+            ("shard", self.shard),
+            ("path", self.path),
+            ("member", self.member),
+            ("offset", self.offset),
+        )
         where = ", ".join(f"{name} {value}" for name, value in places if value is not None)
         found = f" (expected {self.expected}, found {self.actual})" if self.expected else ""
         return f"{self.code}{f' at {where}' if where else ''}: {self.message}{found}"

@@ -18,7 +18,7 @@ _RECORD = re.compile(rb"([1-9]\d{0,3}) ([^=\n\0]+)=")
 _TIME = re.compile(rb"-?\d{1,12}(?:\.\d{0,30})?")
 _ID = re.compile(rb"[0-3]?\d{1,9}")  # less than 32 bits
 _SIZE = re.compile(rb"\d{1,12}")
-_TEXT = re.compile(rb"[^\0-\x1f\x7f]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Values of any bytes, without the end of a line, at which some readers begin another record.
 _ANY = re.compile(rb"[^\n]*")
 # Python's tarfile searches the whole header for these words, also in values.
@@ -31,14 +31,13 @@ _HARMLESS = {
     b"LIBARCHIVE.creationtime": _TIME,
     b"uid": _ID,
     b"gid": _ID,
-    b"uname": _TEXT,
-    b"gname": _TEXT,
-    b"comment": _TEXT,
 }
 """Records that change neither a member's name nor its bytes."""
+_TEXTS = (b"uname", b"gname", b"comment")
+"""More of them, of any text."""
 _VENDOR = re.compile(
-    rb"SCHILY\.(?:dev|ino|nlink|fflags|acl\..+|xattr\..+)|LIBARCHIVE\.xattr\..+"
-    rb"|RHT\.security\.selinux"
+    rb"SCHILY\.(?:dev|ino|nlink|fflags|acl\.[!-~]+|xattr\.[!-~]+)"
+    rb"|LIBARCHIVE\.xattr\.[!-~]+|RHT\.security\.selinux"
 )
 HINT = "Write shards with atdata or webdataset, or with: tar --format=ustar."
 
@@ -102,11 +101,19 @@ def _record(payload: bytes, position: int) -> tuple[bytes, bytes, int]:
 
 
 def _check_harmless(keyword: bytes, value: bytes) -> None:
-    form = _HARMLESS.get(keyword) or (_ANY if _VENDOR.fullmatch(keyword) else None)
-    if form is None:
+    form = _HARMLESS.get(keyword, _ANY)
+    if form is _ANY and not (keyword in _TEXTS or _VENDOR.fullmatch(keyword)):
         raise refused(f"a pax record of {_shown(keyword)}, which shards don't have")
-    if not form.fullmatch(value):
+    if not (is_text(value) if keyword in _TEXTS else form.fullmatch(value)):
         raise refused(f"a pax record of {_shown(keyword)} with a value that can't be one")
+
+
+def is_text(value: bytes) -> bool:
+    """Return whether a value is UTF-8 without control characters."""
+    try:
+        return not _CONTROL.search(value.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _shown(keyword: bytes) -> str:

@@ -27,6 +27,7 @@ from atdata.shards.pax import (
     HINT,
     MAX_BYTES,
     Extended,
+    is_text,
     read_global,
     read_long_name,
     read_pax,
@@ -44,7 +45,6 @@ MAX_PAYLOAD = 2**31  # bounds what a hostile stream can make a reader hold
 _MAX_PADDING = 1 << 20  # zero bytes allowed after the end; tar itself pads to 10 KiB
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _BLANK = re.compile(rb"\0+")
-_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f]*\x00*")
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -349,11 +349,7 @@ def _fixed(tail: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_owner(field: bytes) -> None:
-    try:
-        text = field.decode()
-    except UnicodeDecodeError:
-        text = "\0x"
-    if not _TEXT.fullmatch(text):
+    if not is_text(field.rstrip(b"\0")):
         raise ShardError("an owner that is not text", hint=HINT, code="TAR_NOT_USTAR")
 
 

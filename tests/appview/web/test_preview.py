@@ -12,6 +12,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
+import webdataset as wds
 from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
@@ -100,6 +101,17 @@ def shown(
 
 def test_the_first_samples_are_shown_and_no_more(tmp_path: Path) -> None:
     samples = shown(shard(20), tmp_path)
+    assert len(samples) == SAMPLES
+    assert samples[1][0] == ShownField("number", "1")
+
+
+def test_samples_of_another_writer_are_shown(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with wds.writer.TarWriter(buffer) as writer:
+        for number in range(20):
+            packed = msgpack.packb({"number": number})
+            writer.write({"__key__": f"größe/{number}", "msgpack": packed})
+    samples = shown(buffer.getvalue(), tmp_path)
     assert len(samples) == SAMPLES
     assert samples[1][0] == ShownField("number", "1")
 

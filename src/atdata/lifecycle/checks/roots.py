@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from atdata.errors import StorageError, UrlError
@@ -16,6 +17,8 @@ from atdata.lifecycle.serving.store import MAX_SCHEMA, Store, open_store, shard_
 from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME, Manifest
 from atdata.shards.offsets import index_path
 from atdata.storage.folder import Folder, open_plain
+
+_ENERGON = ".nv-meta"  # the folder of Megatron Energon's index
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,14 @@ class BuildRoot:
         """Yield findings for links, and for files that the manifest does not list, by name."""
         shards = set(manifest.paths)
         known = {MANIFEST_NAME, SCHEMA_NAME, *shards, *map(index_path, shards)}
+        known |= _foreign_indexes(shards)
         with os.scandir(self.folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.name in shards:
                     continue  # opening it reports any problem
                 path = ascii(entry.name)[1:-1]
+                if entry.name == _ENERGON and entry.is_dir(follow_symlinks=False):
+                    continue
                 if not entry.is_file(follow_symlinks=False):
                     message = "a link or folder; a build root holds plain files only"
                     yield Finding("FILE_LINK", message, path=path)
@@ -71,6 +77,16 @@ class BuildRoot:
             if error.code == "SHARD_MISSING":
                 return None
             raise
+
+
+def _foreign_indexes(shards: set[str]) -> set[str]:
+    """Return the names of index files that other tools keep beside these shards.
+
+    They are webdataset's ``index.json``, Energon's ``000000.tar.idx`` and webshart's
+    ``000000.json``. Nothing of atdata reads them.
+    """
+    names = ((f"{shard}.idx", f"{shard.removesuffix('.tar')}.json") for shard in shards)
+    return {"index.json", *chain.from_iterable(names)}
 
 
 @dataclass(frozen=True, slots=True)

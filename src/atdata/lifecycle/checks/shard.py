@@ -26,7 +26,7 @@ _GATHER = 1 << 16
 MAX_SAMPLE = MAX_PAYLOAD
 
 # Names that all file systems and readers treat alike.
-_PORTABLE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
+_PORTABLE = re.compile(r"(?:\./)?[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
 COMPRESSED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh.(?:1AY&SY|\x17rE8P)|\xfd7zXZ")
 """The first bytes of gzip, zstd, bzip2 and xz files."""
 
@@ -107,7 +107,7 @@ def find_keys(task: ShardTask, keys: KeySet) -> list[Finding]:
     with task.opener() as stream:
         try:
             for key, extension, offset, _ in walk(Window(b"", "", stream), gather=_GATHER):
-                if code := keys.collision(key):
+                if code := keys.collision(key.removeprefix("./")):
                     message = "the key is in an earlier shard already"
                     found.append(Finding(code, message, task.index, f"{key}.{extension}", offset))
         except ShardError:
@@ -177,7 +177,7 @@ class _ShardCheck:
         if not _PORTABLE.fullmatch(key):
             message = "keys are of A-Z, a-z, 0-9, _, - and /"
             self._add("NAME_NOT_PORTABLE", message, member=member, offset=offset)
-        if code := self._keys.add(key):
+        if code := self._keys.add(key.removeprefix("./")):
             self._add(code, "the key is in this shard already", member=member, offset=offset)
         self._offsets.update(index_line(key, offset, len(payload)).encode())
         if self._payload is not None:
