@@ -1,4 +1,4 @@
-"""Entries that were damaged behind the index's back, and the name that all want."""
+"""Entries damaged by another program, and a name that several processes want."""
 
 from __future__ import annotations
 

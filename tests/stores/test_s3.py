@@ -134,8 +134,17 @@ def test_a_presigned_url_needs_no_credentials(
     assert inspect_shard(path) == urls.shards[0]
 
 
-@pytest.mark.parametrize("url", ["s3://another/key.tar", "/a/path.tar", "https://example.org/x"])
-def test_only_urls_of_the_bucket_are_signed(store: S3DataStore, url: str) -> None:
+def test_urls_of_another_bucket_are_signed_with_the_same_credentials(
+    store: S3DataStore, s3_server: S3Server
+) -> None:
+    bucket = s3_server.new_bucket()
+    s3_server.client().put_object(Bucket=bucket, Key="a/b.tar", Body=b"other")
+    with urllib.request.urlopen(store.read_url(f"s3://{bucket}/a/b.tar"), timeout=20) as answer:
+        assert answer.read() == b"other"
+
+
+@pytest.mark.parametrize("url", ["s3://another/", "/a/path.tar", "https://example.org/x"])
+def test_only_urls_of_objects_in_s3_are_signed(store: S3DataStore, url: str) -> None:
     with pytest.raises(UrlError):
         store.read_url(url)
 

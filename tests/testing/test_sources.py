@@ -230,7 +230,7 @@ class TestIpfs(OfContents):
     def make(self, ipfs_env: IpfsGateway) -> Make:
         def make(contents: Sequence[bytes | None]) -> Any:
             found = [
-                cids.of_bytes(b"nobody has this") if data is None else ipfs_env.add(data)
+                cids.of_bytes(b"this is not there") if data is None else ipfs_env.add(data)
                 for data in contents
             ]
             return URLSource([f"ipfs://{cid}" for cid in found])
@@ -404,7 +404,7 @@ class Empty(Sound):
 
 
 class Mending(Sound):
-    """Ends a shard that has lost its end, so that nobody sees that samples are missing."""
+    """Ends a shard that has lost its end, so that readers do not see that samples are missing."""
 
     def open_shard(self, name: str) -> Any:
         return io.BytesIO(shard_bytes(3) if name == "a" else shard_bytes(2, start=3))

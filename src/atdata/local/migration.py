@@ -54,7 +54,8 @@ def migrate(redis: redis_py.Redis | str, index: LocalIndex | None = None) -> Mig
     """Copy schemas and entries of the earlier Redis layout into an index.
 
     It may be run again: existing schemas and entries stay. Array fields become arrays of any
-    dtype, because the earlier versions recorded some dtypes wrongly.
+    dtype, because the earlier versions recorded some dtypes wrongly. Names stay as they are:
+    :func:`migrate_names` gives new ones to datasets whose names can't be inserted or promoted.
 
     Args:
         redis: The server with the earlier layout: a client, or its URL.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from atdata.errors import UrlError
-from atdata.storage.buckets import find_bucket
+from atdata.storage.buckets import find_bucket, split_bucket
 from atdata.storage.s3 import S3Access, S3Bucket, s3_errors
 from atdata.stores.bucket import BucketStore
 from atdata.stores.credentials import read_credentials
@@ -47,21 +46,19 @@ class S3DataStore(BucketStore):
             super().__init__(S3Bucket(bucket, access))
 
     def read_url(self, url: str) -> str:
-        """Return a presigned URL for one of the store's ``s3://`` URLs.
+        """Return a presigned URL for an ``s3://`` URL, of any bucket that the credentials open.
 
         It is valid for an hour, or until the credentials expire if that is sooner. Anyone who
         has it can read the shard, so it must not be stored in an index or a record.
 
         Raises:
-            UrlError: The URL is not in this bucket.
+            UrlError: It is not the URL of an object in S3.
         """
-        key = url.removeprefix(f"s3://{self.bucket}/")
-        if key in (url, ""):
-            raise UrlError(f"the URL is not in the bucket {self.bucket!r}", uri=url)
+        bucket, key = split_bucket(url, "s3")
         with s3_errors(url):
             signed: str = self._place.access.client().generate_presigned_url(
                 "get_object",
-                Params={"Bucket": self.bucket, "Key": key},
+                Params={"Bucket": bucket, "Key": key},
                 ExpiresIn=_PRESIGNED_FOR,
             )
         return signed
