@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import ast
 import builtins
 import pickle
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ KINDS: list[type[Any]] = [
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, AtdataError)
 ]
+SOURCES = Path(errors.__file__).parent
 PLACE: dict[str, Any] = {
     "uri": "s3://b/k", "shard": "0.tar", "member": "a.msgpack", "offset": 512, "path": "a.b",
 }  # fmt: skip
@@ -55,6 +58,30 @@ def test_the_text_says_what_where_and_what_to_do() -> None:
     assert str(error) == "it broke (shard 0.tar, offset 0)\n  Mend it."
     assert str(UrlError("no URL")) == "no URL"
     assert ShardError("it broke").code == ""
+
+
+def hints(path: Path) -> Iterator[str]:
+    """The hints in a module that are written down as text; values in them become ``…``."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "hint":
+            yield "".join(texts(node.value))
+
+
+def texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant):
+        yield node.value or ""
+    elif isinstance(node, ast.JoinedStr):
+        for part in node.values:
+            yield from texts(part) if isinstance(part, ast.Constant) else ["…"]
+    elif isinstance(node, ast.IfExp):
+        yield from texts(node.body)
+
+
+def test_hints_are_sentences_or_end_with_a_command() -> None:
+    sentence = re.compile(r"[A-Z`…].*(?:[.…]|: [a-z].*)", re.S)
+    found = {hint for path in SOURCES.rglob("*.py") for hint in hints(path)} - {""}
+    assert len(found) > 100
+    assert {hint for hint in found if not sentence.fullmatch(hint)} == set()
 
 
 def test_what_is_known_of_an_answer_is_kept() -> None:

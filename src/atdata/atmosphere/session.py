@@ -236,7 +236,8 @@ def _translated(url: str) -> Iterator[None]:
     except httpx.HTTPError as error:
         raise NetworkError.passing(f"no answer: {type(error).__name__}", uri=url) from error
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise UrlError("not the URL of a server", uri=url, hint="Such as https://host") from error
+        hint = "Give one such as https://host."
+        raise UrlError("not the URL of a server", uri=url, hint=hint) from error
 
 
 def _refuse_redirect(answer: httpx.Response) -> None:
