@@ -3,6 +3,9 @@
 
 Values are plain data: None, bool, int (signed, 64 bits), str, bytes, ``Link``, list, dict.
 AT Protocol data has no floats, so there are none here.
+
+This stays ours because generated packages need the standard library only, and because encoders
+such as libipld turn bytes that look like a CID into a link.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The tar format: a strict walk over members, and headers that are always the same.
 
-Python's ``tarfile`` and the readers built on it stop silently at a damaged header, at a stray
-zero block or where the end is missing, and so lose samples unnoticed. This walk accepts what all
-readers of tar understand alike (see ``docs/tar-dialect.md``) and reports everything else with its
-offset.
+This stays ours because Python's ``tarfile`` and the readers built on it stop silently at a damaged
+header, at a stray zero block or where the end is missing, and so lose samples unnoticed. This walk
+accepts what all readers of tar understand alike (see ``docs/tar-dialect.md``) and reports
+everything else with its offset.
 """
 
 from __future__ import annotations

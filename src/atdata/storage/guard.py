@@ -1,4 +1,8 @@
-"""An httpx transport that bounds a transfer's time and addresses. Import it late."""
+"""An httpx transport that bounds a transfer's time and addresses. Import it late.
+
+This stays ours because no maintained transport connects only to addresses that it has checked
+itself, and bounds the time of a whole transfer.
+"""
 
 from __future__ import annotations
 
