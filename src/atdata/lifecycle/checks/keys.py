@@ -114,7 +114,7 @@ class KeySet:
     def add(self, key: str) -> str | None:
         """Add a key; return ``"KEY_TWICE"`` or ``"KEY_CASE"`` if it collides with another."""
         if _is_number(key):
-            numbers = self.numbers.setdefault(len(key), Numbers())
+            numbers = self.numbers.get(len(key)) or self.numbers.setdefault(len(key), Numbers())
             number, stops = int(key), numbers.lists[0].stops
             if stops and stops[-1] == number:  # the next sample, nearly always
                 stops[-1] += 1

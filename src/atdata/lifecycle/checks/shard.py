@@ -169,19 +169,20 @@ class _ShardCheck:
         return self._task.max_sample if self._deep else _GATHER
 
     def _member(self, key: str, extension: str, offset: int, payload: memoryview) -> None:
+        # Runs for each sample: what only findings need is not made before there is one.
         if extension != SAMPLE:
             self._unexpected(f"{key}.{extension}", extension, offset)
             return
         self._samples += 1
-        member = f"{key}.{SAMPLE}"
         if not _PORTABLE.fullmatch(key):
             message = "keys are of A-Z, a-z, 0-9, _, - and /"
-            self._add("NAME_NOT_PORTABLE", message, member=member, offset=offset)
+            self._add("NAME_NOT_PORTABLE", message, member=f"{key}.{SAMPLE}", offset=offset)
         if code := self._keys.add(key.removeprefix("./")):
-            self._add(code, "the key is in this shard already", member=member, offset=offset)
+            message = "the key is in this shard already"
+            self._add(code, message, member=f"{key}.{SAMPLE}", offset=offset)
         self._offsets.update(index_line(key, offset, len(payload)).encode())
-        if self._payload is not None:
-            self._sample(self._payload, payload, member=member, offset=offset)
+        if self._payload is not None and (finding := self._check(self._payload, payload)):
+            self._findings.add(replace(finding, member=f"{key}.{SAMPLE}", offset=offset))
 
     def _unexpected(self, member: str, extension: str, offset: int) -> None:
         code, message = "NAME_FIELD", f"each sample is one member <key>.{SAMPLE}"
@@ -189,13 +190,13 @@ class _ShardCheck:
             code, message = "NAME_PICKLE", "a pickle runs code when it is read"
         self._add(code, message, member=member, offset=offset)
 
-    def _sample(self, check: PayloadCheck, payload: memoryview, **place: Any) -> None:
-        limit = self._task.max_sample
-        if isinstance(payload, Skipped) or len(payload) > limit:
+    def _check(self, check: PayloadCheck, payload: memoryview) -> Finding | None:
+        limit, size, index = self._task.max_sample, len(payload), self._task.index
+        if isinstance(payload, Skipped) or size > limit:
             message = f"the limit is {limit} bytes; --max-sample-size sets another"
-            self._add("SAMPLE_TOO_LARGE", message, expected=limit, actual=len(payload), **place)
-        elif (error := check(bytes(payload))) is not None:
-            self._findings.add(replace(Finding.of(error, shard=self._task.index), **place))
+            return Finding("SAMPLE_TOO_LARGE", message, index, expected=limit, actual=size)
+        error = check(bytes(payload))
+        return Finding.of(error, shard=index) if error else None
 
     def _compare(self) -> None:
         task, expected, found = self._task, self._task.expected, self._cid()
