@@ -75,7 +75,7 @@ def test_one_content_cid_and_the_same_bytes_from_writing_to_loading(
         manifest.content_cid,
         entry.content_cid,
         entry.cid,
-        DatasetLoader(AtmosphereClient()).get_record(uri).content_cid,
+        DatasetLoader(AtmosphereClient()).read(uri).content_cid,
         packed.subject["content_cid"],
         published.subject["content_cid"],
     } == {manifest.content_cid}

@@ -164,6 +164,13 @@ def test_another_account_loads_it(
     assert ds.sample_type is not Reading
 
 
+def test_metadata_can_be_given_in_place_of_the_entrys(
+    entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient
+) -> None:
+    uri = promote_to_atmosphere(entry, index, client, metadata={"rate": 2})
+    assert (published(uri).metadata, uri.rkey) == ({"rate": 2}, "readings")
+
+
 def test_promoting_again_changes_nothing(
     entry: LocalDatasetEntry, index: LocalIndex, client: AtmosphereClient, calls: list[str]
 ) -> None:
@@ -923,7 +930,7 @@ def test_what_the_entry_states_is_published_unless_other_details_are_given(
 ) -> None:
     stated = replace(entry, description="Sensors.", tags=["lab"], license="MIT", metadata={"n": 1})
     uri = promote_to_atmosphere(stated, index, client, license="CC-BY-4.0")
-    record = DatasetLoader(client).get_record(uri)
+    record = DatasetLoader(client).read(uri)
     assert (record.description, record.tags, record.license, record.metadata) == (
         "Sensors.",
         ["lab"],

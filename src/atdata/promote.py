@@ -58,8 +58,8 @@ def promote_to_atmosphere(
 
     Schema CID, shard digests and content CID of the record are those of the entry. Promoting
     an entry again changes nothing and returns the same URI; new descriptions, tags and URLs
-    update the record, and fields that are not given stay as published. The next run completes
-    one that was killed: nothing is published or uploaded twice.
+    update the record. What neither the call nor the entry states stays as published. The next
+    run completes one that was killed: nothing is published or uploaded twice.
 
     A shard that is larger than a PDS takes as a blob is cut anew. The record then has the
     digests and the content CID of the new shards, and in ``derivedFrom`` that of the entry.
@@ -72,10 +72,10 @@ def promote_to_atmosphere(
             If None, they stay at URLs that others can reach; files of this machine become
             blobs of the repository.
         name: Name in the repository; the entry's if None.
-        description: Human-readable description of the dataset.
-        tags: Words to find it by.
+        description: Human-readable description of the dataset; the entry's if None.
+        tags: Words to find it by; the entry's if None.
         license: An SPDX expression (``CC-BY-4.0``; ``LicenseRef-…`` for one of your own) or a
-            URL.
+            URL; the entry's if None.
         metadata: A JSON object; the entry's if None.
         replace: Let the name stand for other data from now on. Description, tags and license
             stay as published unless given; metadata is that of the entry.
@@ -100,18 +100,11 @@ def promote_to_atmosphere(
         StorageError: Shards could not be copied (``SampleTooLarge``: nor cut).
         AuthError, NetworkError: The server refused, or could not be reached.
     """
+    details: dict[str, Any] = {"description": description, "tags": tags}
+    details |= {"license": license, "metadata": metadata}
+    options: dict[str, Any] = {"data_store": data_store, "name": name, "replace": replace}
     promotion = Promotion(
-        local_entry,
-        local_index,
-        atmosphere_client,
-        data_store=data_store,
-        name=name,
-        replace=replace,
-        progress=progress,
-        description=description,
-        tags=tags,
-        license=license,
-        metadata=metadata,
+        local_entry, local_index, atmosphere_client, progress=progress, **options, **details
     )
     if dry_run:
         plan = promotion.plan()
@@ -212,7 +205,7 @@ class Promotion:
         """The entry's schema record, the index's own so that its CID stays, and that CID."""
         ref = self._entry.schema_ref
         if ref.startswith("at://"):
-            schema = SchemaLoader(self._client).get_record(ref)
+            schema = SchemaLoader(self._client).read(ref)
             return schema, record_cid(schema)
         known = self._index.get_schema(ref)
         if isinstance(known, _Identified):

@@ -138,3 +138,12 @@ def test_the_limit_of_blobs_is_reported(client: AtmosphereClient) -> None:
 
 def test_uris_of_records_written(client: AtmosphereClient) -> None:
     assert client.put_record(THING, "a", {}) == AtUri(client.did, THING, "a")
+
+
+def test_the_password_may_be_given_by_its_earlier_name(pds_env: Pds) -> None:
+    account = pds_env.new_account()
+    client = AtmosphereClient()
+    client.login(account.handle, password=account.app_password)
+    assert client.did == account.did
+    with pytest.raises(AuthError, match="empty"):
+        AtmosphereClient().login(account.handle)

@@ -12,6 +12,7 @@ from atdata.atmosphere import (
     AtUri,
     DatasetLoader,
     DatasetPublisher,
+    SchemaPublisher,
 )
 from atdata.errors import (
     EntryError,
@@ -97,7 +98,7 @@ def test_a_dataset_of_local_files_becomes_blobs(
     uri = publisher.publish_dataset(
         atdata.Dataset[Reading](paths), name="local", description="From files."
     )
-    record = loader.get_record(uri)
+    record = loader.read(uri)
     assert record.schema_ref.endswith("/Reading:1.0.0")
     assert record.schema_cid is not None
     known = [inspect_shard(path) for path in paths]
@@ -201,3 +202,26 @@ def test_blobs_above_100_mb_draw_advice(
     with pytest.raises(StorageError, match=r"too much for blobs.*\n.*always publish URLs"):
         publisher.publish(dataset, name="y")
     assert [value["name"] for value in client.list_datasets()] == ["x"]
+
+
+def test_a_dataset_under_a_key_of_ones_own(
+    publisher: DatasetPublisher, loader: DatasetLoader, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    ds = atdata.Dataset[Reading](write_readings(tmp_path, 4))
+    uri = publisher.publish(ds, name="x", rkey="3jzfcijpj2z2a")
+    assert uri.rkey == "3jzfcijpj2z2a"
+    assert loader.find(f"@{client.did}/x").uri == uri
+    assert publisher.publish(ds, name="x", rkey="3jzfcijpj2z2a", description="d") == uri
+    assert client.list_datasets().names() == ["x"]
+
+
+def test_a_schema_is_published_only_if_it_may_be(
+    publisher: DatasetPublisher, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    ds = atdata.Dataset[Reading](write_readings(tmp_path, 4))
+    with pytest.raises(EntryError, match="without its schema"):
+        publisher.publish(ds, name="x", auto_publish_schema=False)
+    assert client.list_schemas() == []
+    schema = SchemaPublisher(client).publish(Reading)
+    publisher.publish(ds, name="x", auto_publish_schema=False, schema_uri=schema)
+    assert client.list_datasets().names() == ["x"]

@@ -277,7 +277,7 @@ def test_what_is_said_about_it(
         metadata={"$bytes": packed},
     )
     with pytest.warns(UserWarning, match=r"\$\.description"):
-        record = loader.get_record(uri)
+        record = loader.read(uri)
     assert (record.samples, record.size) == (8, 9000)
     assert (record.tags, record.license, record.description) == (["spectra"], "MIT", None)
     with pytest.warns(UserWarning, match=r"\$\.description"):
@@ -326,7 +326,7 @@ SOUND = {
 
 
 def adapted(value: dict[str, Any]) -> tuple[ExpectedShard, ...] | None:
-    return read_dataset(StoredRecord(URI, "bafy", value)).promises
+    return read_dataset(StoredRecord(URI, "bafy", value)).expected
 
 
 @pytest.mark.parametrize(
@@ -415,8 +415,8 @@ def test_whatever_stands_there_is_read_or_refused(storage: Any, data: st.DataObj
     if place == ("$type",):
         return
     with contextlib.suppress(RecordError):
-        promises = adapted(replaced(value, place, data.draw(JSON)))
-        assert promises is None or all(cid.is_cid(promise.cid) for promise in promises)
+        expected = adapted(replaced(value, place, data.draw(JSON)))
+        assert expected is None or all(cid.is_cid(promise.cid) for promise in expected)
 
 
 @settings(max_examples=300)

@@ -8,10 +8,16 @@ import pytest
 
 import atdata
 from atdata._protocols import AbstractIndex, IndexEntry
-from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
+from atdata.atmosphere import (
+    AtmosphereClient,
+    AtmosphereIndex,
+    DatasetLoader,
+    SchemaLoader,
+)
 from atdata.errors import AuthError, EntryConflict, EntryNotFound, SchemaNotFound
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from readings import Reading, labels, readings, write_readings
+from servers.atproto_pds import Pds
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -156,3 +162,31 @@ def test_a_dataset_goes_there_and_back(
     after = back.get_dataset("x")
     assert (after.schema_cid, after.content_cid) == (before.schema_cid, before.content_cid)
     assert labels(atdata.Dataset[Reading](after.data_urls)) == list(range(10))
+
+
+def test_lists_are_views_that_can_be_used_again(
+    index: AtmosphereIndex, client: AtmosphereClient, ds: atdata.Dataset[Reading], pds: Pds
+) -> None:
+    for name in ("a1", "a2", "b"):
+        index.insert_dataset(ds, name=name)
+    loader = DatasetLoader(AtmosphereClient())
+    with pds.requests() as made:
+        listed = [index.list_datasets(), index.datasets, client.list_datasets()]
+        listed += [loader.list_all(client.did), loader.list_all(client.did, limit=9)]
+        schemas = [index.list_schemas(), index.schemas, client.list_schemas()]
+        schemas += [SchemaLoader(loader._client).list_all(client.did)]
+    assert made == []  # nothing is read before a view is used
+    for view in listed:
+        assert len(view) == len(list(view)) == 3
+        assert sorted(view.names()) == ["a1", "a2", "b"]
+        assert sorted(view.named("a*").names()) == ["a1", "a2"]
+    for view in schemas:
+        assert view.names() == ["Reading"]
+        assert bool(view)
+    assert len(client.list_datasets(limit=2)) == len(loader.list_all(client.did, limit=2)) == 2
+
+
+def test_a_published_schema_is_returned_as_an_at_uri(index: AtmosphereIndex) -> None:
+    uri = index.publish_schema(Reading, version="2.0.0")
+    assert (uri.rkey, uri) == ("Reading:2.0.0", str(uri))
+    assert index.get_schema(uri)["version"] == "2.0.0"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +83,13 @@ def test_at_uri_reads_what_it_writes() -> None:
 def test_text_that_is_no_record_uri(text: str) -> None:
     with pytest.raises(UrlError):
         AtUri.parse(text)
+
+
+def test_an_at_uri_is_its_text() -> None:
+    uri = AtUri("did:plc:abc", "ac.foundation.dataset.record", "a")
+    assert uri == "at://did:plc:abc/ac.foundation.dataset.record/a"
+    assert (uri.authority, uri.collection, uri.rkey) == tuple(uri[5:].split("/"))
+    assert AtUri.parse(uri) is uri
+    assert json.loads(json.dumps({"uri": uri})) == {"uri": str(uri)}
+    for copied in (pickle.loads(pickle.dumps(uri)), copy.deepcopy(uri)):
+        assert (copied, copied.rkey) == (uri, "a")

@@ -40,7 +40,7 @@ def test_known_shards_give_the_record_identity_size_and_count(
     publisher: DatasetPublisher, loader: DatasetLoader, schema: AtUri
 ) -> None:
     uri = publisher.publish_with_urls(URLS, schema, name="known", shards=infos(6))
-    record = loader.get_record(uri)
+    record = loader.read(uri)
     assert record.schema_cid is not None
     assert record.content_cid == content_cid(record.schema_cid, infos(6))
     assert (record.size, record.samples) == (60_015, 24)
@@ -61,32 +61,32 @@ def test_the_same_data_is_brought_up_to_date(
     publisher: DatasetPublisher, loader: DatasetLoader, schema: AtUri
 ) -> None:
     uri = publisher.publish_with_urls(URLS, schema, name="x", description="d", tags=["t"])
-    first = loader.get_record(uri)
+    first = loader.read(uri)
     # Digests become known, and the description another.
     publisher.publish_with_urls(URLS, schema, name="x", shards=infos(6), description="better")
-    second = loader.get_record(uri)
+    second = loader.read(uri)
     assert (second.description, second.tags) == ("better", ["t"])
     assert second.content_cid is not None
     assert second.created_at == first.created_at
     # Known digests stay when nobody looks at the shards.
     publisher.publish_with_urls(URLS, schema, name="x")
-    assert loader.get_record(uri) == second
+    assert loader.read(uri) == second
     # The same shards move elsewhere.
     publisher.publish_with_urls(["s3://new/{0..5}.tar"], schema, name="x", shards=infos(6))
-    third = loader.get_record(uri)
+    third = loader.read(uri)
     assert loader.get_urls(uri) == ["s3://new/{0..5}.tar"]
     assert third.content_cid == second.content_cid
     # The same URLs, written differently.
     publisher.publish_with_urls([f"s3://new/{n}.tar" for n in range(6)], schema, name="x")
     assert len(loader.get_urls(uri)) == 6
-    assert loader.get_record(uri).content_cid == second.content_cid
+    assert loader.read(uri).content_cid == second.content_cid
 
 
 def test_other_data_is_a_conflict(
     publisher: DatasetPublisher, loader: DatasetLoader, schema: AtUri
 ) -> None:
     uri = publisher.publish_with_urls(URLS, schema, name="x", shards=infos(6), description="d")
-    first = loader.get_record(uri)
+    first = loader.read(uri)
     others: list[tuple[list[str], list[ShardInfo] | None]] = [
         (URLS, infos(7)[1:]),
         (["s3://other/a.tar"], None),
@@ -94,9 +94,9 @@ def test_other_data_is_a_conflict(
     for urls, known in others:
         with pytest.raises(EntryConflict, match="stands for other data"):
             publisher.publish_with_urls(urls, schema, name="x", shards=known)
-        assert loader.get_record(uri) == first
+        assert loader.read(uri) == first
     publisher.publish_with_urls(["s3://other/a.tar"], schema, name="x", replace=True)
-    replaced = loader.get_record(uri)
+    replaced = loader.read(uri)
     assert (replaced.content_cid, replaced.description) == (None, "d")
     assert replaced.created_at == first.created_at
 
@@ -138,23 +138,23 @@ def test_shards_that_were_cut_are_the_same_dataset(
     ds = atdata.Dataset[Reading](paths)
     monkeypatch.setattr(client, "blob_limit", lambda: 3072)
     uri = publisher.publish(ds, name="x", schema_uri=schema)
-    cut = loader.get_record(uri)
+    cut = loader.read(uri)
     assert cut.schema_cid is not None
     origin = content_cid(cut.schema_cid, list(map(inspect_shard, paths)))
     assert cut.derived_from == Derivation(content_cid=origin)
     assert identities(cut) == {origin, cut.content_cid}
     assert publisher.publish(ds, name="x", schema_uri=schema) == uri
-    assert loader.get_record(uri) == cut
+    assert loader.read(uri) == cut
     # Under another limit they are other shards, of the same origin.
     monkeypatch.setattr(client, "blob_limit", lambda: 4096)
     assert publisher.publish(ds, name="x", schema_uri=schema) == uri
-    other = loader.get_record(uri)
+    other = loader.read(uri)
     assert other.content_cid != cut.content_cid
     assert other.derived_from == cut.derived_from
     # And where nothing limits them, they are themselves.
     monkeypatch.setattr(client, "blob_limit", lambda: None)
     assert publisher.publish(ds, name="x", schema_uri=schema) == uri
-    whole = loader.get_record(uri)
+    whole = loader.read(uri)
     assert (whole.content_cid, whole.derived_from) == (origin, None)
     assert labels(loader.to_dataset(uri)) == list(range(10))
 
@@ -166,7 +166,7 @@ def test_a_plan_is_what_is_published(
         uri=dataset_uri(client.did, "x"),
         name="x",
         schema_uri=schema,
-        schema_cid=record_cid(SchemaLoader(client).get_record(schema)),
+        schema_cid=record_cid(SchemaLoader(client).read(schema)),
         place=lambda dry_run: place_urls(URLS, infos(6)),
         details={"tags": ["a"]},
     )
@@ -175,7 +175,7 @@ def test_a_plan_is_what_is_published(
     assert made == ["getRecord"]
     assert plan.action == "create"
     assert publication.publish(client) == plan
-    assert loader.get_record(plan.uri) == plan.record
+    assert loader.read(plan.uri) == plan.record
     assert publication.plan(client).action == "nothing"
 
 

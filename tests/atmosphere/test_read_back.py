@@ -50,7 +50,7 @@ def serve(web: Web, paths: list[Path]) -> list[str]:
 def test_every_shard_is_read_from_where_the_record_says(
     client: AtmosphereClient, loader: DatasetLoader, published: AtUri, web: Web
 ) -> None:
-    assert read_back(client, published) == loader.get_record(published)
+    assert read_back(client, published) == loader.read(published)
     assert [path for path in web.asked if path.endswith(".tar")] == ["/000000.tar", "/000001.tar"]
     # Every time anew: no copy of this machine stands in for them.
     web.routes["/000001.tar"] = b"x" * 5000
@@ -102,11 +102,11 @@ def test_shards_without_digests_have_to_be_sound(
 def test_another_record_than_was_written(
     client: AtmosphereClient, loader: DatasetLoader, published: AtUri
 ) -> None:
-    written = loader.get_record(published)
+    written = loader.read(published)
     read_back(client, published, written)
     value: dict[str, Any] = {**client.get_record(published), "description": "theirs"}
     client.put_record(published.collection, published.rkey, value)
-    with pytest.raises(RecordError, match=r"another record.*\n.*publish yours again"):
+    with pytest.raises(RecordError, match=r"not the one that was written.*\n.*publish yours again"):
         read_back(client, published, written)
     client.delete_record(value["schemaRef"])
     with pytest.raises(SchemaNotFound):

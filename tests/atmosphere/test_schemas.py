@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import atdata
-from atdata.atmosphere import AtmosphereClient, SchemaLoader, SchemaPublisher
+from atdata.atmosphere import AtmosphereClient, AtUri, SchemaLoader, SchemaPublisher
 from atdata.atmosphere.keys import schema_uri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.schemas import check_same
@@ -154,3 +154,17 @@ def test_records_that_break_the_lexicon(
         SchemaLoader(client).get(f"at://{client.did}/{SampleSchema.NSID}/bad")
     # A bad one in the way of a look-up is not the one that is looked for.
     assert find(client, "9.0.0") is None
+
+
+def test_a_schema_under_a_name_and_key_of_ones_own(
+    client: AtmosphereClient, publisher: SchemaPublisher
+) -> None:
+    uri = publisher.publish(Reading, name="Voltage", metadata={"unit": "V"}, rkey="3jzfcijpj2z2a")
+    assert uri == AtUri(client.did, SampleSchema.NSID, "3jzfcijpj2z2a")
+    value = SchemaLoader(client).get(uri)
+    assert (value["name"], value["version"]) == ("Voltage", "1.0.0")
+    assert value["metadata"] == {"unit": "V"}
+    assert publisher.publish(Reading, name="Voltage") == uri
+    assert publisher.publish(Reading).rkey == "Reading:1.0.0"
+    with pytest.raises(RecordError, match="not a license"):
+        publisher.publish(Reading, license="my own!")

@@ -25,7 +25,7 @@ def test_a_long_shard_list_goes_into_a_manifest(
 ) -> None:
     url, known = ["s3://bucket/{00000..04999}.tar"], infos(5000)
     uri = publisher.publish_with_urls(url, schema, name="long", shards=known)
-    record = loader.get_record(uri)
+    record = loader.read(uri)
     assert record.shards is None
     assert record.manifest is not None
     assert record.schema_cid is not None

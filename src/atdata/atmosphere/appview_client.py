@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from atdata.atmosphere.client import AtmosphereClient
-from atdata.atmosphere.dataset_loader import DatasetLoader, promises_of, schema_of
+from atdata.atmosphere.dataset_loader import DatasetLoader, expected_of, schema_of
 from atdata.atmosphere.foreign import read_dataset
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import Repositories
@@ -80,8 +80,8 @@ class AppViewClient:
             RecordError: The tags are not a list.
             NetworkError: The AppView can't be reached, or refused.
         """
-        said = {"q": words, "license": license, "schema": schema, "author": author}
-        params = [(name, value) for name, value in said.items() if value]
+        given = {"q": words, "license": license, "schema": schema, "author": author}
+        params = [(name, value) for name, value in given.items() if value]
         params += [("tags", tag) for tag in checked_tags(tags)]
         left, cursor = limit, None
         while left is None or left > 0:
@@ -124,20 +124,20 @@ class AppViewClient:
         published = read_dataset(self.find(ref))
         if sample_type is None:
             sample_type = from_record(schema_of(self._repositories, published.record))
-        promises = promises_of(self._repositories, published)
-        if promises is None:
+        expected = expected_of(self._repositories, published)
+        if expected is None:
             raise NetworkError(
                 "the record has no digests that the AppView could be held to",
                 uri=str(published.uri),
             )
-        source = self._source(str(published.uri), promises)
+        source = self._source(str(published.uri), expected)
         return Dataset[sample_type](source)  # type: ignore[valid-type]
 
-    def _source(self, uri: str, promises: Sequence[ShardInfo | ExpectedShard]) -> VerifiedSource:
+    def _source(self, uri: str, expected: Sequence[ShardInfo | ExpectedShard]) -> VerifiedSource:
         answer = self._ask("resolveShards", ResolveShardsOutput, [("uri", uri)])
         try:
             urls = [shard.url for shard in answer.shards]
-            return VerifiedSource(URLSource(urls, untrusted=True), promises)
+            return VerifiedSource(URLSource(urls, untrusted=True), expected)
         except (UrlError, DigestMismatch) as error:
             raise NetworkError(
                 f"the AppView names shards that are not the record's: {error.message}", uri=uri

@@ -49,12 +49,15 @@ class AtmosphereClient(Repositories):
 
     # -- session
 
-    def login(self, handle: str, app_password: str) -> None:
+    def login(
+        self, handle: str, app_password: str | None = None, *, password: str | None = None
+    ) -> None:
         """Log in.
 
         Args:
             handle: Handle or DID of the account.
             app_password: An app password, made in the account's settings.
+            password: The same, by its earlier name.
 
         Raises:
             AuthError: The server refused the credentials.
@@ -63,10 +66,11 @@ class AtmosphereClient(Repositories):
             NetworkError: The server could not be reached.
         """
         self._may_use_saved = False
-        if not all(isinstance(text, str) and text for text in (handle, app_password)):
+        secret = app_password or password
+        if not isinstance(handle, str) or not isinstance(secret, str) or not (handle and secret):
             raise AuthError("the handle or the app password is empty", hint=LOGIN_HINT)
         handle = handle.removeprefix("@")
-        session = Session.create(self._home_of(handle), handle, app_password)
+        session = Session.create(self._home_of(handle), handle, secret)
         self._enter(session, is_chosen=session.pds == self._base_url)
 
     def login_with_session(self, session: str) -> None:
@@ -175,7 +179,7 @@ class AtmosphereClient(Repositories):
             if "@" not in handle:
                 raise UrlError(
                     f"{handle!r:.120} is neither a handle nor a DID",
-                    hint="A handle is a domain name, such as lab.example.org.",
+                    hint="Give a domain name, such as lab.example.org.",
                 )
             return _ENTRYWAY  # an email address, which only the entryway can place
         try:
@@ -283,7 +287,7 @@ class AtmosphereClient(Repositories):
         answer = self._active.call("com.atproto.repo.uploadBlob", data, content_type=mime_type)
         blob = answer.get("blob")
         if not isinstance(blob, dict):
-            raise NetworkError("the server's answer holds no blob", uri=self.base_url)
+            raise NetworkError("the server's answer lacks the blob", uri=self.base_url)
         return blob
 
     def blob_limit(self) -> int | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
@@ -13,6 +15,7 @@ from atdata.atmosphere.kept import keep_record
 from atdata.atmosphere.keys import AtUri, dataset_uri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.shard_list import shards_of
+from atdata.base.listing import Listing
 from atdata.dataset import Dataset
 from atdata.errors import (
     EntryError,
@@ -63,7 +66,7 @@ class DatasetLoader:
             raise EntryNotFound(
                 "no such dataset is published",
                 uri=str(ref),
-                hint="AtmosphereIndex.list_datasets(repo) tells which there are.",
+                hint="List what there is: AtmosphereIndex(client).list_datasets(repo).",
             )
         return found
 
@@ -74,26 +77,22 @@ class DatasetLoader:
 
     def get(self, uri: str | AtUri) -> dict[str, Any]:
         """Return the value of the record, in JSON shape."""
-        return self.get_record(uri).to_dict()
+        return self.read(uri).to_dict()
 
-    def get_record(self, uri: str | AtUri) -> Record:
+    def read(self, uri: str | AtUri) -> Record:
         """Return the record as its generated class."""
         return read_dataset(self.find(uri)).record
 
-    def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """Return the values of a repository's dataset records.
-
-        A record that breaks its lexicon is left out, with a warning that names what it breaks.
-
-        Args:
-            repo: Handle or DID; the logged-in account when None.
-            limit: How many, at most.
-        """
-        return [one.record.to_dict() for one in published_datasets(self._client, repo, limit)]
+    def list_all(
+        self, repo: str | None = None, limit: int | None = None
+    ) -> Listing[dict[str, Any]]:
+        """Return a view of the values of a repository's datasets, as ``SchemaLoader.list_all``."""
+        published = partial(published_datasets, self._client, repo, limit)
+        return Listing(lambda: (one.record.to_dict() for one in published()), itemgetter("name"))
 
     def get_storage_type(self, uri: str | AtUri) -> str:
         """Return ``"external"`` for shards at URLs, ``"blobs"`` for blobs of the repository."""
-        storage = self.get_record(uri).storage
+        storage = self.read(uri).storage
         if isinstance(storage, UrlStorage):
             return "external"
         if isinstance(storage, BlobStorage):
@@ -102,14 +101,14 @@ class DatasetLoader:
 
     def get_urls(self, uri: str | AtUri) -> list[str]:
         """Return URLs of the shards as published; ``EntryError`` when they are blobs."""
-        storage = self.get_record(uri).storage
+        storage = self.read(uri).storage
         if not isinstance(storage, UrlStorage):
             raise EntryError("the shards are not at URLs", uri=str(uri), hint="Use get_blob_urls.")
         return list(storage.urls)
 
     def get_blobs(self, uri: str | AtUri) -> list[dict[str, Any]]:
         """Return references to the blobs; ``EntryError`` when the shards are at URLs."""
-        storage = self.get_record(uri).storage
+        storage = self.read(uri).storage
         if not isinstance(storage, BlobStorage):
             raise EntryError("the shards are not blobs", uri=str(uri), hint="Use get_urls.")
         return [blob.to_dict() for blob in storage.blobs]
@@ -128,7 +127,7 @@ class DatasetLoader:
 
     def get_metadata(self, uri: str | AtUri) -> dict[str, Any] | None:
         """Return the metadata, or None."""
-        return metadata_of(self.get_record(uri))
+        return metadata_of(self.read(uri))
 
     def to_dataset(self, uri: str | AtUri, sample_type: type[Any] | None = None) -> Dataset[Any]:
         """Return the dataset; every shard is checked against its digest while it is read.
@@ -204,7 +203,7 @@ def schema_of(repositories: Repositories, record: Record) -> SampleSchema:
             f"the schema's content is {record_cid(schema)}; the dataset was published with "
             f"{record.schema_cid}",
             uri=record.schema_ref,
-            hint="The publisher has changed a version that should be immutable. Ask them.",
+            hint="Ask the publisher, who has changed a version that should be immutable.",
         )
     return schema
 
@@ -224,14 +223,14 @@ def shard_urls(repositories: Repositories, record: Record, uri: AtUri) -> list[s
         "the dataset is stored in a way that is not known here",
         uri=str(uri),
         path="$.storage",
-        hint="A newer version of atdata may know it.",
+        hint="Try a newer version of atdata.",
     )
 
 
-def promises_of(
+def expected_of(
     repositories: Repositories, published: Published
 ) -> Sequence[ShardInfo | ExpectedShard] | None:
-    """Return what a record promises of each shard, in order; None when it promises nothing.
+    """Return the digest of each shard, with its size and count where known; None without digests.
 
     Raises:
         RecordError: The record contradicts itself.
@@ -239,11 +238,11 @@ def promises_of(
     """
     record = published.record
     did = repositories.resolve(published.uri.authority).did
-    promises = shards_of(record, repositories, did) or published.promises
-    if promises is None and isinstance(record.storage, BlobStorage):
+    expected = shards_of(record, repositories, did) or published.expected
+    if expected is None and isinstance(record.storage, BlobStorage):
         # Another tool's record; the references to the blobs contain digests and sizes too.
         return [ExpectedShard(str(blob.ref), blob.size) for blob in record.storage.blobs]
-    return promises
+    return expected
 
 
 def source_of(repositories: Repositories, published: Published) -> DataSource:
@@ -256,7 +255,7 @@ def source_of(repositories: Repositories, published: Published) -> DataSource:
     """
     record = published.record
     home = repositories.resolve(published.uri.authority)
-    shards = shards_of(record, repositories, home.did) or published.promises
+    shards = shards_of(record, repositories, home.did) or published.expected
     # A server that the user chose may be on a private address; an address in a record may not.
     chosen = isinstance(record.storage, BlobStorage) and repositories.is_chosen(home.pds)
     if shards is None and isinstance(record.storage, BlobStorage):

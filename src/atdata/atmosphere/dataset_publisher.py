@@ -13,6 +13,7 @@ from atdata.base.arguments import check_dataset
 from atdata.base.names import check_dataset_name
 from atdata.base.scratch import temporary_folder
 from atdata.dataset import Dataset
+from atdata.errors import EntryError
 from atdata.samples import DictSample
 from atdata.samples.schema import record_cid
 from atdata.shards.info import known_infos
@@ -43,9 +44,11 @@ class DatasetPublisher:
         name: str,
         schema_uri: str | AtUri | None = None,
         schema_version: str | None = None,
+        auto_publish_schema: bool = True,
         urls: Sequence[str] | None = None,
         data_store: AbstractDataStore | None = None,
         prefix: str | None = None,
+        rkey: str | None = None,
         replace: bool = False,
         description: str | None = None,
         tags: Sequence[str] | None = None,
@@ -64,9 +67,13 @@ class DatasetPublisher:
             name: Its name in the repository.
             schema_uri: Its published schema; the schema of its sample type when None.
             schema_version: As for ``SchemaPublisher.publish``.
+            auto_publish_schema: Publish the schema of the sample type, unless it is published.
+                If False, ``schema_uri`` must be given.
             urls: Where the shards can be read, in order.
             data_store: The store to write them to.
             prefix: Their prefix in the data store; the dataset's name when None.
+            rkey: The record's key; follows from the name when None. With another key, a name is
+                found by listing the repository.
             replace: Let the name stand for other data from now on.
             description: What the dataset holds, for readers.
             tags: Words to find it by.
@@ -84,10 +91,15 @@ class DatasetPublisher:
             AuthError, NetworkError: The server refuses, or can't be reached.
         """
         check_dataset(dataset)
+        if schema_uri is None and not auto_publish_schema:
+            raise EntryError(
+                "a dataset can't be published without its schema",
+                hint="Pass schema_uri=SchemaPublisher(client).publish(SampleType).",
+            )
         if schema_uri is None:
             publisher = SchemaPublisher(self._client)
             schema_uri = publisher.publish(dataset.sample_type, version=schema_version)
-        schema = SchemaLoader(self._client).get_record(schema_uri)
+        schema = SchemaLoader(self._client).read(schema_uri)
         check_describes(schema, dataset.sample_type, str(schema_uri))
 
         def placed(dry_run: bool) -> Placed:
@@ -110,6 +122,7 @@ class DatasetPublisher:
             schema,
             placed,
             replace,
+            rkey=rkey,
             description=description,
             tags=tags,
             license=license,
@@ -144,7 +157,7 @@ class DatasetPublisher:
             EntryConflict, EntryError, …: As ``publish``.
         """
         infos = known_infos(urls) if shards is None else shards
-        schema = SchemaLoader(self._client).get_record(schema_uri)
+        schema = SchemaLoader(self._client).read(schema_uri)
 
         def placed(_: bool) -> Placed:
             return place_urls(urls, infos)
@@ -181,7 +194,7 @@ class DatasetPublisher:
                     path.write_bytes(data)
                 return place(self._client, Dataset[DictSample](paths), name, dry_run=dry_run)
 
-        schema = SchemaLoader(self._client).get_record(schema_uri)
+        schema = SchemaLoader(self._client).read(schema_uri)
         return self._publish(name, schema_uri, schema, placed, replace, **details)
 
     def _publish(
@@ -191,11 +204,13 @@ class DatasetPublisher:
         schema: SampleSchema,
         place: Callable[[bool], Placed],
         replace: bool,
+        rkey: str | None = None,
         **details: Any,
     ) -> AtUri:
         check_dataset_name(name)
+        uri = dataset_uri(self._client.did, name)
         publication = Publication(
-            uri=dataset_uri(self._client.did, name),
+            uri=uri if rkey is None else AtUri(uri.authority, uri.collection, rkey),
             name=name,
             schema_uri=AtUri.parse(schema_uri),
             schema_cid=record_cid(schema),

@@ -60,12 +60,12 @@ class Published:
     Attributes:
         uri: Address of the record.
         record: The record, translated to atdata's lexicon.
-        promises: What is known of each shard beyond the record; None when nothing.
+        expected: What is known of each shard beyond the record; None when nothing.
     """
 
     uri: AtUri
     record: Record
-    promises: tuple[ExpectedShard, ...] | None = None
+    expected: tuple[ExpectedShard, ...] | None = None
 
 
 def read_dataset(found: StoredRecord) -> Published:
@@ -77,12 +77,12 @@ def read_dataset(found: StoredRecord) -> Published:
     if not is_foreign(found.value):
         return Published(found.uri, found.read(Record))
     try:
-        storage, promises = _storage(found.value)
+        storage, expected = _storage(found.value)
         record = _record(found.value, storage)
     except RecordError as error:
         error.uri = str(found.uri)
         raise
-    return Published(found.uri, record, promises)
+    return Published(found.uri, record, expected)
 
 
 def is_foreign(value: Mapping[str, Any]) -> bool:
@@ -130,7 +130,7 @@ def _record(value: Mapping[str, Any], storage: dict[str, Any]) -> Record:
     except ValidationError as error:
         wrong = {issue.parts[0]: issue for issue in error.issues if issue.parts}
     for name in _OPTIONAL:
-        # Lengths that others allow and atdata does not are no reason to lose the data.
+        # The data stays readable when a text is longer than atdata allows.
         if name in wrong:
             warnings.warn(f"left out of the record: {wrong[name]}", stacklevel=5)
             del ours[name]
@@ -178,7 +178,7 @@ def _kind(storage: Any) -> str | None:
 
 
 def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ExpectedShard, ...] | None]:
-    """Return the shards' storage as a member of atdata's union, and what is promised of them."""
+    """Return the shards' storage as a member of atdata's union, and what is known of each."""
     storage = value.get("storage")
     kind = _kind(storage)
     if storage is None and "urls" in value:
@@ -196,7 +196,7 @@ def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ExpectedSh
         for number, shard in enumerate(_list(storage.get("shards"), "$.storage.shards"))
     ]
     urls = _http(shards) if kind == "http" else _objects(storage, shards)
-    return _urls(urls), _promises(shards)
+    return _urls(urls), _expected_shards(shards)
 
 
 def _urls(urls: list[Any]) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _objects(storage: Mapping[str, Any], shards: list[Mapping[str, Any]]) -> lis
         return [f"s3://{bucket}/{key}" for key in keys]
     endpoint = _text(endpoint, "$.storage.endpoint").rstrip("/")
     if not endpoint.startswith(("https://", "http://")):
-        raise RecordError(f"{redacted(endpoint)!r} is no endpoint", path="$.storage.endpoint")
+        raise RecordError(f"{redacted(endpoint)!r} is not an endpoint", path="$.storage.endpoint")
     from atdata.storage.buckets import find_bucket
     from atdata.storage.s3 import S3Bucket
 
@@ -247,19 +247,20 @@ def _objects(storage: Mapping[str, Any], shards: list[Mapping[str, Any]]) -> lis
 
 def _plain(name: str) -> str:
     if "{" in name:
-        raise RecordError(f"{redacted(name)!r} is no name of one shard", path="$.storage.shards")
+        message = f"{redacted(name)!r} is not the name of one shard"
+        raise RecordError(message, path="$.storage.shards")
     return name
 
 
-def _promises(shards: list[Mapping[str, Any]]) -> tuple[ExpectedShard, ...] | None:
+def _expected_shards(shards: list[Mapping[str, Any]]) -> tuple[ExpectedShard, ...] | None:
     path = "$.storage.shards[{}].checksum"
-    found = [_promise(shard.get("checksum"), path.format(n)) for n, shard in enumerate(shards)]
-    known = tuple(promise for promise in found if promise)
+    found = [_expected(shard.get("checksum"), path.format(n)) for n, shard in enumerate(shards)]
+    known = tuple(one for one in found if one)
     return known if known and len(known) == len(shards) else None
 
 
-def _promise(given: Any, path: str) -> ExpectedShard | None:
-    """Return what a checksum promises; None, with a warning, for an unknown algorithm."""
+def _expected(given: Any, path: str) -> ExpectedShard | None:
+    """Return what a checksum describes; None, with a warning, for an unknown algorithm."""
     checksum = _map(given, path)
     algorithm = _text(checksum.get("algorithm"), f"{path}.algorithm")
     digest = _text(checksum.get("digest"), f"{path}.digest")

@@ -101,7 +101,7 @@ class Resolver:
         if f"at://{actor}" not in _strings(document.get("alsoKnownAs")):
             raise UrlError(
                 f"the handle {actor} points to {did}, whose document does not name that handle",
-                hint=f"If you trust the account, use its DID: {did}",
+                hint=f"Use its DID if you trust the account: {did}.",
             )
         return Identity(did, _pds_of(document, did), actor)
 

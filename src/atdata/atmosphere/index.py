@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,14 @@ from atdata._protocols import AbstractDataStore
 from atdata.atmosphere.dataset_loader import DatasetLoader, metadata_of, shard_urls
 from atdata.atmosphere.dataset_publisher import DatasetPublisher
 from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
-from atdata.atmosphere.repositories import readable
+from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.schemas import SchemaLoader, SchemaPublisher
 from atdata.base.display import first_few, html_table
+from atdata.base.listing import Listing
 from atdata.samples.schema import from_record
 from atdata.shards.info import ShardInfo
 from atdata.storage.urls import redacted
 from atdata_records.ac.foundation.dataset.record import Record
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.atmosphere.client import AtmosphereClient
@@ -72,17 +71,10 @@ class AtmosphereIndexEntry:
         return f"AtmosphereIndexEntry({self.uri!r}, {self.name!r}, {urls!r})"
 
     def _repr_html_(self) -> str:
-        return html_table(
-            self.name,
-            [
-                ("record", self.uri),
-                ("description", self.record.description),
-                ("schema", self.schema_ref),
-                ("content", self.content_cid),
-                ("metadata", self.metadata),
-                ("data", [redacted(url) for url in self.data_urls]),
-            ],
-        )
+        record, urls = self.record, [redacted(url) for url in self.data_urls]
+        rows: list[tuple[str, Any]] = [("record", self.uri), ("description", record.description)]
+        rows += [("schema", record.schema_ref), ("content", record.content_cid)]
+        return html_table(self.name, [*rows, ("metadata", self.metadata), ("data", urls)])
 
 
 class AtmosphereIndex:
@@ -115,29 +107,23 @@ class AtmosphereIndex:
         *,
         name: str,
         schema_ref: str | None = None,
-        prefix: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        description: str | None = None,
-        tags: Sequence[str] | None = None,
-        license: str | None = None,  # noqa: A002  (the lexicon's word)
-        replace: bool = False,
-        **store_options: Any,
+        **options: Any,
     ) -> AtmosphereIndexEntry:
-        """Publish a dataset; arguments and errors as ``DatasetPublisher.publish``."""
-        uri = DatasetPublisher(self.client).publish(
-            ds,
-            name=name,
-            schema_uri=schema_ref,
-            data_store=self.data_store,
-            prefix=prefix,
-            metadata=metadata,
-            description=description,
-            tags=tags,
-            license=license,
-            replace=replace,
-            **store_options,
-        )
-        return self.get_dataset(str(uri))
+        """Publish a dataset in your repository.
+
+        Args:
+            ds: The dataset.
+            name: Its name.
+            schema_ref: Its published schema; the schema of its sample type when None.
+            options: Of ``DatasetPublisher.publish``: ``description``, ``tags``, ``license``,
+                ``metadata``, ``replace``, ``prefix``, ``progress``, and options of the store.
+
+        Raises:
+            AtdataError: As ``DatasetPublisher.publish``.
+        """
+        publisher = DatasetPublisher(self.client)
+        options = {"data_store": self.data_store, **options}
+        return self.get_dataset(publisher.publish(ds, name=name, schema_uri=schema_ref, **options))
 
     def get_dataset(self, ref: str) -> AtmosphereIndexEntry:
         """Return the entry of a reference.
@@ -153,20 +139,19 @@ class AtmosphereIndex:
         """Return a reference's dataset; arguments and errors as ``DatasetLoader.to_dataset``."""
         return self._loader.to_dataset(ref, sample_type)
 
-    def list_datasets(self, repo: str | None = None) -> Iterator[AtmosphereIndexEntry]:
-        """Yield all datasets of a repository, page by page.
+    def list_datasets(self, repo: str | None = None) -> Listing[AtmosphereIndexEntry]:
+        """Return a view of all datasets of a repository, read page by page when it is used.
 
         A record that breaks its lexicon is left out, with a warning that names what it breaks.
 
         Args:
             repo: Handle or DID; the logged-in account when None.
         """
-        for found in published_datasets(self.client, repo):
-            yield self._entry(found)
+        return Listing(lambda: map(self._entry, published_datasets(self.client, repo)))
 
     @property
-    def datasets(self) -> Iterator[AtmosphereIndexEntry]:
-        """All datasets of your repository."""
+    def datasets(self) -> Listing[AtmosphereIndexEntry]:
+        """All datasets of your repository, as from ``list_datasets``."""
         return self.list_datasets()
 
     def _entry(self, found: Published) -> AtmosphereIndexEntry:
@@ -177,10 +162,9 @@ class AtmosphereIndex:
 
     def publish_schema(
         self, sample_type: type[Any], *, version: str | None = None, **details: Any
-    ) -> str:
+    ) -> AtUri:
         """Publish the schema of a sample type; arguments and errors as ``SchemaPublisher``."""
-        publisher = SchemaPublisher(self.client)
-        return str(publisher.publish(sample_type, version=version, **details))
+        return SchemaPublisher(self.client).publish(sample_type, version=version, **details)
 
     def get_schema(self, ref: str) -> dict[str, Any]:
         """Return the value of a schema record, in JSON shape.
@@ -192,14 +176,13 @@ class AtmosphereIndex:
         """
         return SchemaLoader(self.client).get(ref)
 
-    def list_schemas(self, repo: str | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the values of a repository's schema records, as ``list_datasets`` does."""
-        for _, record in readable(self.client, SampleSchema, repo):
-            yield record.to_dict()
+    def list_schemas(self, repo: str | None = None) -> Listing[dict[str, Any]]:
+        """Return a view of the values of a repository's schema records, as ``list_datasets``."""
+        return SchemaLoader(self.client).list_all(repo)
 
     @property
-    def schemas(self) -> Iterator[dict[str, Any]]:
-        """The schemas of your repository."""
+    def schemas(self) -> Listing[dict[str, Any]]:
+        """The schemas of your repository, as from ``list_schemas``."""
         return self.list_schemas()
 
     def decode_schema(self, ref: str) -> type[Any]:
@@ -209,4 +192,4 @@ class AtmosphereIndex:
             SchemaError: The document does not describe a sample type.
             SchemaNotFound, RecordError, NetworkError: As ``get_schema``.
         """
-        return from_record(SchemaLoader(self.client).get_record(ref))
+        return from_record(SchemaLoader(self.client).read(ref))

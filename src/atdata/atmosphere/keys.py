@@ -84,7 +84,7 @@ def record_key(name: str) -> str:
     if not key or len(key) > _MAX_KEY:
         raise UrlError(
             f"the name {name!r} makes a record key of {len(key)} characters",
-            hint=f"A record key has 1 to {_MAX_KEY}: choose another name.",
+            hint=f"Choose another name: a record key has 1 to {_MAX_KEY} characters.",
         )
     return key
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
-from atdata.atmosphere.uploads import MEDIA_TYPE, BlobLister, Uploads, reference
+from atdata.atmosphere.uploads import MEDIA_TYPE, Uploads, reference
 from atdata.errors import DigestMismatch, StorageError, XrpcError
 from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.sources import URLSource, VerifiedSource
@@ -18,22 +18,12 @@ from atdata.stores.base import ShardStore
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.record import BlobStorage
 
+if TYPE_CHECKING:
+    from atdata.atmosphere.client import AtmosphereClient
+
 # The reference server's default, and so the safe assumption for servers that
 # don't report a limit; bytes.
 _USUAL_LIMIT = 5 * 2**20
-
-
-class BlobClient(BlobLister, Protocol):
-    """The part of ``atdata.atmosphere.AtmosphereClient`` that the store needs."""
-
-    def blob_limit(self) -> int | None:
-        """Return the bytes of the largest blob that its server takes, or None if unknown."""
-
-    def upload_blob(self, data: IO[bytes], mime_type: str) -> dict[str, Any]:
-        """Upload a blob; return the reference to it."""
-
-    def get_blob_url(self, did: str, cid: str) -> str:
-        """Return the URL to read a blob at."""
 
 
 class PDSBlobStore(ShardStore):
@@ -52,7 +42,7 @@ class PDSBlobStore(ShardStore):
             they report. When None: what the server reports, or otherwise 5 MiB.
     """
 
-    def __init__(self, client: BlobClient, *, blob_limit: int | None = None) -> None:
+    def __init__(self, client: AtmosphereClient, *, blob_limit: int | None = None) -> None:
         self._client = client
         self._limit = blob_limit
         self._uploads = Uploads(client)

@@ -102,7 +102,7 @@ def publishable(url: str) -> str:
         raise UrlError(
             "not a URL that others can reach",
             uri=redacted(url),
-            hint=f"Published URLs have a host and a path, and one of {', '.join(_SCHEMES)}.",
+            hint=f"Give URLs with a host, a path, and one of the schemes {', '.join(_SCHEMES)}.",
         )
     if "@" in parts.netloc:
         raise UrlError("the URL holds a user name or password", uri=redacted(url))

@@ -46,7 +46,7 @@ def read_back(
         EntryNotFound: The record is not there.
         RecordError: It is a different one, or contradicts itself.
         SchemaNotFound, SchemaConflict: Its schema is missing, or a different one.
-        ShardError: A shard is damaged (``DigestMismatch``: its bytes are not the promised ones).
+        ShardError: A shard is damaged (``DigestMismatch``: its bytes do not match their digest).
         StorageError, NetworkError: A shard can't be read.
     """
     found = repositories.find_record(uri)
@@ -55,9 +55,9 @@ def read_back(
     record = found.read(Record)
     if expected is not None and record != expected:
         raise RecordError(
-            "another record is published than was written",
+            "the published record is not the one that was written",
             uri=str(uri),
-            hint="Somebody else writes under this name. Look at it, then publish yours again.",
+            hint="Look at it: another process writes under this name. Then publish yours again.",
         )
     schema_of(repositories, record)
     infos = shards_of(record, repositories, uri.authority)
@@ -69,29 +69,29 @@ def _read_shards(
     urls: Sequence[str], infos: Sequence[ShardInfo] | None, uri: AtUri, progress: Progress
 ) -> None:
     names = Names(urls, MAX_RECORD_NAMES)
-    promises: Sequence[ShardInfo | None] = infos or [None] * len(names)
+    expected: Sequence[ShardInfo | None] = infos or [None] * len(names)
     progress.begin(None if infos is None else sum(info.size for info in infos), len(names))
-    for name, info in zip(names, promises, strict=True):
+    for name, info in zip(names, expected, strict=True):
         try:
             seen = _inspect(name, info)
         except AtdataError as error:
             error.hint = (
-                f"{uri} is published, but this shard can't be read back as promised. Remove what "
+                f"{uri} is published, but this shard can't be read back as expected. Remove what "
                 "is at its place, then publish again: shards that are sound stay."
             )
             raise
         progress.advance(seen.size, 1)
 
 
-def _inspect(name: str, promised: ShardInfo | None) -> ShardInfo:
+def _inspect(name: str, expected: ShardInfo | None) -> ShardInfo:
     shown = redacted(name)
     stream = open_url(name)
-    if promised is not None:
-        stream = verified(stream, shown, cid.digest(promised.cid), promised.size)
+    if expected is not None:
+        stream = verified(stream, shown, cid.digest(expected.cid), expected.size)
     with stream:
         seen = inspect_shard(stream, shown)
-    if promised is not None and seen != promised:
+    if expected is not None and seen != expected:
         raise DigestMismatch(
-            f"the shard has {seen.samples} samples, not {promised.samples}", shard=shown
+            f"the shard has {seen.samples} samples, not {expected.samples}", shard=shown
         )
     return seen

@@ -20,6 +20,7 @@ from atdata.atmosphere.kept import (
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import K, StoredRecord
 from atdata.atmosphere.xrpc import Reader
+from atdata.base.listing import Listing
 from atdata.errors import (
     AuthError,
     DigestMismatch,
@@ -148,7 +149,7 @@ class Repositories:
             yield from page
             if cursor is None:
                 return
-        raise NetworkError(f"the listing of {collection} has no end", uri=repo)
+        raise NetworkError(f"the listing of {collection} does not end", uri=repo)
 
     def first_records(self, collection: str, repo: str | None = None) -> list[StoredRecord]:
         """Return the first records of a collection by key: up to a hundred, in one request.
@@ -208,15 +209,23 @@ class Repositories:
 
     def list_schemas(
         self, repo: str | None = None, limit: int | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the values of a repository's sample schemas: all, or the first ``limit``."""
-        return [found.value for found in islice(self.records(SampleSchema.NSID, repo), limit)]
+    ) -> Listing[dict[str, Any]]:
+        """Return a view of a repository's sample schemas: their values, at most ``limit``."""
+        return self._listing(SampleSchema.NSID, repo, limit)
 
     def list_datasets(
         self, repo: str | None = None, limit: int | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the values of a repository's dataset records: all, or the first ``limit``."""
-        return [found.value for found in islice(self.records(Record.NSID, repo), limit)]
+    ) -> Listing[dict[str, Any]]:
+        """Return a view of a repository's dataset records: their values, at most ``limit``."""
+        return self._listing(Record.NSID, repo, limit)
+
+    def _listing(
+        self, collection: str, repo: str | None, limit: int | None
+    ) -> Listing[dict[str, Any]]:
+        def read() -> Iterator[dict[str, Any]]:
+            return (found.value for found in islice(self.records(collection, repo), limit))
+
+        return Listing(read, lambda value: str(value.get("name")))
 
     def _page(
         self,
@@ -236,14 +245,14 @@ class Repositories:
         answer = self._query(home.pds, "com.atproto.repo.listRecords", params)
         listed = answer.get("records")
         if not isinstance(listed, list):
-            raise NetworkError("the server's answer holds no list of records", uri=home.pds)
+            raise NetworkError("the server's answer lacks the list of records", uri=home.pds)
         after = answer.get("cursor")
         # Servers return a cursor with a page that is not full, and some with an empty one.
         more = bool(listed) and isinstance(after, str) and after != cursor
         page = [StoredRecord.from_answer(item) for item in listed]
         for found in page:
             if (found.uri.authority, found.uri.collection) != (home.did, collection):
-                raise NetworkError("the server lists a record of others", uri=str(found.uri))
+                raise NetworkError("the listing has a record of others", uri=str(found.uri))
         return page, after if more else None
 
     def _query(
@@ -267,7 +276,7 @@ class Repositories:
         kept = kept_blob(cid) if is_offline() else None
         data = kept or self._reader(self.resolve(did).pds).get(url, max_bytes=max_bytes)
         if cids.of_bytes(data) != cid:
-            raise DigestMismatch("the server sent other bytes than the CID promises", uri=url)
+            raise DigestMismatch("the server's bytes do not match the CID", uri=url)
         if kept is None:
             keep_blob(cid, data)
         return data
@@ -289,13 +298,13 @@ class Repositories:
                 answer = self._query(home.pds, "com.atproto.sync.listBlobs", params)
             listed = answer.get("cids")
             if not isinstance(listed, list):
-                raise NetworkError("the server's answer holds no list of blobs", uri=home.pds)
+                raise NetworkError("the server's answer lacks the list of blobs", uri=home.pds)
             yield from map(str, listed)
             after = answer.get("cursor")
             if not listed or not isinstance(after, str) or after == params.get("cursor"):
                 return
             params["cursor"] = after
-        raise NetworkError("the listing of blobs has no end", uri=home.did)
+        raise NetworkError("the listing of blobs does not end", uri=home.did)
 
     def get_blob_url(self, did: str, cid: str) -> str:
         """Return the URL at which a repository's server offers one of its blobs."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from atdata.atmosphere.foreign_schemas import read_schema
@@ -12,6 +14,8 @@ from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import readable
 from atdata.base.arguments import check_class
 from atdata.base.clock import now
+from atdata.base.listing import Listing
+from atdata.base.metadata import metadata_text
 from atdata.errors import SchemaConflict, SchemaNotFound, XrpcError
 from atdata.samples import DictSample
 from atdata.samples.evolution import following_version
@@ -40,47 +44,52 @@ class SchemaPublisher:
         self,
         sample_type: type[Any],
         *,
+        name: str | None = None,
         version: str | None = None,
-        description: str | None = None,
-        license: str | None = None,  # noqa: A002  (the lexicon's word)
-        tags: Sequence[str] | None = None,
+        rkey: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **details: Any,
     ) -> AtUri:
         """Publish the schema of a sample type. Publishing it again changes nothing.
 
         Args:
             sample_type: The packable class.
+            name: Name of the schema; that of the class when None.
             version: Semantic version. When None: the version that has this same schema already,
                 or otherwise the one that follows the latest by the rules of
                 :mod:`atdata.samples.evolution` (1.0.0 for a new name).
-            description: What a sample is, for readers; the class's docstring when None.
-            license: License of the schema: an SPDX identifier or a URL.
-            tags: Words to find it by.
+            rkey: The record's key, for a version that is not published yet; follows from name
+                and version when None.
+            metadata: A JSON object; the member ``metadata`` of the record.
+            details: ``description``, what a sample is (the class's docstring when left out);
+                ``license``, an SPDX identifier or a URL; ``tags``, words to find it by.
 
         Raises:
             SchemaConflict: This version is published with other content; or none is given, and
                 another class of this name is published.
             SchemaError: The class has no schema that can be published.
+            RecordError: The lexicon refuses a name, description, …
             AuthError, NetworkError: As ``AtmosphereClient.put_record``.
         """
         check_class(sample_type)
-        record = to_record(
-            sample_type,
-            version or "1.0.0",
-            created_at=now(),
-            description=description,
-            license=license,
-            tags=tags,
-        )
+        record = to_record(sample_type, version or "1.0.0", created_at=now(), **details)
+        if name is not None:
+            record = dataclasses.replace(record, name=name)
+        if metadata is not None:
+            extra = {**record.extra, "metadata": json.loads(metadata_text(metadata))}
+            record = dataclasses.replace(record, extra=extra)
         if version is None:
             published, following = self._published(record)
             if published is not None:
                 return published
             record = dataclasses.replace(record, version=following)
-        return self.publish_record(record)
+        return self.publish_record(record, rkey=rkey)
 
-    def publish_record(self, record: SampleSchema) -> AtUri:
-        """Publish a schema that is a record already; errors as ``publish``."""
+    def publish_record(self, record: SampleSchema, *, rkey: str | None = None) -> AtUri:
+        """Publish a schema that is a record already; arguments and errors as ``publish``."""
         uri = schema_uri(self._client.did, record.name, record.version)
+        if rkey is not None:
+            uri = AtUri(uri.authority, uri.collection, rkey)
         found = self._client.find_record(uri)
         if found is None:
             try:
@@ -130,17 +139,19 @@ class SchemaLoader:
             RecordError: It breaks its lexicon.
             UrlError, NetworkError: As ``AtmosphereClient.find_record``.
         """
-        return self.get_record(uri).to_dict()
+        return self.read(uri).to_dict()
 
-    def get_record(self, uri: str | AtUri) -> SampleSchema:
-        """Return a schema record; errors as ``get``."""
+    def read(self, uri: str | AtUri) -> SampleSchema:
+        """Return a schema record as its generated class; errors as ``get``."""
         found = self._client.find_record(uri)
         if found is None:
             raise SchemaNotFound("no such schema is published", uri=str(uri))
         return read_schema(found)
 
-    def list_all(self, repo: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """Return the values of a repository's schemas.
+    def list_all(
+        self, repo: str | None = None, limit: int | None = None
+    ) -> Listing[dict[str, Any]]:
+        """Return a view of the values of a repository's schemas.
 
         A record that breaks its lexicon is left out, with a warning that names what it breaks.
 
@@ -148,8 +159,12 @@ class SchemaLoader:
             repo: Handle or DID; the logged-in account when None.
             limit: How many, at most.
         """
-        records = readable(self._client, SampleSchema, repo, limit)
-        return [record.to_dict() for _, record in records]
+
+        def read() -> Iterator[dict[str, Any]]:
+            records = readable(self._client, SampleSchema, repo, limit)
+            return (record.to_dict() for _, record in records)
+
+        return Listing(read, itemgetter("name"))
 
 
 def check_describes(schema: SampleSchema, sample_type: type[Any], uri: str) -> None:
@@ -187,5 +202,5 @@ def check_same(found: StoredRecord, offered: SampleSchema) -> None:
         f"schema {offered.name} {offered.version} is published with other content:\n"
         + difference(_text(published), _text(offered)),
         uri=str(found.uri),
-        hint="Published versions are immutable: publish the change as a new version.",
+        hint="Publish the change as a new version: published ones are immutable.",
     )

@@ -95,17 +95,17 @@ class Session:
     @property
     def did(self) -> str:
         """DID of the account."""
-        return str(self._told.did)
+        return str(self._described.did)
 
     @property
     def handle(self) -> str:
         """Handle of the account."""
-        return str(self._told.handle)
+        return str(self._described.handle)
 
     @property
     def pds(self) -> str:
         """Base URL of the server, without a trailing slash."""
-        return str(self._told.pds_endpoint).rstrip("/").removesuffix("/xrpc")
+        return str(self._described.pds_endpoint).rstrip("/").removesuffix("/xrpc")
 
     def export(self) -> str:
         """Return the session as text: a secret, as powerful as a password until it expires."""
@@ -148,7 +148,7 @@ class Session:
         self._is_inherited = True
 
     @property
-    def _told(self) -> Any:
+    def _described(self) -> Any:
         """The session as the SDK describes it."""
         return require("atproto_client.client.session", extra="atmosphere").Session.decode(
             self.export()
@@ -186,7 +186,7 @@ class Session:
             return self._sdk
 
     def _ends_soon(self) -> bool:
-        ends = self._told.access_jwt_payload.exp
+        ends = self._described.access_jwt_payload.exp
         return ends is not None and ends < time.time() + _MARGIN
 
     def _renew(self) -> None:

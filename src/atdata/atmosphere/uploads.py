@@ -13,30 +13,18 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from atdata.base.disk import write_file
 from atdata.base.folders import state_folder
 from atdata.errors import XrpcError
 
+if TYPE_CHECKING:
+    from atdata.atmosphere.client import AtmosphereClient
+
 _KEPT = 24 * 3600.0  # seconds
 MEDIA_TYPE = "application/x-tar"
-
-
-class BlobLister(Protocol):
-    """The part of ``atdata.atmosphere.AtmosphereClient`` that is needed here."""
-
-    @property
-    def did(self) -> str:
-        """DID of the account that is logged in."""
-
-    @property
-    def base_url(self) -> str | None:
-        """Base URL of its server."""
-
-    def list_blobs(self) -> Iterator[str]:
-        """Yield the CIDs of the blobs that its records refer to."""
 
 
 class Uploads:
@@ -46,7 +34,7 @@ class Uploads:
         client: A client that is logged in.
     """
 
-    def __init__(self, client: BlobLister) -> None:
+    def __init__(self, client: AtmosphereClient) -> None:
         self._client = client
         self._known: dict[str, dict[str, Any]] | None = None
         self._listed: set[str] | None = None

@@ -101,12 +101,12 @@ class Reader:
 def _refusal(status: int, body: bytes, url: str) -> XrpcError:
     """Return the error that an answer with an error status stands for."""
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        said = {}
-    code, message = str(said.get("error") or ""), str(said.get("message") or "")
+        answer = None
+    if not isinstance(answer, dict):
+        answer = {}
+    code, message = str(answer.get("error") or ""), str(answer.get("message") or "")
     return XrpcError.answer(status, code[:100], message[:500], uri=url)
 
 
