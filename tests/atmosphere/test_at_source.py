@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from atdata import Dataset
-from atdata.atmosphere import AtmosphereClient, AtUri, DatasetPublisher
+from atdata.atmosphere import AtmosphereClient, AtUri, DatasetLoader, DatasetPublisher
 from atdata.atmosphere.at_source import open_at
-from atdata.errors import AddressRefused, DigestMismatch, EntryNotFound, UrlError
+from atdata.errors import AddressRefused, DigestMismatch, EntryNotFound, NetworkError, UrlError
 from atdata.shards.info import inspect_shard
 from atdata.sources import BlobSource, URLSource
 from atdata_records import cid
@@ -49,6 +49,24 @@ def test_one_blob(client: AtmosphereClient, uri: AtUri, tmp_path: Path) -> None:
     url = f"at://{client.did}/blob/{cid.of_bytes(Path(first).read_bytes())}"
     assert isinstance(open_at(url, untrusted=False), BlobSource)
     assert labels(Dataset[Reading](url)) == list(range(4))
+
+
+def test_blobs_are_read_from_the_server_that_their_did_names(
+    client: AtmosphereClient, uri: AtUri, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = DatasetLoader(client).get_blobs(uri)
+    source = BlobSource([{"did": client.did, "cid": blob["ref"]["$link"]} for blob in blobs])
+    assert labels(Dataset[Reading](source)) == list(range(8))
+    # The server was looked up once.
+    monkeypatch.setattr(AtmosphereClient, "resolve", None)
+    assert labels(Dataset[Reading](source)) == list(range(8))
+
+
+@pytest.mark.usefixtures("pds_env")
+def test_blobs_of_an_unknown_account_can_not_be_read() -> None:
+    source = BlobSource.from_refs([f"at://did:plc:{'a' * 24}/blob/{cid.of_bytes(b'')}"])
+    with pytest.raises(NetworkError, match="did:plc"):
+        source.open_shard(source.shard_list[0])
 
 
 @pytest.mark.usefixtures("pds_env")

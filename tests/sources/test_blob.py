@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from atdata._protocols import DataSource
 from atdata.errors import AddressRefused, DigestMismatch, NetworkError, ShardNotFound, UrlError
-from atdata.sources import BlobSource
+from atdata.sources import BlobSource, URLSource
+from atdata.sources.registry import open_url
 from atdata_records import cid
 from servers.web import Web
 from shards.shard_bytes import samples
@@ -83,11 +88,16 @@ def test_a_blob_that_is_not_there(pds_like: Web) -> None:
         source.open_shard("at://other")
 
 
-def test_a_private_server_is_refused(web: Web) -> None:
+def test_a_private_server_that_the_network_names_is_refused(web: Web) -> None:
     with pytest.raises(AddressRefused):
-        BlobSource([REF], pds_endpoint=web.url("")).open_shard(NAME)
+        BlobSource([REF], pds_endpoint=web.url(""), untrusted=True).open_shard(NAME)
     assert web.seen == []
     serve(web, SOUND)
-    source = BlobSource.from_refs([REF], pds_endpoint=web.url(""), untrusted=False)
+    source = BlobSource.from_refs([REF], pds_endpoint=web.url(""))
     with source.open_shard(NAME) as stream:
         assert stream.read() == SOUND
+
+
+@pytest.mark.parametrize("takes", [BlobSource, BlobSource.from_refs, URLSource, open_url])
+def test_what_users_give_is_trusted_unless_they_say_otherwise(takes: Callable[..., Any]) -> None:
+    assert inspect.signature(takes).parameters["untrusted"].default is False

@@ -12,6 +12,7 @@ from atdata.errors import NetworkError, UrlError
 from atdata.shards.expected import ExpectedShard, mismatch, verified
 from atdata.shards.info import ShardInfo
 from atdata.sources.base import ObjectSource, shard_of
+from atdata.sources.plugins import open_plugin
 from atdata.storage.http import Web
 from atdata.storage.objects import StoredObject
 from atdata.storage.resume import Opened
@@ -26,9 +27,9 @@ class BlobSource(ObjectSource):
 
     Args:
         blob_refs: Which blobs, in order.
-        pds_endpoint: Base URL of the server that holds the repositories.
-        untrusted: The endpoint comes from the network: a private address is refused. False when
-            the user chose it.
+        pds_endpoint: Base URL of the server that holds the repositories. When None, the server
+            that each DID names, looked up when its first blob is read.
+        untrusted: The endpoint comes from the network: a private address is refused.
 
     Attributes:
         blob_refs: As given.
@@ -40,18 +41,27 @@ class BlobSource(ObjectSource):
     """
 
     def __init__(
-        self, blob_refs: Iterable[BlobRef], pds_endpoint: str, *, untrusted: bool = True
+        self,
+        blob_refs: Iterable[BlobRef],
+        pds_endpoint: str | None = None,
+        *,
+        untrusted: bool = False,
     ) -> None:
         self.untrusted = untrusted
-        self.pds_endpoint = pds_endpoint.rstrip("/")
+        self.pds_endpoint = None if pds_endpoint is None else pds_endpoint.rstrip("/")
         self.blob_refs = [dict(ref) for ref in blob_refs]
         if not self.blob_refs:
             raise UrlError("no blobs were given")
         self._refs = {_name(ref): ref for ref in self.blob_refs}
+        self._homes: dict[str, tuple[str, bool]] = {}
 
     @classmethod
     def from_refs(
-        cls, refs: Iterable[BlobRef | str], pds_endpoint: str, *, untrusted: bool = True
+        cls,
+        refs: Iterable[BlobRef | str],
+        pds_endpoint: str | None = None,
+        *,
+        untrusted: bool = False,
     ) -> BlobSource:
         """Make a source from references: ``at://{did}/blob/{cid}``, or as for the class.
 
@@ -98,9 +108,19 @@ class BlobSource(ObjectSource):
     def object(self, shard_id: str) -> StoredObject:
         """Return the blob at its server; raises as :meth:`open_shard`."""
         ref = shard_of(self._refs, shard_id)
+        endpoint, untrusted = self._home(ref["did"], shard_id)
         query = urlencode({"did": ref["did"], "cid": ref["cid"]})
-        url = f"{self.pds_endpoint}/xrpc/com.atproto.sync.getBlob?{query}"
-        return StoredObject(_Blobs(self.untrusted), url)
+        return StoredObject(_Blobs(untrusted), f"{endpoint}/xrpc/com.atproto.sync.getBlob?{query}")
+
+    def _home(self, did: str, shard_id: str) -> tuple[str, bool]:
+        """Return the server of a repository, and whether only the network names it."""
+        if self.pds_endpoint is not None:
+            return self.pds_endpoint, self.untrusted
+        if did not in self._homes:
+            # The plug-in for at:// knows how a DID is looked up.
+            found: Any = open_plugin("at", shard_id, untrusted=False)
+            self._homes[did] = found.pds_endpoint, found.untrusted
+        return self._homes[did]
 
     def _expected(self, shard_id: str) -> ExpectedShard:
         ref = shard_of(self._refs, shard_id)
