@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import atdata
 from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
 from atdata.local import LocalIndex
 from atdata.testing import IndexEntrySuite, IndexSuite, Thing, write_things
@@ -65,6 +66,11 @@ class Forgetful(LocalIndex):
         return []
 
 
+class Untyped(LocalIndex):
+    def open_dataset(self, ref: str, sample_type: Any = None) -> Any:
+        return atdata.Dataset(self.get_dataset(ref).data_urls)
+
+
 class LastOnly(LocalIndex):
     def list_datasets(self) -> Any:
         return super().list_datasets()[-1:]
@@ -72,7 +78,7 @@ class LastOnly(LocalIndex):
 
 class Growing(LocalIndex):
     def insert_dataset(self, ds: Any, *, name: str, **options: Any) -> Any:
-        self.publish_schema(ds.sample_type)
+        self.publish_schema(ds.sample_type, description=f"{len(self.schemas)} came before.")
         return super().insert_dataset(ds, name=name, **options)
 
 
@@ -101,6 +107,7 @@ class Guessing(LocalIndex):
     [
         (Growing, "test_inserting_again_changes_nothing", True),
         (LastOnly, "test_two_names_are_two_entries", True),
+        (Untyped, "test_it_opens_its_datasets", True),
         (Forgetful, "test_two_names_are_two_entries", True),
         (Polite, "test_an_inserted_dataset_is_found_listed_and_read", True),
         (Polite, "test_an_unknown_dataset_is_a_key_error", False),
