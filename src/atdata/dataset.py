@@ -406,7 +406,7 @@ class Dataset(Generic[T]):
     def __getitem__(self, index: slice) -> SampleBatch[T]: ...
     @overload
     def __getitem__(self, index: str) -> View[Any]: ...
-    def __getitem__(self, index: int | slice | str) -> T | SampleBatch[T] | View[Any]:
+    def __getitem__(self, index: Any) -> T | SampleBatch[T] | View[Any]:
         """Return a sample by number, a batch for a slice, or the values of one field.
 
         Args:
@@ -421,9 +421,11 @@ class Dataset(Generic[T]):
                 compressed, or neither on this machine nor cached.
             ShardError, SampleError: As :meth:`ordered`.
         """
-        if isinstance(index, (str, slice)):
-            return self._column(index) if isinstance(index, str) else self._slice(index)
         if not hasattr(index, "__index__"):
+            if isinstance(index, str):
+                return self._column(index)
+            if isinstance(index, slice):
+                return self._slice(index)
             raise RandomAccessError(
                 f"samples are chosen by number, not by a {type(index).__name__}",
                 hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
