@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from atdata.local import LocalDatasetEntry
+from atdata.local import LocalDatasetEntry, LocalIndex
 from cli.conftest import Command
 
 
@@ -29,6 +29,17 @@ def test_show(command: Command, spectra: LocalDatasetEntry) -> None:
     assert spectra.content_cid in shown
     assert all(url in shown for url in spectra.data_urls)
     assert "values: float32 array" in shown
+
+
+def test_show_of_what_is_stated_about_a_dataset(
+    command: Command, spectra: LocalDatasetEntry
+) -> None:
+    with LocalIndex() as index:
+        ds = index.open_dataset("spectra")
+        index.add_entry(ds, name="spectra", description="Of the lab.", license="MIT")
+    assert "Of the lab." in command("dataset", "show", "spectra").stdout
+    facts = json.loads(command("dataset", "show", "spectra", "--json").stdout)
+    assert (facts["description"], facts["tags"], facts["license"]) == ("Of the lab.", None, "MIT")
 
 
 def test_show_of_a_missing_dataset(command: Command, spectra: LocalDatasetEntry) -> None:

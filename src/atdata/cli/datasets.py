@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from atdata._protocols import AbstractIndex, IndexEntry
+from atdata._protocols import AbstractIndex, DetailedEntry, IndexEntry
 from atdata.cli.find import index_of
 from atdata.cli.lifecycle import COMMANDS
 from atdata.cli.output import json_option, print_fields, print_json, print_list, print_table
@@ -106,12 +106,12 @@ def _count(entry: IndexEntry) -> str:
 
 def _facts(entry: IndexEntry) -> dict[str, Any]:
     shards = known_infos(entry)
-    record = getattr(entry, "record", None)
+    stated = entry if isinstance(entry, DetailedEntry) else getattr(entry, "record", None)
     words = ("description", "tags", "license")
     return {
         "name": entry.name,
         "uri": getattr(entry, "uri", None),
-        **{word: getattr(record, word) for word in words if record is not None},
+        **{word: getattr(stated, word) for word in words if stated is not None},
         "schema_ref": entry.schema_ref,
         "schema_cid": getattr(entry, "schema_cid", None),
         "content_cid": getattr(entry, "content_cid", None),
