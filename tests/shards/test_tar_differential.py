@@ -401,6 +401,7 @@ EXTENSIONS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:members beside the samples are skipped")
 @pytest.mark.parametrize("second", EXTENSIONS)
 @pytest.mark.parametrize("first", EXTENSIONS)
 def test_fields_beside_a_sample_are_refused_or_read_alike(first: str, second: str) -> None:
