@@ -37,6 +37,7 @@ __all__ = [
     "IndexEntry",
     "LocalSource",
     "RemoteSource",
+    "StoringIndex",
     "UrlsSource",
 ]
 
@@ -127,6 +128,16 @@ class AbstractIndex(Protocol):
 
     def decode_schema(self, ref: str) -> type[Any]:
         """Return a sample type that behaves as the one that was published."""
+        ...
+
+
+@runtime_checkable
+class StoringIndex(Protocol):
+    """An index that writes shards into a store, through which its datasets are promoted."""
+
+    @property
+    def data_store(self) -> AbstractDataStore | None:
+        """The store; None if shards are indexed where they are."""
         ...
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from atdata._protocols import DetailedEntry
+from atdata._protocols import DetailedEntry, StoringIndex
 from atdata.atmosphere.keys import AtUri, dataset_uri, schema_uri
 from atdata.atmosphere.placing import Placed, check_store, is_public, place, place_urls
 from atdata.atmosphere.plan import Plan
@@ -223,10 +223,10 @@ class Promotion:
         if self._store is None and self._are_public:
             return place_urls(urls, self._shards)
         sample_type = from_record(self._schema[0])
-        source = source_of(urls, getattr(self._index, "data_store", None))
+        store = self._index.data_store if isinstance(self._index, StoringIndex) else None
         return place(
             self._client,
-            Dataset[sample_type](source),  # type: ignore[valid-type]
+            Dataset[sample_type](source_of(urls, store)),  # type: ignore[valid-type]
             self._name,
             self._store,
             infos=self._shards,

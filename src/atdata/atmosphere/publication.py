@@ -29,7 +29,7 @@ from atdata.atmosphere.shard_list import (
 )
 from atdata.atmosphere.uploads import forget_uploads
 from atdata.base.clock import now
-from atdata.base.labels import checked_license, checked_tags
+from atdata.base.labels import checked_labels
 from atdata.base.metadata import metadata_text
 from atdata.errors import EntryConflict, RecordError, StorageError, XrpcError
 from atdata.shards.info import ShardInfo, content_cid
@@ -265,26 +265,15 @@ def _write(client: AtmosphereClient, plan: Plan) -> None:
     client.put_record(plan.uri.collection, plan.uri.rkey, value, swap_record=plan.replaces)
 
 
-def _stated(
-    *,
-    description: str | None = None,
-    tags: Sequence[str] | None = None,
-    license: str | None = None,  # noqa: A002  (the lexicon's word)
-    metadata: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+def _stated(*, metadata: Mapping[str, Any] | None = None, **labels: Any) -> dict[str, Any]:
     """Return the members of a record that users state; without those that are None.
 
     Raises:
         EntryError: The metadata is not JSON.
         RecordError: The license can't be looked up, or the tags are not a list.
     """
-    members = {
-        "description": description,
-        "tags": None if tags is None else checked_tags(tags),
-        "license": None if license is None else checked_license(license),
-        "metadata": None if metadata is None else metadata_text(metadata),
-    }
-    return {name: value for name, value in members.items() if value is not None}
+    stated = {} if metadata is None else {"metadata": metadata_text(metadata)}
+    return stated | checked_labels(**labels)
 
 
 def _facts(

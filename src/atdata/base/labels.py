@@ -1,11 +1,31 @@
-"""Tags and licenses in the records of datasets and schemas."""
+"""Descriptions, tags and licenses in the records of datasets and schemas."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from atdata.errors import RecordError
+
+
+def checked_labels(
+    *,
+    description: str | None = None,
+    tags: Sequence[str] | None = None,
+    license: str | None = None,  # noqa: A002 - the lexicon's word
+) -> dict[str, Any]:
+    """Return those of a dataset's labels that are given, as records carry them.
+
+    Raises:
+        RecordError: The tags are not a list, or the license can't be looked up.
+    """
+    labels = {
+        "description": description,
+        "tags": None if tags is None else checked_tags(tags),
+        "license": None if license is None else checked_license(license),
+    }
+    return {name: value for name, value in labels.items() if value is not None}
 
 
 def checked_license(text: str) -> str:

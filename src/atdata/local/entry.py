@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from atdata.base.clock import now
 from atdata.base.display import first_few, html_table
-from atdata.base.labels import checked_license, checked_tags
+from atdata.base.labels import checked_labels
 from atdata.base.metadata import metadata_text
 from atdata.errors import EntryError, RecordError
 from atdata.shards.info import ShardInfo, content_cid
@@ -186,12 +186,7 @@ class LocalDatasetEntry:
         return entry
 
 
-def checked_details(
-    metadata: Mapping[str, Any] | None,
-    description: str | None = None,
-    tags: Sequence[str] | None = None,
-    license: str | None = None,  # noqa: A002 - the lexicon's word
-) -> dict[str, Any]:
+def checked_details(metadata: Mapping[str, Any] | None, **labels: Any) -> dict[str, Any]:
     """Return what users state about a dataset, as arguments of an entry.
 
     Raises:
@@ -200,12 +195,8 @@ def checked_details(
     """
     if metadata is not None:
         metadata_text(metadata)
-    return {
-        "metadata": None if metadata is None else dict(metadata),
-        "description": description,
-        "tags": None if tags is None else checked_tags(tags),
-        "license": None if license is None else checked_license(license),
-    }
+    stated = {} if metadata is None else {"metadata": dict(metadata)}
+    return stated | checked_labels(**labels)
 
 
 def name_of(ref: str) -> str:

@@ -157,7 +157,10 @@ class LocalIndex:
         """
         check_dataset(ds)
         details = checked_details(
-            ds.metadata if metadata is None else metadata, description, tags, license
+            ds.metadata if metadata is None else metadata,
+            description=description,
+            tags=tags,
+            license=license,
         )
         self._check(ds.sample_type, name, schema_ref)
         if self.data_store is None:
