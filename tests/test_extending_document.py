@@ -63,7 +63,7 @@ def test_the_page_names_every_interface() -> None:
         and value.__module__.startswith("atdata")
         and name != "Progress"
     }
-    assert len(protocols) == 13
+    assert len(protocols) == 14
     assert [name for name in sorted(protocols) if f"`{name}`" not in text] == []
     suites = {name for name in atdata.testing.__all__ if name.endswith("Suite")}
     assert len(suites) == 11
