@@ -80,7 +80,7 @@ class Window:
         if self._compressed and need > _MEMBER + _MEMBER_RATIO * self._compressed.count:
             raise self._unfolds(f"a member of {need:,} bytes", self._start + position)
         # Views of the old bytes may be in use, so they are never written over.
-        parts = [bytes(self._view[position:])]
+        parts = [bytes(self._view[position:])] if have else []  # one part is not copied
         while have < need and (part := self._read(max(CHUNK, min(need - have, 64 * CHUNK)))):
             parts.append(part)
             have += len(part)
