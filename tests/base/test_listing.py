@@ -28,6 +28,25 @@ def test_a_listing_is_gone_through_and_counted_again_and_again(listing: Listing[
     assert listing.names() == ["cifar", "mnist", "mnist-small"]
 
 
+def test_a_list_of_a_listing_reads_the_index_once() -> None:
+    readings = 0
+
+    def read() -> Iterator[Named]:
+        nonlocal readings
+        readings += 1
+        yield from ITEMS
+
+    listing = Listing(read)
+    for make in (list, tuple):
+        readings = 0
+        assert list(make(listing)) == ITEMS
+        assert readings == 1
+    first = iter(listing)
+    assert next(first) == ITEMS[0]
+    assert (len(listing), readings) == (3, 3)
+    assert list(first) == ITEMS[1:]
+
+
 def test_a_listing_is_filtered_by_name(listing: Listing[Named]) -> None:
     assert listing.named("mnist") == ITEMS[1:2]
     assert listing.named("mnist*").names() == ["mnist", "mnist-small"]

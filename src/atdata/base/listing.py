@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
+from weakref import ref
 
 from atdata.base.display import html_table
 
@@ -33,12 +34,20 @@ class Listing(Generic[T]):
     ) -> None:
         self._read = read
         self._name_of = name_of
+        self._last: Callable[[], _Reading[T] | None] = lambda: None
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._read())
+        reading = _Reading(self._read)
+        self._last = ref(reading)
+        return reading
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        # list() takes an iterator and asks for the length before the first item: the index, which
+        # may be on the network, is read once for both.
+        reading = self._last()
+        if reading is None or reading.has_begun:
+            return sum(1 for _ in self._read())
+        return reading.count()
 
     def __bool__(self) -> bool:
         return any(True for _ in self)
@@ -81,3 +90,27 @@ class Listing(Generic[T]):
     def _repr_html_(self) -> str:
         rows: list[tuple[str, Any]] = [(str(n), name) for n, name in enumerate(self.names())]
         return html_table(f"{len(rows)} items", rows)
+
+
+class _Reading(Iterator[T]):
+    """One reading of an index, which begins with the first item, or with their number."""
+
+    def __init__(self, read: Callable[[], Iterable[T]]) -> None:
+        self._read = read
+        self._items: Iterator[T] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the index was read."""
+        return self._items is not None
+
+    def count(self) -> int:
+        """Read all items, keep them for the iteration, and return their number."""
+        items = list(self._read())
+        self._items = iter(items)
+        return len(items)
+
+    def __next__(self) -> T:
+        if self._items is None:
+            self._items = iter(self._read())
+        return next(self._items)
