@@ -13,7 +13,8 @@ from atdata.base.disk import move_file
 from atdata.base.scratch import scratch_folder
 from atdata.dataset import Dataset
 from atdata.errors import StorageError
-from atdata.shards.build import Label, build_root, typed_samples
+from atdata.shards.build import build_root, typed_samples
+from atdata.shards.target import Label
 from atdata.shards.writer import cut_shards
 
 __all__ = ["write_samples", "write_shards"]

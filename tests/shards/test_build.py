@@ -17,9 +17,10 @@ from atdata.base import exchange
 from atdata.errors import EntryConflict, ManifestError, SampleError, ShardError, StorageError
 from atdata.samples.schema import schema_cid, schema_document
 from atdata.shards import inspect_shard
-from atdata.shards.build import Label, build_root
+from atdata.shards.build import build_root
 from atdata.shards.manifest import Manifest
 from atdata.shards.offsets import offset_index
+from atdata.shards.target import Label
 from atdata.testing.samples import Thing, things
 
 

@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from atdata._version import __version__
-from atdata.base.disk import rename_folder, sync_folder, write_file
-from atdata.base.exchange import replace_folder, restore
-from atdata.base.names import suggested_name
+from atdata.base.disk import write_file
+from atdata.base.exchange import restore
 from atdata.base.scratch import scratch_folder
-from atdata.errors import EntryConflict, SampleError, StorageError
+from atdata.errors import SampleError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
 from atdata.shards.info import ShardInfo
-from atdata.shards.manifest import (
-    MANIFEST_NAME,
-    SCHEMA_NAME,
-    Manifest,
-    check_name,
-    read_manifest,
-    schema_ref,
-)
+from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest, schema_ref
+from atdata.shards.target import ASIDE, ROOT, Label, Target
 from atdata.shards.writer import cut_shards
 
 _TOOL = f"atdata {__version__}"
 _SCRATCH = ".atdata-write-"
-_ASIDE = "old"
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a manifest contains beside the shards.
-
-    Attributes:
-        name: Name of the dataset; that of its folder if None.
-        version: Version of the dataset.
-        schema_version: Version of its schema.
-        source: Where the samples come from, as free text.
-    """
-
-    name: str | None = None
-    version: str = "1.0.0"
-    schema_version: str = "1.0.0"
-    source: str | None = None
+_UNNAMED = Label()
 
 
 def build_root(
     samples: Iterable[Any],
     folder: Path | str,
-    label: Label = Label(),
+    label: Label = _UNNAMED,
     *,
     maxcount: int = 10_000,
     maxsize: int | None = None,
@@ -72,43 +46,57 @@ def build_root(
     Returns:
         The sample type, and the paths of the shards in order.
     """
-    target = Path(folder).absolute()
-    target = target.resolve() if target.is_symlink() else target
-    name = label.name or suggested_name("-".join(target.name.split()))
-    check_name(name, label.version, is_new=True)
-    earlier = _Earlier(target, overwrite)
+    target = Target(Path(folder), overwrite)
+    label = target.named(label)
     sample_type, samples = typed_samples(samples)
-    document = schema_document(sample_type)
-    class_name = sample_type.__name__
+    schema_document(sample_type)  # what has no schema is refused before a shard is written
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _workspace(target) as work:
-            paths, infos = zip(
-                *earlier.compared(
-                    cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize, indexed=True)
-                ),
-                strict=True,
-            )
-            write_file(work / SCHEMA_NAME, canonical_text(document).encode())
-            manifest = Manifest(
-                name=name,
-                version=label.version,
-                schema_ref=schema_ref(class_name, label.schema_version),
-                schema_cid=schema_cid(class_name, label.schema_version, document),
-                paths=tuple(path.name for path in paths),
-                shards=infos,
-                source=label.source,
-                tool=_TOOL,
-            )
-            write_file(work / MANIFEST_NAME, manifest.to_json())
-            _put(work, target, manifest, overwrite)
+        target.make_parent()
+        with _workspace(target.path) as work:
+            shards = cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize, indexed=True)
+            manifest = finish_root(work, sample_type, label, target.compared(shards))
+            target.put(work, {ROOT: manifest})
     except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(
-            f"can't write the dataset: {error.strerror}", uri=str(error.filename or target)
-        ) from error
-    return sample_type, [target / path for path in manifest.paths]
+        raise target.failed(error) from error
+    return sample_type, [target.path / path for path in manifest.paths]
+
+
+def finish_root(
+    folder: Path,
+    sample_type: type[Any],
+    label: Label,
+    shards: Iterable[tuple[Path, ShardInfo]],
+) -> Manifest:
+    """Write the schema and the manifest beside the shards of a folder.
+
+    Args:
+        folder: The folder that holds the shards and their indexes.
+        sample_type: The type of their samples.
+        label: What the manifest contains beside the shards; with a name.
+        shards: Path and info of each, in order; at least one.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        SchemaError: The type has no schema.
+        OSError: The disk refuses.
+    """
+    document, class_name = schema_document(sample_type), sample_type.__name__
+    paths, infos = zip(*shards, strict=True)
+    write_file(folder / SCHEMA_NAME, canonical_text(document).encode())
+    manifest = Manifest(
+        name=label.name or "",
+        version=label.version,
+        schema_ref=schema_ref(class_name, label.schema_version),
+        schema_cid=schema_cid(class_name, label.schema_version, document),
+        paths=tuple(path.name for path in paths),
+        shards=infos,
+        source=label.source,
+        tool=_TOOL,
+    )
+    write_file(folder / MANIFEST_NAME, manifest.to_json())
+    return manifest
 
 
 def typed_samples(samples: Iterable[Any]) -> tuple[type[Any], Iterator[Any]]:
@@ -143,99 +131,12 @@ def _of_type(sample_type: type[Any], samples: Iterable[Any]) -> Iterator[Any]:
         yield sample
 
 
-class _Earlier:
-    """The state of the target: nothing there, an empty folder, or a dataset.
-
-    Args:
-        target: The place.
-        overwrite: Whether a dataset there may be replaced by other data.
-
-    Raises:
-        EntryConflict: Something else is there.
-    """
-
-    def __init__(self, target: Path, overwrite: bool) -> None:
-        self._target = target
-        self._manifest: Manifest | None = None
-        self._is_open = overwrite or not target.exists()
-        if not target.exists():
-            return
-        if not target.is_dir() or not (_has_manifest(target) or _is_empty(target)):
-            raise EntryConflict(
-                "the folder contains something else than a dataset of atdata",
-                uri=str(target),
-                hint="Choose another folder, or empty it.",
-            )
-        if _has_manifest(target):
-            self._manifest, _ = read_manifest((target / MANIFEST_NAME).read_bytes())
-        else:
-            self._is_open = True
-
-    def compared(
-        self, shards: Iterable[tuple[Path, ShardInfo]]
-    ) -> Iterator[tuple[Path, ShardInfo]]:
-        """Yield the shards as they come, as long as they may replace what is there.
-
-        Raises:
-            EntryConflict: A shard differs from that of the dataset there; raised at the first one.
-        """
-        for number, (path, info) in enumerate(shards):
-            if not self._is_open and info not in self._shards()[number : number + 1]:
-                raise _conflict(self._target)
-            yield path, info
-
-    def check(self, manifest: Manifest) -> None:
-        """Refuse data that differ from what is there, unless it may be replaced.
-
-        Raises:
-            EntryConflict: The data differ.
-        """
-        content = None if self._manifest is None else self._manifest.content_cid
-        if not self._is_open and content != manifest.content_cid:
-            raise _conflict(self._target)
-
-    def _shards(self) -> tuple[ShardInfo, ...]:
-        return () if self._manifest is None else self._manifest.shards
-
-
-def _put(work: Path, target: Path, manifest: Manifest, overwrite: bool) -> None:
-    """Move the finished folder to its place; check what other processes put there meanwhile."""
-    sync_folder(work)
-    try:
-        if not _has_manifest(target):
-            with suppress(FileNotFoundError):
-                target.rmdir()  # an empty folder is replaced
-            rename_folder(work, target)
-            return
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-    _Earlier(target, overwrite).check(manifest)
-    replace_folder(work, target, work.with_name(_ASIDE))
-
-
-def _has_manifest(target: Path) -> bool:
-    return (target / MANIFEST_NAME).is_file()
-
-
-def _is_empty(target: Path) -> bool:
-    return not any(target.iterdir())
-
-
-def _conflict(target: Path) -> EntryConflict:
-    return EntryConflict(
-        "the folder holds a dataset with other data",
-        uri=str(target),
-        hint="Pass overwrite=True to replace it, or choose another folder.",
-    )
-
-
 @contextmanager
 def _workspace(target: Path) -> Iterator[Path]:
     """Yield a folder beside the target, on the same file system; remove what is left at the end."""
 
     def salvage(dead: Path) -> None:
-        restore(dead / _ASIDE, target.parent)
+        restore(dead / ASIDE, target.parent)
 
     with scratch_folder(target.parent, _SCRATCH, salvage=salvage) as scratch:
         work = scratch / "new"
