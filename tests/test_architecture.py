@@ -29,7 +29,7 @@ FLOORS: tuple[set[str], ...] = (
     {"export"},
     {"dataset"},
     {"_protocols"},
-    {"stores", "writing", "testing"},
+    {"stores", "writing", "importing", "testing"},
     {"local", "atmosphere"},
     {"load", "promote", "lifecycle"},
     {"appview", "cli"},
