@@ -50,6 +50,7 @@ VERSIONS = ["3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t"]
 # What needs no server: run on every interpreter, and with the lowest dependencies.
 CORE = [
     *("base", "samples", "shards", "reading", "records"),
+    "earlier/test_shards.py",
     *(f"local/test_{name}.py" for name in ("index", "entry", "schema", "sqlite", "stubs")),
     *(f"lexgen/test_{name}.py" for name in ("cli", "vectors", "comparison", "readme")),
     *(f"lifecycle/test_{name}.py" for name in ("catalog", "codes", "readme")),

@@ -104,6 +104,9 @@ CODES: dict[str, Code] = {
     "FIELD_EXTRA": Code("fields", "content", "a field that the schema does not have"),
     "FIELD_TYPE": Code("fields", "content", "a value that the schema does not allow"),
     "FIELD_ARRAY": Code("fields", "content", "an invalid array, or one of another shape"),
+    "FIELD_COMPACT": Code(
+        "fields", "content", "an array in the form of the earlier implementation"
+    ),
     "FIELD_PICKLE": Code("fields", "trust", "a pickle in a field, or an array of objects"),
     # The whole
     "CONTENT_CID": Code("content", "integrity", "the bytes have another content CID"),

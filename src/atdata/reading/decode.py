@@ -12,6 +12,8 @@ from atdata.samples.batch import SampleBatch
 from atdata.samples.blocks import BatchBlocks, Block
 from atdata.samples.codec import Codec, codec_of
 from atdata.samples.columns import PackedBlock
+from atdata.samples.dict_sample import DictSample
+from atdata.samples.earlier import with_arrays
 from atdata.samples.packable import PackableSample
 from atdata.samples.writable import writable
 from atdata.shards.blocks import SampleBlock
@@ -37,6 +39,7 @@ class Decoder:
         self._codec = codec = _columnar_codec(sample_type)
         self._pass = pass_
         self._is_writable = is_writable
+        self._is_untyped = issubclass(sample_type, DictSample)
         self._decode = sample_type.from_bytes
         self.make: Callable[..., Any] = codec.make if codec else sample_type
         if is_writable:
@@ -130,7 +133,11 @@ class Decoder:
                 error.offset = offset + number * stride
                 self._pass.damaged(error)
             else:
-                yield sample
+                yield self._with_arrays(sample, key) if self._is_untyped else sample
+
+    def _with_arrays(self, sample: DictSample, key: str) -> DictSample:
+        sample = with_arrays(sample, key)
+        return writable(sample) if self._is_writable else sample
 
 
 def _made_writable(make: Callable[..., Any], *values: Any) -> Any:

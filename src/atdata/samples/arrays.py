@@ -7,6 +7,11 @@ Object arrays need pickle, which runs code when it is read, so they are refused 
 Arrays that are read are views of the ``.npy`` bytes, without a copy, and **read-only**.
 ``array.copy()`` gives a writable one; a stacked column of a batch is writable already.
 Shape, byte order and Fortran order are kept.
+
+The earlier implementation of atdata (forecast-bio/atdata, from 0.3 on) stores arrays in a compact
+form instead, which is read as well, and never written: the length of the dtype's text in one byte,
+the text, the number of axes in one byte, each axis as int64 (little endian), the elements in C
+order. The two can't be confused: the first byte of ``.npy`` would be a text of 147 bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import struct
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -36,6 +42,10 @@ USUAL_HEAD = 128
 
 # Kind and size of a plain dtype, with the unit of dates.
 _DESCR = re.compile(r"[|<>][biufcmMSUV]\d{1,9}(\[\d{0,9}[a-zA-Zμ]{1,7}\])?")
+# The same in the compact form, with its length before and the number of axes after it.
+_COMPACT = re.compile(
+    rb"([\3-\x1c])([|<>][biufcmMSUV]\d{1,9}(?:\[\d{0,9}[a-zA-Z]{1,7}\])?)([\0-\x20])"
+)
 # What literal_eval and NumPy raise on text that is not a header.
 _UNSOUND = (
     ArithmeticError,
@@ -101,11 +111,11 @@ def npy_parts(array: Array) -> tuple[bytes, Any]:
 
 
 def from_npy(payload: bytes) -> Array:
-    """Return the array in ``.npy`` bytes, as a read-only view of them.
+    """Return the array in ``.npy`` bytes (or the compact form), as a read-only view of them.
 
     Raises:
-        SampleError: Not sound ``.npy`` bytes of format 1 to 3, an object dtype, or a length
-            that does not fit the shape.
+        SampleError: Not sound bytes of ``.npy`` format 1 to 3, nor of the compact form; an object
+            dtype, or a length that does not fit the shape.
     """
     layout = _layouts.get(payload[:USUAL_HEAD]) or read_layout(payload)
     if layout.size != len(payload):
@@ -116,17 +126,28 @@ def from_npy(payload: bytes) -> Array:
 
 
 def read_layout(payload: bytes) -> Layout:
-    """Parse (or recall) the header at the start of ``.npy`` bytes.
+    """Parse (or recall) the header at the start of the bytes of an array.
 
     Raises:
         SampleError: As :func:`from_npy`, except for a wrong length.
     """
+    compact = _COMPACT.match(payload)
+    if compact is not None:
+        return _compact_layout(payload, compact)
     start, end = _header_bounds(payload)
     head = payload[:end]
     layout = _layouts.get(head)
     if layout is None:
         layout = remember(_layouts, head, _parse(payload[start:end], payload[6]))
     return layout
+
+
+def is_compact(payload: bytes) -> bool:
+    """Return whether bytes are an array in the compact form, to the last byte."""
+    try:
+        return bool(_COMPACT.match(payload)) and read_layout(payload).size == len(payload)
+    except SampleError:
+        return False
 
 
 def check_dtype(dtype: np.dtype[Any]) -> None:
@@ -185,6 +206,35 @@ def _header_bounds(payload: bytes) -> tuple[int, int]:
     if len(payload) < max(start, end) or end - start > _MAX_HEADER:
         raise SampleError(f".npy header of {end - start} bytes is cut off or too long")
     return start, end
+
+
+def _compact_layout(payload: bytes, start: re.Match[bytes]) -> Layout:
+    length, descr, axes = start.groups()
+    end = start.end() + 8 * axes[0]
+    head = payload[:end]
+    layout = _layouts.get(head)
+    if layout is None:
+        if length[0] != len(descr) or len(head) != end:
+            raise SampleError("the array's compact header is cut off, or has another length")
+        layout = remember(_layouts, head, _parse_compact(head, descr.decode(), start.end()))
+    return layout
+
+
+def _parse_compact(head: bytes, descr: str, axes: int) -> Layout:
+    shape = struct.unpack_from(f"<{(len(head) - axes) // 8}q", head, axes)
+    if any(length < 0 for length in shape):
+        raise SampleError(f"unsound array of shape {shape}")
+    try:
+        dtype = np.dtype(descr)
+    except TypeError as error:
+        raise SampleError(f"unsound array: {error}") from None
+    # Raw bytes have no order; ml_dtypes gives them one.
+    if dtype.str[1:] != descr[1:] or (dtype.str[0] != descr[0] and dtype.kind != "V"):
+        raise SampleError(f"unsound array of dtype {descr}, which is written {dtype.str}")
+    check_dtype(dtype)
+    return Layout(
+        dtype, shape, "C", len(head), len(head) + _check_extent(dtype, shape) * dtype.itemsize
+    )
 
 
 def _pickle_hint(payload: bytes) -> str | None:

@@ -21,6 +21,7 @@ import numpy as np
 from atdata.appview.web.pictures import file_pixels, file_url, histogram, image_url, summary
 from atdata.errors import AtdataError, SampleError
 from atdata.samples import DictSample
+from atdata.samples.earlier import with_arrays
 from atdata.samples.schema import from_record
 from atdata.shards.reader import read_samples
 from atdata.shards.window import open_file
@@ -90,10 +91,12 @@ def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[ShownFiel
     """
     sample_type: Any = _type(schema)
     shown, budget = [], _Budget()
-    for _, _, _, payload in islice(read_samples(open_file(file, "the first shard")), SAMPLES):
+    for _, key, _, payload in islice(read_samples(open_file(file, "the first shard")), SAMPLES):
         if len(payload) > _LARGEST_SAMPLE:
             raise SampleError(f"a sample has {len(payload):,} bytes, which is too many to show")
         sample = sample_type.from_bytes(bytes(payload))
+        if sample_type is DictSample:
+            sample = with_arrays(sample, key)
         items = islice(_items(sample), _MOST_FIELDS)
         shown.append(
             [budget.take(_shown(str(name)[:_LONGEST_NAME], value), value) for name, value in items]

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 import msgpack  # type: ignore[import-untyped]
 
 from atdata.errors import SampleError
-from atdata.samples.arrays import MAGIC
+from atdata.samples.arrays import MAGIC, is_compact
 from atdata.samples.codec import codec_of
+from atdata.samples.kinds import ArrayOf, Kind, Nullable
 from atdata.samples.wire import check_values
 
 # The header of an array of objects, which are stored as pickles.
@@ -34,6 +35,7 @@ class PayloadCheck:
         self._build = codec.build
         self._names = {field.name for field in codec.fields}
         self._required = {field.name for field in codec.fields if field.required}
+        self._arrays = [field.name for field in codec.fields if _is_array(field.kind)]
 
     def __call__(self, payload: bytes) -> SampleError | None:
         """Return the error of a payload, with a code; None when it is a sample of the type."""
@@ -48,6 +50,19 @@ class PayloadCheck:
         except SampleError as error:
             error.code = _field_code(fields, error.path)
             return error
+        return self._compact_array(fields)
+
+    def _compact_array(self, fields: dict[str, Any]) -> SampleError | None:
+        """Return the error of an array that atdata reads, and that others may not."""
+        for name in self._arrays:
+            value = fields.get(name)
+            if isinstance(value, bytes) and value[:6] != MAGIC and is_compact(value):
+                return SampleError(
+                    "an array in the compact form of the earlier implementation, not in .npy form",
+                    hint="Write the samples again with `atdata migrate`.",
+                    path=name,
+                    code="FIELD_COMPACT",
+                )
         return None
 
     def _wrong_fields(self, fields: dict[str, Any]) -> SampleError | None:
@@ -57,6 +72,10 @@ class PayloadCheck:
             shown = name[:80]
             return SampleError(f"the schema has no field {shown!r}", path=shown, code="FIELD_EXTRA")
         return None
+
+
+def _is_array(kind: Kind) -> bool:
+    return isinstance(kind.inner if isinstance(kind, Nullable) else kind, ArrayOf)
 
 
 def _unpack(payload: bytes) -> dict[str, Any]:

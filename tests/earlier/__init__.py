@@ -1,0 +1,50 @@
+"""Data of the earlier implementation, made by ``make.py``, laid out for a test."""
+
+from __future__ import annotations
+
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import msgpack  # type: ignore[import-untyped]
+
+VERSIONS = ("0.3.4b1", "0.5.1b1", "0.7.0b1")
+_PLACE = "/tmp/atdata-earlier"
+_DATA = Path(__file__).parent / "data"
+
+
+def unpack(version: str, folder: Path) -> Path:
+    """Unpack the data of a version into a folder; return the path of its index."""
+    with zipfile.ZipFile(_DATA / f"{version}.zip") as file:
+        file.extractall(folder)
+    path = folder / "index.db"
+    database = sqlite3.connect(path)
+    database.executescript((folder / "index.sql").read_text())
+    rows = database.execute("SELECT cid, data_urls, metadata FROM dataset_entries").fetchall()
+    for cid, urls, metadata in rows:
+        moved = [_moved(packed, folder) for packed in (urls, metadata)]
+        database.execute(
+            "UPDATE dataset_entries SET data_urls = ?, metadata = ? WHERE cid = ?", (*moved, cid)
+        )
+    database.commit()
+    database.close()
+    return path
+
+
+def shards(folder: Path, name: str) -> list[str]:
+    """Return the paths of the shards of an unpacked dataset."""
+    return [str(path) for path in sorted((folder / "data" / name).glob("*.tar"))]
+
+
+def _moved(packed: bytes | None, folder: Path) -> bytes | None:
+    return None if packed is None else msgpack.packb(_at(msgpack.unpackb(packed), folder))
+
+
+def _at(value: object, folder: Path) -> object:
+    if isinstance(value, str):
+        return value.replace(_PLACE, str(folder))
+    if isinstance(value, list):
+        return [_at(one, folder) for one in value]
+    if isinstance(value, dict):
+        return {_at(key, folder): _at(one, folder) for key, one in value.items()}
+    return value

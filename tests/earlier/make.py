@@ -1,0 +1,89 @@
+"""Write the fixtures of this folder with the earlier implementation: see README.md."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from kinds import arrays, readings
+from numpy.typing import NDArray
+
+import atdata
+
+# Its index keeps absolute paths, so they are the same on every machine.
+PLACE = Path("/tmp/atdata-earlier")
+
+Kinds = atdata.packable(type("Kinds", (), {"__annotations__": dict.fromkeys(arrays(), NDArray)}))
+
+
+@atdata.packable
+class Reading:
+    """One reading of a sensor."""
+
+    values: NDArray[np.float32]
+    mask: Optional[NDArray]  # noqa: UP045 - the earlier one knows no other spelling of it
+    label: int
+    weight: float
+    is_good: bool
+    name: str
+    raw: bytes
+    tags: list[str]
+
+
+@atdata.packable
+class Label:
+    """A view of a reading."""
+
+    label: int
+
+
+@atdata.lens
+def label_of(source: Reading) -> Label:
+    """Return the label alone."""
+    return Label(label=source.label)
+
+
+def make(output: Path) -> None:
+    """Write shards and an index, and put them into a ZIP file."""
+    shutil.rmtree(PLACE, ignore_errors=True)
+    PLACE.mkdir()
+    store = atdata.LocalDiskStore(PLACE / "data")
+    index = atdata.Index(
+        provider="sqlite", path=PLACE / "index.db", data_store=store, atmosphere=None
+    )
+    kinds = atdata.write_samples([Kinds(**arrays())], PLACE / "kinds.tar")
+    ref = index.publish_schema(Kinds, version="1.0.0")
+    index.insert_dataset(kinds, name="kinds", schema_ref=ref)
+    written = atdata.write_samples([Reading(**one) for one in readings()], PLACE / "readings.tar")
+    ref = index.publish_schema(Reading, version="1.2.0")
+    about = {"site": "B", "runs": [1, 2]}
+    entry = index.insert_dataset(
+        written, name="readings", schema_ref=ref, metadata=about, maxcount=3
+    )
+    index.write([Label(label=n) for n in range(3)], name="stored/labels")
+    index.label("best", entry.cid, version="1.0.0", description="The best one")
+    index.label("best", index.get_dataset("kinds").cid, version="2.0.0")
+    if hasattr(index, "store_lens"):
+        index.store_lens(label_of, name="label_of", version="1.0.0")
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        file.writestr("index.sql", dump())
+        for path in sorted((PLACE / "data").rglob("*.tar")):
+            file.write(path, path.relative_to(PLACE))
+    shutil.rmtree(PLACE)
+
+
+def dump() -> str:
+    """Return the index as SQL, which is a tenth of the database's size."""
+    with sqlite3.connect(PLACE / "index.db") as database:
+        return "\n".join(database.iterdump())
+
+
+if __name__ == "__main__":
+    folder = Path(__file__).parent / "data"
+    folder.mkdir(exist_ok=True)
+    make(folder / f"{version('atdata')}.zip")

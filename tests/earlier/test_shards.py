@@ -1,0 +1,77 @@
+"""Shards that the earlier implementation wrote are read as they are."""
+
+from __future__ import annotations
+
+from dataclasses import make_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import atdata
+from atdata import Dataset
+from atdata.samples.plain import same
+
+from . import VERSIONS, shards, unpack
+from .kinds import arrays, readings
+
+Kinds = atdata.packable(make_dataclass("Kinds", [(name, NDArray) for name in arrays()]))
+
+
+@atdata.packable
+class Reading:
+    values: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
+    label: int
+    weight: float
+    is_good: bool
+    name: str
+    raw: bytes
+    tags: list[str]
+
+
+@pytest.fixture(params=VERSIONS)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return unpack(request.param, tmp_path).parent
+
+
+def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if isinstance(value, np.ndarray):
+            assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
+            assert found[name].tobytes() == value.tobytes()
+        else:
+            assert same(found[name], value)
+
+
+def test_every_kind_of_array_is_equal_with_a_type_and_without(folder: Path) -> None:
+    (path,) = shards(folder, "kinds")
+    (typed,) = Dataset[Kinds](path)
+    assert_equal(vars(typed), arrays())
+    (untyped,) = Dataset[atdata.DictSample](path)
+    assert_equal(untyped.to_dict(), arrays())
+
+
+def test_samples_are_equal_one_by_one_in_batches_and_by_number(folder: Path) -> None:
+    (path,) = shards(folder, "readings")
+    dataset = Dataset[Reading](path)
+    assert_equal(*map(dict, (enumerate(map(vars, dataset)), enumerate(readings()))))
+    (batch,) = dataset.ordered(batch_size=5)
+    assert batch.label == [0, 1, 2, 3, 4]
+    assert [len(one) for one in batch.values] == [1, 2, 3, 4, 5]
+    assert_equal(vars(dataset[3]), readings()[3])
+
+
+def test_bytes_stay_bytes_without_a_type(folder: Path) -> None:
+    (path,) = shards(folder, "readings")
+    for found, expected in zip(Dataset[atdata.DictSample](path), readings(), strict=True):
+        assert_equal(found.to_dict(), expected)
+
+
+def test_arrays_can_be_written_to_if_asked(folder: Path) -> None:
+    (path,) = shards(folder, "kinds")
+    (sample,) = Dataset[atdata.DictSample](path).ordered(writable=True)
+    assert all(array.flags.writeable for array in sample.values())
