@@ -35,11 +35,11 @@ from atdata.atmosphere.identity import Resolver
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.lifecycle import verify_pack
-from atdata.local.stub_text import stub_text
 from atdata.samples.arrays import from_npy, to_npy
 from atdata.samples.canonical import parse_document
 from atdata.samples.from_schema import type_from_document
 from atdata.samples.schema import from_record, schema_document
+from atdata.samples.stub_text import stub_text
 from atdata.shards.manifest import read_manifest
 from atdata.shards.offsets import offset_index, read_index
 from atdata.shards.reader import read_samples

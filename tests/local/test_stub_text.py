@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import atdata
 from atdata.errors import SchemaError
-from atdata.local.stub_text import stub_text
 from atdata.samples.schema import schema_document, type_from_document
+from atdata.samples.stub_text import stub_text
 from samples.strategies import Case, cases
 
 HOSTILE = '"""; __import__("os").system("true") #\n\u2028'

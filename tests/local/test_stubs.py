@@ -6,8 +6,8 @@ import pytest
 
 import atdata
 from atdata.errors import SchemaError, StorageError
-from atdata.local.stub_text import stub_text
 from atdata.local.stubs import StubFolder
+from atdata.samples.stub_text import stub_text
 
 
 @atdata.packable

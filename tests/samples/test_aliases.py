@@ -11,11 +11,11 @@ from typing_extensions import TypeAliasType
 
 import atdata
 from atdata.errors import SchemaError
-from atdata.local.stub_text import stub_text
 from atdata.samples import kinds
 from atdata.samples.aliases import expanded
 from atdata.samples.annotations import description_of, kind_of
 from atdata.samples.lens import lens
+from atdata.samples.stub_text import stub_text
 from atdata.samples.to_schema import schema_document
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any
 from atdata.base.disk import write_file
 from atdata.base.folders import data_folder
 from atdata.errors import SchemaError, StorageError
-from atdata.local.stub_text import stub_text
+from atdata.samples.stub_text import stub_text
 
 _PACKAGE = "local"
 _SUFFIX = ".pyi"

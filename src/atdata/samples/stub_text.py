@@ -20,6 +20,7 @@ from atdata.samples.fields import Field, fields_of
 from atdata.samples.kinds import Kind
 
 _HOMES = {
+    "Annotated": "typing",
     "Any": "typing",
     "Enum": "enum",
     "IntEnum": "enum",
@@ -31,6 +32,7 @@ _HOMES = {
     "datetime": "datetime",
     "dtype": "numpy",
     "ndarray": "numpy",
+    "packable": "atdata",
 }
 # Families of NumPy's scalar types take parameters.
 _PARAMETERS = {
@@ -52,11 +54,11 @@ def stub_text(sample_type: type[Any], name: str) -> str:
     """
     if not _is_name(name):
         raise SchemaError(f"{name!r} can't name a class")
-    return _Stub(sample_type, name).text()
+    return Stub(sample_type, name).text()
 
 
-class _Stub:
-    """A stub that is being written.
+class Stub:
+    """A stub that is being written; its parts are those of a class's source as well.
 
     Fields and classes may have the names of types that the stub needs (``date``, ``list``,
     ``Any``). In a class, such a field hides the type, so the type gets another name, which no
@@ -65,7 +67,7 @@ class _Stub:
 
     def __init__(self, sample_type: type[Any], name: str) -> None:
         self._names = {sample_type: name}
-        for found in _classes(sample_type):
+        for found in classes_in(sample_type):
             if found not in self._names:
                 self._names[found] = _free(found.__name__, set(self._names.values()))
         self._inner = {inner for cls in self._names for inner in _inner_names(cls)}
@@ -74,17 +76,21 @@ class _Stub:
         self._renamed: set[str] = set()
 
     def text(self) -> str:
+        """Return the whole module."""
         # Nested classes come before their holders, though in a stub the order is free.
         classes = [self._class(cls, name) for cls, name in reversed(self._names.items())]
-        imports = [
-            f"from {home} import {', '.join(sorted(words))}\n"
-            for home, words in sorted(self._imports.items())
-        ]
-        renamed = [f"{_other(name)} = {name}\n" for name in sorted(self._renamed)]
+        imports = self._import_lines()
+        renamed = [f"{other_name(name)} = {name}\n" for name in sorted(self._renamed)]
         head = "# A sample type of a local index. For editors and type checkers only.\n"
         return "\n".join(
             ["".join([head, *imports]), *classes, *(["".join(renamed)] * bool(renamed))]
         )
+
+    def _import_lines(self) -> list[str]:
+        return [
+            f"from {home} import {', '.join(sorted(words))}\n"
+            for home, words in sorted(self._imports.items())
+        ]
 
     def _class(self, cls: type[Any], name: str) -> str:
         if issubclass(cls, enum.Enum):
@@ -101,9 +107,18 @@ class _Stub:
         return f"class {name}({self._word('PackableSample')}):\n{''.join(attributes)}{init}"
 
     def _enum(self, cls: type[enum.Enum], name: str) -> str:
-        members = {key: _value(member) for key, member in cls.__members__.items() if _is_name(key)}
+        members = {
+            key: self._value(member) for key, member in cls.__members__.items() if _is_name(key)
+        }
         body = [f"    {key} = {value}\n" for key, value in members.items()]
         return f"class {name}({', '.join(self._bases(cls))}):\n{''.join(body)}"
+
+    def _value(self, member: enum.Enum) -> str:
+        """Return a member's value as a literal; ``...`` if it is long or has no literal."""
+        plain = member.value
+        finite = not isinstance(plain, float) or isfinite(plain)
+        spelled = ascii(plain)
+        return spelled if finite and len(spelled) <= _LONGEST else "..."
 
     def _bases(self, cls: type[enum.Enum]) -> list[str]:
         for base in (enum.IntEnum, enum.StrEnum):
@@ -164,7 +179,7 @@ class _Stub:
         if name not in self._inner:
             return name
         self._renamed.add(name)
-        return _other(name)
+        return other_name(name)
 
     def _word(self, word: str, home: str | None = None) -> str:
         """Return an unused name for a type of Python, NumPy or atdata, and import it if needed."""
@@ -173,17 +188,17 @@ class _Stub:
             if home != "builtins":
                 self._imports.setdefault(home, set()).add(word)
             return word
-        self._imports.setdefault(home, set()).add(f"{word} as {_other(word)}")
-        return _other(word)
+        self._imports.setdefault(home, set()).add(f"{word} as {other_name(word)}")
+        return other_name(word)
 
 
-def _classes(sample_type: type[Any]) -> Iterator[type[Any]]:
+def classes_in(sample_type: type[Any]) -> Iterator[type[Any]]:
     """Yield the classes that fields hold, at any depth; each holder before the classes it holds."""
     seen = {sample_type}
     waiting = [sample_type]
     while waiting:
         for field in fields_of(waiting.pop(0)):
-            for found in _held(field.kind):
+            for found in held_classes(field.kind):
                 if found not in seen:
                     seen.add(found)
                     yield found
@@ -191,15 +206,16 @@ def _classes(sample_type: type[Any]) -> Iterator[type[Any]]:
                         waiting.append(found)
 
 
-def _held(kind: Kind) -> Iterator[type[Any]]:
+def held_classes(kind: Kind) -> Iterator[type[Any]]:
+    """Yield the classes that values of a kind are, or contain."""
     match kind:
         case kinds.Nested(cls) | kinds.Member(cls):
             yield cls
         case kinds.Nullable(inner) | kinds.Sequence(inner) | kinds.Map(inner):
-            yield from _held(inner)
+            yield from held_classes(inner)
         case kinds.FixedTuple(items):
             for item in items:
-                yield from _held(item)
+                yield from held_classes(item)
 
 
 def _inner_names(cls: type[Any]) -> list[str]:
@@ -207,14 +223,6 @@ def _inner_names(cls: type[Any]) -> list[str]:
     if issubclass(cls, enum.Enum):
         return list(cls.__members__)
     return [field.name for field in fields_of(cls)]
-
-
-def _value(member: enum.Enum) -> str:
-    """Return a member's value as a literal; ``...`` if it is long or has no literal."""
-    plain = member.value
-    finite = not isinstance(plain, float) or isfinite(plain)
-    spelled = ascii(plain)
-    return spelled if finite and len(spelled) <= _LONGEST else "..."
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -226,7 +234,7 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _other(word: str) -> str:
+def other_name(word: str) -> str:
     """Return a name that no field has: samples can't have fields like ``__this__``."""
     return f"__{word}_type__"
 
