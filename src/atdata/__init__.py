@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from atdata.samples.lens import Lens as Lens
     from atdata.samples.lens import LensNetwork as LensNetwork
     from atdata.samples.lens import lens as lens
+    from atdata.samples.media import Audio as Audio
+    from atdata.samples.media import Image as Image
+    from atdata.samples.media import MediaType as MediaType
+    from atdata.samples.media import Video as Video
+    from atdata.samples.media import Waveform as Waveform
     from atdata.sources import BlobSource as BlobSource
     from atdata.sources import S3Source as S3Source
     from atdata.sources import URLSource as URLSource
@@ -62,6 +67,7 @@ _MODULES = {
         "schema_to_type verify_cid"
     ),
     "atdata.samples.lens": "Lens LensNetwork lens",
+    "atdata.samples.media": "Audio Image MediaType Video Waveform",
     "atdata.sources": "BlobSource S3Source URLSource",
     "atdata.writing": "write_shards",
 }

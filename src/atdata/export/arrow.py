@@ -88,7 +88,7 @@ def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
             return getattr(arrow, _SCALARS[plain])(), kind.encode
         case kinds.Temporal(plain) if plain is date:
             return arrow.date32(), lambda value: value
-        case kinds.ArrayOf():
+        case kinds.ArrayOf() | kinds.MediaOf():
             return arrow.binary(), kind.encode
         case kinds.Temporal():
             return arrow.string(), kind.encode

@@ -10,6 +10,7 @@ numeric arrays, all one-dimensional        list of numbers
 numeric arrays, all of one shape           ``arrow.fixed_shape_tensor``
 numeric arrays of several shapes           struct of ``data`` (flat, in C order) and ``shape``
 arrays of other dtypes                     binary, in ``.npy`` format
+``Image``, ``Audio``, ``Video``            binary
 ``str``, ``bytes``, ``bool``, ``float``    the same
 ``int``                                    64 bits, signed
 ``date``                                   date

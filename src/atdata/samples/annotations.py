@@ -16,6 +16,7 @@ from atdata.samples import kinds
 from atdata.samples.aliases import expanded
 from atdata.samples.dtypes import DTYPES, dtype_name
 from atdata.samples.kinds import Kind
+from atdata.samples.media import MEDIA, MediaType
 
 _LISTS = (list, collections.abc.Sequence)
 _DICTS = (dict, collections.abc.Mapping)
@@ -37,7 +38,7 @@ def kind_of(annotation: Any) -> Kind:
         return _plain_class(annotation)
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return kind_of(args[0])
+        return _noted(kind_of(args[0]), annotation.__metadata__)
     if origin in (Union, types.UnionType):
         return _union(annotation, args)
     if origin is Literal:
@@ -61,6 +62,8 @@ def annotation_of(kind: Kind) -> Any:
         case kinds.ArrayOf(dtype, shape):
             axes = (Any, ...) if shape is None else tuple(_length(n) for n in shape)
             return np.ndarray[tuple[axes], np.dtype[dtype or Any]]  # type: ignore[valid-type, misc]
+        case kinds.MediaOf(cls, media_type):
+            return cls if media_type is None else Annotated[cls, MediaType(media_type)]
         case kinds.Sequence(item, container):
             inner = annotation_of(item)
             return list[inner] if container is list else tuple[inner, ...]  # type: ignore[valid-type]
@@ -82,11 +85,30 @@ def description_of(annotation: Any) -> str | None:
     return texts[0] if texts else None
 
 
+def _noted(kind: Kind, notes: tuple[Any, ...]) -> Kind:
+    """Return the kind with the media type that is noted beside it."""
+    for note in notes:
+        if isinstance(note, MediaType):
+            return _of_media_type(kind, note.name)
+    return kind
+
+
+def _of_media_type(kind: Kind, name: str) -> Kind:
+    match kind:
+        case kinds.Nullable(kinds.MediaOf() as inner):
+            return kinds.Nullable(_of_media_type(inner, name))
+        case kinds.MediaOf(cls) if name.startswith(f"{cls.family}/"):
+            return kinds.MediaOf(cls, name)
+    raise SchemaError(f"{kind} can't have the media type {name}")
+
+
 def _plain_class(annotation: type) -> Kind:
     if annotation in (str, bytes, bool, int, float):
         return kinds.Scalar(annotation)
     if annotation in (datetime, date):
         return kinds.Temporal(annotation)
+    if annotation in MEDIA.values():
+        return kinds.MediaOf(annotation)
     if annotation in _LISTS:
         return kinds.Sequence(kinds.Plain())
     if annotation is tuple:

@@ -18,7 +18,7 @@ import numpy as np
 from atdata.errors import SampleError
 from atdata.samples.arrays import read_layout
 from atdata.samples.fields import Field
-from atdata.samples.kinds import ArrayOf, Kind, Nullable, Scalar
+from atdata.samples.kinds import ArrayOf, Kind, MediaOf, Nullable, Scalar
 from atdata.samples.wire import map_head, pack
 
 _NIL = 0xC0
@@ -153,6 +153,9 @@ class Template:
             return self._array(mark)
         if isinstance(kind, Scalar):
             return self._scalar(kind.type, mark)
+        if isinstance(kind, MediaOf):
+            media, files = kind.type, self._text(bytes, mark)
+            return lambda block: list(map(media, files(block)))
         raise _NoTemplateError
 
     def _scalar(self, plain: type, mark: int) -> Cut:

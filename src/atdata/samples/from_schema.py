@@ -25,6 +25,7 @@ from atdata.samples.codec import codec_of, set_unknown_fields
 from atdata.samples.dtypes import DTYPES
 from atdata.samples.fields import check_identifier, check_name
 from atdata.samples.kinds import Kind
+from atdata.samples.media import MEDIA, MediaType
 from atdata.samples.packable import PackableSample
 from atdata.samples.to_schema import DOCUMENT, Fresh, can_be_default, reference
 
@@ -208,6 +209,8 @@ class _Reader:
             return _array(document, path)
         if own in _OWN:
             return _OWN[own]
+        if own in MEDIA:
+            return _media(document, path)
         if json_type in _SCALARS:
             return kinds.Scalar(_SCALARS[json_type])
         if json_type == "array":
@@ -263,6 +266,15 @@ def _array(document: dict[str, Any], path: str) -> kinds.ArrayOf:
     if len(shape) > _MAX_DEPTH:
         raise SchemaError(f"more than {_MAX_DEPTH} axes", path=path)
     return kinds.ArrayOf(DTYPES[name] if name else None, tuple(shape))
+
+
+def _media(document: dict[str, Any], path: str) -> kinds.MediaOf:
+    media, name = MEDIA[document["x-atdata-type"]], document.get("contentMediaType")
+    if name is None:
+        return kinds.MediaOf(media)
+    if not MediaType(_expect(str, name, path)).name.startswith(f"{media.family}/"):
+        raise SchemaError(f"{media.family} can't have the media type {name:.80}", path=path)
+    return kinds.MediaOf(media, name)
 
 
 def _enum(document: dict[str, Any], origin: tuple[str, str | None, str]) -> type[Enum]:

@@ -6,6 +6,7 @@ a value that does not fit raises :class:`SampleError` with the path to it inside
 =================================  ==============================================================
 annotation                         wire form
 =================================  ==============================================================
+``Image``, ``Audio``, ``Video``    the bytes of the file, see :mod:`atdata.samples.media`
 ``NDArray``, ``np.ndarray[S, D]``  bytes in ``.npy`` format, see :mod:`atdata.samples.arrays`
 ``str``, ``bytes``, ``bool``       the same
 ``int``                            integer of 64 bits, signed or not
@@ -39,6 +40,7 @@ import numpy as np
 
 from atdata.errors import SampleError
 from atdata.samples import arrays, plain
+from atdata.samples.media import Media
 
 
 class Kind:
@@ -119,6 +121,25 @@ class ArrayOf(Kind):
         if self.shape is not None:
             text += f" of shape ({', '.join('any' if n is None else str(n) for n in self.shape)})"
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOf(Kind):
+    """An ``Image``, ``Audio`` or ``Video``; of one media type, if that is given."""
+
+    type: type[Media]
+    media_type: str | None = None
+
+    def encode(self, value: Any) -> bytes:
+        media = self.type.of(value)
+        media.check(self.media_type)
+        return media.bytes
+
+    def decode(self, data: Any) -> Media:
+        return data if isinstance(data, self.type) else self.type(plain.to_bytes(data))
+
+    def __str__(self) -> str:
+        return self.type.__name__
 
 
 @dataclass(frozen=True, slots=True)

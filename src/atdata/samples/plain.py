@@ -15,6 +15,7 @@ import numpy as np
 
 from atdata.errors import SampleError
 from atdata.samples import arrays
+from atdata.samples.media import Media
 
 # msgpack itself stops at 511 levels, with a less helpful error.
 _MAX_DEPTH = 100
@@ -162,7 +163,7 @@ def _wire_leaf(value: Any) -> Any:
     for plain in (str, bool, int, float, bytes):
         if isinstance(value, plain):
             return SCALARS[plain](value)
-    if isinstance(value, bytearray | memoryview):
+    if isinstance(value, bytearray | memoryview | Media):
         return bytes(value)
     raise unfit("plain data or an array", value)
 

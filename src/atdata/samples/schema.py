@@ -8,6 +8,9 @@ keywords                                    kind of value
 ==========================================  ====================================================
 ``type: string / integer / number / …``     ``str``, ``int``, ``float``, ``bool``
 ``x-atdata-type: "bytes"``                  ``bytes``
+``x-atdata-type: "image"`` / ``"audio"`` /  ``Image``, ``Audio``, ``Video``: the bytes of a file …
+``"video"``
+``contentMediaType: "image/png"``           … of this media type
 ``x-atdata-type: "array"``                  NumPy array in ``.npy`` form, any dtype and shape …
 ``x-atdata-dtype: "float32"``               … of this dtype (``"floating"`` for a family)
 ``x-atdata-shape: [null, 28]``              … of this shape; null is an axis of any length

@@ -22,12 +22,15 @@ from atdata.samples.kinds import Kind
 _HOMES = {
     "Annotated": "typing",
     "Any": "typing",
+    "Audio": "atdata",
     "Enum": "enum",
+    "Image": "atdata",
     "IntEnum": "enum",
     "Literal": "typing",
     "NDArray": "numpy.typing",
     "PackableSample": "atdata",
     "StrEnum": "enum",
+    "Video": "atdata",
     "date": "datetime",
     "datetime": "datetime",
     "dtype": "numpy",
@@ -137,6 +140,8 @@ class Stub:
                 return self._word(plain.__name__)
             case kinds.ArrayOf(dtype, shape):
                 return self._array(dtype, shape)
+            case kinds.MediaOf(media):
+                return self._word(media.__name__)
             case kinds.Nullable(inner):
                 return f"{self._annotation(inner)} | None"
             case kinds.Sequence(item, container):

@@ -120,6 +120,9 @@ class _Writer:
                 )
             case kinds.ArrayOf():
                 return _array(kind)
+            case kinds.MediaOf(media, media_type):
+                fixed = {"contentMediaType": media_type} if media_type else {}
+                return {"x-atdata-type": media.family, **fixed}
             case kinds.Temporal(plain):
                 return {"type": "string", "x-atdata-type": plain.__name__}
             case kinds.Sequence(item, container):
