@@ -12,11 +12,12 @@ import pytest
 
 import atdata
 from atdata.errors import SampleError, SchemaError
-from atdata.local.stub_text import stub_text
 from atdata.samples.annotations import annotation_of, kind_of
+from atdata.samples.class_text import class_text
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import MediaOf, Nullable
 from atdata.samples.schema import schema_document, type_from_document
+from atdata.samples.stub_text import stub_text
 from media.files import PIXELS, RATE, TONE, image_file, sound_file, video_file
 
 JPEG, WAV, MP4 = image_file("JPEG"), sound_file("WAV"), video_file("mp4")
@@ -158,6 +159,19 @@ def test_stubs_name_the_types() -> None:
     text = stub_text(Scene, "Scene")
     assert "from atdata import Audio, Image, PackableSample, Video\n" in text
     assert "    thumbnail: Image | None\n" in text
+
+
+def test_the_source_of_a_class_names_the_media_type() -> None:
+    @atdata.packable
+    class Kept:
+        image: Annotated[atdata.Image, "small", atdata.MediaType("image/png")]
+        sound: atdata.Audio | None
+
+    text = class_text(Kept)
+    assert "    image: Annotated[Annotated[Image, MediaType('image/png')], 'small']\n" in text
+    names: dict[str, Any] = {}
+    exec(compile(text, "kept.py", "exec", dont_inherit=True), names)
+    assert schema_document(names["Kept"]) == schema_document(Kept)
 
 
 def test_shards_and_batches_hold_media(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import enum
 from typing import Any
 
 from atdata.errors import SchemaError
+from atdata.samples import kinds
 from atdata.samples.fields import Field, fields_of
 from atdata.samples.stub_text import Stub, held_classes, other_name
 from atdata.samples.to_schema import class_description
@@ -60,6 +61,13 @@ class _Source(Stub):
             text = ascii(field.description)
             annotation = f"{self._word('Annotated')}[{annotation}, {text}]"
         return f"    {field.name}: {annotation}\n"
+
+    def _media(self, kind: kinds.MediaOf) -> str:
+        media = super()._media(kind)
+        if kind.media_type is None:
+            return media
+        name = f"{self._word('MediaType')}({kind.media_type!a})"
+        return f"{self._word('Annotated')}[{media}, {name}]"
 
     def _literal(self, values: tuple[str | int | bool, ...]) -> str:
         return f"{self._word('Literal')}[{', '.join(map(ascii, values))}]"

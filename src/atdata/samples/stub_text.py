@@ -27,6 +27,7 @@ _HOMES = {
     "Image": "atdata",
     "IntEnum": "enum",
     "Literal": "typing",
+    "MediaType": "atdata",
     "NDArray": "numpy.typing",
     "PackableSample": "atdata",
     "StrEnum": "enum",
@@ -140,8 +141,8 @@ class Stub:
                 return self._word(plain.__name__)
             case kinds.ArrayOf(dtype, shape):
                 return self._array(dtype, shape)
-            case kinds.MediaOf(media):
-                return self._word(media.__name__)
+            case kinds.MediaOf():
+                return self._media(kind)
             case kinds.Nullable(inner):
                 return f"{self._annotation(inner)} | None"
             case kinds.Sequence(item, container):
@@ -156,6 +157,9 @@ class Stub:
             case kinds.Nested(cls) | kinds.Member(cls):
                 return self._named(cls)
         return self._word("Any")
+
+    def _media(self, kind: kinds.MediaOf) -> str:
+        return self._word(kind.type.__name__)
 
     def _array(self, dtype: Any, shape: tuple[int | None, ...] | None) -> str:
         scalar = self._word("Any") if dtype is None else self._dtype(dtype)

@@ -16,10 +16,12 @@ import webdataset as wds
 from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
+import atdata
 from atdata.appview.web.describing import fields_of, size_text
 from atdata.appview.web.pictures import file_url, histogram, image_url, summary
 from atdata.appview.web.preview import SAMPLES, ShownField, preview
 from atdata.errors import ShardError
+from atdata.samples.schema import canonical_text, schema_document
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 from ..content import schema, shard
@@ -114,6 +116,23 @@ def test_samples_of_another_writer_are_shown(tmp_path: Path) -> None:
     samples = shown(buffer.getvalue(), tmp_path)
     assert len(samples) == SAMPLES
     assert samples[1][0] == ShownField("number", "1")
+
+
+def test_media_are_shown_as_files_are(tmp_path: Path) -> None:
+    @atdata.packable
+    class Photo:
+        image: atdata.Image
+        sound: atdata.Audio
+
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    photo = Photo(atdata.Image.from_array(pixels), atdata.Audio.from_array(np.zeros(4, "f4"), 8000))
+    atdata.write_shards([photo], tmp_path / "data")
+    data = (tmp_path / "data" / "000000.tar").read_bytes()
+    text = canonical_text(schema_document(Photo))
+    ((image, sound),) = shown(data, tmp_path, schema("Photo", "1.0.0", text=text))
+    assert image == ShownField("image", repr(photo.image), file_url(photo.image.bytes, 10_000))
+    assert image.picture is not None
+    assert sound == ShownField("sound", "Audio(audio/wav, 74 bytes)")
 
 
 def test_a_schema_that_can_not_be_used_leaves_the_samples_as_they_lie(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from atdata.appview.web.pictures import file_pixels, file_url, histogram, image_
 from atdata.errors import AtdataError, SampleError
 from atdata.samples import DictSample
 from atdata.samples.earlier import with_arrays
+from atdata.samples.media import Media
 from atdata.samples.schema import from_record
 from atdata.shards.reader import read_samples
 from atdata.shards.window import open_file
@@ -70,8 +71,8 @@ class _Budget:
         """Return the field, without its pictures when they are too much."""
         characters = len(field.picture or "") + len(field.histogram or "")
         pixels = 0
-        if field.picture and isinstance(value, bytes):
-            pixels = file_pixels(value) or self.pixels + 1
+        if field.picture and isinstance(value, bytes | Media):
+            pixels = file_pixels(bytes(value)) or self.pixels + 1
         if characters > self.characters or pixels > self.pixels:
             return replace(field, picture=None, histogram=None)
         self.characters -= characters
@@ -127,6 +128,8 @@ def _shown(name: str, value: Any) -> ShownField:
         return ShownField(name, summary(value), picture, None if picture else histogram(value))
     if isinstance(value, bytes):
         return ShownField(name, f"{len(value):,} bytes", file_url(value, _LARGEST_PICTURE))
+    if isinstance(value, Media):
+        return ShownField(name, repr(value), file_url(value.bytes, _LARGEST_PICTURE))
     return ShownField(name, _text(value))
 
 
