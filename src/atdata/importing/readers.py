@@ -24,7 +24,11 @@ from typing import Any, Protocol
 
 from atdata.errors import MissingFile, SampleError, UrlError
 
-FORMATS: dict[str, str] = {}
+FORMATS: dict[str, str] = {
+    "numpy": "atdata.importing.npz",
+    "hdf5": "atdata.importing.hdf5",
+    "zarr": "atdata.importing.zarr",
+}
 """The module of each format by name, in the order in which they are asked."""
 
 WHOLE = ""
