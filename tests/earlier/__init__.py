@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+import atdata
+from atdata.samples.plain import same
 
 VERSIONS = ("0.3.4b1", "0.5.1b1", "0.7.0b1")
 _PLACE = "/tmp/atdata-earlier"
 _DATA = Path(__file__).parent / "data"
+
+
+@atdata.packable
+class Reading:
+    values: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
+    label: int
+    weight: float
+    is_good: bool
+    name: str
+    raw: bytes
+    tags: list[str]
 
 
 def unpack(version: str, folder: Path) -> Path:
@@ -34,6 +53,33 @@ def unpack(version: str, folder: Path) -> Path:
 def shards(folder: Path, name: str) -> list[str]:
     """Return the paths of the shards of an unpacked dataset."""
     return [str(path) for path in sorted((folder / "data" / name).glob("*.tar"))]
+
+
+def records(folder: Path, did: str, blob: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the records of an unpacked version, as an account would publish them.
+
+    Args:
+        folder: The data.
+        did: The account.
+        blob: Reference to the shard of the readings, uploaded.
+    """
+    text = (folder / "records.json").read_text().replace("did:plc:earlierearlierearlierear", did)
+    found: list[dict[str, Any]] = json.loads(text)
+    for record in found:
+        for one in record["value"].get("storage", {}).get("blobs", []):
+            one["blob"] = blob
+    return found
+
+
+def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Compare the fields of two samples: arrays by dtype, shape and bytes."""
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if isinstance(value, np.ndarray):
+            assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
+            assert found[name].tobytes() == value.tobytes()
+        else:
+            assert same(found[name], value)
 
 
 def _moved(packed: bytes | None, folder: Path) -> bytes | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from kinds import arrays, readings
 from numpy.typing import NDArray
 
 import atdata
+from atdata._cid import generate_cid_from_bytes
+from atdata.atmosphere import AtUri, DatasetPublisher, LabelPublisher, SchemaPublisher
 
 # Its index keeps absolute paths, so they are the same on every machine.
 PLACE = Path("/tmp/atdata-earlier")
@@ -72,9 +75,46 @@ def make(output: Path) -> None:
         index.store_lens(label_of, name="label_of", version="1.0.0")
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         file.writestr("index.sql", dump())
+        (shard,) = (PLACE / "data" / "readings").glob("*.tar")
+        file.writestr("records.json", json.dumps(publish(shard)))
         for path in sorted((PLACE / "data").rglob("*.tar")):
             file.write(path, path.relative_to(PLACE))
     shutil.rmtree(PLACE)
+
+
+class Repository:
+    """In place of a server: keeps what the publishers would send, in order."""
+
+    did = "did:plc:earlierearlierearlierear"
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def create_record(self, collection: str, record: dict[str, Any], **_options: Any) -> AtUri:
+        self.records.append({"collection": collection, "value": record})
+        return AtUri(self.did, collection, f"3k{len(self.records):011}")
+
+    def upload_blob(self, data: bytes, **_options: Any) -> dict[str, Any]:
+        ref = {"$link": generate_cid_from_bytes(data)}
+        return {"$type": "blob", "ref": ref, "mimeType": "application/x-tar", "size": len(data)}
+
+
+def publish(shard: Path) -> list[dict[str, Any]]:
+    """Return the records of one dataset in each storage, with labels."""
+    repository: Any = Repository()
+    schema = SchemaPublisher(repository).publish(Reading, version="1.2.0", description="A reading")
+    publisher, label = DatasetPublisher(repository), LabelPublisher(repository).publish
+    url = "https://earlier.example/readings.tar"
+    about = {"description": "Readings", "tags": ["earlier"], "license": "CC0-1.0"}
+    by_url = publisher.publish_with_urls([url], str(schema), name="by url", **about)
+    endpoint = {"endpoint": "https://s3.earlier.example", "bucket": "bucket"}
+    publisher.publish_with_s3(
+        keys=["a/readings.tar"], schema_uri=str(schema), name="by key", **endpoint
+    )
+    blobs = publisher.publish_with_blobs([shard.read_bytes()], str(schema), name="as blobs")
+    label("best", str(by_url), version="1.0.0")
+    label("best", str(blobs), version="2.0.0", description="The latest")
+    return repository.records
 
 
 def dump() -> str:

@@ -4,47 +4,16 @@ from __future__ import annotations
 
 from dataclasses import make_dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 import atdata
 from atdata import Dataset
-from atdata.samples.plain import same
 
-from . import VERSIONS, shards, unpack
+from . import Reading, assert_equal, shards
 from .kinds import arrays, readings
 
 Kinds = atdata.packable(make_dataclass("Kinds", [(name, NDArray) for name in arrays()]))
-
-
-@atdata.packable
-class Reading:
-    values: NDArray[np.float32]
-    mask: NDArray[np.bool_] | None
-    label: int
-    weight: float
-    is_good: bool
-    name: str
-    raw: bytes
-    tags: list[str]
-
-
-@pytest.fixture(params=VERSIONS)
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return unpack(request.param, tmp_path).parent
-
-
-def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        if isinstance(value, np.ndarray):
-            assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
-            assert found[name].tobytes() == value.tobytes()
-        else:
-            assert same(found[name], value)
 
 
 def test_every_kind_of_array_is_equal_with_a_type_and_without(folder: Path) -> None:

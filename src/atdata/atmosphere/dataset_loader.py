@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from atdata._protocols import DataSource
 from atdata.atmosphere.foreign import Published, published_datasets, read_dataset
+from atdata.atmosphere.foreign_labels import find_labelled
 from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.kept import keep_record
 from atdata.atmosphere.keys import AtUri, dataset_uri
@@ -50,8 +52,10 @@ class DatasetLoader:
         """Return the record that a reference stands for.
 
         Args:
-            ref: An AT URI; ``@{handle or did}/{name}``; or a name in your repository. A
-                record that another tool has written under another key is found by listing.
+            ref: An AT URI; ``@{handle or did}/{name}``; or a name in your repository. Other
+                tools write records under other keys: what atdata has not published is looked up
+                among the labels of the earlier implementation (``name`` or ``name@version``),
+                then among the names of all datasets.
         """
         if isinstance(ref, AtUri) or ref.startswith("at://"):
             found = self._client.find_record(ref)
@@ -59,7 +63,7 @@ class DatasetLoader:
             repo, _, name = ref[1:].partition("/") if ref.startswith("@") else ("", "", ref)
             did = self._client.resolve(repo or None).did
             uri = dataset_uri(did, name)
-            found = self._client.find_record(uri) or self._listed(did, name)
+            found = self._client.find_record(uri) or self._by_others(did, name)
             if found is not None and found.uri != uri:
                 keep_record(uri, found)
         if found is None:
@@ -70,7 +74,10 @@ class DatasetLoader:
             )
         return found
 
-    def _listed(self, did: str, name: str) -> StoredRecord | None:
+    def _by_others(self, did: str, name: str) -> StoredRecord | None:
+        labelled = find_labelled(self._client, did, name)
+        if labelled is not None and (pointed := self._client.find_record(labelled)):
+            return pointed
         listed = published_datasets(self._client, did)
         found = next((one for one in listed if one.record.name == name), None)
         return self._client.find_record(found.uri) if found else None
@@ -242,7 +249,15 @@ def expected_of(
     if expected is None and isinstance(record.storage, BlobStorage):
         # Another tool's record; the references to the blobs contain digests and sizes too.
         return [ExpectedShard(str(blob.ref), blob.size) for blob in record.storage.blobs]
+    if expected is None:
+        _warn_unverified(published)
     return expected
+
+
+def _warn_unverified(published: Published) -> None:
+    if published.unverified is not None:
+        reason = f"checksums of the kind {published.unverified!r:.40} can't be checked"
+        warnings.warn(f"the shards are unverified: {reason} ({published.uri})", stacklevel=4)
 
 
 def source_of(repositories: Repositories, published: Published) -> DataSource:
@@ -265,6 +280,8 @@ def source_of(repositories: Repositories, published: Published) -> DataSource:
             for blob in record.storage.blobs
         ]
         return BlobSource(refs, home.pds, untrusted=not chosen)
+    if shards is None:
+        _warn_unverified(published)
     urls = shard_urls(repositories, record, published.uri)
     source = URLSource(urls, untrusted=not chosen)
     return source if shards is None else VerifiedSource(source, shards)

@@ -11,7 +11,9 @@ storageBlobs       ``blobs``: references, or each a ``blob`` and a ``checksum``
 none               ``urls`` of the record itself
 =================  ====================================================================
 
-A checksum is an ``algorithm`` and a ``digest`` in hexadecimal; a sha256 is checked on reading.
+A checksum is an ``algorithm`` and a ``digest`` in hexadecimal; a sha256 is checked on reading. The
+earlier implementation writes the algorithm ``none`` and an empty digest unless it is given others:
+such shards are read, and are unverified.
 In addition, ``size`` may be an object of ``samples`` and ``bytes``, ``metadata`` an object or
 bytes of msgpack, and record keys are derived from the time.
 """
@@ -61,11 +63,13 @@ class Published:
         uri: Address of the record.
         record: The record, translated to atdata's lexicon.
         expected: What is known of each shard beyond the record; None when nothing.
+        unverified: Kind of the checksums, if they can't be checked.
     """
 
     uri: AtUri
     record: Record
     expected: tuple[ExpectedShard, ...] | None = None
+    unverified: str | None = None
 
 
 def read_dataset(found: StoredRecord) -> Published:
@@ -77,12 +81,16 @@ def read_dataset(found: StoredRecord) -> Published:
     if not is_foreign(found.value):
         return Published(found.uri, found.read(Record))
     try:
-        storage, expected = _storage(found.value)
+        storage, checksums = _storage(found.value)
         record = _record(found.value, storage)
     except RecordError as error:
         error.uri = str(found.uri)
         raise
-    return Published(found.uri, record, expected)
+    unverified = next((one for one in checksums if isinstance(one, str)), None)
+    expected = tuple(one for one in checksums if isinstance(one, ExpectedShard))
+    if unverified is not None:
+        return Published(found.uri, record, unverified=unverified)
+    return Published(found.uri, record, expected or None)
 
 
 def is_foreign(value: Mapping[str, Any]) -> bool:
@@ -177,26 +185,28 @@ def _kind(storage: Any) -> str | None:
     return None
 
 
-def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[ExpectedShard, ...] | None]:
-    """Return the shards' storage as a member of atdata's union, and what is known of each."""
+def _storage(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[ExpectedShard | str]]:
+    """Return the shards' storage as a member of atdata's union, and the checksum of each."""
     storage = value.get("storage")
     kind = _kind(storage)
     if storage is None and "urls" in value:
-        return _urls(_list(value["urls"], "$.urls")), None
+        return _urls(_list(value["urls"], "$.urls")), []
     if kind is None:
         raise RecordError("stored in a way that is not known here", path="$.storage")
     storage = _map(storage, "$.storage")
     if kind == "external":
-        return _urls(_list(storage.get("urls"), "$.storage.urls")), None
+        return _urls(_list(storage.get("urls"), "$.storage.urls")), []
     if kind == "blobs":
         blobs = _list(storage.get("blobs"), "$.storage.blobs")
-        return _blobs([_blob(one, f"$.storage.blobs[{n}]") for n, one in enumerate(blobs)]), None
+        return _blobs([_blob(one, f"$.storage.blobs[{n}]") for n, one in enumerate(blobs)]), []
     shards = [
         _map(shard, f"$.storage.shards[{number}]")
         for number, shard in enumerate(_list(storage.get("shards"), "$.storage.shards"))
     ]
     urls = _http(shards) if kind == "http" else _objects(storage, shards)
-    return _urls(urls), _expected_shards(shards)
+    path = "$.storage.shards[{}].checksum"
+    checksums = [_expected(shard.get("checksum"), path.format(n)) for n, shard in enumerate(shards)]
+    return _urls(urls), checksums
 
 
 def _urls(urls: list[Any]) -> dict[str, Any]:
@@ -252,21 +262,15 @@ def _plain(name: str) -> str:
     return name
 
 
-def _expected_shards(shards: list[Mapping[str, Any]]) -> tuple[ExpectedShard, ...] | None:
-    path = "$.storage.shards[{}].checksum"
-    found = [_expected(shard.get("checksum"), path.format(n)) for n, shard in enumerate(shards)]
-    known = tuple(one for one in found if one)
-    return known if known and len(known) == len(shards) else None
-
-
-def _expected(given: Any, path: str) -> ExpectedShard | None:
-    """Return what a checksum describes; None, with a warning, for an unknown algorithm."""
+def _expected(given: Any, path: str) -> ExpectedShard | str:
+    """Return what a checksum describes; its kind if it can't be checked."""
     checksum = _map(given, path)
     algorithm = _text(checksum.get("algorithm"), f"{path}.algorithm")
+    if (algorithm, checksum.get("digest")) == ("none", ""):
+        return algorithm
     digest = _text(checksum.get("digest"), f"{path}.digest")
     if algorithm.lower().replace("-", "") != "sha256":
-        warnings.warn(f"shards can't be checked: {algorithm!r:.40} ({path})", stacklevel=8)
-        return None
+        return algorithm
     try:
         return ExpectedShard(cids.from_digest(bytes.fromhex(digest)))
     except ValueError as error:

@@ -1,22 +1,32 @@
 """Schema records of other tools, read as atdata's. They are never written.
 
 Their documents are JSON Schema too, in ``jsonSchema`` or ``schema``: a NumPy array is a reference
-to a definition ``ndarray``, bytes are text in base64. The oldest ones list ``fields`` with types
-of their own.
+to a definition ``ndarray``, bytes are text in base64. A field that is not required may be None: it
+is stored as such. The oldest ones list ``fields`` with types of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from atdata.atmosphere.records import StoredRecord
+from atdata.atmosphere.repositories import Repositories, listing_patience
 from atdata.errors import RecordError, SchemaError
 from atdata.samples.schema import canonical_text
 from atdata_records import ValidationError
 from atdata_records.ac.foundation.dataset.defs import JSON_SCHEMA
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
+COLLECTIONS = (
+    SampleSchema.NSID,
+    "ac.foundation.dataset.schema",
+    "science.alt.dataset.schema",
+    "app.bsky.atdata.schema",
+)
+"""The collections in which schema records are found; atdata's first."""
 _MOST_DEPTH = 32
 # An array contains its dtype and shape. What schemas state about them was wrong at times
 # (``uint8`` recorded as ``int8``), and must not make the data unreadable.
@@ -42,6 +52,31 @@ def read_schema(found: StoredRecord) -> SampleSchema:
     except RecordError as error:
         error.uri = str(found.uri)
         raise
+
+
+def published_schemas(
+    repositories: Repositories, repo: str | None, limit: int | None = None
+) -> Iterator[SampleSchema]:
+    """Return the schemas of a repository, whichever tool published them; atdata's first.
+
+    A record that can't be read is left out, with a warning.
+
+    Args:
+        repositories: Reads them.
+        repo: Handle or DID; the logged-in account when None.
+        limit: How many, at most.
+    """
+    return islice(_published(repositories, repo), limit)
+
+
+def _published(repositories: Repositories, repo: str | None) -> Iterator[SampleSchema]:
+    patience = listing_patience()  # of all collections together
+    for collection in COLLECTIONS:
+        for found in repositories.records(collection, repo, patience=patience):
+            try:
+                yield read_schema(found)
+            except RecordError as error:
+                warnings.warn(f"left out of the listing: {error}", stacklevel=3)
 
 
 def _record(value: Mapping[str, Any], document: dict[str, Any]) -> SampleSchema:
@@ -79,11 +114,15 @@ def _document(value: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _translated(theirs: Mapping[str, Any], name: Any) -> dict[str, Any]:
     required = theirs.get("required", [])
+    required = required if isinstance(required, list) else []
     document = {
         "title": name,
         "type": "object",
-        "properties": {field: _field(one) for field, one in theirs["properties"].items()},
-        "required": required if isinstance(required, list) else [],
+        "properties": {
+            field: _field(one) if field in required else _nullable(_field(one))
+            for field, one in theirs["properties"].items()
+        },
+        "required": required,
         "x-atdata-order": list(theirs["properties"]),
         "x-atdata-keyword-only": list(theirs["properties"]),
     }
@@ -102,7 +141,7 @@ def _field(theirs: Any, depth: int = 0) -> dict[str, Any]:
         rest = [one for one in options if one != {"type": "null"}]
         if len(rest) != 1 or len(options) != 2:
             return _ANYTHING
-        return {"anyOf": [_field(rest[0], depth + 1), {"type": "null"}]}
+        return _nullable(_field(rest[0], depth + 1))
     kind = theirs.get("type")
     if kind == "string" and (theirs.get("format") == "byte" or "contentEncoding" in theirs):
         return _BYTES
@@ -111,6 +150,11 @@ def _field(theirs: Any, depth: int = 0) -> dict[str, Any]:
     if kind == "object":
         return {"type": "object"}
     return {"type": kind} if isinstance(kind, str) and kind in _SCALARS else _ANYTHING
+
+
+def _nullable(field: dict[str, Any]) -> dict[str, Any]:
+    """Return the choice of a field and null; fields that allow null already stay."""
+    return field if field == _ANYTHING or "anyOf" in field else {"anyOf": [field, {"type": "null"}]}
 
 
 def _options(theirs: Mapping[str, Any]) -> list[Any] | None:
@@ -130,9 +174,12 @@ def _listed(fields: list[Any], name: Any) -> dict[str, Any]:
     for number, field in enumerate(fields):
         if not isinstance(field, Mapping) or not isinstance(field.get("name"), str):
             raise RecordError("expected a field with a name", path=f"$.fields[{number}]")
-        properties[field["name"]] = _listed_kind(field.get("fieldType"))
-        if not field.get("optional"):
+        kind = _listed_kind(field.get("fieldType"))
+        if field.get("optional"):
+            kind = _nullable(kind)
+        else:
             required.append(field["name"])
+        properties[field["name"]] = kind
     return {
         "title": name,
         "type": "object",

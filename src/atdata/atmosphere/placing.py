@@ -17,7 +17,7 @@ from atdata.progress import Progress
 from atdata.shards.info import ShardInfo, WrittenShards
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.braces import MAX_RECORD_NAMES, Names
-from atdata.storage.urls import redacted, split_url, unsigned
+from atdata.storage.urls import redacted, scheme_of, split_url, unsigned
 from atdata.stores.base import prefix_for
 from atdata.stores.disk import LocalDiskStore
 from atdata.stores.transfer import can_dry_run, transfer
@@ -50,7 +50,7 @@ class Placed:
 
 def is_public(url: str) -> bool:
     """Return whether a URL is of a kind that others can open too."""
-    return split_url(url).scheme in _SCHEMES
+    return scheme_of(url) in _SCHEMES
 
 
 def place_urls(urls: Sequence[str], shards: Sequence[ShardInfo] | None = None) -> Placed:

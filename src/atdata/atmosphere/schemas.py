@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from atdata.atmosphere.foreign_schemas import read_schema
+from atdata.atmosphere.foreign_schemas import published_schemas, read_schema
 from atdata.atmosphere.keys import AtUri, schema_uri
 from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.repositories import readable
@@ -151,20 +152,16 @@ class SchemaLoader:
     def list_all(
         self, repo: str | None = None, limit: int | None = None
     ) -> Listing[dict[str, Any]]:
-        """Return a view of the values of a repository's schemas.
+        """Return a view of the values of a repository's schemas, whichever tool published them.
 
-        A record that breaks its lexicon is left out, with a warning that names what it breaks.
+        A record that can't be read is left out, with a warning that names what it breaks.
 
         Args:
             repo: Handle or DID; the logged-in account when None.
             limit: How many, at most.
         """
-
-        def read() -> Iterator[dict[str, Any]]:
-            records = readable(self._client, SampleSchema, repo, limit)
-            return (record.to_dict() for _, record in records)
-
-        return Listing(read, itemgetter("name"))
+        published = partial(published_schemas, self._client, repo, limit)
+        return Listing(lambda: (one.to_dict() for one in published()), itemgetter("name"))
 
 
 def check_describes(schema: SampleSchema, sample_type: type[Any], uri: str) -> None:
