@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from atdata.local import Index as Index
     from atdata.promote import promote_to_atmosphere as promote_to_atmosphere
     from atdata.samples import DictSample as DictSample
+    from atdata.samples import Member as Member
     from atdata.samples import Packable as Packable
     from atdata.samples import PackableSample as PackableSample
     from atdata.samples import SampleBatch as SampleBatch
@@ -63,7 +64,7 @@ _MODULES = {
     "atdata.load": "DatasetDict load_dataset",
     "atdata.promote": "promote_to_atmosphere",
     "atdata.samples": (
-        "DictSample Packable PackableSample SampleBatch generate_cid kept_fields packable "
+        "DictSample Member Packable PackableSample SampleBatch generate_cid kept_fields packable "
         "schema_to_type verify_cid"
     ),
     "atdata.samples.lens": "Lens LensNetwork lens",

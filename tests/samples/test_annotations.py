@@ -44,7 +44,7 @@ class Empty(enum.Enum):
         (Any, kinds.Plain()),
         (datetime, kinds.Temporal(datetime)),
         (date, kinds.Temporal(date)),
-        (Color, kinds.Member(Color)),
+        (Color, kinds.EnumMember(Color)),
         (NDArray, kinds.ArrayOf()),
         (NDArray[Any], kinds.ArrayOf()),
         (np.ndarray, kinds.ArrayOf()),

@@ -94,7 +94,7 @@ def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
             return arrow.string(), kind.encode
         case kinds.Choice(values):
             return _one_of(arrow, values, kind.encode)
-        case kinds.Member(enum):
+        case kinds.EnumMember(enum):
             return _one_of(arrow, [member.value for member in enum], kind.encode)
         case kinds.Nullable(inner):
             form = _form(arrow, inner, around)

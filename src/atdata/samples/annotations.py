@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import enum
 import types
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Optional, TypeVar, Union, get_args, get_origin
@@ -15,6 +16,7 @@ from atdata.errors import SchemaError
 from atdata.samples import kinds
 from atdata.samples.aliases import expanded
 from atdata.samples.dtypes import DTYPES, dtype_name
+from atdata.samples.extensions import Member
 from atdata.samples.kinds import Kind
 from atdata.samples.media import MEDIA, MediaType
 
@@ -57,7 +59,7 @@ def kind_of(annotation: Any) -> Kind:
 def annotation_of(kind: Kind) -> Any:
     """Return the annotation for a kind; the inverse of ``kind_of``."""
     match kind:
-        case kinds.Scalar(cls) | kinds.Temporal(cls) | kinds.Member(cls) | kinds.Nested(cls):
+        case kinds.Scalar(cls) | kinds.Temporal(cls) | kinds.EnumMember(cls) | kinds.Nested(cls):
             return cls
         case kinds.ArrayOf(dtype, shape):
             axes = (Any, ...) if shape is None else tuple(_length(n) for n in shape)
@@ -76,6 +78,37 @@ def annotation_of(kind: Kind) -> Any:
         case kinds.Nullable(inner):
             return Optional[annotation_of(inner)]  # noqa: UP045 - an expression, not an annotation
     return Any
+
+
+def annotation_of_field(kind: Kind, member: str | None) -> Any:
+    """Return the annotation for a field of this kind, held by this member if not None."""
+    annotation = annotation_of(kind)
+    return annotation if member is None else Annotated[annotation, Member(member)]
+
+
+def member_of(annotation: Any) -> str | None:
+    """Return the extension in ``Annotated[T, Member("txt")]``, also in ``T | None``; else None.
+
+    Raises:
+        SchemaError: There are several, or ``Member`` is without its extension.
+    """
+    notes = list(_notes(annotation))
+    found = [note.extension for note in notes if isinstance(note, Member)]
+    if len(found) > 1 or Member in notes:
+        raise SchemaError(
+            "a field has one member, with its extension",
+            hint='Write it as Annotated[str, Member("txt")].',
+        )
+    return found[0] if found else None
+
+
+def _notes(annotation: Any) -> Iterator[Any]:
+    annotation = expanded(annotation)
+    yield from getattr(annotation, "__metadata__", ())
+    if get_origin(annotation) in (Annotated, Union, types.UnionType):
+        inner = get_args(annotation)
+        for one in inner[:1] if get_origin(annotation) is Annotated else inner:
+            yield from _notes(one)
 
 
 def description_of(annotation: Any) -> str | None:
@@ -155,7 +188,7 @@ def _enum(annotation: type[enum.Enum]) -> Kind:
                 f"{annotation.__name__}.{member.name} is a {type(member.value).__name__}",
                 hint="Give it a value that can be kept: text, a number or a bool.",
             )
-    return kinds.Member(annotation)
+    return kinds.EnumMember(annotation)
 
 
 def _array(annotation: Any, shape: Any, dtype: Any = Any) -> Kind:

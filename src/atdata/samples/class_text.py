@@ -56,7 +56,7 @@ class _Source(Stub):
                 "fields with defaults, or by keyword only, are not written as source",
                 path=field.name,
             )
-        annotation = self._annotation(field.kind)
+        annotation = self._attribute(field)
         if field.description:
             text = ascii(field.description)
             annotation = f"{self._word('Annotated')}[{annotation}, {text}]"

@@ -109,10 +109,8 @@ class Codec:
     def keep(self, sample: Any, data: Mapping[str, Any]) -> Any:
         """Return the sample, after adding to it the fields that the class does not have."""
         known = self.columns.names
-        # Bypasses the setter of a frozen class.
         kept = {name: from_wire(value) for name, value in data.items() if name not in known}
-        object.__setattr__(sample, _KEPT, kept)
-        return sample
+        return with_kept_fields(sample, kept)
 
     def with_kept(self, sample: Any, packed: bytes) -> bytes:
         """Return the bytes of a sample, with the fields that it has kept."""
@@ -129,9 +127,9 @@ class Codec:
     def fail_encode(self, index: int, sample: Any, error: Exception) -> NoReturn:
         """Raise the error of a field that could not be written; hint at the cast that helps."""
         field = self.fields[index]
-        located = self.named(_located(field, error))
-        located.hint = located.hint or advice(field.kind, getattr(sample, field.name, None))
-        raise located from None
+        failed = self.named(located(field.name, error))
+        failed.hint = failed.hint or advice(field.kind, getattr(sample, field.name, None))
+        raise failed from None
 
     def fail_build(self, index: int, data: Mapping[str, Any], error: Exception) -> NoReturn:
         """Raise the error of a field that could not be read."""
@@ -142,7 +140,7 @@ class Codec:
                 hint="Give the field a default if samples may lack it.",
                 path=field.name,
             ) from None
-        raise _located(field, error) from None
+        raise located(field.name, error) from None
 
     def fail_unknown(self, data: Mapping[str, Any]) -> NoReturn:
         """Raise the error for data with a field that the class does not have."""
@@ -159,17 +157,17 @@ def _encode_checked(encode: Callable[[Any], bytes], name: str, sample: Any) -> b
     return packed
 
 
-def _located(field: Field, error: Exception) -> SampleError:
-    """Return the error as one of this field; raise errors that the data did not cause."""
+def located(name: str, error: Exception) -> SampleError:
+    """Return the error as one of the field of this name; raise one that the data did not cause."""
     match error:
         case SampleError():
-            return within(field.name, error)
+            return within(name, error)
         case RecursionError():
-            return SampleError("nested too deeply, or holds itself", path=field.name)
+            return SampleError("nested too deeply, or holds itself", path=name)
         case OverflowError():
-            return SampleError("expected int of at most 64 bits, got a larger one", path=field.name)
+            return SampleError("expected int of at most 64 bits, got a larger one", path=name)
         case ValueError() | TypeError():
-            return SampleError(str(error), path=field.name)
+            return SampleError(str(error), path=name)
     raise error
 
 
@@ -180,6 +178,12 @@ def kept_fields(sample: Any) -> dict[str, Any]:
     the sample; ``==`` ignores them.
     """
     return getattr(sample, _KEPT, {})
+
+
+def with_kept_fields(sample: Any, kept: dict[str, Any]) -> Any:
+    """Return the sample, after setting the fields that it keeps for its class."""
+    object.__setattr__(sample, _KEPT, kept)  # past the setter of a frozen class
+    return sample
 
 
 def codec_of(sample_type: type) -> Codec:

@@ -129,7 +129,7 @@ def _names(index: int, field: Field, total: int) -> dict[str, Any]:
     kind = _inner(field.kind)
     if isinstance(kind, ArrayOf):
         names[f"parts{index}"] = _array_parts(kind)
-        names[f"read{index}"] = _array_reader(kind)
+        names[f"read{index}"] = array_reader(kind)
     if isinstance(kind, Scalar):
         names[f"type{index}"] = kind.type
     return names
@@ -238,7 +238,7 @@ def _array_parts(kind: ArrayOf) -> Parts:
     return parts
 
 
-def _array_reader(kind: ArrayOf) -> Callable[[Any], arrays.Array]:
+def array_reader(kind: ArrayOf) -> Callable[[Any], arrays.Array]:
     """Return a function from ``.npy`` bytes to an array, which parses equal headers once."""
     layouts: dict[bytes, arrays.Layout] = {}
     usual, ndarray = arrays.USUAL_HEAD, np.ndarray

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, Self
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
+from typing import Any, Self, TypeVar
 
 from atdata.errors import SampleError
 from atdata.samples.plain import convert_at, from_wire, same, to_wire
@@ -15,7 +23,11 @@ class DictSample:
     """A sample whose fields are those of its data, by attribute and by item.
 
     Bytes that start as ``.npy`` does are read as arrays. A field that has the name of a method
-    (``keys``, ``packed``, …) is available by item only.
+    (``keys``, ``packed``, …) is available by item only. So is one whose name has a dot.
+
+    The fields of a sample from a shard of members (``.jpg``, ``.json``, ``.cls``, …) have the
+    members' extensions as names. Each is decoded when it is asked for, see
+    :mod:`atdata.samples.member_fields`.
 
     Args:
         data: Field values by name.
@@ -24,7 +36,7 @@ class DictSample:
 
     __slots__ = ("_data",)
 
-    _data: dict[str, Any]
+    _data: MutableMapping[str, Any]
 
     def __init__(self, data: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
         object.__setattr__(self, "_data", {**(data or {}), **fields})
@@ -118,13 +130,35 @@ class DictSample:
         return len(self._data)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DictSample) and same(self._data, other._data)
+        return isinstance(other, DictSample) and same(self.to_dict(), other.to_dict())
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self._data.items())
+        fields = ", ".join(f"{name}={_shown(self._data, name)}" for name in self._data)
         return f"{type(self).__name__}({fields})"
+
+
+_Sample = TypeVar("_Sample", bound=DictSample)
+
+
+def dict_sample(sample_type: type[_Sample], fields: MutableMapping[str, Any]) -> _Sample:
+    """Return a sample of these fields, which are not copied and may be decoded later."""
+    sample = sample_type()
+    sample._data = fields
+    return sample
+
+
+def dict_fields(sample: DictSample) -> MutableMapping[str, Any]:
+    """Return the fields of a sample, which are those of the sample itself."""
+    return sample._data
+
+
+def _shown(data: Mapping[str, Any], name: str) -> str:
+    try:
+        return repr(data[name])
+    except SampleError as error:
+        return f"<{error.message}>"
 
 
 def _converted(name: str, convert: Callable[[Any], Any], data: Any) -> dict[str, Any]:

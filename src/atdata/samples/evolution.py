@@ -3,8 +3,8 @@
 ===========  ===================================================================================
 step         the new document, beside the latest one
 ===========  ===================================================================================
-major        breaks readers or data: a field is gone, has another type, shape or dtype, lost its
-             default, or is new and has no default; unknown fields are refused from now on
+major        breaks readers or data: a field is gone, has another type, shape, dtype or member, lost
+             its default, or is new and has no default; unknown fields are refused from now on
 minor        adds: fields with defaults; or changes defaults, the order of the fields, which are
              keyword-only, the names of classes (but not of enums), or what else happens to
              unknown fields

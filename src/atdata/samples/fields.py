@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from atdata.errors import SchemaError
-from atdata.samples.annotations import description_of, kind_of
+from atdata.samples.annotations import description_of, kind_of, member_of
 from atdata.samples.kinds import Kind
 
 # Names that samples use themselves.
@@ -40,6 +40,12 @@ class Field:
     default: Any  # dataclasses.MISSING when there is none
     factory: Any  # the same
     keyword_only: bool
+    annotated_member: str | None  # the extension, if the annotation has one
+
+    @property
+    def member(self) -> str:
+        """The extension of its member in shards that keep each field as a member."""
+        return self.annotated_member or self.name.lower()
 
     @property
     def required(self) -> bool:
@@ -70,7 +76,27 @@ def fields_of(sample_type: type) -> tuple[Field, ...]:
     hints = _hints(sample_type)
     fields = tuple(_field(sample_type, field, hints[field.name]) for field in taken)
     _check_init(sample_type, {field.name for field in fields})
+    if any(field.annotated_member for field in fields):
+        check_members(sample_type, fields)
     return fields
+
+
+def check_members(sample_type: type, fields: tuple[Field, ...]) -> None:
+    """Refuse two fields of one member.
+
+    Raises:
+        SchemaError: With both in it.
+    """
+    seen: dict[str, str] = {}
+    for field in fields:
+        other = seen.setdefault(field.member, field.name)
+        if other != field.name:
+            raise SchemaError(
+                f"{sample_type.__qualname__}: {other!r} and {field.name!r} are both the member "
+                f"{field.member!r}",
+                hint='Give one of them another: Annotated[T, Member("extension")].',
+                path=field.name,
+            )
 
 
 def declared_fields(sample_type: type) -> tuple[Field, ...]:
@@ -151,7 +177,7 @@ def _hints(sample_type: type) -> dict[str, Any]:
 
 def _field(sample_type: type, field: dataclasses.Field[Any], annotation: Any) -> Field:
     try:
-        kind = kind_of(annotation)
+        kind, member = kind_of(annotation), member_of(annotation)
     except SchemaError as error:
         message = f"{sample_type.__qualname__}.{field.name}: {error.message}"
         raise SchemaError(message, hint=error.hint, path=field.name) from None
@@ -163,6 +189,7 @@ def _field(sample_type: type, field: dataclasses.Field[Any], annotation: Any) ->
         default=field.default,
         factory=field.default_factory,
         keyword_only=field.kw_only is True,
+        annotated_member=member,
     )
 
 

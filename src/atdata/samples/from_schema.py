@@ -19,15 +19,16 @@ from typing import Any
 
 from atdata.errors import SampleError, SchemaError
 from atdata.samples import kinds
-from atdata.samples.annotations import annotation_of
+from atdata.samples.annotations import annotation_of_field
 from atdata.samples.canonical import canonical_text
 from atdata.samples.codec import codec_of, set_unknown_fields
 from atdata.samples.dtypes import DTYPES
+from atdata.samples.extensions import Member
 from atdata.samples.fields import check_identifier, check_name
 from atdata.samples.kinds import Kind
 from atdata.samples.media import MEDIA, MediaType
 from atdata.samples.packable import PackableSample
-from atdata.samples.to_schema import DOCUMENT, Fresh, can_be_default, reference
+from atdata.samples.to_schema import DOCUMENT, MEMBER, Fresh, can_be_default, reference
 
 _MAX_FIELDS = 1_000  # of one class
 _MAX_ALL_FIELDS = 2_000  # of all classes of a document
@@ -163,7 +164,7 @@ class _Reader:
             check_name(name)
             own = _expect(dict, properties[name], name)
             kind, field = self._field(name, own, name in required, name in keyword_only)
-            annotations[name] = annotation_of(kind)
+            annotations[name] = annotation_of_field(kind, _member(own, name))
             setattr(sample_type, name, field)
         if isinstance(more := document.get("additionalProperties"), bool):
             set_unknown_fields(sample_type, "keep" if more else "refuse")
@@ -225,7 +226,7 @@ class _Reader:
         target = self._types.get(ref) if isinstance(ref, str) else None
         if target is None:
             raise SchemaError(f"{ref!r:.80} is not a class of this schema document", path=path)
-        return kinds.Member(target) if issubclass(target, Enum) else kinds.Nested(target)
+        return kinds.EnumMember(target) if issubclass(target, Enum) else kinds.Nested(target)
 
     def _nullable(self, options: Any, path: str, depth: int) -> Kind:
         rest = [one for one in _expect(list, options, path) if one != {"type": "null"}]
@@ -326,6 +327,15 @@ def _default(kind: Kind, plain: Any, path: str) -> dict[str, Any]:
     if isinstance(plain, list | dict):
         return {"default_factory": Fresh(kind, plain)}
     return {"default": value}
+
+
+def _member(document: dict[str, Any], path: str) -> str | None:
+    if MEMBER not in document:
+        return None
+    try:
+        return Member(_expect(str, document[MEMBER], path)).extension
+    except SchemaError as error:
+        raise SchemaError(error.message, hint=error.hint, path=path) from None
 
 
 def _order(document: dict[str, Any], properties: dict[str, Any]) -> list[str]:

@@ -224,7 +224,7 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Member(Kind):
+class EnumMember(Kind):
     """A member of an ``Enum`` class whose values are texts, numbers or bools."""
 
     type: type[enum.Enum]

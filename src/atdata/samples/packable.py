@@ -28,7 +28,7 @@ from typing import (
 )
 
 from atdata.errors import SchemaError
-from atdata.samples.annotations import annotation_of
+from atdata.samples.annotations import annotation_of_field
 from atdata.samples.codec import codec_of, set_unknown_fields
 from atdata.samples.fields import check_identifier, fields_of, remember_scope
 from atdata.samples.plain import same
@@ -236,7 +236,10 @@ def projection(sample_type: type, names: tuple[str, ...]) -> type:
             f"{sample_type.__name__} has no field {unknown[0]!r}",
             hint=f"Choose from {', '.join(fields)}.",
         )
-    annotated = {name: annotation_of(fields[name].kind) for name in names}
+    annotated = {
+        name: annotation_of_field(fields[name].kind, fields[name].annotated_member)
+        for name in names
+    }
     defaults = {
         name: dataclasses.field(default_factory=fields[name].fallback)
         for name in names

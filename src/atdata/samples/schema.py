@@ -28,6 +28,10 @@ keywords                                    kind of value
 none                                        any plain data
 ==========================================  ====================================================
 
+A property may have ``x-atdata-member: "txt"``: the extension of the member that holds the field in
+shards of one member a field, see :mod:`atdata.samples.members`. Without it, the extension is the
+name of the property, in lower case.
+
 A class is an object with ``title`` (its name), ``description`` (docstring), ``properties`` with
 ``description`` and ``default``, ``required``, ``x-atdata-order`` (the order of the fields: keys
 are sorted in the text) and ``x-atdata-keyword-only``. ``additionalProperties: false`` refuses

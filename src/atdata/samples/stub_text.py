@@ -28,6 +28,7 @@ _HOMES = {
     "IntEnum": "enum",
     "Literal": "typing",
     "MediaType": "atdata",
+    "Member": "atdata",
     "NDArray": "numpy.typing",
     "PackableSample": "atdata",
     "StrEnum": "enum",
@@ -100,7 +101,7 @@ class Stub:
         if issubclass(cls, enum.Enum):
             return self._enum(cls, name)
         fields = [field for field in fields_of(cls) if _is_name(field.name)]
-        attributes = [f"    {field.name}: {self._annotation(field.kind)}\n" for field in fields]
+        attributes = [f"    {field.name}: {self._attribute(field)}\n" for field in fields]
         this = "self"
         while this in {field.name for field in fields}:
             this = f"_{this}"
@@ -131,6 +132,13 @@ class Stub:
         mixed_in = [one.__name__ for one in (str, int, float) if issubclass(cls, one)]
         return [self._word(one) for one in (*mixed_in, "Enum")]
 
+    def _attribute(self, field: Field) -> str:
+        annotation = self._annotation(field.kind)
+        if field.annotated_member is None:
+            return annotation
+        member = f"{self._word('Member')}({field.annotated_member!a})"
+        return f"{self._word('Annotated')}[{annotation}, {member}]"
+
     def _parameter(self, field: Field) -> str:
         default = "" if field.required else " = ..."
         return f"{field.name}: {self._annotation(field.kind)}{default}"
@@ -154,7 +162,7 @@ class Stub:
                 return f"{self._word('dict')}[{self._word('str')}, {self._annotation(value)}]"
             case kinds.Choice(values):
                 return self._literal(values)
-            case kinds.Nested(cls) | kinds.Member(cls):
+            case kinds.Nested(cls) | kinds.EnumMember(cls):
                 return self._named(cls)
         return self._word("Any")
 
@@ -218,7 +226,7 @@ def classes_in(sample_type: type[Any]) -> Iterator[type[Any]]:
 def held_classes(kind: Kind) -> Iterator[type[Any]]:
     """Yield the classes that values of a kind are, or contain."""
     match kind:
-        case kinds.Nested(cls) | kinds.Member(cls):
+        case kinds.Nested(cls) | kinds.EnumMember(cls):
             yield cls
         case kinds.Nullable(inner) | kinds.Sequence(inner) | kinds.Map(inner):
             yield from held_classes(inner)

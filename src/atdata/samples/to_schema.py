@@ -19,6 +19,8 @@ from atdata.samples.kinds import Kind
 from atdata.samples.plain import unwrap
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# The keyword for the extension of a field's member.
+MEMBER = "x-atdata-member"
 # Where a class that was made from a document keeps the document, as text.
 DOCUMENT = "__atdata_document__"
 
@@ -109,6 +111,8 @@ class _Writer:
 
     def _property(self, codec: Codec, field: Field) -> dict[str, Any]:
         document = self._kind(field.kind) | _described(field.description)
+        if field.annotated_member is not None:
+            document[MEMBER] = field.annotated_member
         default = _plain_default(codec, field)
         return document if default is MISSING else {**document, "default": default}
 
@@ -138,7 +142,7 @@ class _Writer:
                 return {"enum": list(values)}
             case kinds.Nullable(inner):
                 return {"anyOf": [self._kind(inner), {"type": "null"}]}
-            case kinds.Nested(other) | kinds.Member(other):
+            case kinds.Nested(other) | kinds.EnumMember(other):
                 return {"$ref": self._ref(other)}
         return {}
 

@@ -58,8 +58,30 @@ def unpack_map(data: bytes, name: str, *, nested: bool = False) -> dict[str, Any
     """
     if nested and (sound := _unpack_nested(data)) is not None:
         return sound
+    fields = _unpack_sound(data, name)
+    if type(fields) is not dict:
+        raise SampleError(f"{name}: expected a map of fields, got {type(fields).__name__}")
+    if len(fields) != data[0] - 0x80 and len(fields) != _pairs(data):
+        raise SampleError(f"{name}: the data holds a field twice")
+    if not _is_flat(map(type, fields.values())):
+        _check_nested(data, name, fields)
+    return fields
+
+
+def unpack_plain(data: bytes, name: str) -> Any:
+    """Return the one value that msgpack bytes hold.
+
+    Raises:
+        SampleError: As :func:`unpack_map`, except that the value need not be a map.
+    """
+    value = _unpack_sound(data, name)
+    _check_nested(data, name, {name: value})
+    return value
+
+
+def _unpack_sound(data: bytes, name: str) -> Any:
     try:
-        fields = _unpack(data, name)
+        return _unpack(data, name)
     except SampleError:
         raise
     # Lists that claim too many items cost address space; where that is bounded, MemoryError.
@@ -70,13 +92,6 @@ def unpack_map(data: bytes, name: str, *, nested: bool = False) -> dict[str, Any
             f"{name}: not a msgpack sample: {error}",
             hint="Write it again without pickle: pickles are never read." if pickle else None,
         ) from None
-    if type(fields) is not dict:
-        raise SampleError(f"{name}: expected a map of fields, got {type(fields).__name__}")
-    if len(fields) != data[0] - 0x80 and len(fields) != _pairs(data):
-        raise SampleError(f"{name}: the data holds a field twice")
-    if not _is_flat(map(type, fields.values())):
-        _check_nested(data, name, fields)
-    return fields
 
 
 def _unpack_nested(data: bytes) -> dict[str, Any] | None:

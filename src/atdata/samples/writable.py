@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from atdata.samples.codec import kept_fields
-from atdata.samples.dict_sample import DictSample
+from atdata.samples.dict_sample import DictSample, dict_fields, dict_sample
+from atdata.samples.member_fields import MemberFields
 
 
 def writable(value: Any) -> Any:
@@ -23,7 +24,7 @@ def writable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: writable(one) for key, one in value.items()}
     if isinstance(value, DictSample):
-        return type(value)(writable(value.to_dict()))
+        return _writable_fields(value)
     if dataclasses.is_dataclass(value):
         for name in (field.name for field in dataclasses.fields(value)):
             if hasattr(value, name):
@@ -31,3 +32,10 @@ def writable(value: Any) -> Any:
                 object.__setattr__(value, name, writable(getattr(value, name)))
         kept_fields(value).update(writable(kept_fields(value)))
     return value
+
+
+def _writable_fields(sample: DictSample) -> DictSample:
+    fields = dict_fields(sample)
+    if isinstance(fields, MemberFields):
+        return dict_sample(type(sample), fields.converted(writable))
+    return type(sample)(writable(sample.to_dict()))

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 
 from atdata.errors import ShardError
+from atdata.samples.extensions import is_pickle as is_pickle
 
 SAMPLE = "msgpack"
 
-_PICKLES = frozenset({"pickle", "pkl", "pt", "pth", "pyd"})
-_COMPRESSED = re.compile(r"(?:\.(?:gz|bz2|xz|zst))+$")
 # tarfile opens an archive that starts like this as a compressed one.
 _BZIP2 = re.compile(r"(?:^|/)BZh.1AY&SY")
 _MAGIC = re.compile(rb"BZh.1AY&SY|\x1f\x8b|\x28\xb5\x2f\xfd|\xfd7zXZ|\x5d\0\0\x80")
@@ -22,15 +21,6 @@ _NAME_FIELD, _PREFIX_FIELD = 100, 155  # bytes for a name in a USTAR header
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _META = re.compile(r"__[^/]*__(?:$|/)")
-
-
-def is_pickle(extension: str) -> bool:
-    """Return whether stock readers unpickle such a field, which can run code.
-
-    They ignore case and undo compression first: ``PKL`` and ``pyd.gz`` are pickles too.
-    """
-    plain = _COMPRESSED.sub("", extension.lower())
-    return plain.rpartition(".")[2] in _PICKLES
 
 
 def split_name(raw: bytes) -> tuple[str, str]:
