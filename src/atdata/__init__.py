@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atdata._protocols import IndexEntry as IndexEntry
     from atdata.dataset import Dataset as Dataset
     from atdata.errors import *  # noqa: F403 - all of its __all__
+    from atdata.importing.run import import_dataset as import_dataset
     from atdata.load import DatasetDict as DatasetDict
     from atdata.load import load_dataset as load_dataset
     from atdata.local import Index as Index
@@ -61,6 +62,7 @@ _MODULES = {
         "SchemaError SchemaNotFound ShardError ShardNotFound SplitNotFound StorageError UrlError "
         "XrpcError"
     ),
+    "atdata.importing.run": "import_dataset",
     "atdata.load": "DatasetDict load_dataset",
     "atdata.promote": "promote_to_atmosphere",
     "atdata.samples": (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from atdata._protocols import AbstractIndex
 from atdata.base.arguments import check_index
+from atdata.base.split_names import DEFAULT_SPLIT, SPLITS, split_in
 from atdata.dataset import Dataset
 from atdata.errors import MissingFile, NetworkError, SplitNotFound, StorageError, XrpcError
 from atdata.samples import DictSample
 from atdata.shards.manifest import MARKER
 from atdata.shards.root_schema import folder_type
+from atdata.shards.splits import read_splits
 from atdata.sources.braces import Names
 from atdata.storage.urls import redacted, scheme_of
 
@@ -26,18 +27,6 @@ T = TypeVar("T")
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _LOCAL = "@local/"
-_DEFAULT_SPLIT = "train"
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "development": "validation",
-}
 
 
 class DatasetDict(dict[str, Dataset[Any]]):
@@ -74,7 +63,7 @@ class DatasetDict(dict[str, Dataset[Any]]):
 
     def __contains__(self, split: object) -> bool:
         named = super().__contains__
-        return named(split) or (isinstance(split, str) and named(_SPLITS.get(split)))
+        return named(split) or (isinstance(split, str) and named(SPLITS.get(split)))
 
     def get(self, split: str, default: Any = None) -> Any:
         """Return a split by any of its names, or the default."""
@@ -85,7 +74,7 @@ class DatasetDict(dict[str, Dataset[Any]]):
             raise SplitNotFound(
                 f"the dataset has no split {split!r}", hint=f"Choose one of: {', '.join(self)}."
             )
-        return self[_SPLITS[split]]
+        return self[SPLITS[split]]
 
     def __getattr__(self, name: str) -> Any:
         if len(self) != 1 or name.startswith("_"):
@@ -147,8 +136,10 @@ def load_dataset(
         sample_type: Class of the samples. None for the class of the schema if there is one,
             such as the ``schema.json`` of a folder that ``write_shards`` made, and
             ``DictSample`` otherwise.
-        split: Name of the split to return. Shards belong to the split in their names
-            (train, test, val, dev, … as a separate word), and to ``"train"`` otherwise.
+        split: Name of the split to return. The splits of a folder that
+            :func:`atdata.import_dataset` wrote are those in its ``splits.json``. Other shards
+            belong to the split in their names (train, test, val, dev, … as a separate word), and
+            to ``"train"`` otherwise.
         data_files: Files or patterns inside of ``path``; or a dict of them by split.
         streaming: Accepted for compatibility with other loaders; samples always stream.
         index: Where names are looked up; the network for ``@`` and ``at://`` when None.
@@ -171,7 +162,7 @@ def load_dataset(
         with LocalIndex() as index:
             return load_dataset(text, sample_type, split=split, streaming=streaming, index=index)
     if index is not None or text.startswith(("@", "at://")):
-        splits = {_DEFAULT_SPLIT: _indexed(text, sample_type, index)}
+        splits = {DEFAULT_SPLIT: _indexed(text, sample_type, index)}
     else:
         splits = {}
         for name, urls in _by_split(text, data_files).items():
@@ -212,11 +203,13 @@ def _by_split(path: str, data_files: Files | Mapping[str, Files] | None) -> dict
     """Return the URLs of each split's shards, in order."""
     if isinstance(data_files, Mapping):
         return {
-            _SPLITS.get(split, split): list(_urls(files, path))
+            SPLITS.get(split, split): list(_urls(files, path))
             for split, files in data_files.items()
         }
-    urls = _found(path) if data_files is None else list(_urls(data_files, path))
     base = path if os.path.isdir(path) else None
+    if base and data_files is None and (listed := read_splits(Path(path))) is not None:
+        return {split: _found(os.path.join(path, split)) for split in listed}
+    urls = _found(path) if data_files is None else list(_urls(data_files, path))
     splits: dict[str, list[str]] = {}
     for name in Names(urls):
         splits.setdefault(_split_of(name, base), []).append(name)
@@ -304,7 +297,4 @@ def _split_of(name: str, base: str | None) -> str:
     folder does, since folders above it are not a part of the dataset.
     """
     inside = name.removeprefix(base) if base else "/".join(name.split("/")[-2:])
-    for word in reversed(re.split(r"[^a-z]+", inside.lower())):
-        if word in _SPLITS:
-            return _SPLITS[word]
-    return _DEFAULT_SPLIT
+    return split_in(inside) or DEFAULT_SPLIT

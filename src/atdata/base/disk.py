@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 # Windows can't open folders, flush files opened for reading, or remove open files.
@@ -113,6 +113,20 @@ def rename_file(source: Path, target: Path) -> None:
     """
     source.replace(target)
     sync_folder(target.parent)
+
+
+def rename_files(moves: Iterable[tuple[Path, Path]]) -> None:
+    """Give files whose bytes are on the disk their final names, as :func:`rename_file` does each.
+
+    Raises:
+        OSError: The disk refuses; some may have their final names.
+    """
+    folders = set()
+    for source, target in moves:
+        source.replace(target)
+        folders.add(target.parent)
+    for folder in folders:
+        sync_folder(folder)
 
 
 def rename_folder(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ _COMMANDS = {
     "catalog": "atdata.cli.catalog",
     "dataset": "atdata.cli.datasets",
     "demo": "atdata.cli.demo",
+    "import": "atdata.cli.importing",
     "load": "atdata.cli.load",
     "login": "atdata.cli.atmosphere",
     "promote": "atdata.cli.atmosphere",
@@ -37,7 +39,9 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         home = _COMMANDS.get(cmd_name)
-        return getattr(import_module(home), cmd_name) if home else None
+        # A command whose name is a word of Python has a "_" after it in its module.
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        return getattr(import_module(home), name) if home else None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

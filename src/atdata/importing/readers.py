@@ -28,6 +28,7 @@ FORMATS: dict[str, str] = {
     "numpy": "atdata.importing.npz",
     "hdf5": "atdata.importing.hdf5",
     "zarr": "atdata.importing.zarr",
+    "csv": "atdata.importing.delimited",
 }
 """The module of each format by name, in the order in which they are asked."""
 

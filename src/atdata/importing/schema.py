@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from atdata.errors import SampleError, SchemaError
+from atdata.importing.conversions import conversion
 from atdata.importing.readers import Column
 from atdata.samples.annotations import kind_of
 from atdata.samples.codec import codec_of
-from atdata.samples.fields import RESERVED, check_identifier, check_name, fields_of
+from atdata.samples.fields import RESERVED, Field, check_identifier, check_name, fields_of
 from atdata.samples.from_schema import type_from_document
-from atdata.samples.kinds import holds_samples
+from atdata.samples.kinds import Kind
 from atdata.samples.packable import packable
 from atdata.samples.to_schema import schema_document
 
@@ -109,20 +110,31 @@ def guessed_type(name: str, columns: Iterable[Column]) -> type[Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where the value of a field comes from.
+
+    Attributes:
+        column: Name of the column; the field's own where the source has none.
+        place: Its place in a row; None where the source has no such column.
+        kind: The kind of its values; None likewise.
+    """
+
+    column: str
+    place: int | None = None
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Maker:
     """Makes samples of rows.
 
     Attributes:
         sample_type: Their type.
-        columns: Name of the column that each field takes, in the order of the fields.
-        places: Its place in a row; None where the source has no such column.
-        is_same: Whether the column's values are what the field holds already.
+        sources: Where the value of each field comes from, in the order of the fields.
     """
 
     sample_type: type[Any]
-    columns: tuple[str, ...]
-    places: tuple[int | None, ...]
-    is_same: tuple[bool, ...]
+    sources: tuple[Source, ...]
 
     @classmethod
     def of(cls, sample_type: type[Any], columns: Sequence[Column]) -> Maker:
@@ -131,27 +143,20 @@ class Maker:
         Raises:
             SchemaError: A field without a default has no column.
         """
-        known = {field_name(column.name): number for number, column in enumerate(columns)}
-        fields = fields_of(sample_type)
-        for field in fields:
+        known = {
+            field_name(column.name): Source(column.name, place, kind_of(column.annotation))
+            for place, column in enumerate(columns)
+        }
+        sources = []
+        for field in fields_of(sample_type):
             if field.required and field.name not in known:
                 raise SchemaError(
                     f"the source has no column for the field {field.name!r}",
                     hint=f"Give the field a default, or choose from: {', '.join(known)}.",
                     path=field.name,
                 )
-        places = tuple(known.get(field.name) for field in fields)
-        names = tuple(
-            field.name if place is None else columns[place].name
-            for field, place in zip(fields, places, strict=True)
-        )
-        is_same = tuple(
-            place is not None
-            and kind_of(columns[place].annotation) == field.kind
-            and not holds_samples(field.kind)
-            for field, place in zip(fields, places, strict=True)
-        )
-        return cls(sample_type, names, places, is_same)
+            sources.append(known.get(field.name, Source(field.name)))
+        return cls(sample_type, tuple(sources))
 
     def samples(self, rows: Iterator[tuple[Any, ...]], first: int) -> Iterator[Any]:
         """Yield a sample of each row.
@@ -164,33 +169,42 @@ class Maker:
             SampleError: A value does not fit its field; row and column are named.
         """
         codec = codec_of(self.sample_type)
-        if all(self.is_same) and self.places == tuple(range(len(self.places))):
+        fields = [
+            (source, field, None if source.kind is None else conversion(source.kind, field.kind))
+            for source, field in zip(self.sources, codec.fields, strict=True)
+        ]
+        if all(
+            source.place == place and convert is None
+            for place, (source, _, convert) in enumerate(fields)
+        ):
             make: Callable[..., Any] = codec.make
             for row in rows:
                 yield make(*row)
             return
-        fields = [
-            (column, place, None if is_same else field.kind.decode, field)
-            for column, place, is_same, field in zip(
-                self.columns, self.places, self.is_same, codec.fields, strict=True
-            )
-        ]
         for number, row in enumerate(rows, first):
-            values = []
-            for column, place, decode, field in fields:
-                if place is None:
-                    values.append(field.fallback())
-                    continue
-                value = row[place]
-                try:
-                    values.append(value if decode is None else decode(value))
-                except SampleError as error:
-                    raise SampleError(
-                        f"row {number}, column {column!r:.80}: {error.message}",
-                        hint=error.hint,
-                        path=f"{column}.{error.path}" if error.path else column,
-                    ) from None
-            yield codec.make(*values)
+            yield codec.make(*(_value(row, number, *field) for field in fields))
+
+
+def _value(
+    row: tuple[Any, ...],
+    number: int,
+    source: Source,
+    field: Field,
+    convert: Callable[[Any], Any] | None,
+) -> Any:
+    if source.place is None:
+        return field.fallback()
+    value = row[source.place]
+    if convert is None:
+        return value
+    try:
+        return convert(value)
+    except SampleError as error:
+        raise SampleError(
+            f"row {number}, column {source.column!r:.80}: {error.message}",
+            hint=error.hint,
+            path=f"{source.column}.{error.path}" if error.path else source.column,
+        ) from None
 
 
 def _is_name(text: str) -> bool:

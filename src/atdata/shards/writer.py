@@ -160,6 +160,7 @@ def cut_shards(
     maxcount: int = 10_000,
     maxsize: int | None = None,
     indexed: bool = False,
+    first: int = 0,
 ) -> Iterator[tuple[Path, ShardInfo]]:
     """Write samples as shards ``000000.tar``, ``000001.tar``, … into a folder, one at a time.
 
@@ -173,6 +174,7 @@ def cut_shards(
         maxcount: Most samples in a shard.
         maxsize: Most bytes in a shard, headers and end included; None for no limit.
         indexed: Write the offset index of each shard beside it.
+        first: Number of the first sample in the whole dataset.
 
     Raises:
         SampleError: A sample can't be written; the error has its number, from 0.
@@ -184,7 +186,7 @@ def cut_shards(
     writer: ShardWriter | None = None
     try:
         shard, sizes = 0, array("Q")
-        for number, sample in enumerate(samples):
+        for number, sample in enumerate(samples, first):
             try:
                 payload = sample.packed
             except Exception as error:

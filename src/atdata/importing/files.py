@@ -1,0 +1,52 @@
+"""The files of a source: one, or those of a folder, by split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from atdata.base.split_names import DEFAULT_SPLIT, split_in
+from atdata.errors import MissingFile
+from atdata.importing.readers import WHOLE
+
+
+def has_suffix(source: object, suffixes: frozenset[str]) -> bool:
+    """Return whether a source is a file with one of the suffixes, or a folder with such a file."""
+    if not isinstance(source, Path):
+        return False
+    if source.is_dir():
+        return next(_below(source, suffixes), None) is not None
+    return source.suffix.lower() in suffixes
+
+
+def files_by_split(source: Path, suffixes: frozenset[str]) -> dict[str, list[Path]]:
+    """Return the files of each split, sorted by their paths.
+
+    The files of a folder belong to the split in their names (train, test, val, dev, … as a
+    separate word), folders below it included. If some have one and others have none, these are
+    ``"train"``; if none has one, there are no named splits.
+
+    Raises:
+        MissingFile: There are none.
+    """
+    if not source.is_dir():
+        return {WHOLE: [source]}
+    found: dict[str | None, list[Path]] = {}
+    for path in sorted(_below(source, suffixes), key=lambda path: path.relative_to(source).parts):
+        found.setdefault(split_in(path.relative_to(source).as_posix()), []).append(path)
+    if not found:
+        raise MissingFile(f"no files with {', '.join(sorted(suffixes))} there", uri=str(source))
+    rest = found.pop(None, [])
+    if not found:
+        return {WHOLE: rest}
+    if rest:
+        found[DEFAULT_SPLIT] = rest + found.get(DEFAULT_SPLIT, [])
+    return {split: found[split] for split in sorted(filter(None, found))}
+
+
+def _below(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, without hidden ones."""
+    for path in folder.rglob("*"):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in suffixes and not is_hidden and path.is_file():
+            yield path
