@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 
 from atdata.errors import RandomAccessError, SampleError, UrlError
 from atdata.export import formats as export
+from atdata.export.hugging_face import to_hf
 from atdata.export.process import process_shards
 from atdata.reading.advice import BatchSizeWarning, warns_of_batch_size
 from atdata.reading.decode import Decoder
@@ -508,6 +509,7 @@ class Dataset(Generic[T]):
     to_pandas = export.to_pandas
     to_polars = export.to_polars
     to_torch = export.to_torch
+    to_hf = to_hf
     to_dict = export.to_dict
     process_shards = process_shards
 

@@ -6,6 +6,7 @@ owner, whatever its age; a folder whose lock is held is left alone.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import secrets
@@ -13,7 +14,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from atdata.base.disk import remove_unused
@@ -61,6 +63,24 @@ def temporary_folder() -> Iterator[Path]:
     """
     with scratch_folder(_private_folder()) as folder:
         yield folder
+
+
+def lasting_folder() -> Path:
+    """Return a scratch folder of this process, which is removed when the process ends.
+
+    Raises:
+        OSError: As :func:`temporary_folder`.
+    """
+    return _lasting(os.getpid())
+
+
+@cache
+def _lasting(process: int) -> Path:
+    stack = ExitStack()
+    folder = stack.enter_context(temporary_folder())
+    # A forked child has a copy of this registration, and must not remove what its parent uses.
+    atexit.register(lambda: stack.close() if os.getpid() == process else None)
+    return folder
 
 
 def sweep(parent: Path, prefix: str = ".scratch-", *, salvage: Salvage | None = None) -> list[Path]:

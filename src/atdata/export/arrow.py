@@ -14,6 +14,7 @@ from atdata.errors import AtdataError, SampleError
 from atdata.samples import kinds
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import Kind
+from atdata.samples.media import MEDIA, Media
 
 _SCALARS = {str: "string", bytes: "binary", bool: "bool_", int: "int64", float: "float64"}
 Values = list[Any]
@@ -21,10 +22,14 @@ Values = list[Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its field in the Arrow schema, and a function from values to an Arrow array."""
+    """A column: its field in the Arrow schema, and a function from values to an Arrow array.
+
+    ``feature`` is how Hugging Face's ``datasets`` describes it, where the type is not enough.
+    """
 
     field: Any
     make: Callable[[Values], Any]
+    feature: Mapping[str, Any] | None = None
 
     def array(self, rows: Iterable[Mapping[str, Any]]) -> Any:
         """Return the values of these rows as an Arrow array.
@@ -53,24 +58,26 @@ def column_of(arrow: Any, name: str, kind: Kind | None, values: Values) -> Colum
     Raises:
         SampleError: The values have nothing in common.
     """
+    kind = media_kind(values) if kind is None else kind
     inner = kind.inner if isinstance(kind, kinds.Nullable) else kind
     arrays = [value for value in values if isinstance(value, np.ndarray)]
     if isinstance(inner, kinds.ArrayOf) or (arrays and inner is None):
         gaps = isinstance(kind, kinds.Nullable) or len(arrays) < len(values)
         return _array_column(arrow, name, arrays, gaps)
-    if inner == kinds.Temporal(datetime) and (zone := _zone(values)) is not None:
+    if inner == kinds.Temporal(datetime) and (zone := zone_of(values)) is not None:
         return _temporal_column(arrow, name, zone)
     form = _form(arrow, kind or kinds.Plain(), ())
     if form is None:
         return _found_column(arrow, name, (kind or kinds.Plain()).encode, values)
     known, convert = form
-    return Column(arrow.field(name, known), lambda new: arrow.array(map(convert, new), known))
+    make: Callable[[Values], Any] = lambda new: arrow.array(map(convert, new), known)  # noqa: E731
+    return Column(arrow.field(name, known), make, _media_feature(kind))
 
 
 def _unfit(name: str, error: Exception) -> SampleError:
     return SampleError(
         f"column {name!r}: a sample does not fit the first ones: {error}",
-        hint="Give to_parquet a sample_map that makes the samples alike.",
+        hint="Export with a sample_map that makes the samples alike.",
         path=name,
     )
 
@@ -88,8 +95,10 @@ def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
             return getattr(arrow, _SCALARS[plain])(), kind.encode
         case kinds.Temporal(plain) if plain is date:
             return arrow.date32(), lambda value: value
-        case kinds.ArrayOf() | kinds.MediaOf():
+        case kinds.ArrayOf():
             return arrow.binary(), kind.encode
+        case kinds.MediaOf():
+            return arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), media_parts
         case kinds.Temporal():
             return arrow.string(), kind.encode
         case kinds.Choice(values):
@@ -98,10 +107,10 @@ def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
             return _one_of(arrow, [member.value for member in enum], kind.encode)
         case kinds.Nullable(inner):
             form = _form(arrow, inner, around)
-            return form and (form[0], _or_none(form[1]))
+            return form and (form[0], or_none(form[1]))
         case kinds.Sequence(item):
             form = _form(arrow, item, around)
-            return form and (arrow.list_(form[0]), _each(form[1]))
+            return form and (arrow.list_(form[0]), each(form[1]))
         case kinds.Map(value):
             form = _form(arrow, value, around)
             return form and (arrow.map_(arrow.string(), form[0]), _pairs(form[1]))
@@ -119,21 +128,29 @@ def vars_of(sample: Any, names: Iterable[str]) -> Values:
 
 
 def _one_of(arrow: Any, values: Iterable[Any], encode: Callable[[Any], Any]) -> Form:
-    types = [kind for kind in (bool, int, float, str) if any(_is(value, kind) for value in values)]
-    if len(types) == 1:
-        return getattr(arrow, _SCALARS[types[0]])(), encode
+    known = common_type(values)
+    if known is not None:
+        return getattr(arrow, _SCALARS[known])(), encode
     return arrow.string(), lambda value: json.dumps(encode(value), ensure_ascii=False)
+
+
+def common_type(values: Iterable[Any]) -> type | None:
+    """Return which of text, numbers and bools all values are; None if they are several."""
+    types = [kind for kind in (bool, int, float, str) if any(_is(value, kind) for value in values)]
+    return types[0] if len(types) == 1 else None
 
 
 def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def _or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that leaves None as it is."""
     return lambda value: None if value is None else convert(value)
 
 
-def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that converts the items of a list."""
     return lambda values: [convert(value) for value in values]
 
 
@@ -158,7 +175,7 @@ def _struct(
     return arrow.struct([(name, kind) for name, (kind, _) in known.items()]), convert
 
 
-def _zone(values: Values) -> str | None:
+def zone_of(values: Values) -> str | None:
     """Return ``"UTC"`` for times with a zone, ``""`` without; None for both, or no times."""
     zones = {"" if value.tzinfo is None else "UTC" for value in values if value is not None}
     return zones.pop() if len(zones) == 1 else None
@@ -168,11 +185,39 @@ def _temporal_column(arrow: Any, name: str, zone: str) -> Column:
     known = arrow.timestamp("us", zone or None)
 
     def make(values: Values) -> Any:
-        if any(value is not None for value in values) and _zone(values) != zone:
+        if any(value is not None for value in values) and zone_of(values) != zone:
             raise SampleError(f"a time {'without' if zone else 'with'} a zone among others")
         return arrow.array(values, known)
 
     return Column(arrow.field(name, known), make)
+
+
+# Media, in the form of Hugging Face's ``datasets``.
+
+
+def media_kind(values: Values) -> Kind | None:
+    """Return the kind of values that are all images, sound or videos; None can be among them."""
+    types = {type(value) for value in values if value is not None}
+    if len(types) == 1 and (only := types.pop()) in MEDIA.values():
+        return kinds.Nullable(kinds.MediaOf(only))
+    return None
+
+
+def media_parts(value: Media) -> dict[str, Any]:
+    """Return the bytes of a file, which has no path."""
+    return {"bytes": value.bytes, "path": None}
+
+
+def _media_feature(kind: Kind | None) -> dict[str, Any] | None:
+    match kind:
+        case kinds.MediaOf(cls):
+            return {"_type": cls.__name__}
+        case kinds.Nullable(inner):
+            return _media_feature(inner)
+        case kinds.Sequence(item):
+            feature = _media_feature(item)
+            return feature and {"feature": feature, "_type": "List"}
+    return None
 
 
 # Values that determine the column themselves.

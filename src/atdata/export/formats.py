@@ -1,5 +1,7 @@
 """Export: samples as Arrow tables, Parquet files, data frames of pandas and Polars, and torch.
 
+:func:`atdata.export.hugging_face.to_hf` has features of its own.
+
 Samples are read a batch at a time. The field's annotation and the first batch determine a column;
 a later sample that does not fit raises an error that names the column.
 
@@ -10,7 +12,7 @@ numeric arrays, all one-dimensional        list of numbers
 numeric arrays, all of one shape           ``arrow.fixed_shape_tensor``
 numeric arrays of several shapes           struct of ``data`` (flat, in C order) and ``shape``
 arrays of other dtypes                     binary, in ``.npy`` format
-``Image``, ``Audio``, ``Video``            binary
+``Image``, ``Audio``, ``Video``            struct of ``bytes`` and ``path`` (null)
 ``str``, ``bytes``, ``bool``, ``float``    the same
 ``int``                                    64 bits, signed
 ``date``                                   date
@@ -27,7 +29,9 @@ Inside of lists, maps and structs, arrays are binary (``.npy``) and times text (
 text too if the first batch has none, or some with a zone and some without. Arrays of one shape are
 structs too if they may be None, are of bools, or have no axes or an empty one. None is null
 everywhere.
-The metadata of a column of arrays contains their dtype (``atdata.dtype``).
+The metadata of a column of arrays contains their dtype (``atdata.dtype``). That of the schema names
+the columns of media and of lists of them for Hugging Face's ``datasets`` (``huggingface``), which
+decodes them. It does not read maps and tensors; ``to_hf()`` gives it everything.
 """
 
 from __future__ import annotations
@@ -40,21 +44,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from atdata.base.disk import move_file
 from atdata.base.extras import require
 from atdata.base.scratch import scratch_folder
-from atdata.errors import AtdataError, SampleError, StorageError
-from atdata.export.arrow import Column, column_of, vars_of
+from atdata.errors import AtdataError, StorageError
+from atdata.export.batches import MOST, record_batches, row_maker
 from atdata.export.source import Exportable
 from atdata.reading.order import Uneven
-from atdata.samples import DictSample
-from atdata.samples.codec import codec_of
-from atdata.samples.kinds import Kind
 
 if TYPE_CHECKING:
     from atdata.export.torch import TorchDataset
 
 T = TypeVar("T")
-_BATCH = 1024
 _SCRATCH = ".atdata-export-"
-SampleMap = Callable[[Any], Mapping[str, Any]]
 
 
 def to_parquet(
@@ -85,7 +84,7 @@ def to_parquet(
         raise ValueError(f"maxcount must be at least 1, not {maxcount}")
     target = Path(path)
     written: list[Path] = []
-    batches = record_batches(dataset, sample_map, min(_BATCH, maxcount or _BATCH))
+    batches = record_batches(dataset, sample_map, most=min(MOST, maxcount or MOST))
     rest: Any = next(batches)
     try:
         # Beside the files, so that a rename puts them in place.
@@ -174,7 +173,7 @@ def to_dict(dataset: Exportable[Any], limit: int | None = None) -> dict[str, lis
     Raises:
         ShardError, SampleError: A shard or sample is not sound.
     """
-    _, row = _rows(dataset.sample_type, None)
+    _, row = row_maker(dataset.sample_type, None)
     columns: dict[str, list[Any]] = {}
     samples = dataset.ordered()
     for number, sample in enumerate(samples if limit is None else samples.take(limit)):
@@ -220,37 +219,3 @@ def to_torch(
         drop_last=drop_last,
         uneven=uneven,
     )
-
-
-def record_batches(
-    dataset: Exportable[Any], sample_map: SampleMap | None = None, size: int = _BATCH
-) -> Iterator[Any]:
-    """Yield the samples as record batches of one schema, at least one.
-
-    Raises:
-        SampleError: There are no samples, or one does not fit the columns of the first batch.
-    """
-    arrow = require("pyarrow", extra="arrow")
-    kinds, row = _rows(dataset.sample_type, sample_map)
-    columns: list[Column] = []
-    for batch in dataset.ordered(batch_size=size):
-        rows = [row(sample) for sample in batch]
-        if not columns:
-            columns = [
-                column_of(arrow, name, kinds.get(name), [row.get(name) for row in rows])
-                for name in rows[0]
-            ]
-            schema = arrow.schema([column.field for column in columns])
-        arrays = [column.array(rows) for column in columns]
-        yield arrow.RecordBatch.from_arrays(arrays, schema=schema)
-    if not columns:
-        raise SampleError("the dataset has no samples to find the columns from")
-
-
-def _rows(sample_type: Any, sample_map: SampleMap | None) -> tuple[dict[str, Kind], SampleMap]:
-    if sample_map is not None:
-        return {}, sample_map
-    if issubclass(sample_type, DictSample):
-        return {}, sample_type.to_dict
-    kinds = {field.name: field.kind for field in codec_of(sample_type).fields}
-    return kinds, lambda sample: dict(zip(kinds, vars_of(sample, kinds), strict=True))
