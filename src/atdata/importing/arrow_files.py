@@ -1,0 +1,283 @@
+"""Parquet, Arrow IPC and Feather files, through pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atdata.base.extras import require
+from atdata.errors import AtdataError, SampleError, SchemaError
+from atdata.importing.arrow_columns import (
+    arrow,
+    columns_of,
+    noted_media,
+    null_paths,
+    reading_of,
+)
+from atdata.importing.files import files_by_split, has_suffix
+from atdata.importing.readers import Table, files_state, refused
+from atdata.samples.media.sniffing import sniff
+
+_PARQUET = frozenset({".parquet", ".pq"})
+_IPC = frozenset({".arrow", ".feather", ".ipc", ".arrows"})
+_SUFFIXES = _PARQUET | _IPC
+_BATCH = 1024  # rows
+
+
+def accepts(source: object) -> bool:
+    """Return whether a source is a Parquet, Arrow or Feather file, or a folder with such files."""
+    return has_suffix(source, _SUFFIXES)
+
+
+def read(source: Path) -> Table:
+    """Return the columns and parts of the files.
+
+    Raises:
+        MissingExtra: pyarrow is not installed.
+        SampleError: A file is not sound.
+        SchemaError: Samples can't hold a column, or files have other columns.
+    """
+    files = files_by_split(source, _SUFFIXES)
+    paths = [path for group in files.values() for path in group]
+    state = files_state(paths)
+    opened = {path: _open(path) for path in paths}
+    schema = opened[paths[0]].schema
+    for path, file in opened.items():
+        if not file.schema.equals(schema) and _bare(file.schema) != _bare(schema):
+            raise SchemaError(
+                "the files have other columns",
+                uri=str(path),
+                hint="Import files with other columns one by one.",
+            )
+    names = schema.names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SchemaError(f"two columns are called {twice!r:.80}", uri=str(paths[0]), path=twice)
+    nulls = {place for file in opened.values() for place in file.nulls()}
+    media = noted_media(schema) | _seen_media(opened, schema)
+    columns = columns_of(schema, nulls, media)
+    marks = tuple(sorted(nulls)), tuple(sorted(media.items()))
+    splits = {
+        split: [
+            Part(path, number, first, count, size, *marks)
+            for path in group
+            for number, first, count, size in opened[path].parts()
+        ]
+        for split, group in files.items()
+    }
+    return Table(columns, splits, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A row group or record batch; see :class:`atdata.importing.readers.Part`."""
+
+    path: Path
+    number: int
+    first: int
+    count: int
+    size: int
+    nulls: tuple[tuple[str, ...], ...]
+    media: tuple[tuple[str, str], ...]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of each row."""
+        file = _open(self.path)
+        media, nulls = dict(self.media), set(self.nulls)
+        fields = [
+            (field.name, reading_of(field, nulls, media.get(field.name)).values)
+            for field in file.schema
+        ]
+        row = self.first
+        for batch in file.batches(self.number):
+            yield from zip(
+                *(
+                    self._values(name, values, batch.column(place), row)
+                    for place, (name, values) in enumerate(fields)
+                ),
+                strict=True,
+            )
+            row += batch.num_rows
+
+    def _values(self, name: str, values: Any, array: Any, first: int) -> list[Any]:
+        try:
+            found: list[Any] = values(array)
+            return found
+        except (AtdataError, ValueError, OverflowError):
+            for number in range(len(array)):
+                self._check(name, values, array.slice(number, 1), first + number)
+            raise
+
+    def _check(self, name: str, values: Any, one: Any, row: int) -> None:
+        try:
+            values(one)
+        except (AtdataError, ValueError, OverflowError) as error:
+            hint = error.hint if isinstance(error, AtdataError) else None
+            reason = error.message if isinstance(error, AtdataError) else str(error)
+            raise refused(reason, uri=str(self.path), row=row, column=name, hint=hint) from None
+
+
+class _ParquetFile:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        parquet: Any = require("pyarrow.parquet", extra="arrow")
+        with _sound(path, "Parquet"):
+            self._file = parquet.ParquetFile(path, memory_map=True)
+            self.schema = self._file.schema_arrow
+
+    def parts(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield number, first row, rows and bytes of each row group."""
+        first = 0
+        for number in range(self._file.metadata.num_row_groups):
+            group = self._file.metadata.row_group(number)
+            yield number, first, group.num_rows, group.total_byte_size
+            first += group.num_rows
+
+    def batches(self, *numbers: int) -> Iterator[Any]:
+        """Yield the record batches of row groups."""
+        return self._batches(numbers, None)
+
+    def nulls(self) -> Iterator[tuple[str, ...]]:
+        """Yield the places of nulls: by the file's statistics, else by reading the column."""
+        counts = self._null_counts()
+        for field in self.schema:
+            count = counts.get(field.name)
+            if count == 0 or not (field.nullable or field.type.num_fields):
+                continue
+            if count and not field.type.num_fields:
+                yield (field.name,)
+                continue
+            groups = range(self._file.metadata.num_row_groups)
+            for batch in self._batches(groups, [field.name]):
+                yield from null_paths(batch.column(0), (field.name,))
+
+    def _batches(self, groups: Any, columns: list[str] | None) -> Iterator[Any]:
+        with _sound(self._path, "Parquet"):
+            batches = self._file.iter_batches(
+                _BATCH, row_groups=list(groups), columns=columns, use_threads=False
+            )
+        while True:
+            with _sound(self._path, "Parquet"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _null_counts(self) -> dict[str, int | None]:
+        """Return the nulls in the leaves of each column; None where the file does not count."""
+        metadata = self._file.metadata
+        counts: dict[str, int | None] = {}
+        for leaf in range(metadata.num_columns):
+            path = metadata.schema.column(leaf).path
+            name = path if path in self.schema.names else path.partition(".")[0]
+            for number in range(metadata.num_row_groups):
+                statistics = metadata.row_group(number).column(leaf).statistics
+                known = statistics is not None and statistics.has_null_count
+                earlier = counts.get(name, 0)
+                is_known = known and earlier is not None
+                counts[name] = earlier + statistics.null_count if is_known else None
+        return counts
+
+
+class _IpcFile:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._arrow = arrow()
+        ipc: Any = require("pyarrow.ipc", extra="arrow")
+        with _sound(path, "Arrow"):
+            mapped = self._arrow.memory_map(str(path))
+            try:
+                self._file = ipc.open_file(mapped)
+                self._stream = None
+            except self._arrow.ArrowInvalid:
+                mapped.seek(0)
+                self._stream = ipc.open_stream(mapped)
+            self.schema = (self._stream or self._file).schema
+
+    def parts(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield number, first row, rows and bytes of each record batch."""
+        first = 0
+        for number, batch in enumerate(_IpcFile(self._path)._all()):
+            yield number, first, batch.num_rows, batch.nbytes
+            first += batch.num_rows
+
+    def batches(self, number: int) -> Iterator[Any]:
+        """Yield the rows of a record batch in smaller ones."""
+        if self._stream is None:
+            with _sound(self._path, "Arrow"):
+                whole = self._file.get_batch(number)
+        else:
+            whole = next(batch for at, batch in enumerate(self._all()) if at == number)
+        for start in range(0, whole.num_rows, _BATCH):
+            yield whole.slice(start, _BATCH)
+
+    def nulls(self) -> Iterator[tuple[str, ...]]:
+        """Yield the places of nulls."""
+        for batch in _IpcFile(self._path)._all():
+            for name, array in zip(self.schema.names, batch.columns, strict=True):
+                yield from null_paths(array, (name,))
+
+    def _all(self) -> Iterator[Any]:
+        if self._stream is None:
+            for number in range(self._file.num_record_batches):
+                with _sound(self._path, "Arrow"):
+                    batch = self._file.get_batch(number)
+                yield batch
+            return
+        while True:
+            with _sound(self._path, "Arrow"):
+                try:
+                    batch = self._stream.read_next_batch()
+                except StopIteration:
+                    return
+            yield batch
+
+
+def _open(path: Path) -> Any:
+    return _ParquetFile(path) if path.suffix.lower() in _PARQUET else _IpcFile(path)
+
+
+def _bare(schema: Any) -> list[tuple[str, Any]]:
+    return [(field.name, field.type) for field in schema]
+
+
+def _seen_media(files: dict[Path, Any], schema: Any) -> dict[str, str]:
+    """Return the columns of structs of bytes and path whose first file is of a known format."""
+    types = arrow().types
+    found = {}
+    for place, field in enumerate(schema):
+        names = [one.name for one in field.type] if types.is_struct(field.type) else []
+        if sorted(names) != ["bytes", "path"]:
+            continue
+        data = next(_first_bytes(files, place), None)
+        media_type = sniff(data) if isinstance(data, bytes) else None
+        if media_type is not None:
+            found[field.name] = media_type.partition("/")[0]
+    return found
+
+
+def _first_bytes(files: dict[Path, Any], place: int) -> Iterator[Any]:
+    for path in files:
+        for part in files[path].parts():
+            for batch in _open(path).batches(part[0]):
+                for one in batch.column(place):
+                    if one.is_valid and one["bytes"].is_valid:
+                        yield one["bytes"].as_py()
+
+
+@contextmanager
+def _sound(path: Path, form: str) -> Iterator[None]:
+    """Turn pyarrow's errors about a file into one that names it."""
+    try:
+        yield
+    except (arrow().ArrowException, ValueError, OSError) as error:
+        if isinstance(error, AtdataError):
+            raise
+        raise SampleError(
+            f"not sound {form}: {error}",
+            uri=str(path),
+            hint="Check that the file is complete, and has the right suffix.",
+        ) from error

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Optional
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+
+import atdata
+from atdata.engines.local import LocalEngine
+from atdata.errors import SampleError, SchemaError
+from atdata.importing.run import Imported, import_dataset
+from atdata.samples.plain import same
+
+HERE = LocalEngine(1)
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+
+
+def write_stream(table: pa.Table, path: Path) -> None:
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        for batch in table.to_batches(max_chunksize=3):
+            writer.write_batch(batch)
+
+
+WRITERS: dict[str, Callable[[pa.Table, Path], Any]] = {
+    "a.parquet": lambda table, path: pq.write_table(table, path, row_group_size=3),
+    "a.pq": lambda table, path: pq.write_table(table, path, write_statistics=False),
+    "a.feather": lambda table, path: feather.write_feather(table, path, chunksize=3),
+    "a.arrow": write_stream,
+}
+
+
+def imported(table: pa.Table, folder: Path, name: str = "a.parquet", **options: Any) -> Imported:
+    WRITERS[name](table, folder / name)
+    return import_dataset(folder / name, folder / "out", engine=HERE, **options)
+
+
+def values(found: Imported, field: str) -> list[Any]:
+    return [getattr(sample, field) for sample in found.splits[""].ordered()]
+
+
+def of_types() -> pa.Table:
+    zone = timezone(timedelta(hours=2))
+    struct = pa.struct([("x", pa.float64()), ("class", pa.list_(pa.int8()))])
+    return pa.table(
+        {
+            "bool": pa.array([True, False, True, True]),
+            "small": pa.array([1, -2, 3, 4], pa.int8()),
+            "big": pa.array([1, 2**64 - 1, 3, 4], pa.uint64()),
+            "half": pa.array(np.array([1, 2, 3, 4], np.float16)),
+            "float": pa.array([0.5, float("inf"), 3, 4], pa.float32()),
+            "text": pa.array(["a", "", "ü\0", "d"]),
+            "large": pa.array(["a", "b", "c", None], pa.large_string()),
+            "raw": pa.array([b"\xff", b"", b"c", b"d"]),
+            "fixed": pa.array([b"ab", b"cd", b"ef", b"gh"], pa.binary(2)),
+            "word": pa.array(["x", "y", "x", None]).dictionary_encode(),
+            "day": pa.array([date(2026, 1, 31)] * 4),
+            "time": pa.array([datetime(2026, 1, 31, 12, 30, 15, 5)] * 4, pa.timestamp("ns")),
+            "zoned": pa.array(
+                [datetime(2026, 1, 31, 12, tzinfo=zone)] * 4, pa.timestamp("s", "Europe/Berlin")
+            ),
+            "list": pa.array([[1, 2], [], [3], [4]], pa.list_(pa.int32())),
+            "gaps": pa.array([[1, None], None, [], [4]], pa.list_(pa.int32())),
+            "pair": pa.array([[1, 2], [3, 4], [5, 6], [7, 8]], pa.list_(pa.float32(), 2)),
+            "maybe_pair": pa.array([[1, 2], None, [5, 6], [7, 8]], pa.list_(pa.int16(), 2)),
+            "matrix": pa.array([[[1, 2, 3], [4, 5, 6]]] * 4, pa.list_(pa.list_(pa.int16(), 3), 2)),
+            "map": pa.array([[("a", 1)], [], [("b", 2), ("c", 3)], []], pa.map_("string", "int8")),
+            "place": pa.array(
+                [{"x": 1.5, "class": [1]}, None, {"x": 2, "class": []}, None], struct
+            ),
+            "none": pa.nulls(4),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_types_become_fields_and_values_stay(tmp_path: Path, name: str) -> None:
+    table = of_types()
+    found = imported(table, tmp_path, name)
+    samples = list(found.splits[""].ordered())
+    assert len(samples) == 4
+    annotations = found.splits[""].schema
+    assert annotations["big"] is int
+    assert annotations["large"] == Optional[str]  # noqa: UP045
+    assert annotations["text"] is str
+    assert annotations["gaps"] == Optional[list[Optional[int]]]  # noqa: UP045
+    assert annotations["pair"] == np.ndarray[tuple[Literal[2]], np.dtype[np.float32]]
+    assert annotations["none"] is Any
+    plain = ("bool", "small", "big", "half", "float", "text", "large", "raw", "fixed", "word")
+    for field in (*plain, "day", "time", "list", "gaps", "none"):
+        expected = table[field].to_pylist()
+        if field == "time":
+            expected = [datetime(2026, 1, 31, 12, 30, 15, 5)] * 4
+        assert values(found, field) == expected
+    assert values(found, "zoned")[0] == datetime(2026, 1, 31, 10, tzinfo=timezone.utc)  # noqa: UP017
+    assert same(samples[0].matrix, np.array([[1, 2, 3], [4, 5, 6]], np.int16))
+    assert same(samples[2].maybe_pair, np.array([5, 6], np.int16))
+    assert samples[1].maybe_pair is None
+    assert values(found, "map") == [{"a": 1}, {}, {"b": 2, "c": 3}, {}]
+    assert samples[1].place is None
+    assert samples[0].place.class_ == [1]
+    assert type(samples[0].place).__name__ == "Place"
+
+
+def test_what_atdata_exports_comes_back_equal(tmp_path: Path) -> None:
+    @atdata.packable
+    class Signal:
+        name: str
+        wave: np.ndarray[tuple[int], np.dtype[np.float32]]
+        image: np.ndarray[tuple[Literal[2], Literal[3]], np.dtype[np.uint8]]
+        ragged: np.ndarray[tuple[int, int], np.dtype[np.int16]]
+
+    samples = [
+        Signal(
+            str(number),
+            np.arange(number, dtype=np.float32),
+            np.full((2, 3), number, np.uint8),
+            np.ones((number, 2), np.int16),
+        )
+        for number in range(5)
+    ]
+    atdata.write_shards(samples, tmp_path / "in").to_parquet(tmp_path / "a.parquet")
+    found = import_dataset(next(tmp_path.glob("a*.parquet")), tmp_path / "out", engine=HERE)
+    for before, after in zip(samples, found.splits[""].ordered(), strict=True):
+        for field in ("name", "wave", "image", "ragged"):
+            assert same(getattr(before, field), getattr(after, field))
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_images_as_hugging_face_stores_them_become_images(tmp_path: Path, noted: bool) -> None:
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    cells = [None, {"bytes": PNG, "path": "a.png"}, {"bytes": PNG, "path": None}]
+    table = pa.table({"image": pa.array(cells, struct)})
+    if noted:
+        features = {"info": {"features": {"image": {"_type": "Image"}}}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(features)})
+    found = imported(table, tmp_path)
+    assert values(found, "image") == [None, atdata.Image(PNG), atdata.Image(PNG)]
+
+
+def test_an_image_that_is_only_named_is_refused(tmp_path: Path) -> None:
+    cells = [{"bytes": PNG, "path": None}, {"bytes": None, "path": "b.png"}]
+    with pytest.raises(SampleError, match=r"row 1, column 'image': the file 'b\.png'"):
+        imported(pa.table({"image": cells}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([Decimal("1.5")]),
+        pa.array([timedelta(1)]),
+        pa.array([1], pa.time32("s")),
+        pa.array([{"a": Decimal("1.5")}]),
+        pa.array([[(1, 2)]], pa.map_(pa.int8(), pa.int8())),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_types_that_samples_cannot_hold_are_refused_by_column(
+    tmp_path: Path, array: pa.Array
+) -> None:
+    with pytest.raises(SchemaError, match="the column 'odd"):
+        imported(pa.table({"odd": array}), tmp_path)
+
+
+def test_values_that_do_not_fit_are_refused_by_row_and_column(tmp_path: Path) -> None:
+    times = pa.array([1_000, 1_001], pa.timestamp("ns"))
+    with pytest.raises(SampleError, match="row 1, column 'at'"):
+        imported(pa.table({"n": [1, 2], "at": times}), tmp_path)
+    text = pa.array([b"a", b"b", b"\xff"]).cast(pa.binary()).view(pa.string())
+    with pytest.raises(SampleError, match="row 2, column 'text'"):
+        imported(pa.table({"text": text}), tmp_path)
+
+
+def test_files_that_are_not_sound_are_named(tmp_path: Path) -> None:
+    pq.write_table(of_types(), tmp_path / "a.parquet")
+    data = (tmp_path / "a.parquet").read_bytes()
+    for name, bad in (("cut.parquet", data[:-9]), ("b.arrow", data), ("c.feather", b"")):
+        (tmp_path / name).write_bytes(bad)
+        with pytest.raises(SampleError, match="not sound"):
+            import_dataset(tmp_path / name, tmp_path / "out", engine=HERE)
+
+
+def test_files_of_other_columns_and_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "in" / "1.parquet")
+    pq.write_table(pa.table({"a": ["x"]}), tmp_path / "in" / "2.parquet")
+    with pytest.raises(SchemaError, match="other columns"):
+        import_dataset(tmp_path / "in", tmp_path / "out", engine=HERE)
+    table = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
+    with pytest.raises(SchemaError, match="two columns are called 'a'"):
+        imported(table, tmp_path, "a.arrow")
+    with pytest.raises(SchemaError, match="would both be the field 'a_b'"):
+        imported(pa.table({"a b": [1], "a-b": [2]}), tmp_path)
