@@ -149,6 +149,19 @@ def lowest_direct(session: nox.Session) -> None:
     session.run("atdata", "demo", "--no-pds", "--picture", session.create_tmp() + "/demo.png")
 
 
+@nox.session(name="tests-earlier", python="3.12")
+def tests_earlier(session: nox.Session) -> None:
+    """Data of the real earlier implementation, both ways; its package is called atdata too."""
+    made = session.create_tmp()
+    for version in ("0.3.4b1", "0.5.1b1", "0.7.0b1"):
+        session.install(f"atdata=={version}")
+        session.run("python", "tests/earlier/make.py", made)
+    session.run("pip", "uninstall", "--yes", "--quiet", "atdata")
+    session.install(".[all]", *_group("test"))
+    _use_test_servers(session)
+    session.run("pytest", "tests/earlier", env={"ATDATA_EARLIER": made})
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Nightly: hostile inputs at every boundary, 500,000 of them unless ATDATA_FUZZ says else."""

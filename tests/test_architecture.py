@@ -31,7 +31,7 @@ FLOORS: tuple[set[str], ...] = (
     {"_protocols"},
     {"stores", "writing", "importing", "testing"},
     {"local", "atmosphere"},
-    {"load", "promote", "lifecycle"},
+    {"load", "promote", "lifecycle", "migrating"},
     {"appview", "cli"},
     {"__init__", "__main__"},
 )
@@ -55,7 +55,7 @@ INNER_FLOORS: dict[str, tuple[set[str], ...]] = {
 # The modules that are in no room: faces, and words that all share.
 LOOSE = {
     *("__init__", "__main__", "_protocols", "_version", "aliases", "dataset", "errors", "lens"),
-    *("load", "progress", "promote", "writing"),
+    *("load", "migrating", "progress", "promote", "writing"),
 }
 # Neighbours on one floor that must not know each other.
 APART = {("local", "atmosphere"), ("atmosphere", "local"), ("appview", "cli")}

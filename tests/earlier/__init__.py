@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zipfile
 from pathlib import Path
@@ -18,6 +19,8 @@ from atdata.samples.plain import same
 VERSIONS = ("0.3.4b1", "0.5.1b1", "0.7.0b1")
 _PLACE = "/tmp/atdata-earlier"
 _DATA = Path(__file__).parent / "data"
+# Fixtures that were just made; else those of the repository.
+_MADE = Path(os.environ.get("ATDATA_EARLIER", _DATA))
 
 
 @atdata.packable
@@ -34,7 +37,7 @@ class Reading:
 
 def unpack(version: str, folder: Path) -> Path:
     """Unpack the data of a version into a folder; return the path of its index."""
-    with zipfile.ZipFile(_DATA / f"{version}.zip") as file:
+    with zipfile.ZipFile(_MADE / f"{version}.zip") as file:
         file.extractall(folder)
     path = folder / "index.db"
     database = sqlite3.connect(path)
@@ -48,6 +51,12 @@ def unpack(version: str, folder: Path) -> Path:
     database.commit()
     database.close()
     return path
+
+
+def ours() -> dict[str, bytes]:
+    """Return the shards that ``make.py`` reads with the earlier implementation, by file name."""
+    with zipfile.ZipFile(_DATA / "ours.zip") as file:
+        return {name: file.read(name) for name in file.namelist()}
 
 
 def shards(folder: Path, name: str) -> list[str]:

@@ -1,14 +1,20 @@
-"""Write the fixtures of this folder with the earlier implementation: see README.md."""
+"""Write the fixtures of this folder with the earlier implementation; read what atdata writes.
+
+It runs in an environment of the earlier implementation: ``nox -s tests-earlier``. With a folder as
+argument the fixtures are written there, else into ``data/``.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sqlite3
+import sys
+import tempfile
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from kinds import arrays, readings
@@ -18,6 +24,7 @@ import atdata
 from atdata._cid import generate_cid_from_bytes
 from atdata.atmosphere import AtUri, DatasetPublisher, LabelPublisher, SchemaPublisher
 
+DATA = Path(__file__).parent / "data"
 # Its index keeps absolute paths, so they are the same on every machine.
 PLACE = Path("/tmp/atdata-earlier")
 
@@ -28,8 +35,8 @@ Kinds = atdata.packable(type("Kinds", (), {"__annotations__": dict.fromkeys(arra
 class Reading:
     """One reading of a sensor."""
 
-    values: NDArray[np.float32]
-    mask: Optional[NDArray]  # noqa: UP045 - the earlier one knows no other spelling of it
+    values: NDArray  # the earlier implementation decodes no other spelling of an array
+    mask: NDArray | None
     label: int
     weight: float
     is_good: bool
@@ -123,7 +130,23 @@ def dump() -> str:
         return "\n".join(database.iterdump())
 
 
+def read_ours() -> None:
+    """Read the shards that atdata wrote, and compare their samples."""
+    with zipfile.ZipFile(DATA / "ours.zip") as file, tempfile.TemporaryDirectory() as folder:
+        file.extractall(folder)
+        (kinds,) = atdata.Dataset[Kinds](f"{folder}/kinds.tar").ordered()
+        found = list(atdata.Dataset[Reading](f"{folder}/readings.tar").ordered())
+    for name, array in arrays().items():
+        read = getattr(kinds, name)
+        assert (read.dtype, read.shape) == (array.dtype, array.shape), name
+        assert read.tobytes() == array.tobytes(), name
+    assert len(found) == len(readings())
+    for sample, fields in zip(found, readings()):  # noqa: B905
+        for name, value in fields.items():
+            np.testing.assert_array_equal(getattr(sample, name), value)
+
+
 if __name__ == "__main__":
-    folder = Path(__file__).parent / "data"
-    folder.mkdir(exist_ok=True)
-    make(folder / f"{version('atdata')}.zip")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
+    make(target / f"{version('atdata')}.zip")
+    read_ours()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import atdata
 from atdata import Dataset
 
-from . import Reading, assert_equal, shards
+from . import Reading, assert_equal, ours, shards
 from .kinds import arrays, readings
 
 Kinds = atdata.packable(make_dataclass("Kinds", [(name, NDArray) for name in arrays()]))
@@ -44,3 +44,15 @@ def test_arrays_can_be_written_to_if_asked(folder: Path) -> None:
     (path,) = shards(folder, "kinds")
     (sample,) = Dataset[atdata.DictSample](path).ordered(writable=True)
     assert all(array.flags.writeable for array in sample.values())
+
+
+def test_the_earlier_implementation_reads_what_atdata_writes(tmp_path: Path) -> None:
+    """``nox -s tests-earlier`` reads these bytes with it."""
+    written = {
+        "kinds.tar": atdata.write_shards([Kinds(**arrays())], tmp_path / "kinds"),
+        "readings.tar": atdata.write_shards(
+            [Reading(**one) for one in readings()], tmp_path / "readings"
+        ),
+    }
+    found = {name: Path(one.shard_list[0]).read_bytes() for name, one in written.items()}
+    assert found == ours()

@@ -24,6 +24,7 @@ _COMMANDS = {
     "import": "atdata.cli.importing",
     "load": "atdata.cli.load",
     "login": "atdata.cli.atmosphere",
+    "migrate": "atdata.cli.migrate",
     "promote": "atdata.cli.atmosphere",
     "records": "atdata.cli.records",
     "schema": "atdata.cli.schemas",

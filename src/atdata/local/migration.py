@@ -8,31 +8,26 @@ not change it.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgpack  # type: ignore[import-untyped]
-from numpy.typing import NDArray
-
 from atdata.base.extras import require
-from atdata.errors import AtdataError, EntryConflict, EntryError, SchemaError, StorageError
+from atdata.errors import AtdataError, EntryConflict, StorageError
+from atdata.local.earlier import sample_type_of, unpacked
 from atdata.local.entry import LocalDatasetEntry
 from atdata.local.entry_table import EntryTable
 from atdata.local.index import LocalIndex
 from atdata.local.redis import redis_client
 from atdata.local.schema import parse_ref
 from atdata.local.schema_table import SchemaTable
-from atdata.samples import packable
 
 if TYPE_CHECKING:
     import redis as redis_py
 
 _ENTRY = b"LocalDatasetEntry:"
 _SCHEMA = b"LocalSchema:"
-_PRIMITIVES = {"str": str, "int": int, "float": float, "bool": bool, "bytes": bytes}
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ def migrate(redis: redis_py.Redis | str, index: LocalIndex | None = None) -> Mig
 
     def migrate_schema(key: bytes) -> None:
         name, version = parse_ref(f"local://schemas/{key.removeprefix(_SCHEMA).decode()}")
-        sample_type = _sample_type(name, json.loads(client.get(key)))
+        sample_type = sample_type_of(name, json.loads(client.get(key)))
         report.schemas.append(schemas.publish(sample_type, version).ref)
 
     def migrate_entry(key: bytes) -> None:
@@ -134,13 +129,13 @@ def _keys(client: Any, start: bytes) -> list[bytes]:
 
 def _entry(values: Mapping[bytes, bytes], schemas: SchemaTable) -> LocalDatasetEntry:
     metadata = values.get(b"metadata")
-    urls = _unpacked(values[b"data_urls"]) if b"data_urls" in values else None
+    urls = unpacked(values[b"data_urls"]) if b"data_urls" in values else None
     ref, schema_cid = _current_ref((values.get(b"schema_ref") or values[b"sample_kind"]), schemas)
     return LocalDatasetEntry(
         name=values[b"name"].decode(),
         schema_ref=ref,
         data_urls=[values[b"wds_url"].decode()] if urls is None else urls,
-        metadata=None if metadata is None else _unpacked(metadata),
+        metadata=None if metadata is None else unpacked(metadata),
         schema_cid=schema_cid,
     )
 
@@ -152,38 +147,3 @@ def _current_ref(ref: bytes, schemas: SchemaTable) -> tuple[str, str | None]:
         return text, None
     schema = schemas.get(text)
     return schema.ref, schema.cid
-
-
-def _unpacked(value: bytes) -> Any:
-    try:
-        return msgpack.unpackb(value)
-    except (msgpack.UnpackException, ValueError) as error:
-        raise EntryError(f"a value is not msgpack: {error}") from error
-
-
-def _sample_type(name: str, schema: Mapping[str, Any]) -> type[Any]:
-    """Make a class with the fields of an earlier schema; ``dataclasses`` checks the names."""
-    fields = [_field(one) for one in schema["fields"]]
-    try:
-        made = dataclasses.make_dataclass(name, fields, kw_only=True)
-    except (TypeError, ValueError) as error:
-        raise SchemaError(f"the fields make no class: {error}") from error
-    return packable(made)
-
-
-def _field(old: Mapping[str, Any]) -> tuple[str, Any, Any]:
-    annotation = _annotation(old["fieldType"])
-    if old.get("optional"):
-        return old["name"], annotation | None, dataclasses.field(default=None)
-    return old["name"], annotation, dataclasses.field()
-
-
-def _annotation(old: Mapping[str, Any]) -> Any:
-    kind = old["$type"].rpartition("#")[2]
-    if kind == "primitive" and old["primitive"] in _PRIMITIVES:
-        return _PRIMITIVES[old["primitive"]]
-    if kind == "ndarray":
-        return NDArray[Any]
-    if kind == "array":
-        return list[_annotation(old["items"])]  # type: ignore[misc]
-    raise SchemaError(f"a field of type {kind!r} is not known")

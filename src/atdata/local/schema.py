@@ -15,6 +15,7 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 _URI = "atdata://local/sampleSchema/"
 _LEGACY_URI = "local://schemas/"
+_EARLIER_URI = "atdata://local/schema/"  # of the earlier implementation
 
 
 class LocalSchema(Mapping[str, Any]):
@@ -115,13 +116,13 @@ def schema_ref(name: str, version: str) -> str:
 def parse_ref(ref: str) -> tuple[str, str]:
     """Return name and version of a local schema reference.
 
-    The older form ``local://schemas/{name}@{version}`` is accepted, too. A module in front of
-    the name (``{module}.{name}``) is dropped.
+    The older forms ``local://schemas/{name}@{version}`` and ``atdata://local/schema/…`` are
+    accepted, too. A module in front of the name (``{module}.{name}``) is dropped.
 
     Raises:
         MalformedReference: The text is not a reference of a local schema.
     """
-    for start in (_URI, _LEGACY_URI):
+    for start in (_URI, _LEGACY_URI, _EARLIER_URI):
         name, at, version = ref.removeprefix(start).rpartition("@")
         if ref.startswith(start) and at and name and version:
             return name.rpartition(".")[2], version
