@@ -199,4 +199,4 @@ def test_samples_without_a_class_keep_the_bytes() -> None:
 def test_arrow_gets_the_bytes(tmp_path: Path) -> None:
     atdata.write_shards([Photo(atdata.Image(JPEG), 1)], tmp_path / "data")
     table = atdata.Dataset[Photo](tmp_path / "data").to_arrow()
-    assert table.column("image").to_pylist() == [JPEG]
+    assert table.column("image").to_pylist() == [{"bytes": JPEG, "path": None}]

@@ -15,6 +15,7 @@ from atdata.samples import kinds
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import Kind
 from atdata.samples.media import MEDIA, Media
+from atdata.samples.tensors import Bfloat16, TensorOf
 
 _SCALARS = {str: "string", bytes: "binary", bool: "bool_", int: "int64", float: "float64"}
 Values = list[Any]
@@ -95,7 +96,7 @@ def _form(arrow: Any, kind: Kind, around: tuple[type, ...]) -> Form | None:
             return getattr(arrow, _SCALARS[plain])(), kind.encode
         case kinds.Temporal(plain) if plain is date:
             return arrow.date32(), lambda value: value
-        case kinds.ArrayOf():
+        case kinds.ArrayOf() | Bfloat16() | TensorOf():
             return arrow.binary(), kind.encode
         case kinds.MediaOf():
             return arrow.struct({"bytes": arrow.binary(), "path": arrow.string()}), media_parts

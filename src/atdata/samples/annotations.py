@@ -19,6 +19,14 @@ from atdata.samples.dtypes import DTYPES, dtype_name
 from atdata.samples.extensions import Member
 from atdata.samples.kinds import Kind
 from atdata.samples.media import MEDIA, MediaType
+from atdata.samples.tensors import (
+    Bfloat16,
+    TensorOf,
+    bfloat16,
+    is_bfloat16,
+    is_tensor_type,
+    tensor_type,
+)
 
 _LISTS = (list, collections.abc.Sequence)
 _DICTS = (dict, collections.abc.Mapping)
@@ -62,8 +70,11 @@ def annotation_of(kind: Kind) -> Any:
         case kinds.Scalar(cls) | kinds.Temporal(cls) | kinds.EnumMember(cls) | kinds.Nested(cls):
             return cls
         case kinds.ArrayOf(dtype, shape):
-            axes = (Any, ...) if shape is None else tuple(_length(n) for n in shape)
-            return np.ndarray[tuple[axes], np.dtype[dtype or Any]]  # type: ignore[valid-type, misc]
+            return _array_annotation(dtype, shape)
+        case Bfloat16(shape):
+            return _array_annotation(bfloat16().type, shape)
+        case TensorOf():
+            return Annotated[tensor_type(), *kind.notes()] if kind.notes() else tensor_type()
         case kinds.MediaOf(cls, media_type):
             return cls if media_type is None else Annotated[cls, MediaType(media_type)]
         case kinds.Sequence(item, container):
@@ -119,19 +130,21 @@ def description_of(annotation: Any) -> str | None:
 
 
 def _noted(kind: Kind, notes: tuple[Any, ...]) -> Kind:
-    """Return the kind with the media type that is noted beside it."""
+    """Return the kind with what is noted beside it: a media type, or a tensor's dtype."""
+    match kind:
+        case kinds.Nullable(inner):
+            return kinds.Nullable(_noted(inner, notes))
+        case TensorOf():
+            kind = kind.noted(notes)
     for note in notes:
         if isinstance(note, MediaType):
-            return _of_media_type(kind, note.name)
+            kind = _of_media_type(kind, note.name)
     return kind
 
 
 def _of_media_type(kind: Kind, name: str) -> Kind:
-    match kind:
-        case kinds.Nullable(kinds.MediaOf() as inner):
-            return kinds.Nullable(_of_media_type(inner, name))
-        case kinds.MediaOf(cls) if name.startswith(f"{cls.family}/"):
-            return kinds.MediaOf(cls, name)
+    if isinstance(kind, kinds.MediaOf) and name.startswith(f"{kind.type.family}/"):
+        return kinds.MediaOf(kind.type, name)
     raise SchemaError(f"{kind} can't have the media type {name}")
 
 
@@ -142,6 +155,8 @@ def _plain_class(annotation: type) -> Kind:
         return kinds.Temporal(annotation)
     if annotation in MEDIA.values():
         return kinds.MediaOf(annotation)
+    if is_tensor_type(annotation):
+        return TensorOf()
     if annotation in _LISTS:
         return kinds.Sequence(kinds.Plain())
     if annotation is tuple:
@@ -196,6 +211,8 @@ def _array(annotation: Any, shape: Any, dtype: Any = Any) -> Kind:
     scalar = get_origin(scalar) or scalar  # np.floating[Any] is np.floating
     if scalar is Any or scalar is np.generic or isinstance(scalar, TypeVar):
         return kinds.ArrayOf(None, _shape(annotation, shape))
+    if is_bfloat16(scalar):
+        return Bfloat16(_shape(annotation, shape))
     return kinds.ArrayOf(_scalar_type(annotation, scalar), _shape(annotation, shape))
 
 
@@ -227,6 +244,11 @@ def _axis(annotation: Any, axis: Any) -> int | None:
             annotation, hint="Write an axis as `int`, or as `Literal[28]` for a fixed length."
         )
     return lengths[0]
+
+
+def _array_annotation(dtype: Any, shape: tuple[int | None, ...] | None) -> Any:
+    axes = (Any, ...) if shape is None else tuple(_length(n) for n in shape)
+    return np.ndarray[tuple[axes], np.dtype[dtype or Any]]  # type: ignore[valid-type, misc]
 
 
 def _length(length: int | None) -> Any:

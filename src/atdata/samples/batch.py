@@ -10,6 +10,8 @@ import numpy as np
 from atdata.base.display import html_table
 from atdata.samples.aliases import expanded
 from atdata.samples.blocks import BatchBlocks
+from atdata.samples.plain import is_tensor
+from atdata.samples.tensors import stacked
 
 _T = TypeVar("_T")
 
@@ -17,8 +19,9 @@ _T = TypeVar("_T")
 class SampleBatch(Generic[_T]):
     """Samples of one type. An attribute is the column of the field of that name.
 
-    A column of arrays of one shape and dtype is one new, writable array of shape
-    ``(len(batch), *shape)``; any other column is a list. Columns are made when first asked for.
+    A column of arrays (or tensors) of one shape and dtype is one new, writable array (or tensor)
+    of shape ``(len(batch), *shape)``; any other column is a list. Columns are made when first
+    asked for.
 
     Args:
         samples: The samples, at least one if columns are to be asked for.
@@ -96,17 +99,18 @@ def _names(sample: Any) -> Iterable[str]:
 
 def _form(column: Any) -> str:
     """Describe a column: dtype and shape of an array, or the types in a list."""
-    if isinstance(column, np.ndarray):
-        return f"{column.dtype} {column.shape}"
+    if not isinstance(column, list):
+        return f"{column.dtype} {tuple(column.shape)}"
     return f"list of {', '.join(sorted({type(value).__name__ for value in column}))}"
 
 
 def _stack(values: list[Any]) -> Any:
-    first = values[0] if values else None
-    if not isinstance(first, np.ndarray):
+    first: Any = values[0] if values else None
+    if not isinstance(first, np.ndarray) and not is_tensor(first):
         return values
+    array = np.ndarray if isinstance(first, np.ndarray) else type(first)
     dtype, shape = first.dtype, first.shape
     for value in values:
-        if not isinstance(value, np.ndarray) or value.dtype != dtype or value.shape != shape:
+        if not isinstance(value, array) or value.dtype != dtype or value.shape != shape:
             return values
-    return np.stack(values)
+    return np.stack(values) if array is np.ndarray else stacked(values)

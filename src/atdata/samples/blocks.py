@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atdata.samples.tensors import TensorColumn
 from atdata.samples.writable import writable
 
 if TYPE_CHECKING:
@@ -65,9 +66,14 @@ class BatchBlocks:
         return list(map(writable, made)) if self._is_writable else made
 
     def column(self, name: str) -> Any:
-        """Return the values of one field: one new array, or a list."""
+        """Return the values of one field: one new array or tensor, or a list."""
         parts = [block.values(self.names[name]) for block in self._blocks]
         first = parts[0]
+        if type(first) is TensorColumn and all(type(part) is TensorColumn for part in parts):
+            arrays = [part.array for part in parts]
+            if all(_fits(array, arrays[0]) for array in arrays):
+                return first.kind.tensor(np.concatenate(arrays))
+            return [tensor for part in parts for tensor in part]
         if len(parts) == 1:
             return np.array(first, order="C") if type(first) is np.ndarray else first
         if all(_fits(part, first) for part in parts):

@@ -17,6 +17,7 @@ from atdata.errors import SampleError
 from atdata.samples import kinds
 from atdata.samples.fields import fields_of
 from atdata.samples.kinds import Kind
+from atdata.samples.tensors import BFLOAT16
 
 _NULLABLE = "Give a value, or annotate the field as `T | None`."
 _TYPICAL = {np.floating: np.float64, np.integer: np.int64, np.number: np.float64}
@@ -83,6 +84,8 @@ def _array(kind: kinds.ArrayOf, value: Any) -> str | None:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return f"Objects are not stored: convert it, as in value.astype({dtype or 'float'})."
+        if value.dtype.name == BFLOAT16:
+            return "Annotate the field as `NDArray[ml_dtypes.bfloat16]`, or convert the array."
         if kind.dtype is not None and not np.issubdtype(value.dtype, kind.dtype):
             return f"Convert it: value.astype({dtype})."
         return "Reshape it, or annotate the field with the shape that it has."

@@ -19,6 +19,7 @@ from atdata.errors import SampleError
 from atdata.samples.arrays import read_layout
 from atdata.samples.fields import Field
 from atdata.samples.kinds import ArrayOf, Kind, MediaOf, Nullable, Scalar
+from atdata.samples.tensors import Bfloat16, TensorOf
 from atdata.samples.wire import map_head, pack
 
 _NIL = 0xC0
@@ -153,6 +154,9 @@ class Template:
             return self._array(mark)
         if isinstance(kind, Scalar):
             return self._scalar(kind.type, mark)
+        if isinstance(kind, Bfloat16 | TensorOf):
+            convert, arrays = kind.column, self._array(mark)
+            return lambda block: convert(arrays(block))
         if isinstance(kind, MediaOf):
             media, files = kind.type, self._text(bytes, mark)
             return lambda block: list(map(media, files(block)))

@@ -28,6 +28,7 @@ from atdata.samples.fields import check_identifier, check_name
 from atdata.samples.kinds import Kind
 from atdata.samples.media import MEDIA, MediaType
 from atdata.samples.packable import PackableSample
+from atdata.samples.tensors import BFLOAT16, Bfloat16
 from atdata.samples.to_schema import DOCUMENT, MEMBER, Fresh, can_be_default, reference
 
 _MAX_FIELDS = 1_000  # of one class
@@ -255,18 +256,25 @@ def _check_fields(classes: list[Any]) -> None:
         raise SchemaError(f"more than {_MAX_ALL_FIELDS} fields in one schema document")
 
 
-def _array(document: dict[str, Any], path: str) -> kinds.ArrayOf:
-    name, shape = document.get("x-atdata-dtype"), document.get("x-atdata-shape")
+def _array(document: dict[str, Any], path: str) -> Kind:
+    name, shape = document.get("x-atdata-dtype"), _shape(document, path)
+    if name == BFLOAT16:
+        return Bfloat16(shape)
     if name is not None and (not isinstance(name, str) or name not in DTYPES):
         raise SchemaError(f"{name!r:.80} is not a dtype that samples can hold", path=path)
+    return kinds.ArrayOf(DTYPES[name] if name else None, shape)
+
+
+def _shape(document: dict[str, Any], path: str) -> tuple[int | None, ...] | None:
+    shape = document.get("x-atdata-shape")
     if shape is None:
-        return kinds.ArrayOf(DTYPES[name] if name else None)
+        return None
     for length in _expect(list, shape, path):
         if length is not None and (type(length) is not int or not 0 <= length < 2**62):
             raise SchemaError(f"{length!r:.80} is not the length of an axis", path=path)
     if len(shape) > _MAX_DEPTH:
         raise SchemaError(f"more than {_MAX_DEPTH} axes", path=path)
-    return kinds.ArrayOf(DTYPES[name] if name else None, tuple(shape))
+    return tuple(shape)
 
 
 def _media(document: dict[str, Any], path: str) -> kinds.MediaOf:

@@ -8,6 +8,7 @@ annotation                         wire form
 =================================  ==============================================================
 ``Image``, ``Audio``, ``Video``    the bytes of the file, see :mod:`atdata.samples.media`
 ``NDArray``, ``np.ndarray[S, D]``  bytes in ``.npy`` format, see :mod:`atdata.samples.arrays`
+``torch.Tensor``, ``bfloat16``     the same, see :mod:`atdata.samples.tensors`
 ``str``, ``bytes``, ``bool``       the same
 ``int``                            integer of 64 bits, signed or not
 ``float``                          float of 64 bits

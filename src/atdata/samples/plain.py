@@ -8,6 +8,7 @@ expected: type checkers accept an ``int`` as a ``float`` too.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -129,13 +130,22 @@ def from_wire(data: Any) -> Any:
     return _walk(data, _value_leaf, 0)
 
 
+def is_tensor(value: Any) -> bool:
+    """Return whether a value is a tensor of PyTorch, which is not imported for that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
 def same(left: Any, right: Any) -> bool:
-    """Compare field values: arrays by ``np.array_equal``, containers item by item."""
+    """Compare field values: arrays and tensors by ``np.array_equal``, containers item by item."""
     if left is right:
         return True
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         both = isinstance(left, np.ndarray) and isinstance(right, np.ndarray)
         return both and np.array_equal(left, right)
+    if is_tensor(left) or is_tensor(right):
+        both = is_tensor(left) and is_tensor(right)
+        return both and left.shape == right.shape and bool((left == right).all())
     if isinstance(left, list | tuple) and type(left) is type(right):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, dict) and isinstance(right, dict):

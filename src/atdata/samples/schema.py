@@ -13,6 +13,7 @@ keywords                                    kind of value
 ``contentMediaType: "image/png"``           … of this media type
 ``x-atdata-type: "array"``                  NumPy array in ``.npy`` form, any dtype and shape …
 ``x-atdata-dtype: "float32"``               … of this dtype (``"floating"`` for a family)
+``x-atdata-dtype: "bfloat16"``              … of this dtype, its bits stored as ``uint16``
 ``x-atdata-shape: [null, 28]``              … of this shape; null is an axis of any length
 ``x-atdata-type: "datetime"`` / ``"date"``  text of ISO 8601
 ``type: array`` with ``items``              list; with ``x-atdata-type: "tuple"`` a tuple

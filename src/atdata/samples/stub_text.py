@@ -18,6 +18,7 @@ from atdata.samples import kinds
 from atdata.samples.dtypes import dtype_name
 from atdata.samples.fields import Field, fields_of
 from atdata.samples.kinds import Kind
+from atdata.samples.tensors import BFLOAT16, Bfloat16, TensorOf, bfloat16, is_bfloat16
 
 _HOMES = {
     "Annotated": "typing",
@@ -149,6 +150,10 @@ class Stub:
                 return self._word(plain.__name__)
             case kinds.ArrayOf(dtype, shape):
                 return self._array(dtype, shape)
+            case Bfloat16(shape):
+                return self._array(bfloat16().type, shape)
+            case TensorOf():
+                return self._word("Tensor", home="torch")
             case kinds.MediaOf():
                 return self._media(kind)
             case kinds.Nullable(inner):
@@ -180,6 +185,8 @@ class Stub:
         return f"{self._word('ndarray')}[{axes}, {self._word('dtype')}[{scalar}]]"
 
     def _dtype(self, dtype: Any) -> str:
+        if is_bfloat16(dtype):
+            return self._word(BFLOAT16, home="ml_dtypes")
         name = dtype_name(dtype) or "generic"
         parameters = _PARAMETERS.get(name)
         spelled = self._word(_ALIASES.get(name, name), home="numpy")

@@ -17,6 +17,7 @@ from atdata.samples.dtypes import dtype_name
 from atdata.samples.fields import Field, check_identifier
 from atdata.samples.kinds import Kind
 from atdata.samples.plain import unwrap
+from atdata.samples.tensors import Bfloat16, TensorOf
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # The keyword for the extension of a field's member.
@@ -124,6 +125,9 @@ class _Writer:
                 )
             case kinds.ArrayOf():
                 return _array(kind)
+            case Bfloat16() | TensorOf():
+                named = {"x-atdata-dtype": kind.dtype} if kind.dtype else {}
+                return _array(kind.stored) | named
             case kinds.MediaOf(media, media_type):
                 fixed = {"contentMediaType": media_type} if media_type else {}
                 return {"x-atdata-type": media.family, **fixed}
