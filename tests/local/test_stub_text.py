@@ -9,7 +9,7 @@ import sys
 from datetime import date, datetime
 from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -75,6 +75,7 @@ class Everything:
     odd: Odd
     kind: Literal['"""', "b", 1, True]
     day: date
+    text: Annotated[str | None, atdata.Member("left.txt")]
     taken: datetime | None = None
     rest: Any = None
 
@@ -131,6 +132,7 @@ class Everything(PackableSample):
     odd: Odd
     kind: Literal['\"""', 'b', 1, True]
     day: date
+    text: str | None
     taken: datetime | None
     rest: Any
     def __init__(self, """
@@ -150,6 +152,8 @@ class Colliding:
     float32: np.ndarray[tuple[int], np.dtype[np.float32]]
     Point: Point
     Literal: Literal["x"]
+    Member: Annotated[int, atdata.Member("x")]
+    Annotated: bool
     np: bool = False
 
 

@@ -144,6 +144,8 @@ def cases(draw: st.DrawFn, nested: bool = True) -> Case:
         annotation = choice.annotation
         if text := draw(st.none() | TEXT):
             annotation = Annotated[annotation, text]
+        if part := draw(st.none() | st.sampled_from(["x", "json", "left.cbor"])):
+            annotation = Annotated[annotation, atdata.Member(f"{name}.{part}")]
         namespace["__annotations__"][name] = annotation
         values[name] = choice.values
         # By position, no required field may follow an optional one.

@@ -54,6 +54,8 @@ class Photo:
     many: Literal[tuple(f"value {number}" for number in range(150))]  # type: ignore[valid-type]
     day: date
     taken: datetime | None
+    text: Annotated[str, atdata.Member("txt"), "what it shows"]
+    note: Annotated[str, atdata.Member("note.txt")] | None
     pair: tuple[int, str]
     tags: tuple[str, ...]
     raw: bytes
@@ -68,6 +70,7 @@ class Hiding:
     packable: Any
     list: list[Point]
     Literal: Literal["x"]
+    Member: Annotated[bool, atdata.Member("x")]
     Annotated: Annotated[bool, "text"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ def made(*fields: Member, name: str = "Thing", doc: str = "", **options: Any) ->
 PART = made(("x", int), name="Part")
 LARGER_PART = made(("x", int), ("y", int, field(default=0)), name="Part")
 OTHER_PART = made(("x", str), name="Part")
+IN_CLS = Annotated[int, atdata.Member("cls")]
 BASE: tuple[Member, ...] = (("a", int), ("b", str), ("c", float, field(default=0.5)))
 
 
@@ -48,6 +49,10 @@ BASE: tuple[Member, ...] = (("a", int), ("b", str), ("c", float, field(default=0
         (Step.MAJOR, made(("a", NDArray[np.float32])), made(("a", NDArray[np.float64]))),
         (Step.MAJOR, made(("a", Literal["x"])), made(("a", Literal["x", "y"]))),
         (Step.MAJOR, made(("a", list[int])), made(("a", list[str]))),
+        (Step.MAJOR, made(("a", int)), made(("a", IN_CLS))),
+        (Step.MAJOR, made(("a", IN_CLS)), made(("a", int))),
+        (Step.MAJOR, made(("a", IN_CLS)), made(("a", Annotated[int, atdata.Member("id")]))),
+        (Step.PATCH, made(("a", IN_CLS)), made(("a", Annotated[IN_CLS, "a class"]))),
         (Step.MINOR, made(("a", list[PART])), made(("a", list[LARGER_PART]))),
         (Step.MAJOR, made(("a", list[PART])), made(("a", list[OTHER_PART]))),
     ],

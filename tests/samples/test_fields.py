@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, InitVar, dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 
@@ -26,6 +26,40 @@ def test_fields_are_those_of_the_dataclass() -> None:
     assert (notes.required, notes.fallback(), notes.description) == (False, [], "some notes")
     assert notes.fallback() is not notes.fallback()
     assert (name.keyword_only, name.fallback(), name.description) == (True, "", "a name")
+
+
+def test_members_are_those_of_annotations_or_of_names() -> None:
+    @atdata.packable
+    class Sample:
+        Label: int
+        caption: Annotated[str, "what it shows", atdata.Member("txt")]
+        note: Annotated[str, atdata.Member("note.txt")] | None = None
+
+    assert [field.member for field in fields_of(Sample)] == ["label", "txt", "note.txt"]
+    given = [field.annotated_member for field in fields_of(Sample)]
+    assert given == [None, "txt", "note.txt"]
+
+
+def test_two_fields_of_one_member_are_refused_and_named() -> None:
+    with pytest.raises(SchemaError, match=r"'txt' and 'caption' are both the member 'txt'"):
+
+        @atdata.packable
+        class Sample:
+            txt: str
+            caption: Annotated[str, atdata.Member("txt")]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[str, atdata.Member],
+        Annotated[str, atdata.Member("a"), atdata.Member("b")],
+        Annotated[Annotated[str, atdata.Member("a")] | None, atdata.Member("b")],
+    ],
+)
+def test_a_field_has_one_member_with_its_extension(annotation: Any) -> None:
+    with pytest.raises(SchemaError, match=r"Sample\.caption: a field has one member"):
+        atdata.packable(type("Sample", (), {"__annotations__": {"caption": annotation}}))
 
 
 def test_later_annotations_of_a_field_win() -> None:

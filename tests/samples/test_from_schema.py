@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import atdata
 from atdata.errors import SampleError, SchemaError
+from atdata.samples.fields import fields_of
 from atdata.samples.from_schema import type_from_document
-from atdata.samples.to_schema import schema_document
+from atdata.samples.to_schema import describe, schema_document
 
 HOSTILE = [
     '"""',
@@ -201,6 +202,15 @@ def test_hostile_descriptions_and_values_are_plain_text(text: str) -> None:
         {"$ref": "#", "default": {}},
         {"type": "array", "items": {"$ref": "#"}, "default": [{}]},
         {"type": "string", "description": 3},
+        {"type": "string", "x-atdata-member": None},
+        {"type": "string", "x-atdata-member": 3},
+        {"type": "string", "x-atdata-member": ["txt"]},
+        {"type": "string", "x-atdata-member": ""},
+        {"type": "string", "x-atdata-member": "TXT"},
+        {"type": "string", "x-atdata-member": "../txt"},
+        {"type": "string", "x-atdata-member": "a\nb"},
+        {"type": "string", "x-atdata-member": "pyd"},
+        {"type": "string", "x-atdata-member": "x" * 1_000},
     ],
     ids=str,
 )
@@ -233,6 +243,21 @@ def test_kinds_that_are_none_are_refused(kind: Any) -> None:
 def test_documents_of_no_class_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SchemaError):
         type_from_document(document() | changes)
+
+
+def test_fields_have_the_members_of_the_document() -> None:
+    caption = {"type": "string", "x-atdata-member": "txt"}
+    optional = {"type": "integer", "x-atdata-member": "note.txt"}
+    made = type_from_document(document(caption=caption, note=optional) | {"required": ["caption"]})
+    assert [field.member for field in fields_of(made)] == ["txt", "note.txt"]
+    assert type_from_document(describe(made)) is not made
+    assert describe(made)["properties"]["caption"] == caption
+
+
+def test_two_fields_of_one_member_are_refused() -> None:
+    twice = {"type": "string", "x-atdata-member": "txt"}
+    with pytest.raises(SchemaError, match="both the member 'txt'"):
+        type_from_document(document(a=twice, b=twice))
 
 
 def test_required_fields_after_optional_ones_are_refused() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ import atdata
 from atdata import DictSample, Lens, LensNetwork
 from atdata.errors import SampleError, SchemaError
 from atdata.samples.lens import from_dict_sample
+from atdata.samples.members import member_codec
 from atdata.testing import check_lens_laws
 
 
@@ -180,6 +181,23 @@ def test_samples_of_no_type_have_a_lens_to_every_class() -> None:
     assert lens.put(Full(FULL.image, 3, "b"), plain)["name"] == "b"
     sources = FULLS.map(lambda full: DictSample(**vars(full), other=1))
     check_lens_laws(LensNetwork().transform(DictSample, Full), sources, FULLS)
+
+
+def test_samples_that_were_read_as_members_have_one_too() -> None:
+    @atdata.packable
+    class Captioned:
+        caption: Annotated[str, atdata.Member("txt")]
+        cls: int = 0
+        note: Annotated[str, atdata.Member("note.txt")] | None = None
+
+    members = {"txt": b"a", "json": b'{ "kept": 1 }', "note.txt": b"x"}
+    read = member_codec(DictSample).decode(members)
+    lens = LensNetwork().transform(DictSample, Captioned)
+    assert lens(read) == Captioned("a", 0, "x")
+    unchanged = member_codec(DictSample).encode(lens.put(lens(read), read))
+    assert dict(unchanged) == members
+    changed = member_codec(DictSample).encode(lens.put(Captioned("b", 1), read))
+    assert dict(changed) == {"txt": b"b", "cls": b"1", "json": members["json"]}
 
 
 def test_a_written_lens_goes_before_that_one(network: LensNetwork) -> None:

@@ -38,6 +38,7 @@ class Sample:
 
     features: Annotated[NDArray[np.float32], "what was measured"]
     image: np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+    caption: Annotated[str, atdata.Member("txt"), "what it shows"]
     label: int = 3
 
 
@@ -58,10 +59,15 @@ def test_the_whole_document() -> None:
                 "x-atdata-dtype": "uint8",
                 "x-atdata-shape": [None, None],
             },
+            "caption": {
+                "type": "string",
+                "x-atdata-member": "txt",
+                "description": "what it shows",
+            },
             "label": {"type": "integer", "default": 3},
         },
-        "required": ["features", "image"],
-        "x-atdata-order": ["features", "image", "label"],
+        "required": ["features", "image", "caption"],
+        "x-atdata-order": ["features", "image", "caption", "label"],
     }
 
 

@@ -56,7 +56,10 @@ class _Source(Stub):
                 "fields with defaults, or by keyword only, are not written as source",
                 path=field.name,
             )
-        annotation = self._attribute(field)
+        annotation = self._annotation(field.kind)
+        if field.annotated_member is not None:
+            member = f"{self._word('Member')}({field.annotated_member!a})"
+            annotation = f"{self._word('Annotated')}[{annotation}, {member}]"
         if field.description:
             text = ascii(field.description)
             annotation = f"{self._word('Annotated')}[{annotation}, {text}]"

@@ -19,6 +19,8 @@ from atdata.samples.kinds import ArrayOf, FixedTuple, Kind, Map, Nested, Nullabl
 from atdata.samples.plain import convert_at, convert_items, convert_values
 
 _HINT = "Keep it in a member of its own, as npy."
+_CONCRETE = frozenset(np.dtype(code).type for code in np.typecodes["AllInteger"] + "efd?")
+_WIDEST: tuple[type[np.generic], ...] = (np.int64, np.float64, np.uint64)
 _Leaf = Callable[[ArrayOf, Any], Any]
 
 
@@ -85,16 +87,32 @@ def _array(kind: ArrayOf, data: Any) -> Any:
         found = np.asarray(data)
     except ValueError as error:
         raise SampleError(f"lists of one length are expected: {error}") from None
-    wanted = np.dtype(kind.dtype) if _is_concrete(kind) else found.dtype
-    if found.size == 0:
+    wanted = _dtype(kind, found)
+    if found.size == 0 and found.ndim:
         return np.empty(_empty_shape(kind, found.shape), wanted)
-    if found.dtype.kind not in "biuf" or (found.dtype.kind == "b") != (wanted.kind == "b"):
+    if wanted.kind in "iu" and found.dtype.kind in "fO":  # of integers beyond those of int64
+        found = np.asarray(data, object)
+        fits = all(type(number) is int for number in found.flat)
+    else:
+        fits = found.dtype.kind in ("b" if wanted.kind == "b" else "iuf")
+    if not fits:
         raise SampleError(f"expected numbers for {kind}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = found.astype(wanted)
-    if wanted.kind in "iu" and not np.array_equal(array, found):
-        raise SampleError(f"expected numbers for {kind}, got some that do not fit")
-    return array
+    return _cast(kind, found, wanted)
+
+
+def _cast(kind: ArrayOf, found: arrays.Array, wanted: np.dtype[Any]) -> arrays.Array:
+    """Return the array with another dtype; floats may be rounded, but not to infinity."""
+    try:
+        with np.errstate(over="ignore"):
+            array = found.astype(wanted)
+    except OverflowError:
+        array = None
+    if array is not None:
+        if wanted.kind == "f" and np.array_equal(np.isinf(array), np.isinf(found)):
+            return array
+        if wanted.kind != "f" and np.array_equal(array, found):
+            return array
+    raise SampleError(f"expected numbers for {kind}, got some that do not fit")
 
 
 def _list(kind: ArrayOf, wire: bytes) -> Any:
@@ -102,18 +120,22 @@ def _list(kind: ArrayOf, wire: bytes) -> Any:
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise SampleError(f"JSON can't hold an array of dtype {array.dtype}", hint=_HINT)
     items = array.tolist()
-    if array.size == 0 and _empty_shape(kind, np.shape(items)) != array.shape:
-        raise SampleError(f"JSON can't hold an empty array of shape {array.shape}", hint=_HINT)
+    back = _array(kind, items)
+    if back.shape != array.shape or not np.array_equal(back, array, equal_nan=True):
+        raise SampleError(
+            f"JSON can't hold this array of dtype {array.dtype} and shape {array.shape}", hint=_HINT
+        )
     return items
 
 
-def _is_concrete(kind: ArrayOf) -> bool:
-    if kind.dtype is None:
-        return False
-    try:
-        return np.dtype(kind.dtype).type is kind.dtype
-    except TypeError:  # a family, such as np.floating
-        return False
+def _dtype(kind: ArrayOf, found: arrays.Array) -> np.dtype[Any]:
+    """Return the dtype of the field; of a family, that of the numbers if it is one of it."""
+    if kind.dtype is None or np.issubdtype(found.dtype, kind.dtype):
+        return found.dtype
+    if kind.dtype in _CONCRETE:
+        return np.dtype(kind.dtype)
+    family = (np.dtype(one) for one in _WIDEST if issubclass(one, kind.dtype))
+    return next(family, found.dtype)
 
 
 def _empty_shape(kind: ArrayOf, found: tuple[int, ...]) -> tuple[int, ...]:

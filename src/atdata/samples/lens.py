@@ -20,7 +20,9 @@ from typing import Any, Generic, TypeVar, cast
 from atdata.errors import SampleError, SchemaError
 from atdata.samples.aliases import expanded
 from atdata.samples.codec import codec_of
-from atdata.samples.dict_sample import DictSample
+from atdata.samples.dict_sample import DictSample, dict_fields, dict_sample
+from atdata.samples.member_fields import MemberFields, payloads
+from atdata.samples.members import member_codec
 from atdata.samples.wire import pack
 
 S = TypeVar("S")
@@ -203,6 +205,8 @@ def lens(getter: Callable[[S], V]) -> Lens[S, V]:
 def from_dict_sample(view_type: type[V]) -> Lens[DictSample, V]:
     """Return the lens from samples without a type to a packable class: fields by name.
 
+    Those of samples that were read from members are found as in shards of members.
+
     Putting changes the fields that differ and keeps all others, including those that the class
     does not have; so a field that is missing and has its default stays missing.
 
@@ -212,9 +216,18 @@ def from_dict_sample(view_type: type[V]) -> Lens[DictSample, V]:
     codec = codec_of(view_type)
 
     def get(source: DictSample) -> V:
+        fields = dict_fields(source)
+        if isinstance(fields, MemberFields):
+            members = member_codec(view_type)
+            return cast("V", members.decode(dict(payloads(fields, members.extensions))))
         return cast("V", codec.from_data(source.to_dict()))
 
     def put(view: V, source: DictSample) -> DictSample:
+        fields = dict_fields(source)
+        if isinstance(fields, MemberFields):
+            encode = member_codec(view_type).encode
+            members = _changed(dict(encode(get(source))), dict(encode(view)))
+            return dict_sample(type(source), fields.changed(members))
         before, after = codec.to_plain(get(source)), codec.to_plain(view)
         changed = {name: after[name] for name in after if _differ(before[name], after[name])}
         return DictSample({**source.to_dict(), **DictSample.from_data(changed).to_dict()})
@@ -224,6 +237,11 @@ def from_dict_sample(view_type: type[V]) -> Lens[DictSample, V]:
 
 def _again(source_type: type[S], view_type: type[V]) -> Lens[S, V]:
     return LensNetwork().transform(source_type, view_type)
+
+
+def _changed(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes | None]:
+    names = [*after, *(name for name in before if name not in after)]
+    return {name: after.get(name) for name in names if before.get(name) != after.get(name)}
 
 
 def _differ(one: Any, other: Any) -> bool:

@@ -66,6 +66,18 @@ class MemberFields(MutableMapping[str, Any]):
         fields._values = {name: convert(value) for name, value in self._values.items()}
         return fields
 
+    def changed(self, payloads: Mapping[str, bytes | None]) -> MemberFields:
+        """Return the same fields, with other payloads of these; those of None are left out."""
+        fields = self.converted(lambda value: value)
+        for name, payload in payloads.items():
+            fields._forget(name)
+            fields._values.pop(name, None)
+            if payload is not None:
+                fields.payloads[name] = payload
+                fields._undecoded.add(name)
+                fields._values[name] = None
+        return fields
+
     def __getitem__(self, name: str) -> Any:
         if name in self._undecoded:
             value = _value(name, self.payloads[name])
@@ -97,8 +109,14 @@ class MemberFields(MutableMapping[str, Any]):
         return len(self._values)
 
 
-def payloads(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+def payloads(
+    fields: Mapping[str, Any], wanted: frozenset[str] | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Yield extensions and payloads of fields without a type; those not changed as they were.
+
+    Args:
+        fields: By extension.
+        wanted: Extensions of those to yield; None for all.
 
     Raises:
         SampleError: A name is not an extension, or is that of pickles; or its members can't hold
@@ -106,6 +124,8 @@ def payloads(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     """
     known = fields.payloads if isinstance(fields, MemberFields) else {}
     for name in fields:
+        if wanted is not None and name not in wanted:
+            continue
         content = _content_of(name)
         yield name, known[name] if name in known else _written(name, content, fields[name])
 

@@ -9,10 +9,10 @@ schema, in shards of this layout and in packed ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from atdata.errors import SampleError, SchemaError
+from atdata.samples.casts import advice
 from atdata.samples.codec import Codec, codec_of, kept_fields, located, with_kept_fields
 from atdata.samples.contents import Content, content_for
 from atdata.samples.dict_sample import DictSample, dict_fields, dict_sample
@@ -22,6 +22,8 @@ from atdata.samples.kinds import Nullable
 from atdata.samples.member_fields import MemberFields, kept_bytes, payloads
 
 __all__ = ["Member", "MemberCodec", "member_codec"]
+
+_SLOT = "__atdata_members__"
 
 Payload = bytes | memoryview
 Members = Mapping[str, Payload]
@@ -45,7 +47,6 @@ class MemberCodec(NamedTuple):
     encode: Callable[[Any], list[tuple[str, bytes]]]
 
 
-@lru_cache(maxsize=256)
 def member_codec(sample_type: type) -> MemberCodec:
     """Return the codec of a sample type, or of ``DictSample``, for shards of members.
 
@@ -53,6 +54,14 @@ def member_codec(sample_type: type) -> MemberCodec:
         SchemaError: The class is not a sample type, two fields have one member, or a member can't
             hold its field: the field is named.
     """
+    codec: MemberCodec | None = sample_type.__dict__.get(_SLOT)
+    if codec is None:
+        codec = _made(sample_type)
+        setattr(sample_type, _SLOT, codec)
+    return codec
+
+
+def _made(sample_type: type) -> MemberCodec:
     if issubclass(sample_type, DictSample):
         return MemberCodec(None, lambda members: _dict_sample(sample_type, members), _dict_members)
     codec = codec_of(sample_type)
@@ -112,7 +121,9 @@ class _Members:
             try:
                 members.append((field.member, content.write(value)))
             except Exception as error:
-                raise self._failed(index, error) from None
+                failed = self._failed(index, error)
+                failed.hint = failed.hint or advice(field.kind, value)
+                raise failed from None
         members += [(name, kept_bytes(name, one)) for name, one in kept_fields(sample).items()]
         return _not_none(members, self._codec.name)
 

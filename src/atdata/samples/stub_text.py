@@ -102,7 +102,7 @@ class Stub:
         if issubclass(cls, enum.Enum):
             return self._enum(cls, name)
         fields = [field for field in fields_of(cls) if _is_name(field.name)]
-        attributes = [f"    {field.name}: {self._attribute(field)}\n" for field in fields]
+        attributes = [f"    {field.name}: {self._annotation(field.kind)}\n" for field in fields]
         this = "self"
         while this in {field.name for field in fields}:
             this = f"_{this}"
@@ -132,13 +132,6 @@ class Stub:
                 return [self._word(base.__name__)]
         mixed_in = [one.__name__ for one in (str, int, float) if issubclass(cls, one)]
         return [self._word(one) for one in (*mixed_in, "Enum")]
-
-    def _attribute(self, field: Field) -> str:
-        annotation = self._annotation(field.kind)
-        if field.annotated_member is None:
-            return annotation
-        member = f"{self._word('Member')}({field.annotated_member!a})"
-        return f"{self._word('Annotated')}[{annotation}, {member}]"
 
     def _parameter(self, field: Field) -> str:
         default = "" if field.required else " = ..."
