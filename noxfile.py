@@ -200,7 +200,15 @@ def bench(session: nox.Session) -> None:
     """Benchmarks, side by side in one run; `-- records` and so on for one of them."""
     session.install(".[all]", *_group("test"), *_group("bench"))
     _use_test_servers(session)
-    names = session.posargs or ["records", "samples", "storage", "index", "lifecycle", "appview"]
+    names = session.posargs or [
+        "records",
+        "samples",
+        "storage",
+        "index",
+        "lifecycle",
+        "appview",
+        "importing",
+    ]
     for name in names:
         session.run("python", str(ROOT / "tests" / "bench" / f"{name}.py"))
 

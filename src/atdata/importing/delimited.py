@@ -23,7 +23,7 @@ _SUFFIXES = frozenset({".csv", ".tsv"})
 _DELIMITERS = {".tsv": "\t"}
 _MAX_FIELD = 16 << 20  # characters
 _MAX_LINE = 64 << 20  # bytes
-_PART_ROWS = 4096
+_PART_ROWS = 1000
 _PART_SIZE = 8 << 20  # bytes
 
 Texts = list[str]

@@ -29,6 +29,7 @@ FORMATS: dict[str, str] = {
     "hdf5": "atdata.importing.hdf5",
     "zarr": "atdata.importing.zarr",
     "csv": "atdata.importing.delimited",
+    "jsonl": "atdata.importing.json_lines",
     "arrow": "atdata.importing.arrow_files",
 }
 """The module of each format by name, in the order in which they are asked."""
