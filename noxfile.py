@@ -162,6 +162,16 @@ def tests_earlier(session: nox.Session) -> None:
     session.run("pytest", "tests/earlier", env={"ATDATA_EARLIER": made})
 
 
+@nox.session(name="tests-mds")
+def tests_mds(session: nox.Session) -> None:
+    """Test the import of MDS: mosaicml-streaming needs an older NumPy than the other libraries."""
+    session.install(
+        ".[images]", "mosaicml-streaming>=0.13,<0.14", "pytest>=8,<10", "scikit-learn>=1.4,<2"
+    )
+    session.env["PYTHONPATH"] = str(ROOT / "tests")
+    session.run("pytest", "--noconftest", "tests/importing/test_mds.py", *session.posargs)
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Nightly: hostile inputs at every boundary, 500,000 of them unless ATDATA_FUZZ says else."""

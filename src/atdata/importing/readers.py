@@ -28,6 +28,8 @@ FORMATS: dict[str, str] = {
     "numpy": "atdata.importing.npz",
     "hdf5": "atdata.importing.hdf5",
     "zarr": "atdata.importing.zarr",
+    "mds": "atdata.importing.mds",
+    "litdata": "atdata.importing.litdata",
     "csv": "atdata.importing.delimited",
     "jsonl": "atdata.importing.json_lines",
     "arrow": "atdata.importing.arrow_files",
