@@ -29,6 +29,7 @@ from atdata.reading.walk import ShardWalk
 from atdata.samples import DictSample, SampleBatch
 from atdata.samples.fields import declared_fields
 from atdata.samples.packable import is_projection, projection
+from atdata.shards.payloads import PayloadReader
 from atdata.sources.adapt import AdaptedSource
 from atdata.sources.lens import seen_as
 from atdata.sources.streams import ShardStreams
@@ -432,11 +433,11 @@ class Dataset(Generic[T]):
                 hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
             )
         shard, offset, payload = self._seek().payload(index)
+        reader = PayloadReader(self._sample_type)
         try:
-            return self._sample_type.from_bytes(payload)  # type: ignore[no-any-return]
+            return cast("T", reader(payload))
         except SampleError as error:
-            error.shard, error.offset = shard, offset
-            raise
+            raise reader.located(error, shard, None, offset, payload) from None
 
     def get(self, key: str, default: Any = None) -> T | Any:
         """Return the first sample with a key, or the default.
@@ -446,9 +447,8 @@ class Dataset(Generic[T]):
         Raises:
             ShardError, SampleError, StorageError, NetworkError: As :meth:`ordered`.
         """
-        walk, pass_ = self._walk, Pass(0, "raise")
-        decoder = Decoder(self._sample_type, pass_)
-        for packed in walk.packed(walk.ordered(), pass_, blocks=False):
+        decoder = Decoder(self._sample_type, Pass(0, "raise"))
+        for packed in decoder.packed(self._walk, self._walk.ordered(), blocks=False):
             if packed[1] == key:
                 return next(decoder.samples([packed]))
         return default
@@ -531,7 +531,8 @@ class Dataset(Generic[T]):
 
     def _seek(self) -> Seeker:
         if self._seeker is None:
-            self._seeker = Seeker(self._walk.source, *self._walk.ordered())
+            as_members = PayloadReader(self._sample_type).as_members
+            self._seeker = Seeker(self._walk.source, *self._walk.ordered(), as_members=as_members)
         return self._seeker
 
 

@@ -12,14 +12,14 @@ from atdata.samples.batch import SampleBatch
 from atdata.samples.blocks import BatchBlocks, Block
 from atdata.samples.codec import Codec, codec_of
 from atdata.samples.columns import PackedBlock
-from atdata.samples.dict_sample import DictSample
-from atdata.samples.earlier import with_arrays
 from atdata.samples.packable import PackableSample
 from atdata.samples.writable import writable
 from atdata.shards.blocks import SampleBlock
+from atdata.shards.payloads import PayloadReader
 from atdata.shards.tar import BLOCK
 
 if TYPE_CHECKING:
+    from atdata.reading.walk import Share, ShardWalk
     from atdata.shards.reader import PackedSample
 
 AnyBlock: TypeAlias = Block | list[Any]
@@ -39,8 +39,8 @@ class Decoder:
         self._codec = codec = _columnar_codec(sample_type)
         self._pass = pass_
         self._is_writable = is_writable
-        self._is_untyped = issubclass(sample_type, DictSample)
-        self._decode = sample_type.from_bytes
+        self._reader = PayloadReader(sample_type)
+        self._decode: Callable[..., Any] = self._reader
         self.make: Callable[..., Any] = codec.make if codec else sample_type
         if is_writable:
             self._decode = partial(_made_writable, self._decode)
@@ -51,14 +51,35 @@ class Decoder:
         """Whether samples can be read as columns; packed ones may then come in blocks."""
         return self._codec is not None
 
+    def packed(
+        self, walk: ShardWalk, share: Share, *, blocks: bool | None = None
+    ) -> Iterator[PackedSample]:
+        """Yield the samples of a share as this decoder takes them, in blocks if it can.
+
+        Args:
+            walk: The walk over the shards.
+            share: The share.
+            blocks: Whether they may come in blocks; None if this decoder can read them.
+        """
+        blocks = self.is_columnar if blocks is None else blocks
+        as_members = self._reader.as_members
+        return walk.packed(share, self._pass, blocks=blocks, as_members=as_members)
+
     def samples(self, packed: Iterable[PackedSample]) -> Iterator[Any]:
         """Yield the samples, one at a time."""
         for one in packed:
-            columns = self._columns(one[3])
-            if columns is not None:
+            payload: Any = one[3]
+            if type(payload) is not SampleBlock:
+                try:
+                    sample = self._decode(payload, one[1])
+                except SampleError as error:
+                    self._pass.damaged(self._reader.located(error, *one))
+                else:
+                    yield sample
+            elif (columns := self._columns(payload)) is not None:
                 yield from map(self.make, *columns)
             else:
-                yield from self._one_by_one(one)
+                yield from self._one_by_one(one[0], payload)
 
     def batches(
         self,
@@ -90,11 +111,13 @@ class Decoder:
     def blocks(self, packed: Iterable[PackedSample]) -> Iterator[AnyBlock]:
         """Yield the samples in blocks as they are read."""
         for one in packed:
-            columns = self._columns(one[3])
-            if columns is not None:
-                yield Block(columns, 0, one[3].count)  # type: ignore[arg-type]
+            payload: Any = one[3]
+            if type(payload) is not SampleBlock:
+                yield list(self.samples([one]))
+            elif (columns := self._columns(payload)) is not None:
+                yield Block(columns, 0, payload.count)
             else:
-                yield list(self._one_by_one(one))
+                yield list(self._one_by_one(one[0], payload))
 
     def _joined(self, blocks: list[AnyBlock]) -> BatchBlocks | list[Any]:
         """Return the contents of a batch: columns if all blocks have them, else samples."""
@@ -108,36 +131,21 @@ class Decoder:
             return block
         return map(self.make, *map(block.values, range(len(block.columns))))
 
-    def _columns(self, payload: Any) -> list[Any] | None:
-        if type(payload) is not SampleBlock or self._codec is None:
+    def _columns(self, block: SampleBlock) -> list[Any] | None:
+        if self._codec is None:
             return None
-        block = PackedBlock(
-            payload.view, payload.first + BLOCK, payload.size, payload.stride, payload.count
-        )
-        return self._codec.columns.read(block)
+        packed = PackedBlock(block.view, block.first + BLOCK, block.size, block.stride, block.count)
+        return self._codec.columns.read(packed)
 
-    def _one_by_one(self, one: PackedSample) -> Iterator[Any]:
-        shard, key, offset, payload = one
-        if not isinstance(payload, SampleBlock):
-            payloads: Iterable[memoryview] = (payload,)
-            stride = 0
-        else:
-            payloads, stride = map(payload.payload, range(payload.count)), payload.stride
-        for number, data in enumerate(payloads):
+    def _one_by_one(self, shard: str, block: SampleBlock) -> Iterator[Any]:
+        for number, payload in enumerate(map(block.payload, range(block.count))):
             try:
-                sample = self._decode(data)
+                sample = self._decode(payload)
             except SampleError as error:
-                if isinstance(payload, SampleBlock):
-                    key = payload.key(number)
-                error.shard, error.member = shard, f"{key}.msgpack"
-                error.offset = offset + number * stride
-                self._pass.damaged(error)
+                place = shard, block.key(number), block.offset + number * block.stride, payload
+                self._pass.damaged(self._reader.located(error, *place))
             else:
-                yield self._with_arrays(sample, key) if self._is_untyped else sample
-
-    def _with_arrays(self, sample: DictSample, key: str) -> DictSample:
-        sample = with_arrays(sample, key)
-        return writable(sample) if self._is_writable else sample
+                yield sample
 
 
 def _made_writable(make: Callable[..., Any], *values: Any) -> Any:

@@ -75,7 +75,7 @@ class OrderedView(View[T]):
 
     def _packed(self) -> tuple[Decoder, Iterator[Any]]:
         walk, decoder = self._selection.walk, self._selection.decoder(self._pass)
-        return decoder, walk.packed(walk.ordered(), self._pass, blocks=decoder.is_columnar)
+        return decoder, decoder.packed(walk, walk.ordered())
 
 
 class ShuffledView(View[T]):

@@ -11,11 +11,12 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import IO, Any, NamedTuple
 
 from atdata.errors import RandomAccessError, ShardError
-from atdata.shards.offsets import payload_spans
+from atdata.shards.groups import MemberGroup, read_group
+from atdata.shards.offsets import spans
 from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK
 from atdata.shards.window import Window, open_file
@@ -26,10 +27,18 @@ _MOST_OPEN = 64
 
 
 class _Offsets(NamedTuple):
-    """The places of a shard's samples, valid while its file is in this state."""
+    """The places of a shard's samples, valid while its file is in this state.
+
+    Attributes:
+        state: Of the file.
+        in_groups: Whether a sample is a group of members.
+        starts: Where the payload of each sample starts, or the first header of its group.
+        sizes: Length of each payload, or of the group up to the end of its last member.
+    """
 
     state: tuple[int, ...]
-    starts: array[int]  # of payloads
+    in_groups: bool
+    starts: array[int]
     sizes: array[int]
 
 
@@ -39,6 +48,14 @@ class _Shard(NamedTuple):
     name: str
     data: Any  # bytes, or a mapped file
     offsets: _Offsets
+
+    def sample(self, row: int) -> tuple[str, int, bytes | MemberGroup]:
+        """Return its name, and offset and payload of one of its samples."""
+        start, size = self.offsets.starts[row], self.offsets.sizes[row]
+        if not self.offsets.in_groups:
+            return self.name, start - BLOCK, self.data[start : start + size]
+        group = read_group(Window(self.data, self.name), start, start + size)
+        return self.name, group.offset, group
 
 
 class Seeker:
@@ -52,12 +69,21 @@ class Seeker:
         names: Names of the shards, in order.
         length: Number of samples, starting again after the last if there are fewer; None for
             each once.
+        as_members: As for :func:`~atdata.shards.reader.read_samples`.
     """
 
-    def __init__(self, source: AdaptedSource, names: list[str], length: int | None = None) -> None:
+    def __init__(
+        self,
+        source: AdaptedSource,
+        names: list[str],
+        length: int | None = None,
+        *,
+        as_members: bool = False,
+    ) -> None:
         self._source = source
         self._names = names
         self._limit = length
+        self._as_members = as_members
         self._open: OrderedDict[int, _Shard] = OrderedDict()
         self._offsets: dict[int, _Offsets] = {}
 
@@ -72,8 +98,8 @@ class Seeker:
             return self._limit
         return self._ends[-1] if self._ends else 0
 
-    def payload(self, index: int) -> tuple[str, int, bytes]:
-        """Return shard, offset and msgpack bytes of one sample, counted from either end.
+    def payload(self, index: int) -> tuple[str, int, bytes | MemberGroup]:
+        """Return shard, offset, and msgpack bytes or members of one sample, from either end.
 
         Raises:
             IndexError: There are fewer samples.
@@ -91,7 +117,7 @@ class Seeker:
         first = ends[number - 1] if number else 0
         shard = self._shard(number)
         _check_count(shard, ends[number] - first)
-        return _payload(shard, wanted - first)
+        return shard.sample(wanted - first)
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -108,6 +134,17 @@ class Seeker:
         if len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)
         return shard
+
+    def _find(self, window: Window, state: tuple[int, ...]) -> _Offsets:
+        """Walk over a shard, and return the places of its samples."""
+        starts, sizes = array("q"), array("q")
+        samples = read_samples(window, blocks=True, as_members=self._as_members)
+        first = next(samples, None)
+        in_groups = first is not None and isinstance(first[3], MemberGroup)
+        for start, size in spans(samples if first is None else chain([first], samples)):
+            starts.append(start)
+            sizes.append(size)
+        return _Offsets(state, in_groups, starts, sizes)
 
     def _opened(self, number: int) -> _Shard:
         shown = redacted(self._names[number])
@@ -129,7 +166,7 @@ class Seeker:
             state = _state(file)
             known = self._offsets.get(number)
             if known is None or known.state != state:
-                known = self._offsets[number] = _find_offsets(window, state)
+                known = self._offsets[number] = self._find(window, state)
             data, *_ = window.state()
             return _Shard(shown, data, known)
 
@@ -139,20 +176,7 @@ def _state(file: IO[bytes]) -> tuple[int, ...]:
     return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
-def _find_offsets(window: Window, state: tuple[int, ...]) -> _Offsets:
-    offsets = _Offsets(state, array("q"), array("q"))
-    for start, size in payload_spans(read_samples(window, blocks=True)):
-        offsets.starts.append(start)
-        offsets.sizes.append(size)
-    return offsets
-
-
 def _check_count(shard: _Shard, count: int) -> None:
     found = len(shard.offsets.starts)
     if found != count:
         raise ShardError(f"the shard has {found} samples, not {count}", shard=shard.name)
-
-
-def _payload(shard: _Shard, row: int) -> tuple[str, int, bytes]:
-    start, size = shard.offsets.starts[row], shard.offsets.sizes[row]
-    return shard.name, start - BLOCK, shard.data[start : start + size]

@@ -11,6 +11,7 @@ from atdata.reading.decode import AnyBlock, Decoder
 from atdata.reading.order import mixed, random_of, shuffled
 from atdata.reading.passes import Pass
 from atdata.reading.walk import ShardWalk
+from atdata.shards.groups import MemberGroup
 
 if TYPE_CHECKING:
     Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -37,15 +38,24 @@ def shuffled_samples(
     random = random_of(pass_.seed, pass_.epoch, 1, *walk.parts)
     many = len(share.names) > _MAX_OPEN_SHARDS
     in_columns = decoder.is_columnar and not many and buffer_samples > 1
-    packed = walk.packed(share, pass_, blocks=in_columns)
+    packed = decoder.packed(walk, share, blocks=in_columns)
     if in_columns:
         buffer = _Buffer(decoder.blocks(packed), decoder.make)
         for numbers in mixed(buffer.take, buffer_samples, random):
             yield from buffer.samples(numbers)
         return
     if many:
-        packed = ((shard, key, at, memoryview(bytes(view))) for shard, key, at, view in packed)
+        packed = ((shard, key, at, _copied(payload)) for shard, key, at, payload in packed)
     yield from shuffled(decoder.samples(packed), buffer_samples, random)
+
+
+def _is_columnar(block: AnyBlock) -> bool:
+    return not isinstance(block, list)
+
+
+def _copied(payload: memoryview | MemberGroup) -> memoryview | MemberGroup:
+    """Return the same payload, which keeps no file open."""
+    return payload.copied() if isinstance(payload, MemberGroup) else memoryview(bytes(payload))
 
 
 class _Buffer:
@@ -67,11 +77,14 @@ class _Buffer:
 
     def take(self, count: int) -> int:
         """Take up to ``count`` more samples; return how many."""
+        sizes = []
         while self._end - self._taken < count and (block := next(self._coming, None)) is not None:
             self._blocks.append(block)
-            self._starts = np.append(self._starts, self._end)
-            self._left = np.append(self._left, len(block))
+            sizes.append(len(block))
             self._end += len(block)
+        added = np.array(sizes, np.int64)
+        self._starts = np.append(self._starts, self._end - added.sum() + added.cumsum() - added)
+        self._left = np.append(self._left, added)
         count = min(count, self._end - self._taken)
         self._taken += count
         return count
@@ -80,19 +93,23 @@ class _Buffer:
         """Yield the samples of these numbers, and release them."""
         which = np.searchsorted(self._starts, numbers, "right") - 1
         rows = numbers - self._starts[which]
+        made = self._made if all(map(_is_columnar, self._blocks)) else self._mixed
         for start in range(0, len(numbers), _STEP):
             part = slice(start, start + _STEP)
-            yield from self._made(which[part].tolist(), rows[part].tolist())
+            yield from made(which[part].tolist(), rows[part].tolist())
         self._left -= np.bincount(which, minlength=len(self._left))
         self._forget()
 
     def _made(self, which: list[int], rows: list[int]) -> Iterator[Any]:
         places = list(zip(which, rows, strict=True))
-        if any(isinstance(block, list) for block in self._blocks):
-            return (self._one(self._blocks[number], row) for number, row in places)
         columns = zip(*(block.columns for block in self._blocks), strict=True)  # type: ignore[union-attr]
         values = ([column[number][row] for number, row in places] for column in columns)
         return map(self._make, *values)
+
+    def _mixed(self, which: list[int], rows: list[int]) -> Iterator[Any]:
+        return (
+            self._one(self._blocks[number], row) for number, row in zip(which, rows, strict=True)
+        )
 
     def _one(self, block: AnyBlock, row: int) -> Any:
         if isinstance(block, list):

@@ -32,6 +32,9 @@ def split_name(raw: bytes) -> tuple[str, str]:
     """
     if raw.endswith(_SUFFIX) and (stem := raw[:-8]).isalnum():
         return stem.decode("ascii"), SAMPLE  # nearly every member of nearly every shard
+    stem, _, extension = raw.partition(b".")
+    if stem.isalnum() and extension.isalnum():
+        return stem.decode("ascii"), extension.decode("ascii")
     return _split(_decoded(raw))
 
 
@@ -75,10 +78,19 @@ def sample_name(key: str) -> tuple[bytes, bytes]:
     """
     if key.isalnum() and key.isascii() and len(key) <= _NAME_FIELD - len(_SUFFIX):
         return key.encode() + _SUFFIX, b""  # nearly every key
-    name = f"{key}.{SAMPLE}"
-    if _split(name) != (key, SAMPLE):
+    return member_name(key, SAMPLE)
+
+
+def member_name(key: str, extension: str) -> tuple[bytes, bytes]:
+    """Return the ``name`` and ``prefix`` fields of a USTAR header for one member of a sample.
+
+    Raises:
+        ShardError: As :func:`sample_name`.
+    """
+    name = f"{key}.{extension}"
+    if _split(name) != (key, extension):
         raise ShardError(
-            "the key contains a dot",
+            "the key contains a dot, or the extension a slash",
             member=repr(name),
             hint="Use a key without dots: WebDataset ends keys at the first one.",
         )
@@ -86,10 +98,10 @@ def sample_name(key: str) -> tuple[bytes, bytes]:
         encoded = name.encode("utf-8")
     except UnicodeEncodeError:
         raise ShardError("the key is text that UTF-8 cannot encode", member=repr(name)) from None
-    return _fields(encoded, name)
+    return _fields(encoded, name, _NAME_FIELD - len(encoded) + len(key.encode()))
 
 
-def _fields(encoded: bytes, name: str) -> tuple[bytes, bytes]:
+def _fields(encoded: bytes, name: str, longest: int) -> tuple[bytes, bytes]:
     if len(encoded) <= _NAME_FIELD:
         return encoded, b""
     # The standard cuts a long name at a slash, which is then not stored.
@@ -98,7 +110,7 @@ def _fields(encoded: bytes, name: str) -> tuple[bytes, bytes]:
         raise ShardError(
             f"the name is too long for a tar header: {len(encoded)} bytes",
             member=repr(name),
-            hint=f"Use keys of at most {_NAME_FIELD - len(_SUFFIX)} bytes.",
+            hint=f"Use keys of at most {longest} bytes.",
         )
     return encoded[cut + 1 :], encoded[:cut]
 

@@ -2,10 +2,11 @@
 
 The text format is that of NVIDIA DALI's ``wds2idx`` (version 1.2): a first line with the version
 and the number of samples, then for each sample its extension, the offset and length of its
-payload in the shard, and the member's name. ``000000.tar`` has the index ``000000.idx``.
+payload in the shard, and the member's name; all four again for each other member in the members
+layout. ``000000.tar`` has the index ``000000.idx``.
 
 Indexes that other tools wrote are read too: those of version 1.1, which have no names, and lines
-with several fields of a sample, of which only ``msgpack`` is used.
+with several fields of a packed sample, of which only ``msgpack`` is used.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
 from atdata.errors import ShardError
 from atdata.shards.blocks import SampleBlock
+from atdata.shards.groups import MemberGroup
 from atdata.shards.names import SAMPLE
 from atdata.shards.reader import PackedSample, read_file
 from atdata.shards.tar import BLOCK, member_size
@@ -31,7 +32,7 @@ _LINE = re.compile(rb"(?:.* )??msgpack (\d{1,15}) (\d{1,12})(?: .*)?\n")
 _LONGEST_LINE = 1 << 16
 
 Span = tuple[int, int]
-"""Offset of a sample's payload in its shard, and its length."""
+"""Offset of a packed sample's payload in its shard, and its length; or those of its group."""
 
 
 def index_path(shard: str) -> str:
@@ -55,6 +56,19 @@ def index_line(key: str, offset: int, size: int) -> str:
     return f"{SAMPLE} {offset + BLOCK} {size} {key}.{SAMPLE}\n"
 
 
+def group_line(group: MemberGroup) -> str:
+    """Return the line of a sample in the members layout: four values for each member."""
+    return _line(group, named=True)
+
+
+def _line(group: MemberGroup, *, named: bool) -> str:
+    fields = (
+        f"{extension} {offset + BLOCK} {len(payload)}" + (f" {key}.{extension}" if named else "")
+        for key, extension, offset, payload in group.members
+    )
+    return f"{' '.join(fields)}\n"
+
+
 def offset_index(shard: Path) -> bytes:
     """Return the whole index of a local shard.
 
@@ -63,7 +77,10 @@ def offset_index(shard: Path) -> bytes:
         StorageError: The file can't be read.
     """
     lines = [
-        index_line(key, at, len(payload)) for _, key, at, payload in read_file(shard, str(shard))
+        group_line(payload)
+        if isinstance(payload, MemberGroup)
+        else index_line(key, at, len(payload))
+        for _, key, at, payload in read_file(shard, str(shard))
     ]
     return "".join([index_head(len(lines)), *lines]).encode()
 
@@ -83,13 +100,17 @@ def numbered_index(first: int, sizes: Sequence[int]) -> bytes:
     return "".join([index_head(len(lines)), *lines]).encode()
 
 
-def payload_spans(samples: Iterable[PackedSample]) -> Iterator[Span]:
-    """Yield the spans of payloads, given the samples of a shard, single or in blocks."""
+def spans(samples: Iterable[PackedSample]) -> Iterator[Span]:
+    """Yield the spans of the samples of a shard, single, in blocks or as groups of members."""
+    end = 0
     for _, _, offset, payload in samples:
         start = offset + BLOCK
         if isinstance(payload, SampleBlock):
             end = start + payload.count * payload.stride
             yield from ((at, payload.size) for at in range(start, end, payload.stride))
+        elif isinstance(payload, MemberGroup):
+            start, end = end, payload.end
+            yield start, end - start
         else:
             yield start, len(payload)
 
@@ -117,7 +138,7 @@ def read_index(path: Path, shard: str) -> list[Span] | None:
     except FileNotFoundError:
         return None
     with file, closing(read_file(path, shard, blocks=True)) as samples:
-        return _compared(file, payload_spans(samples), path.stat().st_size, shard)
+        return _compared(file, samples, path.stat().st_size, shard)
 
 
 def _open_regular(index: Path, shard: str) -> IO[bytes]:
@@ -129,27 +150,50 @@ def _open_regular(index: Path, shard: str) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
-def _compared(file: IO[bytes], spans: Iterator[Span], size: int, shard: str) -> list[Span]:
+def _compared(
+    file: IO[bytes], samples: Iterable[PackedSample], size: int, shard: str
+) -> list[Span]:
     """Return the spans in an index, read line by line, so that neither file is held in memory."""
     head = _HEAD.fullmatch(file.readline(_LONGEST_LINE))
     if head is None:
         raise index_mismatch("not a sound offset index", shard)
     listed = []
-    for line in iter(partial(file.readline, _LONGEST_LINE), b""):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise index_mismatch("not a sound offset index", shard)
-        at, length = int(match[1]), int(match[2])
-        if at < BLOCK or at + length > size:
-            raise index_mismatch("it points past the end of the shard", shard)
-        if next(spans, None) != (at, length):
-            raise index_mismatch(
-                "not a sound offset index, the next sample is elsewhere", shard, at
-            )
-        listed.append((at, length))
-    if int(head[1]) != len(listed) or next(spans, None) is not None:
+    for sample in samples:
+        group = sample[3]
+        if isinstance(group, MemberGroup):
+            _check_group(file, group, shard)
+            listed.append((group.offset, group.end - group.offset))
+        else:
+            for span in spans([sample]):
+                _check_span(file, span, size, shard)
+                listed.append(span)
+    if int(head[1]) != len(listed) or file.readline(_LONGEST_LINE):
         raise index_mismatch("not a sound offset index, samples are missing", shard)
     return listed
+
+
+def _check_span(file: IO[bytes], span: Span, size: int, shard: str) -> None:
+    """Check that the next line of an index lists a packed sample at this place."""
+    match = _LINE.fullmatch(file.readline(_LONGEST_LINE))
+    if match is None:
+        raise index_mismatch("not a sound offset index", shard)
+    at, length = int(match[1]), int(match[2])
+    if at < BLOCK or at + length > size:
+        raise index_mismatch("it points past the end of the shard", shard)
+    if (at, length) != span:
+        raise _elsewhere(shard, at)
+
+
+def _check_group(file: IO[bytes], group: MemberGroup, shard: str) -> None:
+    """Check that the next line of an index lists these members, with their names or without."""
+    named = group_line(group).encode()
+    line = file.readline(len(named) + 1)
+    if line not in (named, _line(group, named=False).encode()):
+        raise _elsewhere(shard, group.offset)
+
+
+def _elsewhere(shard: str, offset: int) -> ShardError:
+    return index_mismatch("not a sound offset index, the next sample is elsewhere", shard, offset)
 
 
 def index_mismatch(message: str, shard: str, offset: int | None = None) -> ShardError:

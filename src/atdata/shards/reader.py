@@ -1,8 +1,13 @@
-"""From a shard to its samples: the members called ``key.msgpack``.
+"""From a shard to its samples, in one of two layouts.
 
-Members of other fields beside a sample are skipped with a warning. A group without a sample is an
-error, because skipping it would lose data; a pickle is an error, because a stock reader would run
-it.
+*Packed*: the members called ``key.msgpack``. Members of other fields beside a sample are skipped
+with a warning. A group without a sample is an error, because skipping it would lose data; a pickle
+is an error, because a stock reader would run it.
+
+*Members*: WebDataset's own layout, one member for each field; see :mod:`atdata.shards.groups`.
+Pickles among them are not loaded.
+
+The first group of a shard decides which it is: a packed sample or not.
 """
 
 from __future__ import annotations
@@ -15,27 +20,31 @@ from typing import IO
 
 from atdata.errors import MissingFile, ShardError, StorageError
 from atdata.shards.blocks import SampleBlock
+from atdata.shards.groups import MemberGroup, first_group, groups
 from atdata.shards.names import SAMPLE, is_pickle
-from atdata.shards.tar import walk
+from atdata.shards.tar import Member, walk
 from atdata.shards.window import Window, open_file, open_stream
 
-PackedSample = tuple[str, str, int, memoryview]
-"""Name of the shard, key, offset of the member in the shard, msgpack payload."""
+PackedSample = tuple[str, str, int, memoryview | MemberGroup]
+"""Name of the shard, key, offset of the (first) header in the shard, msgpack payload or members."""
 
 
-def read_file(path: Path, shard: str, *, blocks: bool = False) -> Generator[PackedSample]:
+def read_file(
+    path: Path, shard: str, *, blocks: bool = False, as_members: bool = False
+) -> Generator[PackedSample]:
     """Yield the samples of a local shard, as views of the mapped file.
 
     Args:
         path: Where it is.
         shard: Its name, for errors.
-        blocks: As for :func:`~atdata.shards.tar.walk`.
+        blocks: As for :func:`~atdata.shards.tar.walk`; for packed samples.
+        as_members: As for :func:`read_samples`.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
         StorageError: The file can't be read.
     """
-    yield from read_stream(open_local(path, shard), shard, blocks=blocks)
+    yield from read_stream(open_local(path, shard), shard, blocks=blocks, as_members=as_members)
 
 
 def open_local(path: Path, shard: str) -> IO[bytes]:
@@ -51,7 +60,9 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
         raise kind(f"can't open the shard: {error.strerror or error}", shard=shard) from error
 
 
-def read_stream(stream: IO[bytes], shard: str, *, blocks: bool = False) -> Iterator[PackedSample]:
+def read_stream(
+    stream: IO[bytes], shard: str, *, blocks: bool = False, as_members: bool = False
+) -> Iterator[PackedSample]:
     """Yield the samples of an open shard, and close it at the end; a local file is mapped.
 
     Raises:
@@ -60,24 +71,52 @@ def read_stream(stream: IO[bytes], shard: str, *, blocks: bool = False) -> Itera
     is_file = isinstance(getattr(stream, "raw", None), io.FileIO) and not stream.tell()
     try:
         window = open_file(stream, shard) if is_file else open_stream(stream, shard)
-        yield from read_samples(window, blocks=blocks)
+        yield from read_samples(window, blocks=blocks, as_members=as_members)
     finally:
         stream.close()
 
 
-def read_samples(window: Window, *, blocks: bool = False) -> Iterator[PackedSample]:
+def read_samples(
+    window: Window, *, blocks: bool = False, as_members: bool = False
+) -> Iterator[PackedSample]:
     """Yield the samples in a window's members.
 
+    Args:
+        window: The bytes.
+        blocks: As for :func:`~atdata.shards.tar.walk`; for packed samples.
+        as_members: Read ``msgpack`` as a member like any other.
+
     Raises:
-        ShardError: Not a sound shard, a group without a sample, a field twice, or a pickle.
+        ShardError: Not a sound shard, a group without a sample in a shard that has packed samples
+            (or with one in a shard that has none), a field twice, or a pickle beside samples.
     """
+    members: Iterator[Member] = walk(window, blocks=blocks and not as_members)
+    is_packed = False
+    if not as_members:
+        is_packed, members = first_group(members)
+    return _packed(members, window.shard) if is_packed else _grouped(members, window, as_members)
+
+
+def _grouped(members: Iterator[Member], window: Window, as_members: bool) -> Iterator[PackedSample]:
+    """Yield samples in the members layout."""
     shard = window.shard
+    for group in groups(members, window):
+        if SAMPLE in group and not as_members:
+            raise _mixed(group, shard)
+        key, extension, offset, _ = group.members[0]
+        if (key, offset, extension, len(group)) == ("dataset", 0, "json", 1):
+            raise _pack(shard)
+        yield shard, key, offset, group
+
+
+def _packed(members: Iterator[Member], shard: str) -> Iterator[PackedSample]:
+    """Yield packed samples."""
     last = ""
     start = 0
     found = True
     others: dict[str, None] = {}  # the extensions beside the sample, in lower case
     warned = False
-    for key, extension, offset, payload in walk(window, blocks=blocks):
+    for key, extension, offset, payload in members:
         if key != last:
             if not found:
                 raise _no_sample(shard, last, start, others)
@@ -136,23 +175,39 @@ def _refuse_pickle(shard: str, key: str, extension: str, offset: int) -> None:
 
 
 def _no_sample(shard: str, key: str, offset: int, extensions: dict[str, None]) -> ShardError:
-    fields = _shown(extensions)
-    hint = (
-        f"Write each sample as a member <key>.{SAMPLE}, directly before or after its other "
-        "members, as `tar --sort=name` does."
-    )
-    if (key, offset, fields) == ("dataset", 0, "json"):
-        hint = (
-            "This looks like a pack. Check it with `atdata dataset verify-pack`, unpack it into a "
-            "folder with `tar -xf`, and pass that folder to atdata.load_dataset."
-        )
     return _unsound(
-        f"the group {key!r} holds {fields} but no {SAMPLE}: a shard of other data",
+        f"the group {key!r} holds {_shown(extensions)} but no {SAMPLE}, unlike the first group",
         shard,
         key,
         next(iter(extensions)),
         offset,
-        hint,
+        f"Write each sample as a member <key>.{SAMPLE}, directly before or after its other "
+        "members, as `tar --sort=name` does.",
+    )
+
+
+def _mixed(group: MemberGroup, shard: str) -> ShardError:
+    key, extension, offset, _ = next(one for one in group.members if one[1].lower() == SAMPLE)
+    return _unsound(
+        f"the group {key!r} holds a {SAMPLE}, unlike the first group",
+        shard,
+        key,
+        extension,
+        offset,
+        "Write samples of one layout into a shard, or give the class a field of "
+        f'Annotated[…, atdata.Member("{SAMPLE}")].',
+    )
+
+
+def _pack(shard: str) -> ShardError:
+    return _unsound(
+        "a file that contains a manifest and shards, not samples",
+        shard,
+        "dataset",
+        "json",
+        0,
+        "This looks like a pack. Check it with `atdata dataset verify-pack`, unpack it into a "
+        "folder with `tar -xf`, and pass that folder to atdata.load_dataset.",
     )
 
 

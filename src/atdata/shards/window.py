@@ -6,6 +6,7 @@ Both have the same interface, so there is one tar walk.
 from __future__ import annotations
 
 import mmap
+import sys
 import zlib
 from typing import IO, Protocol
 
@@ -63,6 +64,13 @@ class Window:
         """Whether the shard is compressed, so that its bytes differ from those here."""
         return self._compressed is not None
 
+    @property
+    def most_gathered(self) -> int:
+        """The most bytes that may be held at once: those of a member, or of a group of them."""
+        if self._compressed is None:
+            return sys.maxsize
+        return _MEMBER + _MEMBER_RATIO * self._compressed.count
+
     def state(self) -> tuple[bytes | mmap.mmap, memoryview, int, int]:
         """Return the bytes, a view of them, their number, and the offset of the first."""
         return self._data, self._view, len(self._view), self._start
@@ -77,7 +85,7 @@ class Window:
         have = len(self._view) - position
         if self._stream is None or have >= need:
             return position
-        if self._compressed and need > _MEMBER + _MEMBER_RATIO * self._compressed.count:
+        if need > self.most_gathered:
             raise self._unfolds(f"a member of {need:,} bytes", self._start + position)
         # Views of the old bytes may be in use, so they are never written over.
         parts = [bytes(self._view[position:])] if have else []  # one part is not copied

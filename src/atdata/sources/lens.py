@@ -9,6 +9,7 @@ from atdata.base.streams import from_pieces
 from atdata.errors import SampleError
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.lens import Lens, LensNetwork
+from atdata.shards.payloads import PayloadReader
 from atdata.shards.reader import PackedSample, read_stream
 from atdata.shards.tar import BLOCK, END, PADS, build_header
 from atdata.sources.adapt import AdaptedSource
@@ -49,8 +50,9 @@ class LensSource(Source):
         """
         shown = redacted(shard_id)
         file = self._adapted.open_file(shard_id) or self._adapted.open_shard(shard_id)
-        packed = read_stream(file, shown)
-        return from_pieces(self._members(packed), packed.close)  # type: ignore[attr-defined]
+        reader = PayloadReader(self.lens.source_type)
+        packed = read_stream(file, shown, as_members=reader.as_members)
+        return from_pieces(self._members(packed, reader), packed.close)  # type: ignore[attr-defined]
 
     @property
     def is_remote(self) -> bool:
@@ -65,14 +67,12 @@ class LensSource(Source):
         """
         return self._adapted.known_samples(shard_id)
 
-    def _members(self, packed: Iterator[PackedSample]) -> Iterator[bytes]:
-        decode, see = self.lens.source_type.from_bytes, self.lens.get
+    def _members(self, packed: Iterator[PackedSample], reader: PayloadReader) -> Iterator[bytes]:
         for shard, key, offset, payload in packed:
             try:
-                seen = see(decode(payload)).packed
+                seen = self.lens.get(reader(payload)).packed
             except SampleError as error:
-                error.shard, error.member, error.offset = shard, f"{key}.msgpack", offset
-                raise
+                raise reader.located(error, shard, key, offset, payload) from None
             yield b"".join((build_header(key, len(seen)), seen, PADS[-len(seen) % BLOCK]))
         yield END
 

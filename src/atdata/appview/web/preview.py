@@ -21,9 +21,10 @@ import numpy as np
 from atdata.appview.web.pictures import file_pixels, file_url, histogram, image_url, summary
 from atdata.errors import AtdataError, SampleError
 from atdata.samples import DictSample
-from atdata.samples.earlier import with_arrays
 from atdata.samples.media import Media
 from atdata.samples.schema import from_record
+from atdata.shards.groups import MemberGroup
+from atdata.shards.payloads import PayloadReader
 from atdata.shards.reader import read_samples
 from atdata.shards.window import open_file
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -90,15 +91,14 @@ def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[ShownFiel
     Raises:
         ShardError, SampleError: It is not valid.
     """
-    sample_type: Any = _type(schema)
+    reader = PayloadReader(_type(schema))
+    window = open_file(file, "the first shard")
     shown, budget = [], _Budget()
-    for _, key, _, payload in islice(read_samples(open_file(file, "the first shard")), SAMPLES):
-        if len(payload) > _LARGEST_SAMPLE:
-            raise SampleError(f"a sample has {len(payload):,} bytes, which is too many to show")
-        sample = sample_type.from_bytes(bytes(payload))
-        if sample_type is DictSample:
-            sample = with_arrays(sample, key)
-        items = islice(_items(sample), _MOST_FIELDS)
+    for _, key, _, payload in islice(read_samples(window, as_members=reader.as_members), SAMPLES):
+        size = payload.size if isinstance(payload, MemberGroup) else len(payload)
+        if size > _LARGEST_SAMPLE:
+            raise SampleError(f"a sample has {size:,} bytes, which is too many to show")
+        items = islice(_items(reader(payload, key)), _MOST_FIELDS)
         shown.append(
             [budget.take(_shown(str(name)[:_LONGEST_NAME], value), value) for name, value in items]
         )

@@ -1,0 +1,162 @@
+"""Samples in WebDataset's own layout: a group of consecutive members, one for each field.
+
+``000.jpg``, ``000.json`` and ``000.cls`` are the fields ``jpg``, ``json`` and ``cls`` of the sample
+``000``. Members are told apart without regard to case, as webdataset does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from atdata.errors import ShardError
+from atdata.shards.names import SAMPLE
+from atdata.shards.tar import MAX_PAYLOAD, Member, member_size, walk
+from atdata.shards.window import Window
+
+MOST_MEMBERS = 1 << 16
+"""The most members that a sample may have; with :data:`MAX_PAYLOAD` it bounds what is held."""
+
+
+class MemberGroup(dict[str, memoryview]):
+    """The members of one sample: payloads by extension, in lower case, in the shard's order.
+
+    Args:
+        members: What the walk over the shard yielded, at least one, all of one key.
+    """
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        super().__init__([(extension.lower(), payload) for _, extension, _, payload in members])
+        self.members = members
+
+    @property
+    def key(self) -> str:
+        """Key of the sample."""
+        return self.members[0][0]
+
+    @property
+    def offset(self) -> int:
+        """Offset of the first member's header in the shard."""
+        return self.members[0][2]
+
+    @property
+    def end(self) -> int:
+        """Offset after the last member, padding included."""
+        *_, offset, payload = self.members[-1]
+        return offset + member_size(len(payload))
+
+    @property
+    def size(self) -> int:
+        """Length of all payloads together, in bytes."""
+        return sum(map(len, self.values()))
+
+    def copied(self) -> MemberGroup:
+        """Return the same group, with payloads that keep no file open."""
+        return MemberGroup([(*place, memoryview(bytes(data))) for *place, data in self.members])  # type: ignore[misc]
+
+
+def read_group(window: Window, start: int, end: int) -> MemberGroup:
+    """Return the group at a place of a window: between the ends of two groups.
+
+    Raises:
+        ShardError: The bytes are not those of a sound shard any more.
+    """
+    found: list[Member] = []
+    for member in walk(window, start):
+        found.append(member)
+        if member[2] + member_size(len(member[3])) >= end:
+            break
+    return MemberGroup(found)
+
+
+def first_group(members: Iterator[Member]) -> tuple[bool, Iterator[Member]]:
+    """Return whether a shard's first group holds a packed sample, and all members again.
+
+    A shard without members counts as packed.
+    """
+    seen: list[Member] = []
+    for member in members:
+        seen.append(member)
+        first = seen[0]
+        if member[0] != first[0] or len(seen) > MOST_MEMBERS or member[2] > MAX_PAYLOAD:
+            break
+        if member[1] == SAMPLE:
+            return True, chain(seen, members)
+    return not seen, chain(seen, members)
+
+
+def groups(members: Iterable[Member], window: Window) -> Iterator[MemberGroup]:
+    """Yield the samples of a shard, given its members.
+
+    Args:
+        members: From the walk over the window.
+        window: Of the shard; its name is in errors.
+
+    Raises:
+        ShardError: A member is there twice, the members of a sample are spread apart, or are more
+            than a reader should hold.
+    """
+    shard = window.shard
+    limit = min(MAX_PAYLOAD, window.most_gathered)
+    keys: set[int] = set()  # hashes of those that were seen
+    found: list[Member] = []
+    last = ""
+    for member in members:
+        key, _, offset, _ = member
+        if key != last:
+            if found:
+                yield _group(found, shard)
+            last, found = key, [member]
+            count = len(keys)
+            keys.add(hash(key))
+            if len(keys) == count:
+                raise _spread_apart(member, shard)
+            continue
+        found.append(member)
+        if len(found) > MOST_MEMBERS:
+            raise _too_large(f"more than {MOST_MEMBERS:,} members", member, shard)
+        span = offset - found[0][2]
+        if span > limit and span > (limit := min(MAX_PAYLOAD, window.most_gathered)):
+            raise _too_large(f"members of more than {limit:,} bytes", member, shard)
+    if found:
+        yield _group(found, shard)
+
+
+def _group(members: list[Member], shard: str) -> MemberGroup:
+    group = MemberGroup(members)
+    if len(group) != len(members):
+        raise _twice(members, shard)
+    return group
+
+
+def _twice(members: list[Member], shard: str) -> ShardError:
+    seen: set[str] = set()
+    for member in members:
+        name = member[1].lower()
+        if name in seen:
+            break
+        seen.add(name)
+    return unsound(f"the field {name} is there twice", member, shard)
+
+
+def _spread_apart(member: Member, shard: str) -> ShardError:
+    return unsound(
+        "the members of this sample are spread apart, or its key is there twice",
+        member,
+        shard,
+        "Write the members of each sample one after the other, as `tar --sort=name` does.",
+    )
+
+
+def _too_large(what: str, member: Member, shard: str) -> ShardError:
+    error = unsound(f"a sample has {what}, which is too many to hold", member, shard)
+    error.code = "TAR_TOO_LARGE"
+    return error
+
+
+def unsound(message: str, member: Member, shard: str, hint: str | None = None) -> ShardError:
+    """Return the error about a member."""
+    key, extension, offset, _ = member
+    return ShardError(message, hint=hint, shard=shard, member=f"{key}.{extension}", offset=offset)
