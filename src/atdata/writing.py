@@ -14,6 +14,7 @@ from atdata.base.scratch import scratch_folder
 from atdata.dataset import Dataset
 from atdata.errors import StorageError
 from atdata.shards.build import build_root, typed_samples
+from atdata.shards.layouts import Layout
 from atdata.shards.target import Label
 from atdata.shards.writer import cut_shards
 
@@ -36,6 +37,7 @@ def write_shards(
     maxsize: int | None = None,
     source: str | None = None,
     overwrite: bool = False,
+    layout: Layout = "packed",
 ) -> Dataset[T]:
     """Write samples as a build root: a folder that can be read, verified and published.
 
@@ -58,6 +60,9 @@ def write_shards(
         maxsize: Largest number of bytes in a shard; None for no limit.
         source: Where the samples come from, as free text.
         overwrite: Replace an earlier dataset with other data.
+        layout: ``"packed"`` writes each sample as one member, ``<key>.msgpack``. ``"members"``
+            writes each field as one, as WebDataset has them (``<key>.jpg``, ``<key>.json``), so
+            that programs without atdata read them too. The schema is the same.
 
     Returns:
         The dataset, read from the folder.
@@ -78,6 +83,7 @@ def write_shards(
         maxcount=maxcount,
         maxsize=maxsize,
         overwrite=overwrite,
+        layout=layout,
     )
     return cast("Dataset[T]", _dataset(sample_type, paths))
 
@@ -88,6 +94,7 @@ def write_samples(
     *,
     maxcount: int | None = None,
     maxsize: int | None = None,
+    layout: Layout = "packed",
 ) -> Dataset[T]:
     """Write samples as plain shards, without manifest, schema or indexes.
 
@@ -100,6 +107,7 @@ def write_samples(
             the suffix, or in the place of ``%06d``.
         maxcount: Largest number of samples in a file.
         maxsize: Largest number of bytes in a file.
+        layout: As for :func:`write_shards`.
 
     Returns:
         The dataset, read from the files.
@@ -115,7 +123,8 @@ def write_samples(
         target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(target.parent, _SCRATCH) as work:
             limits: dict[str, Any] = {"maxcount": maxcount or sys.maxsize, "maxsize": maxsize}
-            written = [shard for shard, _ in cut_shards(samples, work, **limits)]
+            cut = cut_shards(samples, work, **limits, layout=layout)
+            written = [shard for shard, _ in cut]
             is_one = maxcount is None and maxsize is None
             places = [target] if is_one else [_numbered(target, n) for n in range(len(written))]
             for shard, place in zip(written, places, strict=True):

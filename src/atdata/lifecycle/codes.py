@@ -85,6 +85,7 @@ CODES: dict[str, Code] = {
     "NAME_NO_EXTENSION": Code("names", "integrity", "no extension"),
     "NAME_NOT_PORTABLE": Code("names", "integrity", "characters that look like others"),
     "NAME_FIELD": Code("names", "content", "a member that is not a sample"),
+    "NAME_TWICE": Code("names", "content", "a member that is there twice, ignoring case"),
     "NAME_PICKLE": Code("names", "trust", "a pickle, which runs code when it is read"),
     "KEY_TWICE": Code("keys", "content", "a key that is in the dataset already"),
     "KEY_CASE": Code("keys", "content", "a key that differs from another in case only"),

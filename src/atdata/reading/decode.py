@@ -19,7 +19,7 @@ from atdata.shards.payloads import PayloadReader
 from atdata.shards.tar import BLOCK
 
 if TYPE_CHECKING:
-    from atdata.reading.walk import Share, ShardWalk
+    from atdata.reading.walk import ShardWalk, Share
     from atdata.shards.reader import PackedSample
 
 AnyBlock: TypeAlias = Block | list[Any]

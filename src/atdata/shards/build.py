@@ -15,6 +15,7 @@ from atdata.base.scratch import scratch_folder
 from atdata.errors import SampleError
 from atdata.samples.schema import canonical_text, schema_cid, schema_document
 from atdata.shards.info import ShardInfo
+from atdata.shards.layouts import Layout
 from atdata.shards.manifest import MANIFEST_NAME, SCHEMA_NAME, Manifest, schema_ref
 from atdata.shards.target import ASIDE, ROOT, Label, Target
 from atdata.shards.writer import cut_shards
@@ -32,6 +33,7 @@ def build_root(
     maxcount: int = 10_000,
     maxsize: int | None = None,
     overwrite: bool = False,
+    layout: Layout = "packed",
 ) -> tuple[type[Any], list[Path]]:
     """Write samples as a build root; see :func:`atdata.writing.write_shards`.
 
@@ -42,6 +44,7 @@ def build_root(
         maxcount: Largest number of samples in a shard.
         maxsize: Largest number of bytes in a shard; None for no limit.
         overwrite: Replace an earlier dataset with other data.
+        layout: ``"packed"``, or ``"members"`` for one member a field.
 
     Returns:
         The sample type, and the paths of the shards in order.
@@ -53,7 +56,9 @@ def build_root(
     try:
         target.make_parent()
         with _workspace(target.path) as work:
-            shards = cut_shards(samples, work, maxcount=maxcount, maxsize=maxsize, indexed=True)
+            shards = cut_shards(
+                samples, work, maxcount=maxcount, maxsize=maxsize, indexed=True, layout=layout
+            )
             manifest = finish_root(work, sample_type, label, target.compared(shards))
             target.put(work, {ROOT: manifest})
     except OSError as error:

@@ -87,16 +87,19 @@ def first_group(members: Iterator[Member]) -> tuple[bool, Iterator[Member]]:
     return not seen, chain(seen, members)
 
 
-def groups(members: Iterable[Member], window: Window) -> Iterator[MemberGroup]:
+def groups(
+    members: Iterable[Member], window: Window, *, as_members: bool = False
+) -> Iterator[MemberGroup]:
     """Yield the samples of a shard, given its members.
 
     Args:
         members: From the walk over the window.
         window: Of the shard; its name is in errors.
+        as_members: Let ``msgpack`` be a member like any other.
 
     Raises:
-        ShardError: A member is there twice, the members of a sample are spread apart, or are more
-            than a reader should hold.
+        ShardError: A packed sample is among them, a member is there twice, the members of a
+            sample are spread apart, or are more than a reader should hold.
     """
     shard = window.shard
     limit = min(MAX_PAYLOAD, window.most_gathered)
@@ -107,7 +110,7 @@ def groups(members: Iterable[Member], window: Window) -> Iterator[MemberGroup]:
         key, _, offset, _ = member
         if key != last:
             if found:
-                yield _group(found, shard)
+                yield _group(found, shard, as_members)
             last, found = key, [member]
             count = len(keys)
             keys.add(hash(key))
@@ -121,14 +124,48 @@ def groups(members: Iterable[Member], window: Window) -> Iterator[MemberGroup]:
         if span > limit and span > (limit := min(MAX_PAYLOAD, window.most_gathered)):
             raise _too_large(f"members of more than {limit:,} bytes", member, shard)
     if found:
-        yield _group(found, shard)
+        yield _group(found, shard, as_members)
 
 
-def _group(members: list[Member], shard: str) -> MemberGroup:
+def check_members(key: str, sizes: Sequence[tuple[str, int]]) -> None:
+    """Refuse members to be written that reading would refuse.
+
+    Args:
+        key: Key of the sample.
+        sizes: Extension and length of the payload of each.
+
+    Raises:
+        ShardError: There are none, two of one name, or more than a reader holds.
+    """
+    names = [extension.lower() for extension, _ in sizes]
+    if not names:
+        raise ShardError("a sample without members", member=key)
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ShardError(f"the field {twice} is there twice", member=f"{key}.{twice}")
+    if len(names) > MOST_MEMBERS or sum(member_size(size) for _, size in sizes) > MAX_PAYLOAD:
+        raise ShardError(
+            f"a sample of more than {MOST_MEMBERS:,} members, or {MAX_PAYLOAD:,} bytes", member=key
+        )
+
+
+def _group(members: list[Member], shard: str, as_members: bool) -> MemberGroup:
     group = MemberGroup(members)
     if len(group) != len(members):
         raise _twice(members, shard)
+    if SAMPLE in group and not as_members:
+        raise _mixed(group, shard)
     return group
+
+
+def _mixed(group: MemberGroup, shard: str) -> ShardError:
+    return _unsound(
+        f"the group {group.key!r} holds a {SAMPLE}, unlike the first group",
+        next(one for one in group.members if one[1].lower() == SAMPLE),
+        shard,
+        "Write samples of one layout into a shard, or give the class a field of "
+        f'Annotated[…, atdata.Member("{SAMPLE}")].',
+    )
 
 
 def _twice(members: list[Member], shard: str) -> ShardError:
@@ -138,11 +175,11 @@ def _twice(members: list[Member], shard: str) -> ShardError:
         if name in seen:
             break
         seen.add(name)
-    return unsound(f"the field {name} is there twice", member, shard)
+    return _unsound(f"the field {name} is there twice", member, shard)
 
 
 def _spread_apart(member: Member, shard: str) -> ShardError:
-    return unsound(
+    return _unsound(
         "the members of this sample are spread apart, or its key is there twice",
         member,
         shard,
@@ -151,12 +188,11 @@ def _spread_apart(member: Member, shard: str) -> ShardError:
 
 
 def _too_large(what: str, member: Member, shard: str) -> ShardError:
-    error = unsound(f"a sample has {what}, which is too many to hold", member, shard)
+    error = _unsound(f"a sample has {what}, which is too many to hold", member, shard)
     error.code = "TAR_TOO_LARGE"
     return error
 
 
-def unsound(message: str, member: Member, shard: str, hint: str | None = None) -> ShardError:
-    """Return the error about a member."""
+def _unsound(message: str, member: Member, shard: str, hint: str | None = None) -> ShardError:
     key, extension, offset, _ = member
     return ShardError(message, hint=hint, shard=shard, member=f"{key}.{extension}", offset=offset)

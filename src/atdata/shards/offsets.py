@@ -69,6 +69,21 @@ def _line(group: MemberGroup, *, named: bool) -> str:
     return f"{' '.join(fields)}\n"
 
 
+def written_line(key: str, offset: int, sizes: Iterable[tuple[str, int]]) -> str:
+    """Return the line of a sample in the members layout, as ``ShardWriter`` writes it.
+
+    Args:
+        key: Its key.
+        offset: Offset of its first header in the shard.
+        sizes: Extension and length of the payload of each member, in order.
+    """
+    fields = []
+    for extension, size in sizes:
+        fields.append(f"{extension} {offset + BLOCK} {size} {key}.{extension}")
+        offset += member_size(size)
+    return f"{' '.join(fields)}\n"
+
+
 def offset_index(shard: Path) -> bytes:
     """Return the whole index of a local shard.
 

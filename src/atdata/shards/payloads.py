@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from atdata.errors import SampleError, SchemaError
+from atdata.errors import SampleError
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.earlier import with_arrays
+from atdata.samples.fields import declared_fields
 from atdata.samples.members import MemberCodec, member_codec
 from atdata.shards.groups import MemberGroup
 from atdata.shards.names import SAMPLE
@@ -28,11 +29,7 @@ class PayloadReader:
     @cached_property
     def as_members(self) -> bool:
         """Whether ``msgpack`` is a member like any other to this type."""
-        try:
-            extensions = self._members.extensions
-        except SchemaError:  # raised when a group is there to be read
-            return False
-        return extensions is not None and SAMPLE in extensions
+        return any(field.annotated_member == SAMPLE for field in declared_fields(self._type))
 
     @cached_property
     def _members(self) -> MemberCodec:

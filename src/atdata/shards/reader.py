@@ -100,9 +100,7 @@ def read_samples(
 def _grouped(members: Iterator[Member], window: Window, as_members: bool) -> Iterator[PackedSample]:
     """Yield samples in the members layout."""
     shard = window.shard
-    for group in groups(members, window):
-        if SAMPLE in group and not as_members:
-            raise _mixed(group, shard)
+    for group in groups(members, window, as_members=as_members):
         key, extension, offset, _ = group.members[0]
         if (key, offset, extension, len(group)) == ("dataset", 0, "json", 1):
             raise _pack(shard)
@@ -183,19 +181,6 @@ def _no_sample(shard: str, key: str, offset: int, extensions: dict[str, None]) -
         offset,
         f"Write each sample as a member <key>.{SAMPLE}, directly before or after its other "
         "members, as `tar --sort=name` does.",
-    )
-
-
-def _mixed(group: MemberGroup, shard: str) -> ShardError:
-    key, extension, offset, _ = next(one for one in group.members if one[1].lower() == SAMPLE)
-    return _unsound(
-        f"the group {key!r} holds a {SAMPLE}, unlike the first group",
-        shard,
-        key,
-        extension,
-        offset,
-        "Write samples of one layout into a shard, or give the class a field of "
-        f'Annotated[…, atdata.Member("{SAMPLE}")].',
     )
 
 

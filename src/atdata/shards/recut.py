@@ -1,4 +1,4 @@
-"""Cutting of a shard into smaller ones, with the same keys, payloads and order."""
+"""Cutting of a shard into smaller ones, with the same keys, members, payloads and order."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from atdata.errors import SampleTooLarge, ShardError
+from atdata.shards.groups import first_group, groups
 from atdata.shards.info import ShardInfo
 from atdata.shards.names import SAMPLE
 from atdata.shards.reader import open_local
 from atdata.shards.tar import END, member_size, walk
 from atdata.shards.window import open_file
 from atdata.shards.writer import ShardWriter
+
+Members = list[tuple[str, memoryview]]
+"""Extension and payload of each member of a sample."""
 
 
 def recut(
@@ -37,8 +41,8 @@ def recut(
     writer: ShardWriter | None = None
     number = 0
     try:
-        for key, payload in _samples(path, shard or str(path)):
-            room = member_size(len(payload))
+        for key, members in _samples(path, shard or str(path)):
+            room = _room(members)
             if writer and writer.size + room > maxsize:
                 writer.close()
                 yield writer.path, writer.info
@@ -46,8 +50,10 @@ def recut(
             if writer is None:
                 writer = ShardWriter(folder / f"{path.stem}-{number:06d}.tar")
             if writer.size + room > maxsize:
-                raise too_large(shard or str(path), maxsize, writer.size + room, key)
-            writer.write(key, payload)
+                raise too_large(
+                    shard or str(path), maxsize, writer.size + room, _name(key, members)
+                )
+            writer.write_group(key, members)
         if writer:
             writer.close()
             yield writer.path, writer.info
@@ -62,10 +68,10 @@ def check_fits(path: Path, *, maxsize: int, shard: str | None = None) -> None:
     Raises:
         SampleTooLarge, ShardError, StorageError: As ``recut``.
     """
-    for key, payload in _samples(path, shard or str(path)):
-        size = len(END) + member_size(len(payload))
+    for key, members in _samples(path, shard or str(path)):
+        size = len(END) + _room(members)
         if size > maxsize:
-            raise too_large(shard or str(path), maxsize, size, key)
+            raise too_large(shard or str(path), maxsize, size, _name(key, members))
 
 
 def cannot_fit(info: ShardInfo, maxsize: int) -> bool:
@@ -74,21 +80,28 @@ def cannot_fit(info: ShardInfo, maxsize: int) -> bool:
 
 
 def too_large(
-    shard: str, maxsize: int, size: int | None = None, key: str | None = None
+    shard: str, maxsize: int, size: int | None = None, member: str | None = None
 ) -> SampleTooLarge:
     """Return the error for a sample that makes a shard of ``size`` bytes by itself."""
     makes = "more than that" if size is None else f"{size:,} bytes"
     return SampleTooLarge(
         f"a shard may have {maxsize:,} bytes at most here, and one sample alone makes {makes}",
         shard=shard,
-        member=None if key is None else f"{key}.{SAMPLE}",
+        member=member,
         hint="Pass data_store=S3DataStore(…), or make the samples smaller.",
     )
 
 
-def _samples(path: Path, shard: str) -> Iterator[tuple[str, memoryview]]:
+def _samples(path: Path, shard: str) -> Iterator[tuple[str, Members]]:
+    """Yield key and members of each sample; a packed one has one member."""
     with open_local(path, shard) as file:
-        for key, extension, offset, payload in walk(open_file(file, shard)):
+        window = open_file(file, shard)
+        is_packed, members = first_group(walk(window))
+        if not is_packed:
+            for group in groups(members, window):
+                yield group.key, [(extension, data) for _, extension, _, data in group.members]
+            return
+        for key, extension, offset, payload in members:
             if extension != SAMPLE:
                 raise ShardError(
                     "the shard is too large here, and holds fields beside its samples that "
@@ -98,4 +111,12 @@ def _samples(path: Path, shard: str) -> Iterator[tuple[str, memoryview]]:
                     offset=offset,
                     hint="Pass data_store=S3DataStore(…), where shards may have any size.",
                 )
-            yield key, payload
+            yield key, [(SAMPLE, payload)]
+
+
+def _name(key: str, members: Members) -> str:
+    return f"{key}.{members[0][0]}"
+
+
+def _room(members: Members) -> int:
+    return sum(member_size(len(payload)) for _, payload in members)

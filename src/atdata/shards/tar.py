@@ -20,6 +20,7 @@ from atdata.shards.names import (
     SAMPLE,
     check_folder,
     check_header_name,
+    member_name,
     sample_name,
     split_name,
 )
@@ -222,23 +223,26 @@ def member_size(size: int) -> int:
     return BLOCK + size + -size % BLOCK
 
 
-def build_header(key: str, size: int) -> bytes:
-    """Return the header block of a sample: mode 0644, owner and time zero, so always equal.
+def build_header(key: str, size: int, extension: str = SAMPLE) -> bytes:
+    """Return the header block of a member: mode 0644, owner and time zero, so always equal.
+
+    Args:
+        key: Key of the sample.
+        size: Length of the payload.
+        extension: Of the member.
 
     Raises:
         ShardError: The key is not allowed, or the payload is too long.
     """
-    name, prefix = sample_name(key)
+    name, prefix = sample_name(key) if extension == SAMPLE else member_name(key, extension)
     if size > MAX_PAYLOAD:
-        raise payload_too_large(size, key)
+        raise payload_too_large(size, f"{key}.{extension}")
     return file_header(name, prefix, size)
 
 
-def payload_too_large(size: int, key: str) -> ShardError:
+def payload_too_large(size: int, member: str) -> ShardError:
     """Return the error for a sample that is longer than the limit."""
-    return ShardError(
-        f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=f"{key}.msgpack"
-    )
+    return ShardError(f"a sample of {size} bytes; the limit is {MAX_PAYLOAD}", member=member)
 
 
 def file_header(name: bytes, prefix: bytes, size: int) -> bytes:

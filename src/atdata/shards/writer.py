@@ -6,16 +6,17 @@ Digest, size and count are known when a shard is closed, without reading it agai
 from __future__ import annotations
 
 import secrets
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from atdata.base.disk import rename_file, write_file
 from atdata.errors import SampleError, ShardError, StorageError
+from atdata.shards.groups import check_members
 from atdata.shards.info import ShardInfo
-from atdata.shards.offsets import index_path, numbered_index
+from atdata.shards.layouts import Layout, layout_named
+from atdata.shards.offsets import index_path
 from atdata.shards.sink import Sink
 from atdata.shards.tar import (
     BLOCK,
@@ -48,6 +49,11 @@ class ShardWriter:
 
     Args:
         path: Final path of the shard; an older file there is replaced.
+
+    Attributes:
+        path: As given.
+        size: Bytes of the shard so far, its end included.
+        count: Samples in it.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -55,7 +61,7 @@ class ShardWriter:
         self.size = len(END)
         self._info: ShardInfo | None = None
         self._keys: set[str] = set()
-        self._count = 0
+        self.count = 0
         self._pending: list[bytes | memoryview] = []
         self._pending_size = 0
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
@@ -97,14 +103,39 @@ class ShardWriter:
         """
         size = len(payload)
         if size > MAX_PAYLOAD:
-            raise payload_too_large(size, f"{number:09d}")
+            raise payload_too_large(size, f"{number:09d}.msgpack")
         self._add(file_header(b"%09d.msgpack" % number, b"", size), payload)
 
+    def write_group(self, key: str, members: Sequence[tuple[str, bytes | memoryview]]) -> None:
+        """Add a sample as members, one for each field.
+
+        Args:
+            key: Its key.
+            members: Extension and payload of each member, in order; at least one.
+
+        Raises:
+            ShardError: The key is there already, or readers would not return it unchanged; there
+                are no members, two of one name, or more than a reader holds; or a payload is too
+                long.
+            StorageError: The disk refuses.
+        """
+        if key in self._keys:
+            raise ShardError("the key is in the shard already", member=key)
+        check_members(key, [(name, len(payload)) for name, payload in members])
+        headers = [build_header(key, len(payload), name) for name, payload in members]
+        self._keys.add(key)
+        for header, (_, payload) in zip(headers, members, strict=True):
+            self._put(header, payload)
+        self.count += 1
+
     def _add(self, header: bytes, payload: bytes | memoryview) -> None:
+        self._put(header, payload)
+        self.count += 1
+
+    def _put(self, header: bytes, payload: bytes | memoryview) -> None:
         size = len(payload)
         room = member_size(size)
         self.size += room
-        self._count += 1
         self._pending += (header, payload, PADS[-size % BLOCK])
         self._pending_size += room
         if self._pending_size >= _FLUSH:
@@ -122,7 +153,7 @@ class ShardWriter:
         except OSError as error:
             self.discard()
             raise self._failed(error) from error
-        self._info = ShardInfo(cid.from_digest(digest), self.size, self._count)
+        self._info = ShardInfo(cid.from_digest(digest), self.size, self.count)
 
     def discard(self) -> None:
         """Give up: nothing of the shard remains. A closed one is left alone."""
@@ -161,6 +192,7 @@ def cut_shards(
     maxsize: int | None = None,
     indexed: bool = False,
     first: int = 0,
+    layout: Layout = "packed",
 ) -> Iterator[tuple[Path, ShardInfo]]:
     """Write samples as shards ``000000.tar``, ``000001.tar``, … into a folder, one at a time.
 
@@ -169,12 +201,14 @@ def cut_shards(
     is started only then, so the caller may move it away or stop. Without samples there is no shard.
 
     Args:
-        samples: Anything with ``packed``, or a Dataset's ``ordered()``.
+        samples: Anything with ``packed``, or a Dataset's ``ordered()``; sample types or
+            ``DictSample`` for the layout ``"members"``.
         folder: An existing folder.
         maxcount: Most samples in a shard.
         maxsize: Most bytes in a shard, headers and end included; None for no limit.
         indexed: Write the offset index of each shard beside it.
         first: Number of the first sample in the whole dataset.
+        layout: ``"packed"``, or ``"members"`` for one member a field.
 
     Raises:
         SampleError: A sample can't be written; the error has its number, from 0.
@@ -183,36 +217,36 @@ def cut_shards(
     """
     if maxcount < 1:
         raise ValueError(f"maxcount must be at least 1, not {maxcount}")
+    make = layout_named(layout)
     writer: ShardWriter | None = None
     try:
-        shard, sizes = 0, array("Q")
+        shard, written = 0, make(indexed=indexed)
         for number, sample in enumerate(samples, first):
             try:
-                payload = sample.packed
+                encoded: Any = written.encode(sample)
             except Exception as error:
                 raise _unwritable(number, sample, error) from None
-            room = member_size(len(payload))
-            if writer and (len(sizes) == maxcount or _over(writer.size + room, maxsize)):
-                yield _finish(writer, number, sizes if indexed else None)
+            room = written.room(encoded)
+            if writer and (writer.count == maxcount or _over(writer.size + room, maxsize)):
+                yield _finish(writer, written.index(number))
                 writer, shard = None, shard + 1
             if writer is None:
-                writer, sizes = ShardWriter(Path(folder) / f"{shard:06d}.tar"), array("Q")
+                writer = ShardWriter(Path(folder) / f"{shard:06d}.tar")
+                written = make(indexed=indexed)
             if _over(writer.size + room, maxsize):
                 raise _too_large(number, writer.size + room, maxsize)
-            writer.write_numbered(number, payload)
-            sizes.append(len(payload))
+            written.write(writer, number, encoded)
         if writer:
-            yield _finish(writer, number + 1, sizes if indexed else None)
+            yield _finish(writer, written.index(number + 1))
     finally:
         if writer:
             writer.discard()
 
 
-def _finish(writer: ShardWriter, end: int, sizes: array[int] | None) -> tuple[Path, ShardInfo]:
-    """Close a shard whose last key is the number before ``end``; write its index from the sizes."""
+def _finish(writer: ShardWriter, index: bytes | None) -> tuple[Path, ShardInfo]:
+    """Close a shard; write its index beside it."""
     writer.close()
-    if sizes is not None:
-        index = numbered_index(end - len(sizes), sizes)
+    if index is not None:
         write_file(writer.path.with_name(index_path(writer.path.name)), index)
     return writer.path, writer.info
 

@@ -16,7 +16,9 @@ from atdata.errors import SampleError
 from atdata.samples.arrays import MAGIC, is_compact
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import ArrayOf, Kind, Nullable
+from atdata.samples.members import member_codec
 from atdata.samples.wire import check_values
+from atdata.shards.groups import MemberGroup
 
 # The header of an array of objects, which are stored as pickles.
 _OBJECTS = re.compile(rb"""['"][|<>=]?O\d*['"]""")
@@ -78,6 +80,32 @@ def _is_array(kind: Kind) -> bool:
     return isinstance(kind.inner if isinstance(kind, Nullable) else kind, ArrayOf)
 
 
+class MembersCheck:
+    """Checks samples of one type in the members layout; other members may be beside its own.
+
+    Args:
+        sample_type: A sample type, made from the schema.
+    """
+
+    def __init__(self, sample_type: type[Any]) -> None:
+        self._codec = member_codec(sample_type)
+
+    def __call__(self, group: MemberGroup) -> SampleError | None:
+        """Return the error of a group, with a code and the extension of the member; or None."""
+        try:
+            self._codec.decode(group)
+        except SampleError as error:
+            error.code = _member_code(group, error.member or "")
+            return error
+        return None
+
+
+def _member_code(group: MemberGroup, extension: str) -> str:
+    if extension not in group:
+        return "FIELD_MISSING"
+    return _value_code(bytes(group[extension][:_HEADER]))
+
+
 def _unpack(payload: bytes) -> dict[str, Any]:
     try:
         _check_values(payload)
@@ -116,8 +144,10 @@ def _refuse_extension(code: int, _data: bytes) -> NoReturn:
 
 def _field_code(fields: dict[str, Any], path: str | None) -> str:
     value = fields.get(re.split(r"[.\[]", path or "", maxsplit=1)[0])
-    if not isinstance(value, bytes):
-        return "FIELD_TYPE"
+    return _value_code(value) if isinstance(value, bytes) else "FIELD_TYPE"
+
+
+def _value_code(value: bytes) -> str:
     if value[:1] == b"\x80":
         return "FIELD_PICKLE"
     if value.startswith(MAGIC):

@@ -6,19 +6,22 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import IO, Any
+from functools import cached_property
+from typing import IO, Any, cast
 
 from atdata.errors import AtdataError, ShardError
 from atdata.lifecycle.checks.keys import KeySet
-from atdata.lifecycle.checks.payload import PayloadCheck
+from atdata.lifecycle.checks.payload import MembersCheck, PayloadCheck
 from atdata.lifecycle.report import Finding, Findings
 from atdata.samples.canonical import parse_document
 from atdata.samples.from_schema import type_from_document
+from atdata.shards.groups import MOST_MEMBERS, MemberGroup
 from atdata.shards.hashed import HashedStream
 from atdata.shards.info import ShardInfo
 from atdata.shards.names import SAMPLE, is_pickle
-from atdata.shards.offsets import index_head, index_line
-from atdata.shards.tar import MAX_PAYLOAD, Skipped, walk
+from atdata.shards.offsets import group_line, index_head, index_line
+from atdata.shards.payloads import PayloadReader
+from atdata.shards.tar import MAX_PAYLOAD, Member, Skipped, walk
 from atdata.shards.window import CHUNK, Readable, Window
 
 # Larger payloads are hashed while they are read and never held, unless samples are decoded.
@@ -106,13 +109,19 @@ def find_keys(task: ShardTask, keys: KeySet) -> list[Finding]:
     found = []
     with task.opener() as stream:
         try:
+            last = ""
             for key, extension, offset, _ in walk(Window(b"", "", stream), gather=_GATHER):
-                if code := keys.collision(key.removeprefix("./")):
+                last, before = key, last
+                if key != before and (code := keys.collision(key.removeprefix("./"))):
                     message = "the key is in an earlier shard already"
                     found.append(Finding(code, message, task.index, f"{key}.{extension}", offset))
         except ShardError:
             pass  # the check of the shard has reported it already
     return found
+
+
+class _Lost(Skipped):
+    """A placeholder for the payload of a member that is damaged, which was reported."""
 
 
 class _ShardCheck:
@@ -124,12 +133,23 @@ class _ShardCheck:
         self._findings = Findings()
         self._keys = KeySet()
         self._samples = 0
+        self._layout: str | None = None  # not known before the end of the first group
+        self._group: list[Member] = []  # the members of the sample that is being read
+        self._gathered = 0  # bytes of their payloads
         self._deep = task.level == "deep"
         self._offsets = hashlib.sha256(index_head(task.expected.samples).encode())
-        self._payload = _payload_check(task.schema) if self._deep else None
+        self._type = _sample_type(task.schema)
+        self._as_members = self._type is not None and PayloadReader(self._type).as_members
+        self._payload = PayloadCheck(self._type) if self._type and self._deep else None
+
+    @cached_property
+    def _members(self) -> MembersCheck | None:
+        return MembersCheck(self._type) if self._type and self._deep else None
 
     def run(self) -> ShardFacts:
         self._walk()
+        self._end_group()
+        self._findings.items.sort(key=lambda finding: finding.offset or 0)
         self._stream.drain()
         self._compare()
         return ShardFacts(
@@ -157,7 +177,7 @@ class _ShardCheck:
             except ShardError as error:
                 self._findings.add(Finding.of(error, shard=self._task.index))
                 if error.member and error.resume is not None:
-                    self._samples += 1
+                    self._lost(error.member, error.resume)
                 if error.resume is None:
                     return
                 position = _go_to(window, error.resume)
@@ -169,20 +189,100 @@ class _ShardCheck:
         return self._task.max_sample if self._deep else _GATHER
 
     def _member(self, key: str, extension: str, offset: int, payload: memoryview) -> None:
+        if self._group and self._group[0][0] != key:
+            self._end_group()
+        if self._layout == "packed":
+            self._packed(key, extension, offset, payload)
+        else:
+            self._gather_member((key, extension, offset, payload))
+
+    def _lost(self, member: str, offset: int) -> None:
+        """Count a member whose payload can't be used."""
+        folder, slash, name = member.rpartition("/")
+        stem, _, extension = name.partition(".")
+        self._member(folder + slash + stem, extension, offset, cast("memoryview", _Lost(0)))
+
+    def _gather_member(self, member: Member) -> None:
+        """Add a member to the group, its payload only if it will be decoded, within limits."""
+        group = self._group
+        if len(group) == MOST_MEMBERS:
+            message = f"a sample of more than {MOST_MEMBERS:,} members"
+            self._add("TAR_TOO_LARGE", message, member=f"{member[0]}.{member[1]}", offset=member[2])
+        if len(group) > MOST_MEMBERS:
+            return
+        payload = member[3]
+        if not isinstance(payload, Skipped):
+            self._gathered += len(payload)
+            if not self._deep or self._gathered > self._task.max_sample:
+                payload = cast("memoryview", Skipped(len(payload)))
+        group.append((*member[:3], payload))
+
+    def _end_group(self) -> None:
+        """Check the group that was read; the first one decides on the layout."""
+        members, self._group, self._gathered = self._group, [], 0
+        if not members:
+            return
+        if self._layout is None:
+            is_packed = any(extension == SAMPLE for _, extension, *_ in members)
+            self._layout = "packed" if is_packed and not self._as_members else "members"
+        if self._layout == "packed":
+            for member in members:
+                self._packed(*member)
+        else:
+            self._check_group(MemberGroup(members))
+
+    def _check_group(self, group: MemberGroup) -> None:
+        """Check a sample in the members layout."""
+        names = set()
+        self._samples += 1
+        self._check_key(group.key, group.members[0][1], group.offset)
+        for key, extension, offset, _ in group.members:
+            name = extension.lower()
+            if name in names:
+                message = "a member of this name is there already"
+                self._add("NAME_TWICE", message, member=f"{key}.{extension}", offset=offset)
+            names.add(name)
+            if is_pickle(extension) or (name == SAMPLE and not self._as_members):
+                self._unexpected(f"{key}.{extension}", extension, offset)
+        self._offsets.update(group_line(group).encode())
+        if self._members is not None:
+            self._check_members(self._members, group)
+
+    def _check_members(self, check: MembersCheck, group: MemberGroup) -> None:
+        payloads = group.values()
+        if any(isinstance(payload, _Lost) for payload in payloads):
+            return
+        finding = self._too_large(group.size, any(isinstance(one, Skipped) for one in payloads))
+        extension, offset = group.members[0][1], group.offset
+        if finding is None:
+            error = check(group)
+            if error is None:
+                return
+            finding = Finding.of(error, shard=self._task.index)
+            places = {name.lower(): at for _, name, at, _ in group.members}
+            extension, offset = error.member or extension, places.get(error.member or "", offset)
+        self._findings.add(replace(finding, member=f"{group.key}.{extension}", offset=offset))
+
+    def _packed(self, key: str, extension: str, offset: int, payload: memoryview) -> None:
         # Runs for each sample: what only findings need is not made before there is one.
         if extension != SAMPLE:
             self._unexpected(f"{key}.{extension}", extension, offset)
             return
         self._samples += 1
-        if not _PORTABLE.fullmatch(key):
-            message = "keys are of A-Z, a-z, 0-9, _, - and /"
-            self._add("NAME_NOT_PORTABLE", message, member=f"{key}.{SAMPLE}", offset=offset)
-        if code := self._keys.add(key.removeprefix("./")):
-            message = "the key is in this shard already"
-            self._add(code, message, member=f"{key}.{SAMPLE}", offset=offset)
+        if isinstance(payload, _Lost):
+            return
+        self._check_key(key, SAMPLE, offset)
         self._offsets.update(index_line(key, offset, len(payload)).encode())
         if self._payload is not None and (finding := self._check(self._payload, payload)):
             self._findings.add(replace(finding, member=f"{key}.{SAMPLE}", offset=offset))
+
+    def _check_key(self, key: str, extension: str, offset: int) -> None:
+        if not _PORTABLE.fullmatch(key):
+            message = "keys are of A-Z, a-z, 0-9, _, - and /"
+            self._add("NAME_NOT_PORTABLE", message, member=f"{key}.{extension}", offset=offset)
+        if code := self._keys.add(key.removeprefix("./")):
+            message = "the key is in this shard already"
+            self._add(code, message, member=f"{key}.{extension}", offset=offset)
 
     def _unexpected(self, member: str, extension: str, offset: int) -> None:
         code, message = "NAME_FIELD", f"each sample is one member <key>.{SAMPLE}"
@@ -191,12 +291,18 @@ class _ShardCheck:
         self._add(code, message, member=member, offset=offset)
 
     def _check(self, check: PayloadCheck, payload: memoryview) -> Finding | None:
-        limit, size, index = self._task.max_sample, len(payload), self._task.index
-        if isinstance(payload, Skipped) or size > limit:
-            message = f"the limit is {limit} bytes; --max-sample-size sets another"
-            return Finding("SAMPLE_TOO_LARGE", message, index, expected=limit, actual=size)
+        if finding := self._too_large(len(payload), isinstance(payload, Skipped)):
+            return finding
         error = check(bytes(payload))
-        return Finding.of(error, shard=index) if error else None
+        return Finding.of(error, shard=self._task.index) if error else None
+
+    def _too_large(self, size: int, is_skipped: bool) -> Finding | None:
+        limit = self._task.max_sample
+        if not is_skipped and size <= limit:
+            return None
+        message = f"the limit is {limit} bytes; --max-sample-size sets another"
+        index = self._task.index
+        return Finding("SAMPLE_TOO_LARGE", message, index, expected=limit, actual=size)
 
     def _compare(self) -> None:
         task, expected, found = self._task, self._task.expected, self._cid()
@@ -232,9 +338,10 @@ def _go_to(window: Window, offset: int) -> int:
     return window.skip(0, offset - start)
 
 
-def _payload_check(schema: tuple[str, str]) -> PayloadCheck:
+def _sample_type(schema: tuple[str, str]) -> type[Any] | None:
+    """Return the type of the samples; None without a schema."""
     name, text = schema
-    return PayloadCheck(type_from_document(parse_document(text), name=name))
+    return type_from_document(parse_document(text), name=name) if text else None
 
 
 def failed(task: ShardTask, finding: Finding) -> ShardFacts:
