@@ -64,7 +64,8 @@ class Members:
 
     def encode(self, sample: Any) -> list[tuple[str, bytes]]:
         """Return extension and payload of each member of a sample."""
-        return member_codec(type(sample)).encode(sample)
+        sample_type: type = type(sample)
+        return member_codec(sample_type).encode(sample)
 
     def room(self, members: list[tuple[str, bytes]]) -> int:
         """Return the bytes that an encoded sample takes in a shard."""

@@ -87,7 +87,7 @@ class MembersCheck:
         sample_type: A sample type, made from the schema.
     """
 
-    def __init__(self, sample_type: type[Any]) -> None:
+    def __init__(self, sample_type: type) -> None:
         self._codec = member_codec(sample_type)
 
     def __call__(self, group: MemberGroup) -> SampleError | None:
