@@ -27,10 +27,12 @@ def sound_file(format_: str, subtype: str | None = None, rate: int = RATE) -> by
     return file.getvalue()
 
 
-def video_file(format_: str, codec: str = "mpeg4", count: int = 5) -> bytes:
+def video_file(
+    format_: str, codec: str = "mpeg4", count: int = 5, options: dict[str, str] | None = None
+) -> bytes:
     """Frames of one grey value each: 10 times its number."""
     file = io.BytesIO()
-    with av.open(file, "w", format=format_) as container:
+    with av.open(file, "w", format=format_, options=options or {}) as container:
         stream: Any = container.add_stream(codec, rate=24)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(count):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import sys
 from contextlib import suppress
 
@@ -8,6 +9,7 @@ import pytest
 
 import atdata
 from atdata.errors import MissingExtra, SampleError
+from atdata.samples.media.boxes import claimed_frames
 from media.files import PIXELS, aac_file, image_file, video_file
 
 
@@ -65,6 +67,47 @@ def test_an_absurd_duration_costs_nothing() -> None:
     header = data.index(b"mvhd")
     absurd = data[: header + 20] + b"\xff\xff\xff\xfe" + data[header + 24 :]
     assert len(atdata.Video(absurd).array()) == 5
+
+
+FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
+
+
+def claiming(data: bytes, table: bytes, place: int, claimed: int) -> bytes:
+    at = data.index(table) + place
+    return data[:at] + struct.pack(">I", claimed) + data[at + 4 :]
+
+
+@pytest.mark.parametrize("claimed", [10**4, 10**7, 2**31, 2**32 - 1])
+def test_a_table_that_claims_many_frames_costs_nothing(claimed: int) -> None:
+    """FFmpeg would take gigabytes for a file of a kilobyte."""
+    data = claiming(video_file("mp4"), b"stsz", 8, 1)  # all frames of one byte
+    data = claiming(claiming(data, b"stsz", 12, claimed), b"stsc", 16, claimed)
+    with pytest.raises(SampleError, match=f"claims to have {claimed:,} frames"):
+        atdata.Video(data).array()
+    fragments = claiming(video_file("mp4", options=FRAGMENTED), b"trun", 8, claimed)
+    with pytest.raises(SampleError, match="claims to have"):
+        atdata.Video(fragments).array()
+
+
+def test_a_compressed_header_is_refused() -> None:
+    data = video_file("mov")
+    with pytest.raises(SampleError, match="an unknown number of frames"):
+        atdata.Video(data + b"\0\0\0\x10moovcmov\0\0\0\0").array()
+
+
+def test_fragments_are_decoded() -> None:
+    assert len(atdata.Video(video_file("mp4", options=FRAGMENTED)).array()) == 5
+
+
+def test_the_bytes_of_frames_are_no_tables() -> None:
+    data = video_file("mp4")
+    at = data.index(b"mdat")
+    size = int.from_bytes(data[at - 4 : at], "big")
+    more = b"stsz" + b"\xff" * 16
+    grown = data[: at - 4] + struct.pack(">I", size + len(more)) + data[at : at + size - 4] + more
+    assert claimed_frames(grown + data[at + size - 4 :]) == 5
+    wide = b"\0\0\0\1mdat" + struct.pack(">Q", 36) + b"stsz" + b"\xff" * 16
+    assert claimed_frames(wide + b"\0\0\0\0mdat" + more) == 0
 
 
 def test_playlists_are_not_opened() -> None:
