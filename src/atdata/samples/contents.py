@@ -42,6 +42,7 @@ from atdata.samples.plain import to_int, unfit, unwrap
 from atdata.samples.wire import pack, unpack_plain
 
 _INTEGER = re.compile(rb"\s*[+-]?[0-9]{1,20}\s*")
+_SHORT = 19  # digits, which have 64 bits at most
 _MAX_NUMBER = 400  # characters
 _BOOLS: Final = {
     **dict.fromkeys((b"true", b"True", b"1"), True),
@@ -78,8 +79,10 @@ def content_for(kind: Kind, extension: str) -> Content:
         raise SchemaError(error.message, hint=error.hint)
     inner = kind.inner if isinstance(kind, kinds.Nullable) else kind
     conventional = extensions.content_of(extension)
-    if inner == kinds.Scalar(bytes) or (is_file(inner) and conventional in _OF_FILES):
-        return Content(inner.decode, inner.encode)
+    if inner == kinds.Scalar(bytes):
+        return Content(bytes, inner.encode)
+    if isinstance(inner, kinds.MediaOf) and conventional in _OF_FILES:
+        return Content(inner.type, inner.encode)
     made = _MAKERS[conventional or _usual(inner)](kind)
     if made is None:
         raise SchemaError(
@@ -257,6 +260,8 @@ def _read_text(payload: bytes) -> str:
 
 
 def _read_int(payload: bytes) -> int:
+    if len(payload) < _SHORT and payload.isdigit():
+        return int(payload)  # nearly every one
     if not _INTEGER.fullmatch(payload):
         raise _no_number("an integer", payload)
     return to_int(int(payload))
