@@ -74,7 +74,7 @@ def members(number: int, one: Photo) -> Sample:
     }
 
 
-LAYOUTS = {"packed": packed}
+LAYOUTS = {"packed": packed, "members": members}
 
 Write = Callable[[list[list[Sample]], Path], None]
 """Writes a shard of each list of samples in a folder."""
@@ -119,7 +119,8 @@ def as_on_the_hub(shards: list[list[Sample]], folder: Path) -> None:
     (folder / "data").mkdir()
     for number, samples in enumerate(shards):
         with tarfile.open(folder / f"data/train-{number:05d}.tar", "w") as tar:
-            tar.add(files_of(samples, folder.parent / f"files-{number}", "train/"), ".")
+            files = files_of(samples, folder.parent / f"files-{number}", "train/")
+            tar.add(files, ".")  # folders first, and ``./`` before each name
 
 
 def by_program(*command: str) -> Write:
@@ -129,7 +130,8 @@ def by_program(*command: str) -> Write:
         assert shutil.which(command[0]), f"this test runs {command[0]}"
         for number, samples in enumerate(shards):
             files = files_of(samples, folder.parent / f"files-{number}")
-            line = [*command, "-cf", f"{folder}/{number:06d}.tar", "-C", str(files), "."]
+            names = sorted(path.name for path in files.iterdir())
+            line = [*command, "-cf", f"{folder}/{number:06d}.tar", "-C", str(files), *names]
             subprocess.run(line, check=True)
 
     return write
@@ -160,7 +162,7 @@ def files_of(samples: list[Sample], folder: Path, below: str = "") -> Path:
 WRITERS: dict[str, Write] = {
     "webdataset ShardWriter": by_shard_writer,
     "img2dataset": as_img2dataset,
-    "GNU tar": by_program("tar", "--sort=name"),
+    "GNU tar": by_program("tar"),
     "bsdtar": by_program("bsdtar"),
     "tarfile PAX": by_tarfile(tarfile.PAX_FORMAT),
     "tarfile GNU": by_tarfile(tarfile.GNU_FORMAT),
@@ -269,8 +271,17 @@ def of_packed(row: dict[str, Any]) -> tuple[str, int, str]:
     return of_map(msgpack.unpackb(row["msgpack"]))
 
 
-STOCK = {"packed": of_packed}
-HUB = {"packed": of_packed}
+def of_members(row: dict[str, Any]) -> tuple[str, int, str]:
+    return of_map({**row, "caption": row["txt"]})
+
+
+def of_features(row: dict[str, Any]) -> tuple[str, int, str]:
+    assert np.asarray(row["jpg"]).shape == (8, 10, 3)
+    return row["txt"], row["cls"], row["json"]["key"]
+
+
+STOCK = {"packed": of_packed, "members": of_members}
+HUB = {"packed": of_packed, "members": of_features}
 
 
 def found(appview: AppView, name: str, author: str) -> list[Any]:

@@ -510,6 +510,7 @@ class Dataset(Generic[T]):
     to_polars = export.to_polars
     to_torch = export.to_torch
     to_hf = to_hf
+    to_webdataset = export.to_webdataset
     to_dict = export.to_dict
     process_shards = process_shards
 

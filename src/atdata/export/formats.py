@@ -48,6 +48,7 @@ from atdata.errors import AtdataError, StorageError
 from atdata.export.batches import MOST, record_batches, row_maker
 from atdata.export.source import Exportable
 from atdata.reading.order import Uneven
+from atdata.shards.build import build_root
 
 if TYPE_CHECKING:
     from atdata.export.torch import TorchDataset
@@ -183,6 +184,47 @@ def to_dict(dataset: Exportable[Any], limit: int | None = None) -> dict[str, lis
         for name, column in columns.items():
             column.append(values.get(name))
     return columns
+
+
+def to_webdataset(
+    dataset: Exportable[Any],
+    folder: str | os.PathLike[str],
+    *,
+    maxcount: int = 10_000,
+    maxsize: int | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write the samples as shards that WebDataset reads without atdata: one member a field.
+
+    The folder is as :func:`atdata.write_shards` writes it, so ``Dataset(folder)`` reads it too.
+    Programs without atdata decode a member by its extension: a field of the name ``jpg``, ``json``,
+    ``txt``, ``cls`` or ``npy``, or with :class:`atdata.Member` (``Annotated[str, Member("txt")]``).
+
+    Args:
+        dataset: The samples.
+        folder: The folder to write.
+        maxcount: Largest number of samples in a shard.
+        maxsize: Largest number of bytes in a shard; None for no limit.
+        overwrite: Replace an earlier dataset with other data.
+
+    Returns:
+        The shards, in order.
+
+    Raises:
+        SampleError: There are no samples, or a member can't hold a field of one.
+        SchemaError: The samples have no declared type, or a member can't hold a field.
+        EntryConflict: The folder holds a dataset with other data.
+        StorageError: The folder can't be written.
+    """
+    _, paths = build_root(
+        dataset.ordered(),
+        Path(folder),
+        layout="members",
+        maxcount=maxcount,
+        maxsize=maxsize,
+        overwrite=overwrite,
+    )
+    return paths
 
 
 def to_torch(
