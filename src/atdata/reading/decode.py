@@ -11,12 +11,11 @@ from atdata.reading.passes import Pass
 from atdata.samples.batch import SampleBatch
 from atdata.samples.blocks import BatchBlocks, Block
 from atdata.samples.codec import Codec, codec_of
-from atdata.samples.columns import PackedBlock
 from atdata.samples.packable import PackableSample
+from atdata.samples.packed import PackedBlock
 from atdata.samples.writable import writable
 from atdata.shards.blocks import SampleBlock
 from atdata.shards.payloads import PayloadReader
-from atdata.shards.tar import BLOCK
 
 if TYPE_CHECKING:
     from atdata.reading.walk import ShardWalk, Share
@@ -134,7 +133,7 @@ class Decoder:
     def _columns(self, block: SampleBlock) -> list[Any] | None:
         if self._codec is None:
             return None
-        packed = PackedBlock(block.view, block.first + BLOCK, block.size, block.stride, block.count)
+        packed = PackedBlock(block.data, block.starts, block.sizes)
         return self._codec.columns.read(packed)
 
     def _one_by_one(self, shard: str, block: SampleBlock) -> Iterator[Any]:
@@ -142,7 +141,7 @@ class Decoder:
             try:
                 sample = self._decode(payload)
             except SampleError as error:
-                place = shard, block.key(number), block.offset + number * block.stride, payload
+                place = shard, block.key(number), block.offset_of(number), payload
                 self._pass.damaged(self._reader.located(error, *place))
             else:
                 yield sample

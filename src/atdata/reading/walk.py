@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
@@ -189,4 +188,4 @@ def _first(one: PackedSample, most: int) -> tuple[PackedSample, int]:
     if not isinstance(payload, SampleBlock):
         return one, 1
     size = min(payload.count, most)
-    return (shard, key, offset, replace(payload, count=size)), size
+    return (shard, key, offset, payload.first(size)), size

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, get_args, overload
 
-import numpy as np
-
 from atdata.base.display import html_table
 from atdata.samples.aliases import expanded
-from atdata.samples.blocks import BatchBlocks
-from atdata.samples.plain import is_tensor
-from atdata.samples.tensors import stacked
+from atdata.samples.blocks import BatchBlocks, stacked
 
 _T = TypeVar("_T")
 
@@ -60,7 +56,7 @@ class SampleBatch(Generic[_T]):
     def _make_column(self, name: str) -> Any:
         if isinstance(self._given, BatchBlocks) and name in self._given.names:
             return self._given.column(name)
-        return _stack([getattr(sample, name) for sample in self.samples])
+        return stacked([getattr(sample, name) for sample in self.samples])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_given", "_columns"):
@@ -102,15 +98,3 @@ def _form(column: Any) -> str:
     if not isinstance(column, list):
         return f"{column.dtype} {tuple(column.shape)}"
     return f"list of {', '.join(sorted({type(value).__name__ for value in column}))}"
-
-
-def _stack(values: list[Any]) -> Any:
-    first: Any = values[0] if values else None
-    if not isinstance(first, np.ndarray) and not is_tensor(first):
-        return values
-    array = np.ndarray if isinstance(first, np.ndarray) else type(first)
-    dtype, shape = first.dtype, first.shape
-    for value in values:
-        if not isinstance(value, array) or value.dtype != dtype or value.shape != shape:
-            return values
-    return np.stack(values) if array is np.ndarray else stacked(values)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atdata.samples.tensors import TensorColumn
+from atdata.samples.plain import is_tensor
+from atdata.samples.tensors import TensorColumn, stacked_tensors
 from atdata.samples.writable import writable
 
 if TYPE_CHECKING:
@@ -74,12 +75,25 @@ class BatchBlocks:
             if all(_fits(array, arrays[0]) for array in arrays):
                 return first.kind.tensor(np.concatenate(arrays))
             return [tensor for part in parts for tensor in part]
-        if len(parts) == 1:
-            return np.array(first, order="C") if type(first) is np.ndarray else first
+        if len(parts) == 1 and type(first) is np.ndarray:
+            return np.array(first, order="C")
         if all(_fits(part, first) for part in parts):
             return np.concatenate(parts)
-        values = [value for part in parts for value in part]
-        return writable(values) if self._is_writable else values
+        column = stacked([value for part in parts for value in part])
+        return writable(column) if self._is_writable else column
+
+
+def stacked(values: list[Any]) -> Any:
+    """Return one new array or tensor of those of one shape and dtype; other values unchanged."""
+    first: Any = values[0] if values else None
+    if not isinstance(first, np.ndarray) and not is_tensor(first):
+        return values
+    array = np.ndarray if isinstance(first, np.ndarray) else type(first)
+    dtype, shape = first.dtype, first.shape
+    for value in values:
+        if not isinstance(value, array) or value.dtype != dtype or value.shape != shape:
+            return values
+    return np.stack(values) if array is np.ndarray else stacked_tensors(values)
 
 
 def _fits(part: Any, first: Any) -> bool:

@@ -169,7 +169,7 @@ def tensor_type() -> Any:
     return _torch().Tensor
 
 
-def stacked(tensors: list[Any]) -> Any:
+def stacked_tensors(tensors: list[Any]) -> Any:
     """Return tensors of one shape and dtype as one tensor with a first axis more."""
     return _torch().stack(tensors)
 

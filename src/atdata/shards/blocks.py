@@ -1,264 +1,225 @@
-"""Blocks: consecutive samples of equal size in a shard, checked in a few NumPy calls.
+"""Blocks: consecutive samples in a shard, checked in a few NumPy calls.
 
-Most shards hold samples of one form, so their headers differ in the digits of the key and of the
+Most shards hold samples of one form, so their headers differ in the digits of key, size and
 checksum only. A block is found by comparing all headers with the first, which the walk has
 checked; a header that differs in any other byte ends the block, and the walk checks it alone.
 Nothing is accepted here that the walk would refuse.
 
-webdataset's TarWriter puts a pax header with a time before every header. These two blocks may
-differ in the digits of the time and in their number.
+Samples of equal size lie at equal distances. For others, the places are found by going from one
+header to the next, as the sizes in them lead. webdataset's TarWriter puts a pax header with a time
+before every header. These two blocks may differ in the digits of the time and in their number.
 """
 
 from __future__ import annotations
 
-import re
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from atdata.shards.alike import BLOCK, LEAD, headers_alike, same, times_alike, without_digits
 from atdata.shards.names import SAMPLE
 
 if TYPE_CHECKING:
-    import numpy as np
+    from atdata.shards.alike import Mask, Words
 
-    Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-    Words = np.ndarray[Any, np.dtype[np.uint64]]
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
-
-_BLOCK = 512
-_SUM = slice(148, 156)
-_PAX = 2 * _BLOCK  # bytes of a pax header with its records
-_SIZE, _TIME = slice(124, 136), slice(136, 147)
-_RECORD = re.compile(rb"\d\d mtime=\d{1,12}\.")  # of a pax header, up to the decimals
-_MOST_DECIMALS = 8
-_TEXT = slice(_BLOCK, _BLOCK + 32)  # such a record, and zeros after it
-_ALL = 2**64 - 1
-_PART = 512  # rows that are compared at once, few enough for the processor's cache
-_FORM = slice(120, 160)  # size and checksum of a pax header, in whole words
 _SUFFIX = f".{SAMPLE}".encode()
 # Bounds the latency of a first sample, and the bytes that are checked ahead of it.
 _MOST = 2048
 _MOST_BYTES = 32 << 20
 # The calls cost more than they save for fewer.
 _LEAST = 8
-_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+# Samples of different sizes that are tried first: finding many places for nothing would be slow.
+_SOME = 64
+_ZEROS = bytes(BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
 class SampleBlock:
-    """Samples of equal size, one after the other.
+    """Samples of one form, one after the other.
 
     Attributes:
-        view: Bytes that hold them.
-        first: Position of the first header in ``view``.
-        offset: Offset of that header in the shard.
-        size: Length of each payload.
-        stride: Bytes from the header of one sample to that of the next.
-        count: Number of samples.
+        data: Bytes that hold them: ``bytes`` or a mapped file.
+        offset: Offset of the first header in the shard.
+        starts: Positions of the payloads in ``data``; a range if the sizes are equal.
+        sizes: Lengths of the payloads.
     """
 
-    view: memoryview
-    first: int
+    data: Any
     offset: int
-    size: int
-    stride: int
-    count: int
+    starts: Sequence[int]
+    sizes: Sequence[int]
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return len(self.starts)
+
+    def first(self, count: int) -> SampleBlock:
+        """Return the block of the first ``count`` samples."""
+        return SampleBlock(self.data, self.offset, self.starts[:count], self.sizes[:count])
 
     def key(self, index: int) -> str:
         """Return the key of one sample."""
-        start = self.first + index * self.stride
-        name = bytes(self.view[start : start + 100])
-        return name[: name.index(_SUFFIX)].decode("ascii")
+        start = self.starts[index] - BLOCK
+        name = self.data[start : start + 100]
+        return bytes(name[: name.index(_SUFFIX)]).decode("ascii")
 
     @property
     def last_key(self) -> str:
         """The key of the last sample."""
-        return self.key(self.count - 1)
+        return self.key(-1)
 
     @property
     def end(self) -> int:
         """Position after the last sample."""
-        last = self.first + (self.count - 1) * self.stride
-        return last + _BLOCK + self.size + -self.size % _BLOCK
+        return self.starts[-1] + _padded(self.sizes[-1])
+
+    def offset_of(self, index: int) -> int:
+        """Return the offset of one sample's header in the shard."""
+        return self.offset + self.starts[index] - self.starts[0]
 
     def payload(self, index: int) -> memoryview:
         """Return the msgpack bytes of one sample."""
-        start = self.first + index * self.stride + _BLOCK
-        return self.view[start : start + self.size]
+        start = self.starts[index]
+        return memoryview(self.data)[start : start + self.sizes[index]]
 
 
 def find_block(
-    data: Any, view: memoryview, position: int, offset: int, size: int, lead: int = 0
+    data: Any, end: int, position: int, offset: int, size: int, lead: int = 0
 ) -> SampleBlock | None:
     """Return the block that begins with the checked header at ``position``; None if there is none.
 
     Args:
-        data: The bytes, to slice.
-        view: The same bytes.
+        data: The bytes.
+        end: Their number.
         position: Of a sample's header that is sound, with its payload and padding.
         offset: The same place in the shard.
         size: Length of that payload.
         lead: Bytes of the pax header before it, which is sound too; 0 if there is none.
     """
-    start = position - lead
-    stride = lead + _BLOCK + size + -size % _BLOCK
-    most = min((len(view) - start) // stride, _MOST, max(_LEAST, _MOST_BYTES // stride))
-    if most < _LEAST or lead not in (0, _PAX) or start < 0:
+    stride = lead + BLOCK + _padded(size)
+    after = position + stride
+    if end - after < BLOCK or lead not in (0, LEAD) or position < lead:
         return None
-    block = data[position : position + _BLOCK]
-    last = position + (_LEAST - 1) * stride
-    if not all(_alike(block, data[at : at + _BLOCK]) for at in (position + stride, last)):
-        return None
-    length = block.find(_SUFFIX, 0, 100)
+    block, other = data[position : position + BLOCK], data[after : after + BLOCK]
+    name = block.find(_SUFFIX, 0, 100)
     # A name that goes on in the prefix, or is not ASCII, is read by the walk.
-    if length < 1 or block[345] or not block[:length].isascii():
+    if name < 1 or block[345] or not block[:name].isascii() or block[135] not in b" \0":
         return None
-    record = _RECORD.match(data, start + _BLOCK) if lead else None
-    if lead and not record:
+    if not _alike(block, other):
         return None
-    rows = _Rows(view, start, stride, most)
-    fine = rows.samples_alike(lead, length, size)
-    if record:
-        text = record[0].translate(_DIGITS)
-        fine &= rows.times_alike(_time_forms(data[start : start + _BLOCK], text))
-    count = most if fine.all() else int(fine.argmin())
-    return SampleBlock(view, position, offset, size, stride, count) if count > 1 else None
+    finder = _Finder(data, end, position, offset, size, lead, name)
+    last = position + (_LEAST - 1) * stride
+    if block[124:136] == other[124:136] == data[last + 124 : last + 136]:
+        even = finder.even(stride)
+        if even is not None and even.count >= _SOME:
+            return even
+        return max(even, finder.ragged(), key=_count)
+    return finder.ragged()
 
 
 def _alike(block: bytes, other: bytes) -> bool:
     return (
-        other[100:136] == block[100:136]
+        other[100:124] == block[100:124]
         and other[156:] == block[156:]
-        and other[:100].translate(_DIGITS) == block[:100].translate(_DIGITS)
+        and without_digits(other[:100]) == without_digits(block[:100])
     )
 
 
-class _Rows:
-    """Samples, one a row, that are compared with the first, which the walk has checked.
+def _count(block: SampleBlock | None) -> int:
+    return block.count if block else 0
 
-    Args:
-        view: The bytes.
-        start: Position of the first sample's first header.
-        stride: Length of a row.
-        count: Number of rows.
+
+def _padded(size: int) -> int:
+    return size + -size % BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds the block that begins with one header; see :func:`find_block`.
+
+    ``name`` is the number of bytes in a key.
     """
 
-    def __init__(self, view: memoryview, start: int, stride: int, count: int) -> None:
+    data: Any
+    end: int
+    position: int
+    offset: int
+    size: int
+    lead: int
+    name: int
+
+    def even(self, stride: int) -> SampleBlock | None:
+        """Return the block of samples of equal size, ``stride`` bytes apart."""
         import numpy as np
 
-        self._rows = np.ndarray((count, stride), np.uint8, view, start)
-        # The same bytes in words of eight, which are compared faster.
-        self._words = np.ndarray((count, stride // 8), np.uint64, view, start)
+        start, first = self.position - self.lead, self.position + BLOCK
+        most = min((self.end - start) // stride, _MOST, max(_LEAST, _MOST_BYTES // stride))
+        if most < _LEAST:
+            return None
+        rows = np.ndarray((most, stride // 8), np.uint64, self.data, start)
+        tail = (self.lead + BLOCK + self.size) // 8  # the word where the padding begins
+        fine = self._alike(rows, even=True)
+        fine &= same(rows[:, tail:], ((0, self.size % 8),))
+        count = _leading(fine)
+        starts = range(first, first + count * stride, stride)
+        return self._block(starts, [self.size] * count)
 
-    def samples_alike(self, at: int, length: int, size: int) -> Mask:
-        """Mark samples that differ from the first in digits of key and time, and in payload only.
+    def ragged(self) -> SampleBlock | None:
+        """Return the block of samples of different sizes."""
+        import numpy as np
 
-        Args:
-            at: Where headers are in a row. What a pax header says is left out.
-            length: Bytes of a key.
-            size: Bytes of a payload.
+        # Rows begin at every block of the archive; those of the samples are copied.
+        base, length = self.position % BLOCK, self.lead + BLOCK
+        shape = (self.end - base - length) // BLOCK + 1, length // 8
+        rows = np.ndarray(shape, np.uint64, self.data, base, (BLOCK, 8))
+        for most in (_SOME, _MOST):
+            starts, sizes = self._places(most)
+            if len(starts) < _LEAST or sizes[0] != self.size:
+                return None
+            numbers = (np.frombuffer(starts, np.int64) - length) // BLOCK
+            count = _leading(self._alike(rows[numbers]))
+            if count < most:
+                break
+        return self._block(starts[:count], sizes[:count])
+
+    def _places(self, most: int) -> tuple[array[int], array[int]]:
+        """Return positions and sizes of payloads, as unchecked headers give them.
+
+        Padding has been checked.
         """
-        import numpy as np
+        data, end, lead = self.data, self.end, self.lead
+        starts, sizes = array("q"), array("q")
+        position, stop = self.position, min(end, self.position + _MOST_BYTES)
+        while position < stop and len(starts) < most:
+            try:
+                size = int(data[position + 124 : position + 135], 8)
+            except ValueError:
+                break
+            start = position + BLOCK
+            pad, after = start + size, start + size + -size % BLOCK
+            if size < 0 or after > end or not _ZEROS.startswith(data[pad:after]):
+                break
+            starts.append(start)
+            sizes.append(size)
+            position = after + lead
+        return starts, sizes
 
-        header = self._rows[:, at : at + _BLOCK]
-        # Turned, so that each operation goes over a long line of bytes.
-        key, time = (np.ascontiguousarray(header[:, part].T) for part in (slice(length), _TIME))
-        fine = _digits_alike(key, b"9") & _digits_alike(time, b"7")
-        fine[1:] &= (key[:, 1:] != key[:, :-1]).any(0)
-        sums = key.sum(0, dtype=np.int32) + time.sum(0, dtype=np.int32)
-        fine &= _sums_right(header[:, _SUM], header[0].tobytes(), sums)
-        free = [slice(0, length), _TIME, _SUM]
-        free = [slice(at + part.start, at + part.stop) for part in free]
-        end = at + _BLOCK + size
-        fine &= self._equal(0, at + _BLOCK, [*free, _SIZE, _SUM, _TEXT] if at else free)
-        fine &= self._equal(end - end % 8, self._rows.shape[1], [slice(0, end)])
+    def _alike(self, rows: Words, *, even: bool = False) -> Mask:
+        """Mark rows whose headers are like the first."""
+        at = self.lead // 8
+        fine = headers_alike(rows[:, at : at + BLOCK // 8], self.name, even=even)
+        if self.lead:
+            fine &= times_alike(rows[:, :at])
         return fine
 
-    def times_alike(self, forms: Words) -> Mask:
-        """Mark rows that begin with a pax header of a time, in the form for its length."""
-        import numpy as np
-
-        record = np.ascontiguousarray(self._rows[:, _TEXT])
-        size = (record[:, 0] - ord("0")) * 10 + (record[:, 1] - ord("0"))
-        text = np.where(_are_digits(record, b"9"), np.uint8(ord("0")), record)
-        header = self._words[:, _FORM.start // 8 : _FORM.stop // 8]
-        found = np.concatenate((header, text.view(np.uint64)), 1)
-        fine: Mask = (found == forms[np.where(size < len(forms), size, 0)]).all(1)
-        return fine
-
-    def _equal(self, start: int, stop: int, free: list[slice]) -> Mask:
-        """Mark rows that have the same bytes as the first, from ``start`` to ``stop``.
-
-        Args:
-            start: A multiple of eight.
-            stop: Another.
-            free: Bytes that may differ.
-        """
-        import numpy as np
-
-        mask = np.full(stop, 255, np.uint8)
-        for part in free:
-            mask[part] = 0
-        masks = mask[start:].view(np.uint64)
-        words, whole = self._words[:, start // 8 : stop // 8], masks == _ALL
-        parts = (words[at : at + _PART] for at in range(0, len(words), _PART))
-        fine: Mask = np.concatenate([((part == words[0]) | ~whole).all(1) for part in parts])
-        for place in np.flatnonzero(~whole & (masks != 0)):
-            fine &= (words[:, place] ^ words[0, place]) & masks[place] == 0
-        return fine
+    def _block(self, starts: Sequence[int], sizes: Sequence[int]) -> SampleBlock | None:
+        if len(starts) < 2:
+            return None
+        return SampleBlock(self.data, self.offset, starts, sizes)
 
 
-def _are_digits(part: Bytes, highest: bytes) -> Mask:
-    return part - ord("0") <= ord(highest) - ord("0")  # what is less than 0 wraps around
-
-
-def _digits_alike(part: Bytes, highest: bytes) -> Mask:
-    """Mark columns that differ from the first only in digits."""
-    digits = _are_digits(part, highest)
-    fine: Mask = ((part == part[:, :1]) | (digits & digits[:, :1])).all(0)
-    return fine
-
-
-def _sums_right(fields: Bytes, header: bytes, sums: np.ndarray[Any, Any]) -> Mask:
-    """Mark checksums that are right, given the first header and the sums of what differs."""
-    import numpy as np
-
-    lowest = int(sums.min())
-    rest = _checksum(header) - int(sums[0])
-    texts = b"".join(_sum_field(rest + n) for n in range(lowest, int(sums.max()) + 1))
-    right = np.frombuffer(texts, np.uint64)[sums - lowest]
-    fine: Mask = np.ascontiguousarray(fields).view(np.uint64)[:, 0] == right
-    return fine
-
-
-def _checksum(header: bytes) -> int:
-    return sum(header) - sum(header[_SUM]) + 8 * ord(" ")
-
-
-def _sum_field(total: int) -> bytes:
-    return b"%06o\0 " % total
-
-
-@lru_cache(maxsize=8)
-def _time_forms(header: bytes, record: bytes) -> Words:
-    """Return what pax headers with a time look like, by the length of their record.
-
-    Args:
-        header: The header of one.
-        record: Its record, up to the decimals, with zeros as digits.
-
-    Returns:
-        For each length the words of the header that depend on it, and the text of the record with
-        zeros as digits; zeros for lengths that are not allowed.
-    """
-    import numpy as np
-
-    words = _FORM.stop - _FORM.start + _TEXT.stop - _TEXT.start
-    forms = np.zeros((_TEXT.stop - _TEXT.start + 1, words), np.uint8)
-    for decimals in range(_MOST_DECIMALS + 1):
-        whole = record + b"0" * decimals + b"\n"
-        block = header[: _SIZE.start] + b"%011o\0" % len(whole) + header[_SIZE.stop :]
-        block = block[: _SUM.start] + _sum_field(_checksum(block)) + block[_SUM.stop :]
-        row = block[_FORM] + whole
-        forms[len(whole), : len(row)] = np.frombuffer(row, np.uint8)
-    return forms.view(np.uint64)
+def _leading(fine: Mask) -> int:
+    """Return the number of marks before the first that is not set."""
+    return len(fine) if fine.all() else int(fine.argmin())

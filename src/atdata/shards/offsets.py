@@ -121,8 +121,8 @@ def spans(samples: Iterable[PackedSample]) -> Iterator[Span]:
     for _, _, offset, payload in samples:
         start = offset + BLOCK
         if isinstance(payload, SampleBlock):
-            end = start + payload.count * payload.stride
-            yield from ((at, payload.size) for at in range(start, end, payload.stride))
+            before = start - payload.starts[0]
+            yield from zip((at + before for at in payload.starts), payload.sizes, strict=True)
         elif isinstance(payload, MemberGroup):
             start, end = end, payload.end
             yield start, end - start

@@ -141,7 +141,7 @@ def walk(
         found = None
         if blocks and extension == SAMPLE:
             before = lead if extended else 0
-            found = find_block(data, view, position, start + position, size, before)
+            found = find_block(data, end, position, start + position, size, before)
         if found is not None:
             yield key, extension, start + position, cast("memoryview", found)
             position = found.end
