@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +33,18 @@ def accepts(source: object) -> bool:
 
 
 def read(source: Path) -> Table:
-    """Return the columns and parts of the files.
+    """Return the columns and parts of a file, or of those in a folder."""
+    return read_files(files_by_split(source, _SUFFIXES))
+
+
+def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
+    """Return the columns and parts of the files of each split.
 
     Raises:
         MissingExtra: pyarrow is not installed.
         SampleError: A file is not sound.
         SchemaError: Samples can't hold a column, or files have other columns.
     """
-    files = files_by_split(source, _SUFFIXES)
     paths = [path for group in files.values() for path in group]
     state = files_state(paths)
     opened = {path: _open(path) for path in paths}

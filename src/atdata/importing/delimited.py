@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,13 +35,17 @@ def accepts(source: object) -> bool:
 
 
 def read(source: Path) -> Table:
-    """Return the columns and parts of CSV or TSV files.
+    """Return the columns and parts of a CSV or TSV file, or of those in a folder."""
+    return read_files(files_by_split(source, _SUFFIXES))
+
+
+def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
+    """Return the columns and parts of the files of each split.
 
     Raises:
         SampleError: A record is not sound, or has more or fewer fields than the first one.
         SchemaError: A column has no name, two have the same, or files have other columns.
     """
-    files = files_by_split(source, _SUFFIXES)
     paths = [path for group in files.values() for path in group]
     state = files_state(paths)
     names = _header(paths[0])

@@ -15,7 +15,7 @@ def has_suffix(source: object, suffixes: frozenset[str]) -> bool:
     if not isinstance(source, Path):
         return False
     if source.is_dir():
-        return next(_below(source, suffixes), None) is not None
+        return next(files_below(source, suffixes), None) is not None
     return source.suffix.lower() in suffixes
 
 
@@ -32,7 +32,9 @@ def files_by_split(source: Path, suffixes: frozenset[str]) -> dict[str, list[Pat
     if not source.is_dir():
         return {WHOLE: [source]}
     found: dict[str | None, list[Path]] = {}
-    for path in sorted(_below(source, suffixes), key=lambda path: path.relative_to(source).parts):
+    for path in sorted(
+        files_below(source, suffixes), key=lambda path: path.relative_to(source).parts
+    ):
         found.setdefault(split_in(path.relative_to(source).as_posix()), []).append(path)
     if not found:
         raise MissingFile(f"no files with {', '.join(sorted(suffixes))} there", uri=str(source))
@@ -44,8 +46,8 @@ def files_by_split(source: Path, suffixes: frozenset[str]) -> dict[str, list[Pat
     return {split: found[split] for split in sorted(filter(None, found))}
 
 
-def _below(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
-    """Yield the files of a folder and its subfolders, without hidden ones."""
+def files_below(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+    """Yield the files with one of the suffixes in a folder and its subfolders, no hidden ones."""
     for path in folder.rglob("*"):
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.suffix.lower() in suffixes and not is_hidden and path.is_file():

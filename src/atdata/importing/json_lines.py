@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,14 +34,18 @@ def accepts(source: object) -> bool:
 
 
 def read(source: Path) -> Table:
-    """Return the columns and parts of JSON Lines files.
+    """Return the columns and parts of a JSON Lines file, or of those in a folder."""
+    return read_files(files_by_split(source, _SUFFIXES))
+
+
+def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
+    """Return the columns and parts of the files of each split.
 
     Raises:
         SampleError: A line is not a sound JSON object, or has a value of another type than others
             of its column.
         SchemaError: The names of columns can't be those of fields.
     """
-    files = files_by_split(source, _SUFFIXES)
     paths = [path for group in files.values() for path in group]
     state = files_state(paths)
     seen: dict[str, Seen] = {}

@@ -30,6 +30,7 @@ FORMATS: dict[str, str] = {
     "zarr": "atdata.importing.zarr",
     "mds": "atdata.importing.mds",
     "litdata": "atdata.importing.litdata",
+    "images": "atdata.importing.image_folder",
     "csv": "atdata.importing.delimited",
     "jsonl": "atdata.importing.json_lines",
     "arrow": "atdata.importing.arrow_files",
