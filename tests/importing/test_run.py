@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 import atdata
 from atdata.engines.local import LocalEngine
-from atdata.errors import EntryConflict, SampleError, SchemaError
+from atdata.errors import AtdataError, EntryConflict, SampleError, SchemaError
 from atdata.importing.run import import_dataset
 
 HERE = LocalEngine(1)
@@ -57,6 +58,22 @@ def test_what_is_imported_is_what_write_shards_writes(tmp_path: Path) -> None:
         list(found.splits[""].ordered()), tmp_path / "again", name="out", maxcount=10
     )
     assert contents(tmp_path / "out") == contents(tmp_path / "again")
+
+
+def test_shards_may_hold_a_member_for_each_field(tmp_path: Path) -> None:
+    found = import_dataset(
+        table(tmp_path / "a.csv"), tmp_path / "out", layout="members", engine=HERE
+    )
+    with tarfile.open(tmp_path / "out" / "000000.tar") as shard:
+        assert shard.getnames()[:3] == [f"000000000.{name}" for name in ("name", "number", "size")]
+    assert plain(found.splits[""])[3] == {"name": "name 3", "number": 3, "size": 0.75}
+
+
+def test_a_source_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    (tmp_path / "a.csv" / "b.csv").symlink_to("b.csv")
+    with pytest.raises(AtdataError, match=r"a\.csv"):
+        import_dataset(tmp_path / "a.csv", tmp_path / "out", format="csv", engine=HERE)
 
 
 def test_the_number_of_processes_changes_nothing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -14,7 +14,9 @@ from atdata.cli.progress import terminal_progress
 from atdata.engines import Engine
 from atdata.errors import StorageError
 from atdata.importing.readers import FORMATS
-from atdata.importing.run import MAX_SIZE, Imported, import_dataset
+from atdata.importing.run import Imported, import_dataset
+from atdata.importing.tasks import MAX_SIZE
+from atdata.shards.layouts import Layout
 
 
 @click.command("import")
@@ -50,6 +52,13 @@ from atdata.importing.run import MAX_SIZE, Imported, import_dataset
     default=MAX_SIZE,
     show_default=True,
     help="Largest number of bytes in a shard; 0 for no limit.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(get_args(Layout)),
+    default="packed",
+    show_default=True,
+    help="Hold a sample as one member of a shard, or as one member a field.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier dataset with other data.")
 @engine_options

@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from atdata.errors import MissingFile, SampleError, UrlError
+from atdata.errors import AtdataError, MissingFile, SampleError, StorageError, UrlError
 
 FORMATS: dict[str, str] = {
     "numpy": "atdata.importing.npz",
@@ -128,7 +128,14 @@ def read_table(source: Any, format: str | None = None) -> Table:  # noqa: A002 -
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         source = path if path.exists() else os.fspath(source)
-    table: Table = _module(source, format).read(source)
+    try:
+        table: Table = _module(source, format).read(source)
+    except OSError as error:
+        if isinstance(error, AtdataError):
+            raise
+        raise StorageError(
+            f"can't be read: {error.strerror or error}", uri=str(error.filename or source)
+        ) from error
     return table
 
 

@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,13 @@ from atdata.errors import EntryConflict, SampleError
 from atdata.importing.readers import WHOLE, Table, read_table
 from atdata.importing.schema import Maker, guessed_type, source_name
 from atdata.importing.schema import class_name as class_name_of
-from atdata.importing.tasks import Task, grouped, moves, run
+from atdata.importing.tasks import MAX_SIZE, Cut, Task, grouped, moves, run
 from atdata.progress import NullProgress, Progress
 from atdata.samples.class_text import class_text
 from atdata.samples.schema import schema_cid, schema_document
 from atdata.shards.build import finish_root
 from atdata.shards.canonical import canonical_json
+from atdata.shards.layouts import Layout
 from atdata.shards.manifest import Manifest
 from atdata.shards.splits import write_splits
 from atdata.shards.target import ASIDE, Label, Target
@@ -37,8 +38,6 @@ from atdata.shards.target import ASIDE, Label, Target
 __all__ = ["Imported", "import_dataset"]
 
 _WORK = ".atdata-import-"
-MAX_SIZE = 512 << 20
-"""Bytes of a shard, and of the source's data in one task, unless the caller chooses others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,7 @@ def import_dataset(
     schema_version: str = "1.0.0",
     maxcount: int = 10_000,
     maxsize: int | None = MAX_SIZE,
+    layout: Layout = "packed",
     overwrite: bool = False,
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -101,6 +101,8 @@ def import_dataset(
         schema_version: Version of its schema.
         maxcount: Largest number of samples in a shard.
         maxsize: Largest number of bytes in a shard; None for no limit.
+        layout: ``"packed"``, or ``"members"`` for one member a field; see
+            :func:`atdata.write_shards`.
         overwrite: Replace an earlier dataset with other data.
         engine: Runs the work, see :func:`atdata.engines.engine`; all cores when None.
         progress: Receives updates: bytes of the source and shards that are done.
@@ -128,6 +130,7 @@ def import_dataset(
         text = class_text(sample_type)
     check_class(sample_type)
     maker = Maker.of(sample_type, table.columns)
+    cut = Cut(maxcount, maxsize, layout)
     for split, parts in table.splits.items():
         if not any(part.count for part in parts):
             raise SampleError(
@@ -135,8 +138,8 @@ def import_dataset(
             )
     try:
         target.make_parent()
-        with _workspace(target.path, _plan(table, maker, label, maxcount, maxsize)) as work:
-            tasks = _tasks(table, work, maker, maxcount, maxsize)
+        with _workspace(target.path, _plan(table, maker, label, cut)) as work:
+            tasks = _tasks(table, work, maker, cut)
             shards = _run(tasks, target, engine or engine_named(), progress or NullProgress())
             manifests = _assemble(shards, work.parent / "new", label, sample_type)
             target.put(work.parent / "new", manifests)
@@ -149,15 +152,13 @@ def import_dataset(
     return Imported(target.path, sample_type, splits, manifests, text)
 
 
-def _tasks(
-    table: Table, work: Path, maker: Maker, maxcount: int, maxsize: int | None
-) -> list[Task]:
+def _tasks(table: Table, work: Path, maker: Maker, cut: Cut) -> list[Task]:
     tasks: list[Task] = []
     for split, parts in table.splits.items():
         first = 0
-        for group in grouped(parts, maxcount, maxsize or MAX_SIZE):
+        for group in grouped(parts, cut):
             folder = work / f"{len(tasks):06d}"
-            tasks.append(Task(split, folder, group, first, maker, maxcount, maxsize))
+            tasks.append(Task(split, folder, group, first, maker, cut))
             first += sum(part.count for part in group)
     return tasks
 
@@ -195,7 +196,7 @@ def _assemble(
     return manifests
 
 
-def _plan(table: Table, maker: Maker, label: Label, maxcount: int, maxsize: int | None) -> str:
+def _plan(table: Table, maker: Maker, label: Label, cut: Cut) -> str:
     """Return a name for what is to be written: equal plans write equal shards."""
     sample_type = maker.sample_type
     document = schema_document(sample_type)
@@ -204,7 +205,7 @@ def _plan(table: Table, maker: Maker, label: Label, maxcount: int, maxsize: int 
         "state": table.state or secrets.token_hex(16),  # unknown: never equal
         "schema": schema_cid(sample_type.__name__, label.schema_version, document),
         "columns": [source.column for source in maker.sources],
-        "limits": [maxcount, maxsize],
+        "cut": asdict(cut),
         "splits": [
             [split, [part.count for part in parts]] for split, parts in table.splits.items()
         ],

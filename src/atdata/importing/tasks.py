@@ -18,13 +18,32 @@ from atdata.importing.schema import Maker
 from atdata.shards.canonical import canonical_json, parse_json
 from atdata.shards.hashed import HashedStream
 from atdata.shards.info import ShardInfo
+from atdata.shards.layouts import Layout
 from atdata.shards.offsets import index_path
 from atdata.shards.writer import cut_shards
+
+MAX_SIZE = 512 << 20
+"""Bytes of a shard, and of the source's data in one task, unless the caller chooses others."""
 
 _RECORD = "shards.json"
 _MAX_RECORD = 64 << 20
 
 Shards = list[tuple[Path, ShardInfo]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How samples are cut into shards.
+
+    Attributes:
+        maxcount: Largest number of samples in a shard.
+        maxsize: Largest number of bytes in a shard; None for no limit.
+        layout: How the shards hold samples.
+    """
+
+    maxcount: int
+    maxsize: int | None
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +56,7 @@ class Task:
         parts: The parts, in order.
         first: Number of their first row in the split.
         maker: Makes samples of their rows.
-        maxcount: Largest number of samples in a shard.
-        maxsize: Largest number of bytes in a shard; None for no limit.
+        cut: How these are cut into shards.
     """
 
     split: str
@@ -46,8 +64,7 @@ class Task:
     parts: tuple[Part, ...]
     first: int
     maker: Maker
-    maxcount: int
-    maxsize: int | None
+    cut: Cut
 
     @property
     def size(self) -> int:
@@ -55,14 +72,15 @@ class Task:
         return sum(part.size for part in self.parts)
 
 
-def grouped(parts: Iterable[Part], maxcount: int, maxsize: int) -> Iterator[tuple[Part, ...]]:
+def grouped(parts: Iterable[Part], cut: Cut) -> Iterator[tuple[Part, ...]]:
     """Yield consecutive parts that fill a shard by count or by size, or more than one."""
+    maxsize = cut.maxsize or MAX_SIZE
     group: list[Part] = []
     count = size = 0
     for part in parts:
         group.append(part)
         count, size = count + part.count, size + part.size
-        if count >= maxcount or size >= maxsize:
+        if count >= cut.maxcount or size >= maxsize:
             yield tuple(group)
             group, count, size = [], 0, 0
     if count:
@@ -99,8 +117,9 @@ def _write(task: Task) -> Shards:
         cut_shards(
             task.maker.samples(rows, task.first),
             task.folder,
-            maxcount=task.maxcount,
-            maxsize=task.maxsize,
+            maxcount=task.cut.maxcount,
+            maxsize=task.cut.maxsize,
+            layout=task.cut.layout,
             indexed=True,
             first=task.first,
         )
