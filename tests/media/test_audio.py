@@ -12,7 +12,7 @@ import soundfile
 
 import atdata
 from atdata.errors import MissingExtra, SampleError
-from media.files import RATE, TONE, aac_file, sound_file
+from media.files import RATE, TONE, aac_file, sound_file, video_file
 
 
 @pytest.mark.parametrize("format_", ["WAV", "FLAC", "AIFF", "AU", "CAF", "RF64"])
@@ -114,13 +114,34 @@ def test_other_files_are_refused() -> None:
         atdata.Audio(b"text").samples()
 
 
-def test_formats_that_soundfile_lacks_are_refused_by_name() -> None:
-    with pytest.raises(SampleError, match=r"audio/mp4.* can't be decoded: soundfile"):
-        atdata.Audio(aac_file("ipod")).samples()
+@pytest.mark.parametrize("format_", ["ipod", "mp4", "adts", "matroska"])
+def test_formats_that_soundfile_lacks_are_decoded_by_ffmpeg(format_: str) -> None:
+    audio = atdata.Audio(aac_file(format_))
+    samples, rate = audio.samples()
+    assert (samples.dtype, samples.shape[1], rate) == (np.float32, 1, 44_100)
+    assert 800 <= len(samples) <= 4096
+    assert np.abs(samples).max() > 0.5
+    with pytest.raises(SampleError, match="more than max_bytes=1000"):
+        audio.samples(max_bytes=1_000)
+
+
+def test_a_container_without_sound_is_refused() -> None:
+    with pytest.raises(SampleError, match="has no sound"):
+        atdata.Audio(video_file("mp4")).samples()
+
+
+def test_a_table_that_claims_much_sound_costs_nothing() -> None:
+    data = aac_file("ipod")
+    at = data.index(b"stsz") + 8
+    with pytest.raises(SampleError, match="claims to have 40,000,000 frames"):
+        atdata.Audio(data[:at] + struct.pack(">II", 1, 40_000_000) + data[at + 8 :]).samples()
 
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    audio = atdata.Audio(sound_file("WAV"))
+    audio, aac = atdata.Audio(sound_file("WAV")), atdata.Audio(aac_file("adts"))
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(MissingExtra, match=r"atdata-sdk\[audio\]"):
         audio.samples()
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtra, match=r"atdata-sdk\[video\]"):
+        aac.samples()

@@ -1,15 +1,18 @@
-"""Sound. soundfile (libsndfile) decodes it; WAV is written here."""
+"""Sound. soundfile (libsndfile) or PyAV (FFmpeg) decodes it; WAV is written here."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from io import BytesIO
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from atdata.base.extras import require
 from atdata.errors import SampleError
+from atdata.samples.media.boxes import check_claims
 from atdata.samples.media.encoded import Media, decoding, refuse_more
 
 MAX_BYTES = 2**30
@@ -23,6 +26,14 @@ _SOUND_ONLY = {
     "video/webm": "audio/webm",
     "video/x-matroska": "audio/x-matroska",
     "video/3gpp": "audio/3gpp",
+}
+# What libsndfile lacks, and FFmpeg's names of it; as for video, no other format is tried.
+_FFMPEG = {
+    "audio/mp4": "mov",
+    "audio/3gpp": "mov",
+    "audio/aac": "aac",
+    "audio/webm": "matroska",
+    "audio/x-matroska": "matroska",
 }
 # dtypes of WAV: format tag, bits of a sample.
 _WAV = {np.dtype(np.int16): (1, 16), np.dtype(np.float32): (3, 32)}
@@ -41,7 +52,7 @@ class Waveform(NamedTuple):
 
 
 class Audio(Media):
-    """A sound file: WAV, FLAC, MP3, Ogg (Vorbis, Opus, FLAC), AIFF, AU, CAF; M4A and AAC undecoded.
+    """A sound file: WAV, FLAC, MP3, Ogg (Vorbis, Opus, FLAC), AIFF, AU, CAF, M4A, AAC, ….
 
     A field of this type also takes a :class:`Waveform`, or a tuple of samples and rate, as
     :meth:`from_array` does.
@@ -92,18 +103,41 @@ class Audio(Media):
 
         Raises:
             SampleError: The file can't be decoded, or decodes to more.
-            MissingExtra: soundfile is not installed.
+            MissingExtra: soundfile is not installed; for M4A, AAC, WebM and Matroska, PyAV.
         """
-        soundfile = require("soundfile", extra="audio")
         self.check()
-        with decoding(self, "soundfile"), soundfile.SoundFile(BytesIO(self._data)) as file:
+        container = _FFMPEG.get(self.media_type)
+        parts, size = [], 0
+        with decoding(self, "PyAV" if container else "soundfile"):
             # Headers may claim anything, so memory follows what is there.
-            blocks, size = [np.empty((0, file.channels), np.float32)], 0
-            while len(block := file.read(_BLOCK, "float32", always_2d=True)):
-                size += block.nbytes
+            for part in self._by_ffmpeg(container) if container else self._by_soundfile():
+                size += part.samples.nbytes
                 refuse_more(self, size, max_bytes, "max_bytes")
-                blocks.append(block)
-            return Waveform(np.concatenate(blocks), file.samplerate)
+                parts.append(part)
+        return Waveform(np.concatenate([part.samples for part in parts]), parts[0].rate)
+
+    def _by_soundfile(self) -> Iterator[Waveform]:
+        """Yield the sound in blocks, the first of them empty."""
+        soundfile = require("soundfile", extra="audio")
+        with soundfile.SoundFile(BytesIO(self._data)) as file:
+            yield Waveform(np.empty((0, file.channels), np.float32), file.samplerate)
+            while len(block := file.read(_BLOCK, "float32", always_2d=True)):
+                yield Waveform(block, file.samplerate)
+
+    def _by_ffmpeg(self, container: str) -> Iterator[Waveform]:
+        """Yield the sound of the first stream in blocks, the first of them empty."""
+        av = require("av", extra="video")
+        if container == "mov":
+            check_claims(self)
+        with av.open(BytesIO(self._data), format=container) as file:
+            if not file.streams.audio:
+                raise SampleError(f"{self!r} has no sound")
+            stream = file.streams.audio[0]
+            packed = av.AudioResampler("flt", stream.layout, stream.rate)
+            yield Waveform(np.empty((0, stream.channels), np.float32), stream.rate)
+            for frame in chain(file.decode(stream), [None]):  # None for what the resampler keeps
+                for block in packed.resample(frame):
+                    yield Waveform(block.to_ndarray().reshape(-1, stream.channels), stream.rate)
 
     @classmethod
     def _own_type(cls, found: str) -> str:

@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from atdata.errors import SampleError
+from atdata.samples.media.encoded import Media
+
 # Tables of frames, and the position of their number after the name.
 _TABLES = {b"stsz": 12, b"stz2": 12, b"trun": 8}
 # Its contents are compressed, so tables would not be found.
 _COMPRESSED = b"cmov"
+
+
+def check_claims(media: Media) -> None:
+    """Refuse a file that claims more frames than it has bytes.
+
+    Raises:
+        SampleError: With the number.
+    """
+    claimed = claimed_frames(media.bytes)
+    if claimed is None or claimed > len(media):
+        how = "an unknown number of" if claimed is None else f"{claimed:,}"
+        raise SampleError(f"{media!r} can't be decoded: it claims to have {how} frames")
 
 
 def claimed_frames(data: bytes) -> int | None:

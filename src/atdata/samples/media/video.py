@@ -10,7 +10,7 @@ import numpy as np
 
 from atdata.base.extras import require
 from atdata.errors import SampleError
-from atdata.samples.media.boxes import claimed_frames
+from atdata.samples.media.boxes import check_claims
 from atdata.samples.media.encoded import Media, decoding, refuse_more
 from atdata.samples.media.image import MAX_PIXELS, Pixels
 
@@ -64,7 +64,7 @@ class Video(Media):
         self.check()
         container, source = _FORMATS[self.media_type], BytesIO(self.bytes)
         if container == "mov":
-            self._check_claims()
+            check_claims(self)
         with decoding(self, "PyAV"), av.open(source, format=container) as file:
             if not file.streams.video:
                 raise SampleError(f"{self!r} has no video stream")
@@ -95,12 +95,6 @@ class Video(Media):
                 f"{self!r} has no frames, or some of several sizes", hint="Use frames()."
             )
         return np.stack(frames)
-
-    def _check_claims(self) -> None:
-        claimed = claimed_frames(self.bytes)
-        if claimed is None or claimed > len(self):
-            how = "an unknown number of" if claimed is None else f"{claimed:,}"
-            raise SampleError(f"{self!r} can't be decoded: it claims to have {how} frames")
 
     @classmethod
     def _hint(cls, value: Any) -> str | None:
