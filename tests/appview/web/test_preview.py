@@ -23,6 +23,7 @@ from atdata.appview.web.preview import SAMPLES, ShownField, preview
 from atdata.errors import ShardError
 from atdata.samples.schema import canonical_text, schema_document
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
+from photos import Photo, photo_shard
 
 from ..content import schema, shard
 
@@ -133,6 +134,19 @@ def test_media_are_shown_as_files_are(tmp_path: Path) -> None:
     assert image == ShownField("image", repr(photo.image), file_url(photo.image.bytes, 10_000))
     assert image.picture is not None
     assert sound == ShownField("sound", "Audio(audio/wav, 74 bytes)")
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_samples_of_members_are_shown_with_their_images(tmp_path: Path, typed: bool) -> None:
+    value = schema("Photo", "1.0.0", text=canonical_text(schema_document(Photo)))
+    rows = shown(photo_shard(0, 3), tmp_path, value if typed else None)
+    assert len(rows) == 3
+    fields = {field.name: field for field in rows[1]}
+    assert fields["cls"].text == "1"
+    assert fields["json"].text == "{number: 1}"
+    assert (fields["png"].picture or "").startswith("data:image/png;base64,")
+    assert ("caption" in fields) is typed
+    assert ("extra.bin" in fields) is not typed
 
 
 def test_a_schema_that_can_not_be_used_leaves_the_samples_as_they_lie(tmp_path: Path) -> None:

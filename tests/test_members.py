@@ -1,0 +1,103 @@
+"""Shards of webdataset in indexes, in stores and on the network: bytes unmoved, samples equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import atdata
+from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
+from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
+from atdata.promote import promote_to_atmosphere
+from atdata.samples.schema import schema_document
+from atdata.shards.info import inspect_shard
+from atdata.shards.recut import recut
+from photos import Photo, photo, photo_shard
+
+pytestmark = pytest.mark.xdist_group("pds")
+
+PHOTOS = [photo(n) for n in range(8)]
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{number:06d}.tar" for number in range(2)]
+    for path, (start, stop) in zip(paths, ((0, 5), (5, 8)), strict=True):
+        path.write_bytes(photo_shard(start, stop))
+    return paths
+
+
+@pytest.fixture
+def dataset(shards: list[Path]) -> atdata.Dataset[Photo]:
+    return atdata.Dataset[Photo]([str(path) for path in shards])
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> LocalIndex:
+    return LocalIndex(path=tmp_path / "index.db")
+
+
+def test_an_entry_without_a_store_refers_to_the_shards(
+    index: LocalIndex, dataset: atdata.Dataset[Photo], shards: list[Path]
+) -> None:
+    entry = index.insert_dataset(dataset, name="photos")
+    assert entry.shards == tuple(map(inspect_shard, shards))
+    loaded = index.open_dataset("photos")
+    assert [one.cls for one in loaded] == list(range(8))
+    assert loaded[6].caption == "caption 6"
+    assert len(loaded) == 8
+    assert schema_document(loaded.sample_type) == schema_document(Photo)
+
+
+@pytest.mark.parametrize("kind", ["disk", "s3"])
+def test_a_store_gets_the_same_bytes(
+    kind: str,
+    index: LocalIndex,
+    dataset: atdata.Dataset[Photo],
+    shards: list[Path],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    if kind == "disk":
+        index.data_store = LocalDiskStore(tmp_path / "store")
+    else:
+        credentials = request.getfixturevalue("s3_credentials")
+        bucket = request.getfixturevalue("s3_bucket")
+        index.data_store = S3DataStore(credentials, bucket=bucket)
+    entry = index.insert_dataset(dataset, name="photos")
+    assert entry.shards == tuple(map(inspect_shard, shards))
+    assert [one.json for one in index.open_dataset("photos")] == [one.json for one in PHOTOS]
+
+
+def test_the_network_gets_the_same_bytes_and_a_stranger_reads_them(
+    index: LocalIndex,
+    dataset: atdata.Dataset[Photo],
+    shards: list[Path],
+    client: AtmosphereClient,
+) -> None:
+    entry = index.insert_dataset(dataset, name="photos")
+    uri = promote_to_atmosphere(entry, index, client, verify=True)
+    published = AtmosphereIndex(AtmosphereClient()).get_dataset(uri)
+    assert published.shards == tuple(map(inspect_shard, shards))
+    assert published.content_cid == entry.content_cid
+    typed = AtmosphereIndex(AtmosphereClient()).decode_schema(published.schema_ref)
+    for found in (
+        atdata.load_dataset(uri, split="train"),
+        atdata.Dataset[typed](published.data_urls),  # type: ignore[valid-type]
+    ):
+        rows = [(one.png.bytes, one.cls, one.json, one.caption) for one in found]
+        assert rows == [(one.png.bytes, one.cls, one.json, one.caption) for one in PHOTOS]
+
+
+def test_a_shard_is_cut_between_samples_with_all_their_members(
+    shards: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "cut").mkdir()
+    pieces = [path for path, _ in recut(shards[0], tmp_path / "cut", maxsize=14_000)]
+    assert len(pieces) > 1
+    cut = atdata.Dataset[Photo]([str(path) for path in pieces])
+    assert list(cut) == PHOTOS[:5]
+    assert cut.get("train/00003") == PHOTOS[3]
+    others = list(atdata.Dataset([str(path) for path in pieces]))
+    assert {one["extra.bin"] for one in others} == {b"nothing of ours"}
