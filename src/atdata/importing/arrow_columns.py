@@ -7,7 +7,7 @@ a column make the value there optional, as do none if there are none, whatever t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, Optional
@@ -15,8 +15,8 @@ from typing import Any, Literal, Optional
 import numpy as np
 
 from atdata.base.extras import require
-from atdata.errors import SampleError, SchemaError
-from atdata.importing.readers import Column
+from atdata.errors import AtdataError, SampleError, SchemaError
+from atdata.importing.readers import Column, refused
 from atdata.importing.schema import class_name, field_name, guessed_type
 from atdata.samples.media import MEDIA
 
@@ -72,26 +72,36 @@ def columns_of(schema: Any, nulls: set[Path], media: Mapping[str, str]) -> tuple
     )
 
 
-def reading_of(field: Any, nulls: set[Path], family: str | None = None) -> Reading:
+Special = Callable[[Any, Path], Reading | None]
+"""Takes a type and its place; returns how its values are made, or None for what is usual."""
+
+
+def reading_of(
+    field: Any, nulls: set[Path], family: str | None = None, special: Special | None = None
+) -> Reading:
     """Return how the values of a column are made; see :func:`columns_of`."""
     own_dtype = (field.metadata or {}).get(_OWN_DTYPE)
-    return _Types(nulls, family, own_dtype is not None).reading(field.type, (field.name,))
+    types = _Types(nulls, family, own_dtype is not None, special)
+    return types.reading(field.type, (field.name,))
 
 
 class _Types:
     """The readings of one column's type and the types in it."""
 
-    def __init__(self, nulls: set[Path], family: str | None, is_array: bool) -> None:
+    def __init__(
+        self, nulls: set[Path], family: str | None, is_array: bool, special: Special | None
+    ) -> None:
         self._nulls = nulls
         self._family = family
         self._is_array = is_array
+        self._special = special or (lambda kind, path: None)
         self._arrow = arrow()
         self._types: Any = self._arrow.types
 
     def reading(self, kind: Any, path: Path) -> Reading:
         if len(path) > _MAX_DEPTH:
             raise self._refused(path, "is nested too deeply", "Flatten the column.")
-        known = self._plain(kind) or self._nested(kind, path)
+        known = self._special(kind, path) or self._plain(kind) or self._nested(kind, path)
         if known is None:
             raise self._refused(path, f"has the type {kind}", _hint(self._types, kind))
         if path not in self._nulls or known.annotation is Any:
@@ -137,7 +147,7 @@ class _Types:
             return self._fixed(kind, path)
         if types.is_list(kind) or types.is_large_list(kind):
             if self._is_array and len(path) == 1:
-                return _flat_arrays(kind.value_type)
+                return flat_arrays(kind.value_type)
             inner = self.reading(kind.value_type, (*path, ITEMS))
             return Reading(list[inner.annotation], _list_values(inner))  # type: ignore[name-defined]
         if types.is_map(kind):
@@ -152,7 +162,7 @@ class _Types:
             return _shaped_arrays(kind.field(0).type.value_type)
         family = MEDIA.get(self._family or "")
         if family is not None and sorted(names) == _MEDIA_FIELDS:
-            return Reading(family, _media_values)
+            return Reading(family, media_values)
         if len(set(names)) < len(names):
             raise self._refused(path, "has two fields of one name", "Rename one of them.")
         inner = [
@@ -175,7 +185,7 @@ class _Types:
         while self._types.is_fixed_size_list(item):
             shape.append(item.list_size)
             item = item.value_type
-        scalar = _scalar(self._types, item)
+        scalar = scalar_of(self._types, item)
         items = (*path, ITEMS)
         if scalar is None or any(null[: len(items)] == items for null in self._nulls):
             inner = self.reading(kind.value_type, (*path, ITEMS))
@@ -183,7 +193,7 @@ class _Types:
         return Reading(_array(scalar, shape), _tensor_values(shape))
 
     def _tensor(self, kind: Any, path: Path) -> Reading:
-        scalar = _scalar(self._types, kind.value_type)
+        scalar = scalar_of(self._types, kind.value_type)
         if scalar is None or kind.permutation is not None:
             raise self._refused(path, f"has the type {kind}", "Store tensors in row-major order.")
         values = _tensor_values(list(kind.shape))
@@ -207,7 +217,7 @@ def _known(annotation: Any) -> Any:
     return arguments[0] if is_optional else annotation
 
 
-def _scalar(types: Any, kind: Any) -> type[np.generic] | None:
+def scalar_of(types: Any, kind: Any) -> type[np.generic] | None:
     """Return the NumPy type of Arrow's numbers; None for other types."""
     is_number = types.is_integer(kind) or types.is_floating(kind)
     return np.dtype(kind.to_pandas_dtype()).type if is_number else None
@@ -233,7 +243,7 @@ def _number_values(array: Any) -> list[Any]:
     return values
 
 
-def _with_gaps(array: Any, present: Iterator[Any]) -> list[Any]:
+def with_gaps(array: Any, present: Iterator[Any]) -> list[Any]:
     """Return values with None for each null of an array."""
     if not array.null_count:
         return list(present)
@@ -244,7 +254,7 @@ def _list_values(inner: Reading) -> Any:
     def values(array: Any) -> list[Any]:
         items = inner.values(array.flatten())
         lengths = _compute().list_value_length(array).drop_null().to_pylist()
-        return _with_gaps(array, _cut(items, lengths))
+        return with_gaps(array, _cut(items, lengths))
 
     return values
 
@@ -298,12 +308,13 @@ def _tensor_values(shape: list[int]) -> Any:
         if flat.null_count:
             raise SampleError("an array with a null in it")
         items = flat.to_numpy(zero_copy_only=False)
-        return _with_gaps(array, iter(items.reshape(len(array) - array.null_count, *shape)))
+        return with_gaps(array, iter(items.reshape(len(array) - array.null_count, *shape)))
 
     return values
 
 
-def _flat_arrays(item: Any) -> Reading:
+def flat_arrays(item: Any) -> Reading:
+    """Return how lists of this type of numbers are made arrays with one axis."""
     scalar: Any = item.to_pandas_dtype()
 
     def values(array: Any) -> list[Any]:
@@ -311,14 +322,14 @@ def _flat_arrays(item: Any) -> Reading:
         if flat.null_count:
             raise SampleError("an array with a null in it")
         lengths = _compute().list_value_length(array).drop_null().to_pylist()
-        return _with_gaps(array, _cut(flat.to_numpy(zero_copy_only=False), lengths))
+        return with_gaps(array, _cut(flat.to_numpy(zero_copy_only=False), lengths))
 
     return Reading(np.ndarray[tuple[int], np.dtype[scalar]], values)
 
 
 def _shaped_arrays(item: Any) -> Reading:
     scalar: Any = item.to_pandas_dtype()
-    flat = _flat_arrays(item)
+    flat = flat_arrays(item)
 
     def values(array: Any) -> list[Any]:
         data, shapes = array.flatten()
@@ -335,7 +346,8 @@ def _reshaped(flat: Any, shape: Any) -> Any:
         raise SampleError(f"{len(flat)} numbers are not an array of shape {shape!r:.80}") from None
 
 
-def _media_values(array: Any) -> list[Any]:
+def media_values(array: Any) -> list[Any]:
+    """Return the bytes in an array of structs of bytes and path."""
     parts = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
     found = zip(parts["bytes"].to_pylist(), parts["path"].to_pylist(), strict=True)
     return [_file(data, path) for data, path in found]
@@ -348,6 +360,49 @@ def _file(data: bytes | None, path: str | None) -> bytes | None:
             hint="Embed the files first: in `datasets`, with embed_external_files=True.",
         )
     return data
+
+
+# Rows.
+
+
+def rows_of(
+    batch: Any, fields: Sequence[tuple[str, Any]], first: int, uri: str
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a record batch.
+
+    Args:
+        batch: The record batch.
+        fields: Name and ``values`` of each column.
+        first: Number of its first row, for errors.
+        uri: Where it is from, for errors.
+
+    Raises:
+        SampleError: A value can't be held; its row and column are named.
+    """
+    columns = [
+        _checked_values(name, values, array, first, uri)
+        for (name, values), array in zip(fields, batch.columns, strict=True)
+    ]
+    return zip(*columns, strict=True)
+
+
+def _checked_values(name: str, values: Any, array: Any, first: int, uri: str) -> list[Any]:
+    try:
+        found: list[Any] = values(array)
+        return found
+    except (AtdataError, ValueError, OverflowError):
+        for number in range(len(array)):
+            _check(name, values, array.slice(number, 1), first + number, uri)
+        raise
+
+
+def _check(name: str, values: Any, one: Any, row: int, uri: str) -> None:
+    try:
+        values(one)
+    except (AtdataError, ValueError, OverflowError) as error:
+        hint = error.hint if isinstance(error, AtdataError) else None
+        reason = error.message if isinstance(error, AtdataError) else str(error)
+        raise refused(reason, uri=uri, row=row, column=name, hint=hint) from None
 
 
 # Where nulls are.

@@ -16,9 +16,10 @@ from atdata.importing.arrow_columns import (
     noted_media,
     null_paths,
     reading_of,
+    rows_of,
 )
 from atdata.importing.files import files_by_split, has_suffix
-from atdata.importing.readers import Table, files_state, refused
+from atdata.importing.readers import Table, files_state
 from atdata.samples.media.sniffing import sniff
 
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -97,31 +98,8 @@ class Part:
         ]
         row = self.first
         for batch in file.batches(self.number):
-            yield from zip(
-                *(
-                    self._values(name, values, batch.column(place), row)
-                    for place, (name, values) in enumerate(fields)
-                ),
-                strict=True,
-            )
+            yield from rows_of(batch, fields, row, str(self.path))
             row += batch.num_rows
-
-    def _values(self, name: str, values: Any, array: Any, first: int) -> list[Any]:
-        try:
-            found: list[Any] = values(array)
-            return found
-        except (AtdataError, ValueError, OverflowError):
-            for number in range(len(array)):
-                self._check(name, values, array.slice(number, 1), first + number)
-            raise
-
-    def _check(self, name: str, values: Any, one: Any, row: int) -> None:
-        try:
-            values(one)
-        except (AtdataError, ValueError, OverflowError) as error:
-            hint = error.hint if isinstance(error, AtdataError) else None
-            reason = error.message if isinstance(error, AtdataError) else str(error)
-            raise refused(reason, uri=str(self.path), row=row, column=name, hint=hint) from None
 
 
 class _ParquetFile:

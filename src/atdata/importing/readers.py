@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from atdata.errors import AtdataError, MissingFile, SampleError, StorageError, UrlError
 
 FORMATS: dict[str, str] = {
+    "hugging_face": "atdata.importing.hugging_face",
     "numpy": "atdata.importing.npz",
     "hdf5": "atdata.importing.hdf5",
     "zarr": "atdata.importing.zarr",
