@@ -38,7 +38,7 @@ FLOORS: tuple[set[str], ...] = (
 # The same inside of the rooms that have rooms of their own.
 INNER_FLOORS: dict[str, tuple[set[str], ...]] = {
     "appview": (
-        {"caching", "clients", "events", "logs", "rate_limit", "threads", "workers"},
+        {"caching", "clients", "events", "logs", "rate_limit", "records", "threads", "workers"},
         {"database"},
         {"proxy"},
         {"ingest"},

@@ -1,10 +1,9 @@
 """Write the fixtures of this folder with the earlier implementation; read what atdata writes.
 
 It runs in an environment of the earlier implementation: ``nox -s tests-earlier``. With a folder as
-argument the fixtures are written there, else into ``data/``.
+argument the fixtures are written there, else into ``data/``. Annotations are not postponed here:
+the earlier implementation would not see that a field is an array.
 """
-
-from __future__ import annotations
 
 import json
 import shutil

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import atdata
-from atdata.atmosphere import AtmosphereClient, AtmosphereIndex, AtUri, DatasetLoader
+from atdata.atmosphere import AtmosphereClient, AtmosphereIndex, DatasetLoader
 from atdata.errors import EntryNotFound
-from servers.web import Answer, Web
 
-from . import assert_equal, records, shards
+from . import assert_equal
+from .conftest import put
 from .kinds import readings
 
 pytestmark = pytest.mark.xdist_group("pds")
 LABEL = "science.alt.dataset.label"
-
-
-def put(client: AtmosphereClient, collection: str, value: dict[str, Any], rkey: str) -> AtUri:
-    body = {"repo": client.did, "collection": collection, "rkey": rkey, "record": value}
-    method = "com.atproto.repo.putRecord"
-    return AtUri.parse(client._active.call(method, json.dumps(body).encode())["uri"])
-
-
-@pytest.fixture
-def published(
-    folder: Path, client: AtmosphereClient, web: Web, monkeypatch: pytest.MonkeyPatch
-) -> AtmosphereClient:
-    """An account with the records, whose shards are also at a web server."""
-    monkeypatch.setenv("ATDATA_ALLOW_PRIVATE", "1")
-    (shard,) = shards(folder, "readings")
-    web.answers["/readings.tar"] = Answer(Path(shard).read_bytes())
-    web.answers["/bucket/a/readings.tar"] = Answer(Path(shard).read_bytes())
-    blob = client.upload_blob(Path(shard).read_bytes(), "application/x-tar")
-    for number, record in enumerate(records(folder, client.did, blob), 1):
-        text = json.dumps(record["value"])
-        for host in ("earlier.example", "s3.earlier.example"):
-            text = text.replace(f"https://{host}", web.url(""))
-        value = json.loads(text)
-        put(client, record["collection"], value, f"3k{number:011}")
-    return client
 
 
 @pytest.fixture

@@ -17,8 +17,29 @@ _DIGITS = "234567abcdefghijklmnopqrstuvwxyz"  # of a revision: the time in base 
 _CLOCK_BITS = 10  # after the microseconds, the number of a clock
 _AHEAD = 600.0  # seconds that the clock of a server may be ahead of this one
 
-COLLECTIONS: Final = (Record.NSID, SampleSchema.NSID)
-"""The record types that are kept."""
+TABLES: Final = {
+    Record.NSID: "datasets",
+    SampleSchema.NSID: "schemas",
+    # Of the earlier implementation; kept in the form of atdata's.
+    "science.alt.dataset.entry": "datasets",
+    "science.alt.dataset.schema": "schemas",
+    "ac.foundation.dataset.schema": "schemas",
+}
+"""The record types that are kept, and the table of each."""
+COLLECTIONS: Final = tuple(TABLES)
+_OWN: Final = (Record.NSID, SampleSchema.NSID)
+_MARK = "!"  # is in no record key, and in no collection
+
+
+def row_key(collection: str, rkey: str) -> str:
+    """Return the key of a record in its table: collections of others are a part of it."""
+    return rkey if collection in _OWN else f"{collection}{_MARK}{rkey}"
+
+
+def record_path(key: str, own: str) -> str:
+    """Return ``{collection}/{record key}`` of a key from ``row_key``; ``own`` is atdata's."""
+    collection, _, rkey = key.rpartition(_MARK)
+    return f"{collection or own}/{rkey}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -72,8 +72,16 @@ class Published:
     unverified: str | None = None
 
 
-def read_dataset(found: StoredRecord) -> Published:
+def _warn(left_out: str) -> None:
+    warnings.warn(left_out, stacklevel=4)
+
+
+def read_dataset(found: StoredRecord, *, note: Callable[[str], None] = _warn) -> Published:
     """Return a dataset record of atdata or of another tool.
+
+    Args:
+        found: The record.
+        note: Called with each detail of another tool's record that is left out.
 
     Raises:
         RecordError: It has neither shape; the message has the path inside the record.
@@ -82,7 +90,7 @@ def read_dataset(found: StoredRecord) -> Published:
         return Published(found.uri, found.read(Record))
     try:
         storage, checksums = _storage(found.value)
-        record = _record(found.value, storage)
+        record = _record(found.value, storage, note)
     except RecordError as error:
         error.uri = str(found.uri)
         raise
@@ -124,14 +132,16 @@ def _published(repositories: Repositories, repo: str | None) -> Iterator[Publish
                 warnings.warn(f"left out of the listing: {error}", stacklevel=3)
 
 
-def _record(value: Mapping[str, Any], storage: dict[str, Any]) -> Record:
+def _record(
+    value: Mapping[str, Any], storage: dict[str, Any], note: Callable[[str], None]
+) -> Record:
     ours = {
         "$type": Record.NSID,
         "name": value.get("name"),
         "schemaRef": value.get("schemaRef"),
         "createdAt": value.get("createdAt"),
         "storage": storage,
-        **_details(value),
+        **_details(value, note),
     }
     try:
         return Record.from_dict(ours)
@@ -140,7 +150,7 @@ def _record(value: Mapping[str, Any], storage: dict[str, Any]) -> Record:
     for name in _OPTIONAL:
         # The data stays readable when a text is longer than atdata allows.
         if name in wrong:
-            warnings.warn(f"left out of the record: {wrong[name]}", stacklevel=5)
+            note(f"left out of the record: {wrong[name]}")
             del ours[name]
     try:
         return Record.from_dict(ours)
@@ -149,7 +159,7 @@ def _record(value: Mapping[str, Any], storage: dict[str, Any]) -> Record:
         raise RecordError(f"not a dataset: {issue.message}", path=issue.path) from error
 
 
-def _details(value: Mapping[str, Any]) -> dict[str, Any]:
+def _details(value: Mapping[str, Any], note: Callable[[str], None]) -> dict[str, Any]:
     sizes = value.get("size")
     sizes = sizes if isinstance(sizes, Mapping) else {"bytes": sizes}
     details = {
@@ -158,21 +168,23 @@ def _details(value: Mapping[str, Any]) -> dict[str, Any]:
         "license": value.get("license"),
         "size": sizes.get("bytes"),
         "samples": sizes.get("samples"),
-        "metadata": _metadata(value.get("metadata")),
+        "metadata": _metadata(value.get("metadata"), note),
     }
     return {name: found for name, found in details.items() if found is not None}
 
 
-def _metadata(given: Any) -> str | None:
-    """Return metadata as JSON text; None, with a warning, for what JSON can't hold."""
+def _metadata(given: Any, note: Callable[[str], None]) -> str | None:
+    """Return metadata as JSON text; None, with a note, for what JSON can't hold."""
     if given is None or isinstance(given, str):
         return given
     try:
         if isinstance(given, Mapping) and "$bytes" in given:
-            given = msgpack.unpackb(read_bytes(given))
+            given = read_bytes(given)
+        if isinstance(given, bytes):
+            given = msgpack.unpackb(given)
         return json.dumps(given, sort_keys=True)
     except (TypeError, ValueError, RecursionError, msgpack.UnpackException) as error:
-        warnings.warn(f"the metadata can't be read: {error}", stacklevel=7)
+        note(f"the metadata can't be read: {error}")
         return None
 
 

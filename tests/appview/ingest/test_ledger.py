@@ -208,5 +208,8 @@ def test_a_source_reports_where_its_stream_is() -> None:
     jetstream = Source("jetstream", "http://localhost:6008/")
     assert jetstream.stream_url(9) == (
         "ws://localhost:6008/subscribe?wantedCollections=ac.foundation.dataset.record"
-        "&wantedCollections=ac.foundation.dataset.sampleSchema&cursor=9"
+        "&wantedCollections=ac.foundation.dataset.sampleSchema"
+        "&wantedCollections=science.alt.dataset.entry"
+        "&wantedCollections=science.alt.dataset.schema"
+        "&wantedCollections=ac.foundation.dataset.schema&cursor=9"
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from atdata.appview.caching import Cached
 from atdata.appview.database.protocol import Database, Row
+from atdata.appview.events import TABLES, row_key
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import SchemaError, UrlError
 from atdata.samples.versions import version_order
@@ -193,7 +194,7 @@ class Reading:
         return _page(rows, limit, "rank", "id")
 
     def dataset(self, did: str, rkey: str) -> Row | None:
-        """Return one dataset."""
+        """Return one dataset by its key in the table."""
         return self._one("datasets", did, rkey)
 
     # -- schemas
@@ -213,7 +214,7 @@ class Reading:
         return self._newest(_SCHEMAS, where, parameters, limit, cursor)
 
     def schema(self, did: str, rkey: str) -> Row | None:
-        """Return one version of a schema."""
+        """Return one version of a schema by its key in the table."""
         return self._one("schemas", did, rkey)
 
     def schema_at(self, uri: str) -> Row | None:
@@ -223,7 +224,9 @@ class Reading:
         except UrlError:
             return None
         did = self.did_of(at.authority)
-        return self.schema(did, at.rkey) if did else None
+        if did is None or TABLES.get(at.collection) != "schemas":
+            return None
+        return self.schema(did, row_key(at.collection, at.rkey))
 
     def versions(self, did: str, name: str, limit: int = 100) -> list[Row]:
         """Return the versions of a schema by precedence, the highest first, pre-releases last."""

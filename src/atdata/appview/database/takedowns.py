@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from atdata.appview.database.protocol import Database
 from atdata.appview.database.reading import Reading
+from atdata.appview.events import TABLES, row_key
 from atdata.atmosphere.keys import AtUri
 from atdata.errors import EntryNotFound, UrlError
 from atdata_records import formats
-from atdata_records.ac.foundation.dataset.record import Record
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-
-_TABLES = {Record.NSID: "datasets", SampleSchema.NSID: "schemas"}
 
 
 def find_subject(database: Database, text: str, *, ahead: bool = False) -> str:
@@ -70,10 +67,10 @@ def _subject(database: Database, text: str) -> str:
     if not path:
         return did
     uri = AtUri.parse(f"at://{did}/{path}")
-    if uri.collection not in _TABLES:
+    if uri.collection not in TABLES:
         raise UrlError(
             f"records of {uri.collection} are not shown by this service",
-            hint=f"Give a record of {' or '.join(_TABLES)}.",
+            hint=f"Give a record of {' or '.join(TABLES)}.",
         )
     return str(uri)
 
@@ -86,9 +83,9 @@ def _is_known(database: Database, subject: str) -> bool:
     if formats.is_did(subject):
         return bool(database.read("SELECT 1 FROM repos WHERE did = ?", (subject,)))
     uri = AtUri.parse(subject)
-    table = _TABLES[uri.collection]
+    table = TABLES[uri.collection]
     where = "WHERE did = ? AND rkey = ?"
     return any(
-        database.read(f"SELECT 1 FROM {name} {where}", (uri.authority, uri.rkey))
-        for name in (table, "refused")
+        database.read(f"SELECT 1 FROM {name} {where}", (uri.authority, key))
+        for name, key in ((table, row_key(uri.collection, uri.rkey)), ("refused", uri.rkey))
     )

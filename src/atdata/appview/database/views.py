@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from atdata.appview.database.protocol import Row
+from atdata.appview.events import record_path
 from atdata.shards.info import ShardInfo
 from atdata_records.ac.foundation.dataset.record import BlobStorage, Record, UrlStorage
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
@@ -16,8 +17,8 @@ _DIGITS = 6
 
 
 def uri_of(row: Row, collection: str) -> str:
-    """Return the AT URI of a row's record."""
-    return f"at://{row['did']}/{collection}/{row['rkey']}"
+    """Return the AT URI of a row's record; ``collection`` is that of atdata's own."""
+    return f"at://{row['did']}/{record_path(row['rkey'], collection)}"
 
 
 def record_of(row: Row) -> Record:

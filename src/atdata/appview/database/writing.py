@@ -13,15 +13,15 @@ from typing import Any
 
 from atdata.appview.database.protocol import Text, Transaction
 from atdata.appview.database.views import dataset_summary, schema_summary
-from atdata.appview.events import Unreadable, Write
+from atdata.appview.events import TABLES, Unreadable, Write, row_key
+from atdata.appview.records import read_record
 from atdata.base import clock
 from atdata.base.text import one_line
 from atdata.errors import SchemaError
 from atdata.samples.schema import record_cid
-from atdata_records import ValidationError, cid, dag_cbor
+from atdata_records import ValidationError, dag_cbor
 from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
-from atdata_records.errors import only
 
 _LONGEST = 2000  # bytes of an indexed value: PostgreSQL takes 2,704, with other columns
 MOST_RECORDS = 1000
@@ -29,7 +29,7 @@ MOST_RECORDS = 1000
 _MOST_TAGS = 32  # of a dataset, by which it is found
 _UNREADABLE = 1000  # messages that are kept for inspection
 _SHOWN = 16 * 2**10  # bytes of each that are kept
-_TABLES = {Record.NSID: "datasets", SampleSchema.NSID: "schemas"}
+_KINDS: dict[str, Any] = {"datasets": Record, "schemas": SampleSchema}
 _ACTIVE = "active"
 
 
@@ -41,21 +41,22 @@ def put_records(tx: Transaction, did: str, rev: str, writes: Iterable[Write]) ->
     hidden, now = _hidden(tx, did), clock.now()
     for write in writes:
         key = did, write.collection, write.rkey
+        table, row = TABLES[write.collection], row_key(write.collection, write.rkey)
         tx.run("DELETE FROM refused WHERE did = ? AND collection = ? AND rkey = ?", key)
         if write.content is None:
-            _drop(tx, write.collection, "did = ? AND rkey = ?", (did, write.rkey))
+            _drop(tx, table, "did = ? AND rkey = ?", (did, row))
             continue
         try:
-            record = _read(write)
+            record = read_record(did, write)
         except ValidationError as error:
-            _drop(tx, write.collection, "did = ? AND rkey = ?", (did, write.rkey))
+            _drop(tx, table, "did = ? AND rkey = ?", (did, row))
             issues = [issue.to_dict() for issue in error.issues]
             _refuse(tx, did, rev, write, issues)
             continue
-        if _is_full(tx, _TABLES[write.collection], did, write.rkey):
+        if _is_full(tx, table, did, row):
             continue
         is_visible = not hidden & {did, f"at://{did}/{write.collection}/{write.rkey}"}
-        common = (did, write.rkey, rev, str(write.cid), now, int(is_visible))
+        common = (did, row, rev, str(write.cid), now, int(is_visible))
         if isinstance(record, Record):
             _put_dataset(tx, record, common)
         else:
@@ -64,23 +65,26 @@ def put_records(tx: Transaction, did: str, rev: str, writes: Iterable[Write]) ->
 
 def drop_older(tx: Transaction, did: str, rev: str) -> None:
     """Delete a repository's records that are older than this revision."""
-    for collection in _TABLES:
-        _drop(tx, collection, "did = ? AND rev < ?", (did, rev))
+    for table in _KINDS:
+        _drop(tx, table, "did = ? AND rev < ?", (did, rev))
     tx.run("DELETE FROM refused WHERE did = ? AND rev < ?", (did, rev))
 
 
 def drop_all(tx: Transaction, did: str) -> None:
     """Delete all records of a repository."""
-    for collection in _TABLES:
-        _drop(tx, collection, "did = ?", (did,))
+    for table in _KINDS:
+        _drop(tx, table, "did = ?", (did,))
     tx.run("DELETE FROM refused WHERE did = ?", (did,))
 
 
 def show_or_hide(tx: Transaction, did: str) -> None:
     """Show or hide a repository's records, by its account's status and takedowns."""
     hidden = sorted(_hidden(tx, did))
-    for collection, table in _TABLES.items():
-        uri = f"'at://' || did || '/{collection}/' || rkey"
+    for table, kind in _KINDS.items():
+        # A row's key contains the collection if that is not atdata's.
+        own = f"'{kind.NSID}/' || rkey"
+        path = f"CASE replace(rkey, '!', '/') WHEN rkey THEN {own} ELSE replace(rkey, '!', '/') END"
+        uri = f"'at://' || did || '/' || {path}"
         marks = ", ".join("?" * len(hidden)) or "''"
         tx.run(
             f"UPDATE {table} SET visible = CASE WHEN did IN ({marks}) OR {uri} IN ({marks})"
@@ -140,25 +144,6 @@ def _hidden(tx: Transaction, did: str) -> set[str]:
     hidden = {str(row["subject"]) for row in rows}
     repo = tx.run("SELECT status FROM repos WHERE did = ?", (did,))
     return hidden | {did} if repo and repo[0]["status"] != _ACTIVE else hidden
-
-
-def _read(write: Write) -> Record | SampleSchema:
-    kind: Any = Record if write.collection == Record.NSID else SampleSchema
-    record: Record | SampleSchema
-    try:
-        if isinstance(write.content, bytes):
-            found, record = cid.of_cbor(write.content), kind.from_cbor(write.content)
-        else:
-            record = kind.from_dict(write.content)
-            found = record.cid()
-    except ValidationError:
-        raise
-    except Exception as error:  # any error of a decoder on content of unknown origin
-        reason = f"can't be read: {type(error).__name__}"
-        raise ValidationError(kind.NSID, only("form", reason)) from error
-    if found != write.cid:
-        raise ValidationError(kind.NSID, only("link", f"the content's CID is {found}"))
-    return record
 
 
 def _is_full(tx: Transaction, table: str, did: str, rkey: str) -> bool:
@@ -260,8 +245,7 @@ def _put_schema(tx: Transaction, record: SampleSchema, common: tuple[Any, ...]) 
     )
 
 
-def _drop(tx: Transaction, collection: str, where: str, parameters: tuple[Any, ...]) -> None:
-    table = _TABLES[collection]
+def _drop(tx: Transaction, table: str, where: str, parameters: tuple[Any, ...]) -> None:
     for row in tx.run(f"SELECT id FROM {table} WHERE {where}", parameters):
         if table == "datasets":
             tx.drop_text(row["id"])

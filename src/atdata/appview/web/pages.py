@@ -32,6 +32,7 @@ from atdata.appview.database.views import (
     shard_url,
     wds_url,
 )
+from atdata.appview.events import TABLES, row_key
 from atdata.appview.proxy.backend import Backend
 from atdata.appview.proxy.shards import RemoteShards
 from atdata.appview.proxy.upstream import UpstreamError
@@ -293,8 +294,8 @@ _PARAMETERS = ("q", "tag", "license", "schema", "author")
 def page_of(uri: str) -> str:
     """Return the path of the page about a record."""
     did, collection, rkey = uri.removeprefix("at://").split("/")
-    kind = "dataset" if collection == Record.NSID else "schema"
-    return f"/{kind}/{quote(did, safe=':')}/{quote(rkey, safe=':~')}"
+    kind = TABLES[collection].removesuffix("s")
+    return f"/{kind}/{quote(did, safe=':')}/{quote(row_key(collection, rkey), safe=':~')}"
 
 
 def _script(value: Any) -> str:

@@ -28,6 +28,7 @@ from atdata.appview.database.views import (
     shown_record,
     wds_url,
 )
+from atdata.appview.events import TABLES, row_key
 from atdata.appview.proxy.backend import Backend
 from atdata.appview.proxy.shards import RemoteShard, RemoteShards
 from atdata.appview.proxy.upstream import UpstreamError
@@ -64,13 +65,11 @@ from atdata_records.ac.foundation.dataset.list_schemas import (
     ListSchemasOutput,
     ListSchemasParams,
 )
-from atdata_records.ac.foundation.dataset.record import Record
 from atdata_records.ac.foundation.dataset.resolve_shards import (
     RESOLVE_SHARDS,
     ResolveShardsOutput,
     ResolveShardsParams,
 )
-from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 from atdata_records.ac.foundation.dataset.search_datasets import (
     SEARCH_DATASETS,
     SearchDatasetsOutput,
@@ -164,8 +163,8 @@ class Queries:
 
     def get_schema(self, request: Request) -> Any:
         """Answer ``getSchema``."""
-        at = self._at(_params(request, GetSchemaParams).uri, SampleSchema.NSID)
-        row = self._reading.schema(at.authority, at.rkey)
+        at = self._at(_params(request, GetSchemaParams).uri, "schemas")
+        row = self._reading.schema(at.authority, row_key(at.collection, at.rkey))
         return _schema(row, GetSchemaOutput)
 
     def get_latest_schema(self, request: Request) -> Any:
@@ -211,16 +210,16 @@ class Queries:
         did = self._reading.did_of(actor)
         return did or UNKNOWN_AUTHOR
 
-    def _at(self, uri: str, collection: str) -> AtUri:
+    def _at(self, uri: str, table: str) -> AtUri:
         at = AtUri.parse(uri)
         did = self._reading.did_of(at.authority)
-        if did is None or at.collection != collection:
+        if did is None or TABLES.get(at.collection) != table:
             raise QueryError(404, "NotFound", "this service has no such record")
         return AtUri(did, at.collection, at.rkey)
 
     def _dataset(self, uri: str) -> Row:
-        at = self._at(uri, Record.NSID)
-        row = self._reading.dataset(at.authority, at.rkey)
+        at = self._at(uri, "datasets")
+        row = self._reading.dataset(at.authority, row_key(at.collection, at.rkey))
         if row is None:
             raise QueryError(404, "NotFound", "this service has no such dataset")
         return row
