@@ -25,7 +25,8 @@ from atdata.samples.media.sniffing import sniff
 _PARQUET = frozenset({".parquet", ".pq"})
 _IPC = frozenset({".arrow", ".feather", ".ipc", ".arrows"})
 _SUFFIXES = _PARQUET | _IPC
-_BATCH = 1024  # rows
+_BATCH = 1024  # rows, unless these are large
+_BATCH_SIZE = 8 << 20  # bytes
 
 
 def accepts(source: object) -> bool:
@@ -138,8 +139,10 @@ class _ParquetFile:
 
     def _batches(self, groups: Any, columns: list[str] | None) -> Iterator[Any]:
         with _sound(self._path, "Parquet"):
+            size = sum(self._file.metadata.row_group(number).total_byte_size for number in groups)
+            count = sum(self._file.metadata.row_group(number).num_rows for number in groups)
             batches = self._file.iter_batches(
-                _BATCH, row_groups=list(groups), columns=columns, use_threads=False
+                _batch(count, size), row_groups=list(groups), columns=columns, use_threads=False
             )
         while True:
             with _sound(self._path, "Parquet"):
@@ -193,8 +196,9 @@ class _IpcFile:
                 whole = self._file.get_batch(number)
         else:
             whole = next(batch for at, batch in enumerate(self._all()) if at == number)
-        for start in range(0, whole.num_rows, _BATCH):
-            yield whole.slice(start, _BATCH)
+        step = _batch(whole.num_rows, whole.nbytes)
+        for start in range(0, whole.num_rows, step):
+            yield whole.slice(start, step)
 
     def nulls(self) -> Iterator[tuple[str, ...]]:
         """Yield the places of nulls."""
@@ -216,6 +220,11 @@ class _IpcFile:
                 except StopIteration:
                     return
             yield batch
+
+
+def _batch(rows: int, size: int) -> int:
+    """Return how many of the rows of a file, of a size in bytes, are read at once."""
+    return max(1, min(_BATCH, _BATCH_SIZE * rows // max(size, 1)))
 
 
 def _open(path: Path) -> Any:

@@ -6,7 +6,7 @@ type                texts
 ``bool``            ``true`` and ``false``, also ``True`` and ``TRUE``
 ``int``             decimal digits with a sign or none, without leading zeros, of 64 bits
 ``float``           the same with a decimal point or exponent, ``nan``, ``inf``; and integers
-                    that a float holds exactly
+                    below 2**53
 ``date``            ``2026-01-31``
 ``datetime``        ``2026-01-31T12:00:00``, with a space for ``T``, fractions, or a zone
 ``str``             any other; a column with one such text is text, unchanged
@@ -30,6 +30,7 @@ _DATETIME = re.compile(
 )
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LONGEST = 400  # characters of a number
+_INEXACT = 2**53  # floats don't hold all integers from here on
 
 
 def to_bool(text: str) -> bool:
@@ -58,7 +59,7 @@ def to_float(text: str) -> float:
     """Return the float that a text means.
 
     Raises:
-        ValueError: It means none, or one that is too large, or an integer that is not exact.
+        ValueError: It means none, or one that is too large, or an integer that may not be exact.
     """
     if text.lower() in _NO_NUMBER:
         return float(text)
@@ -67,7 +68,7 @@ def to_float(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise ValueError(text)
-    if abs(number) > 2**53 and _INT.fullmatch(text) and int(text) != number:
+    if abs(number) >= _INEXACT and _INT.fullmatch(text):
         raise ValueError(text)
     return number
 
