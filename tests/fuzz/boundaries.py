@@ -14,9 +14,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +37,18 @@ from atdata.atmosphere.identity import Resolver
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.lifecycle import verify_pack
+from atdata.samples.annotations import kind_of
 from atdata.samples.arrays import from_npy, to_npy
 from atdata.samples.canonical import parse_document
+from atdata.samples.cbor import cbor_bytes
+from atdata.samples.contents import content_for
 from atdata.samples.from_schema import type_from_document
+from atdata.samples.json_text import json_bytes
+from atdata.samples.members import member_codec
+from atdata.samples.npz import npz_bytes
 from atdata.samples.schema import from_record, schema_document
 from atdata.samples.stub_text import stub_text
+from atdata.samples.wire import pack
 from atdata.shards.manifest import read_manifest
 from atdata.shards.offsets import offset_index, read_index
 from atdata.shards.reader import read_samples
@@ -78,6 +87,30 @@ class Sample:
     inner: Inner
     table: dict[str, int]
     note: bytes | None = None
+
+
+DOCUMENT = {"label": "a", "count": 3, "tags": ["a"], "none": None, "half": 0.5, "yes": True}
+FIELDS: dict[str, Any] = {
+    "a.json": Any,
+    "b.json": dict[str, Any],
+    "c.json": Inner,
+    "d.json": NDArray[np.float32],
+    "cls": int,
+    "txt": float,
+    "flag.txt": bool,
+    "day.txt": date,
+    "npy": NDArray[np.float32],
+    "npz": dict[str, NDArray[Any]],
+    "cbor": Any,
+    "msgpack": Inner,
+}
+
+
+@atdata.packable
+class Described:
+    json: dict[str, Any]
+    cbor: Annotated[Any, atdata.Member("cbor")] = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +196,38 @@ def _npy(_: Path) -> Iterator[Attempt]:
 @boundary("msgpack", lambda _: [one.packed for one in _samples()], 2)
 def _msgpack(_: Path) -> Iterator[Attempt]:
     yield _each(Sample.from_bytes, atdata.DictSample.from_bytes)
+
+
+def _members(_: Path) -> list[Any]:
+    return [
+        *(json_bytes(one) for one in (DOCUMENT, list(DOCUMENT))),
+        *(cbor_bytes(one) for one in (DOCUMENT, list(DOCUMENT))),
+        npz_bytes({"a": to_npy(np.arange(3)), "b": to_npy(np.zeros((2, 2)))}),
+        *(to_npy(np.zeros(3, "f4")), pack(DOCUMENT), b"-12", b"true", b"2026-01-31", "ä".encode()),
+    ]
+
+
+@boundary("members", _members)
+def _member(_: Path) -> Iterator[Attempt]:
+    typed = [content_for(kind_of(one), name).read for name, one in FIELDS.items()]
+    names = ["json", "txt", "cls", "npy", "npz", "cbor", "msgpack", "jpg", "pyd", "bin"]
+
+    def untyped(data: bytes) -> None:
+        sample = member_codec(atdata.DictSample).decode(dict.fromkeys(names, data))
+        repr(sample)
+
+    def whole(data: bytes) -> None:
+        codec = member_codec(Described)
+        codec.decode(dict.fromkeys(codec.extensions or (), data))
+
+    yield _each(whole, untyped, *(partial(_read_member, read) for read in typed))
+
+
+def _read_member(read: Callable[[bytes], Any], data: bytes) -> None:
+    try:
+        read(data)
+    except (ValueError, TypeError, OverflowError):  # which its codec makes errors of the field
+        return
 
 
 def _shards(folder: Path) -> list[bytes]:

@@ -12,7 +12,7 @@ from typing import Final
 from atdata.errors import SampleError
 from atdata.samples import arrays
 
-MAX_UNFOLDED: Final = 2**28
+MAX_UNFOLDED: Final = 2**27
 """Bytes by which the arrays may be larger than the archive; deflate could hold 1,000 times it."""
 
 _MAX_DIRECTORY = 2**20  # bytes: some ten thousand arrays
