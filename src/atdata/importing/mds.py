@@ -29,17 +29,7 @@ from typing import Any
 import numpy as np
 
 from atdata.errors import AtdataError, SampleError, SchemaError
-from atdata.importing.chunks import (
-    INDEX,
-    ChunkColumn,
-    ChunkPart,
-    Decode,
-    columns_of,
-    file_in,
-    has_index,
-    read_index,
-    unchanged,
-)
+from atdata.importing import chunks
 from atdata.importing.readers import WHOLE, Table, files_state
 from atdata.samples.media import Image
 
@@ -49,16 +39,16 @@ _NUMBERS: dict[str, type] = {
     **{f"float{bits}": float for bits in (16, 32, 64)},
 }
 # The annotation, and the function from stored bytes to the value.
-_OTHERS: dict[str, tuple[Any, Decode]] = {
+_OTHERS: dict[str, tuple[Any, chunks.Decode]] = {
     "int": (int, lambda data: int(np.frombuffer(data, "<i8").item())),
     "str": (str, bytes.decode),
     "str_int": (int, lambda data: int(data.decode())),
     "str_float": (float, lambda data: float(data.decode())),
     "str_decimal": (str, bytes.decode),
     "json": (Any, json.loads),
-    "bytes": (bytes, unchanged),
-    "jpeg": (Image, unchanged),
-    "png": (Image, unchanged),
+    "bytes": (bytes, chunks.unchanged),
+    "jpeg": (Image, chunks.unchanged),
+    "png": (Image, chunks.unchanged),
 }
 # Codes of dtypes: twice the bits for floats and signed, by the last digit.
 _DTYPES = {
@@ -78,7 +68,7 @@ _DTYPES = {
 
 def accepts(source: object) -> bool:
     """Return whether a source is a folder in format MDS, or one with a folder for each split."""
-    return has_index(source, _MARK) or bool(_split_folders(source))
+    return chunks.has_index(source, _MARK) or bool(_split_folders(source))
 
 
 def read(source: Path) -> Table:
@@ -89,33 +79,36 @@ def read(source: Path) -> Table:
             compressed, or of several schemas.
         SampleError: The index or a shard is not sound.
     """
-    folders = {WHOLE: source} if has_index(source, _MARK) else _split_folders(source)
+    folders = {WHOLE: source} if chunks.has_index(source, _MARK) else _split_folders(source)
     splits = {split: _parts(folder) for split, folder in folders.items()}
     parts = [part for group in splits.values() for part in group]
-    files = [*(folder / INDEX for folder in folders.values()), *(part.path for part in parts)]
+    files = [
+        *(folder / chunks.INDEX for folder in folders.values()),
+        *(part.path for part in parts),
+    ]
     if any(part.columns != parts[0].columns for part in parts):
         raise SchemaError("the shards have other columns", uri=str(source))
     columns = parts[0].columns if parts else ()
-    return Table(columns_of(columns, parts), splits, files_state(files))
+    return Table(chunks.columns_of(columns, parts), splits, files_state(files))
 
 
 def _split_folders(source: object) -> dict[str, Path]:
     if not isinstance(source, Path) or not source.is_dir():
         return {}
-    return {path.name: path for path in sorted(source.iterdir()) if has_index(path, _MARK)}
+    return {path.name: path for path in sorted(source.iterdir()) if chunks.has_index(path, _MARK)}
 
 
-def _parts(folder: Path) -> list[ChunkPart]:
+def _parts(folder: Path) -> list[chunks.ChunkPart]:
     try:
-        return [_part(folder, shard) for shard in read_index(folder)["shards"]]
+        return [_part(folder, shard) for shard in chunks.read_index(folder)["shards"]]
     except AtdataError:
         raise
     except (LookupError, TypeError, ValueError, AssertionError) as error:
         reason = f"not an index of MDS: {type(error).__name__}: {error}"
-        raise SampleError(reason, uri=str(folder / INDEX)) from None
+        raise SampleError(reason, uri=str(folder / chunks.INDEX)) from None
 
 
-def _part(folder: Path, shard: Any) -> ChunkPart:
+def _part(folder: Path, shard: Any) -> chunks.ChunkPart:
     if (shard["format"], shard["version"]) != ("mds", 2):
         raise ValueError(f"format {shard['format']!r:.80}, version {shard['version']!r:.80}")
     name = shard["raw_data"]["basename"]
@@ -125,13 +118,13 @@ def _part(folder: Path, shard: Any) -> ChunkPart:
             hint="Read them once with streaming.StreamingDataset, which unpacks them.",
             uri=str(folder),
         )
-    path = file_in(folder, name)
+    path = chunks.file_in(folder, name)
     stored = (shard["column_names"], shard["column_encodings"], shard["column_sizes"])
     columns = tuple(_column(*one) for one in zip(*stored, strict=True))
-    return ChunkPart(path, columns, int(shard["samples"]), path.stat().st_size)
+    return chunks.ChunkPart(path, columns, int(shard["samples"]), path.stat().st_size)
 
 
-def _column(name: str, stored: str, size: int | None) -> ChunkColumn:
+def _column(name: str, stored: str, size: int | None) -> chunks.ChunkColumn:
     kind = stored.partition(":")[0]
     if kind not in _NUMBERS and kind not in _OTHERS and kind != "ndarray":
         reason = "a pickle, which is never read" if kind == "pkl" else "not known"
@@ -143,10 +136,10 @@ def _column(name: str, stored: str, size: int | None) -> ChunkColumn:
     if size is not None and (type(size) is not int or size < 1):
         raise ValueError(f"size {size!r:.80} of column {name!r:.80}")
     known = _NUMBERS.get(kind) or _OTHERS.get(kind, (np.ndarray,))[0]
-    return ChunkColumn(name, known, stored, _decoder, size)
+    return chunks.ChunkColumn(name, known, stored, _decoder, size)
 
 
-def _decoder(stored: str) -> Decode:
+def _decoder(stored: str) -> chunks.Decode:
     kind, *options = stored.split(":")
     if kind in _NUMBERS:
         dtype = np.dtype(kind).newbyteorder("<")
