@@ -5,12 +5,13 @@ The extension decides where it has a conventional content, else the kind of the 
 ===================================  ==============  ==========================================
 extension                            content         kinds of fields
 ===================================  ==============  ==========================================
-``json jsn``                         JSON            all but ``bytes`` and media; arrays as lists
+``json jsn``                         JSON            all but ``bytes``, media and ``bfloat16``;
+                                                     arrays as lists
 ``txt text transcript caption html   text            ``str``, ``int``, ``float``, ``bool``,
 htm md srt vtt``                                     ``datetime``, ``date``, ``Literal``, enums
 ``cls cls2 class id index inx        ASCII integer   the same; ``bool`` as 0 and 1
 count``
-``npy``                              ``.npy``        arrays
+``npy``                              ``.npy``        arrays and tensors
 ``npz``                              ``np.savez``    ``dict[str, NDArray]``, classes of arrays
 ``cbor``, ``msgpack mp msg``         plain data      all; arrays as ``.npy`` bytes
 ``jpg png … wav flac … mp4 …``       a media file    media, ``bytes``
@@ -34,7 +35,14 @@ from atdata.samples import extensions, kinds
 from atdata.samples.cbor import cbor_bytes, parse_cbor
 from atdata.samples.compiler import array_reader
 from atdata.samples.fields import fields_of
-from atdata.samples.json_arrays import from_lists, holds_arrays, to_lists, walk_kinds
+from atdata.samples.json_arrays import (
+    from_lists,
+    holds_arrays,
+    holds_bfloat16,
+    stored_array,
+    to_lists,
+    walk_kinds,
+)
 from atdata.samples.json_text import json_bytes, parse_json
 from atdata.samples.kinds import Kind
 from atdata.samples.npz import npz_bytes, parse_npz
@@ -105,9 +113,9 @@ def _advice(kind: Kind, conventional: str | None) -> str:
 
 def _usual(kind: Kind) -> str:
     """Return the content of members whose extension has no convention."""
-    if isinstance(kind, kinds.ArrayOf):
+    if stored_array(kind):
         return extensions.NPY
-    if isinstance(kind, kinds.Map) and isinstance(kind.value, kinds.ArrayOf):
+    if isinstance(kind, kinds.Map) and stored_array(kind.value):
         return extensions.NPZ
     if isinstance(kind, kinds.Scalar | kinds.Temporal) or _is_of_texts(kind):
         return extensions.TEXT
@@ -118,7 +126,7 @@ def _usual(kind: Kind) -> str:
 
 
 def _json(kind: Kind) -> Content | None:
-    if any(map(is_file, walk_kinds(kind))):
+    if any(map(is_file, walk_kinds(kind))) or holds_bfloat16(kind):
         return None
     if holds_arrays(kind):
         return Content(
@@ -170,17 +178,20 @@ def _msgpack(kind: Kind) -> Content:
 
 def _npy(kind: Kind) -> Content | None:
     inner = _inner(kind)
-    return Content(array_reader(inner), inner.encode) if isinstance(inner, kinds.ArrayOf) else None
+    if isinstance(inner, kinds.ArrayOf):
+        return Content(array_reader(inner), inner.encode)
+    return Content(inner.decode, inner.encode) if stored_array(inner) else None
 
 
 def _npz(kind: Kind) -> Content | None:
     inner = _inner(kind)
     match inner:
-        case kinds.Plain() | kinds.Map(kinds.ArrayOf() | kinds.Plain()):
+        case kinds.Plain() | kinds.Map(kinds.Plain()):
             pass
-        case kinds.Nested(cls):
-            if not all(isinstance(field.kind, kinds.ArrayOf) for field in fields_of(cls)):
-                return None
+        case kinds.Map(value) if stored_array(value):
+            pass
+        case kinds.Nested(cls) if all(stored_array(field.kind) for field in fields_of(cls)):
+            pass
         case _:
             return None
 

@@ -17,6 +17,7 @@ from atdata.samples import arrays
 from atdata.samples.fields import fields_of
 from atdata.samples.kinds import ArrayOf, FixedTuple, Kind, Map, Nested, Nullable, Sequence
 from atdata.samples.plain import convert_at, convert_items, convert_values
+from atdata.samples.tensors import BFLOAT16, Bfloat16, TensorOf
 
 _HINT = "Keep it in a member of its own, as npy."
 _CONCRETE = frozenset(np.dtype(code).type for code in np.typecodes["AllInteger"] + "efd?")
@@ -26,7 +27,21 @@ _Leaf = Callable[[ArrayOf, Any], Any]
 
 def holds_arrays(kind: Kind) -> bool:
     """Return whether values of this kind are, or contain, arrays."""
-    return any(isinstance(one, ArrayOf) for one in walk_kinds(kind))
+    return any(stored_array(one) is not None for one in walk_kinds(kind))
+
+
+def holds_bfloat16(kind: Kind) -> bool:
+    """Return whether values of this kind contain arrays that are stored as bits, not numbers."""
+    return any(
+        isinstance(one, TensorOf | Bfloat16) and one.dtype == BFLOAT16 for one in walk_kinds(kind)
+    )
+
+
+def stored_array(kind: Kind) -> ArrayOf | None:
+    """Return the kind of array that values of a kind are stored as; None if they are not arrays."""
+    if isinstance(kind, TensorOf | Bfloat16):
+        return kind.stored
+    return kind if isinstance(kind, ArrayOf) else None
 
 
 def walk_kinds(kind: Kind) -> Iterator[Kind]:
@@ -57,9 +72,9 @@ def to_lists(kind: Kind, wire: Any) -> Any:
 
 def _converted(kind: Kind, data: Any, leaf: _Leaf) -> Any:
     """Convert arrays; what does not fit the kind is left to the kind, which reports it."""
+    if (stored := stored_array(kind)) is not None:
+        return leaf(stored, data)
     match kind:
-        case ArrayOf():
-            return leaf(kind, data)
         case Nullable(inner) if data is not None:
             return _converted(inner, data, leaf)
         case Sequence(item) if isinstance(data, list):
