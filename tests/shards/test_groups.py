@@ -8,7 +8,7 @@ import pytest
 
 from atdata.errors import ShardError
 from atdata.shards import groups
-from atdata.shards.groups import MemberGroup
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.reader import read_file, read_stream
 from atdata.shards.tar import MAX_PAYLOAD
 from shards.shard_bytes import extended, member, shard

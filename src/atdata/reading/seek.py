@@ -15,7 +15,8 @@ from itertools import accumulate, chain
 from typing import IO, Any, NamedTuple
 
 from atdata.errors import RandomAccessError, ShardError
-from atdata.shards.groups import MemberGroup, read_group
+from atdata.shards.groups import read_group
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.offsets import spans
 from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK

@@ -11,7 +11,7 @@ from atdata.reading.decode import AnyBlock, Decoder
 from atdata.reading.order import mixed, random_of, shuffled
 from atdata.reading.passes import Pass
 from atdata.reading.walk import ShardWalk
-from atdata.shards.groups import MemberGroup
+from atdata.shards.member_group import MemberGroup
 
 if TYPE_CHECKING:
     Numbers = np.ndarray[Any, np.dtype[np.int64]]

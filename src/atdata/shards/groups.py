@@ -10,51 +10,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from atdata.errors import ShardError
+from atdata.shards.group_blocks import find_groups
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE
 from atdata.shards.tar import MAX_PAYLOAD, Member, member_size, walk
 from atdata.shards.window import Window
 
+_LONGEST_WAIT = 64
 MOST_MEMBERS = 1 << 16
 """The most members that a sample may have; with :data:`MAX_PAYLOAD` it bounds what is held."""
-
-
-class MemberGroup(dict[str, memoryview]):
-    """The members of one sample: payloads by extension, in lower case, in the shard's order.
-
-    Args:
-        members: What the walk over the shard yielded, at least one, all of one key.
-    """
-
-    __slots__ = ("members",)
-
-    def __init__(self, members: Sequence[Member]) -> None:
-        super().__init__([(extension.lower(), payload) for _, extension, _, payload in members])
-        self.members = members
-
-    @property
-    def key(self) -> str:
-        """Key of the sample."""
-        return self.members[0][0]
-
-    @property
-    def offset(self) -> int:
-        """Offset of the first member's header in the shard."""
-        return self.members[0][2]
-
-    @property
-    def end(self) -> int:
-        """Offset after the last member, padding included."""
-        *_, offset, payload = self.members[-1]
-        return offset + member_size(len(payload))
-
-    @property
-    def size(self) -> int:
-        """Length of all payloads together, in bytes."""
-        return sum(map(len, self.values()))
-
-    def copied(self) -> MemberGroup:
-        """Return the same group, with payloads that keep no file open."""
-        return MemberGroup([(*place, memoryview(bytes(data))) for *place, data in self.members])  # type: ignore[misc]
 
 
 def read_group(window: Window, start: int, end: int) -> MemberGroup:
@@ -68,7 +32,7 @@ def read_group(window: Window, start: int, end: int) -> MemberGroup:
         found.append(member)
         if member[2] + member_size(len(member[3])) >= end:
             break
-    return MemberGroup(found)
+    return MemberGroup.of(found)
 
 
 def first_group(members: Iterator[Member]) -> tuple[bool, Iterator[Member]]:
@@ -106,23 +70,35 @@ def groups(
     keys: set[int] = set()  # hashes of those that were seen
     found: list[Member] = []
     last = ""
-    for member in members:
+    wait, left = 1, 1  # groups to read one by one before blocks are tried again
+    rest = iter(members)
+    while (member := next(rest, None)) is not None:
         key, _, offset, _ = member
-        if key != last:
-            if found:
-                yield _group(found, shard, as_members)
-            last, found = key, [member]
-            count = len(keys)
-            keys.add(hash(key))
-            if len(keys) == count:
-                raise _spread_apart(member, shard)
+        if key == last:
+            found.append(member)
+            if len(found) > MOST_MEMBERS:
+                raise _too_large(f"more than {MOST_MEMBERS:,} members", member, shard)
+            span = offset - found[0][2]
+            if span > limit and span > (limit := min(MAX_PAYLOAD, window.most_gathered)):
+                raise _too_large(f"members of more than {limit:,} bytes", member, shard)
             continue
-        found.append(member)
-        if len(found) > MOST_MEMBERS:
-            raise _too_large(f"more than {MOST_MEMBERS:,} members", member, shard)
-        span = offset - found[0][2]
-        if span > limit and span > (limit := min(MAX_PAYLOAD, window.most_gathered)):
-            raise _too_large(f"members of more than {limit:,} bytes", member, shard)
+        if found:
+            group = _group(found, shard, as_members)
+            yield group
+            left -= 1
+            block = None if left else find_groups(window, group, offset)
+            if not left:
+                left = wait = 1 if block else min(2 * wait, _LONGEST_WAIT)
+            if block is not None:
+                for group in block.groups():
+                    if not _is_new(group.key, keys):
+                        raise _spread_apart(group.members[0], shard)
+                    yield group
+                rest, found, last = walk(window, block.end), [], group.key
+                continue
+        last, found = key, [member]
+        if not _is_new(key, keys):
+            raise _spread_apart(member, shard)
     if found:
         yield _group(found, shard, as_members)
 
@@ -149,8 +125,15 @@ def check_members(key: str, sizes: Sequence[tuple[str, int]]) -> None:
         )
 
 
+def _is_new(key: str, keys: set[int]) -> bool:
+    """Add a key to those that were seen; return whether it was not there."""
+    count = len(keys)
+    keys.add(hash(key))
+    return len(keys) > count
+
+
 def _group(members: list[Member], shard: str, as_members: bool) -> MemberGroup:
-    group = MemberGroup(members)
+    group = MemberGroup.of(members)
     if len(group) != len(members):
         raise _twice(members, shard)
     if SAMPLE in group and not as_members:

@@ -22,7 +22,7 @@ from typing import IO
 
 from atdata.errors import ShardError
 from atdata.shards.blocks import SampleBlock
-from atdata.shards.groups import MemberGroup
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE
 from atdata.shards.reader import PackedSample, read_file
 from atdata.shards.tar import BLOCK, member_size

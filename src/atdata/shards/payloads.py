@@ -10,7 +10,7 @@ from atdata.samples.dict_sample import DictSample
 from atdata.samples.earlier import with_arrays
 from atdata.samples.fields import declared_fields
 from atdata.samples.members import MemberCodec, member_codec
-from atdata.shards.groups import MemberGroup
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE
 
 

@@ -20,7 +20,8 @@ from typing import IO
 
 from atdata.errors import MissingFile, ShardError, StorageError
 from atdata.shards.blocks import SampleBlock
-from atdata.shards.groups import MemberGroup, first_group, groups
+from atdata.shards.groups import first_group, groups
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.tar import Member, walk
 from atdata.shards.window import Window, open_file, open_stream
@@ -101,10 +102,10 @@ def _grouped(members: Iterator[Member], window: Window, as_members: bool) -> Ite
     """Yield samples in the members layout."""
     shard = window.shard
     for group in groups(members, window, as_members=as_members):
-        key, extension, offset, _ = group.members[0]
-        if (key, offset, extension, len(group)) == ("dataset", 0, "json", 1):
+        offset = group.offset
+        if not offset and (group.key, *group) == ("dataset", "json"):
             raise _pack(shard)
-        yield shard, key, offset, group
+        yield shard, group.key, offset, group
 
 
 def _packed(members: Iterator[Member], shard: str) -> Iterator[PackedSample]:

@@ -23,7 +23,7 @@ from atdata.errors import AtdataError, SampleError
 from atdata.samples import DictSample
 from atdata.samples.media import Media
 from atdata.samples.schema import from_record
-from atdata.shards.groups import MemberGroup
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.payloads import PayloadReader
 from atdata.shards.reader import read_samples
 from atdata.shards.window import open_file

@@ -18,7 +18,7 @@ from atdata.samples.codec import codec_of
 from atdata.samples.kinds import ArrayOf, Kind, Nullable
 from atdata.samples.members import member_codec
 from atdata.samples.wire import check_values
-from atdata.shards.groups import MemberGroup
+from atdata.shards.member_group import MemberGroup
 
 # The header of an array of objects, which are stored as pickles.
 _OBJECTS = re.compile(rb"""['"][|<>=]?O\d*['"]""")

@@ -15,9 +15,10 @@ from atdata.lifecycle.checks.payload import MembersCheck, PayloadCheck
 from atdata.lifecycle.report import Finding, Findings
 from atdata.samples.canonical import parse_document
 from atdata.samples.from_schema import type_from_document
-from atdata.shards.groups import MOST_MEMBERS, MemberGroup
+from atdata.shards.groups import MOST_MEMBERS
 from atdata.shards.hashed import HashedStream
 from atdata.shards.info import ShardInfo
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.offsets import group_line, index_head, index_line
 from atdata.shards.payloads import PayloadReader
@@ -229,7 +230,7 @@ class _ShardCheck:
             for member in members:
                 self._packed(*member)
         else:
-            self._check_group(MemberGroup(members))
+            self._check_group(MemberGroup.of(members))
 
     def _check_group(self, group: MemberGroup) -> None:
         """Check a sample in the members layout."""
