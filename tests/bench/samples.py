@@ -2,7 +2,8 @@
 
     nox -s bench -- samples
 
-Three workloads: small (128 float32 and an int), images (224 by 224 by 3 uint8), text (1 KB).
+Workloads: small (128 float32 and an int), images (224 by 224 by 3 uint8), text (1 KB); and members
+(JPEG of 8 to 30 KB, class and JSON, a member each, as webdataset has them).
 Numbers are samples/s unless a unit is given; each is the best of three passes. Floors: "msgpack
 only" unpacks bytes that are ready, "at offsets" those at known places of a mapped file, which is
 what any reader has to do.
@@ -38,6 +39,13 @@ from atdata.shards.tar import BLOCK
 os.environ["HF_HUB_OFFLINE"] = "1"
 BATCH = 32
 Table = dict[str, dict[str, float]]
+
+
+@atdata.packable
+class Photo:
+    jpg: atdata.Image
+    cls: int
+    json: dict[str, Any]
 
 
 @atdata.packable
@@ -351,8 +359,39 @@ def show(workload: str, table: Table, size: int) -> None:
         print(f"{row:16}" + "".join(f"{cell:>12}" for cell in shown))
 
 
+def members_layout(count: int = 20_000) -> dict[str, float]:
+    """Samples/s of JPEG, class and JSON, a member each; JSON is decoded, images are not."""
+    import webdataset as wds
+
+    chance = Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "photos.tar")
+        with wds.writer.TarWriter(path) as sink:
+            for n in range(count):
+                jpg = b"\xff\xd8\xff" + chance.randbytes(chance.randrange(8_000, 30_000))
+                about = {"caption": "a photo", "width": 640, "height": 480, "number": n}
+                sink.write({"__key__": f"{n:09d}", "jpg": jpg, "cls": n % 100, "json": about})
+        typed, untyped = atdata.Dataset[Photo](path), atdata.Dataset(path)
+
+        def pipeline() -> Any:
+            return wds.WebDataset(path, shardshuffle=False, empty_check=False)
+
+        rows: dict[str, Callable[[], Any]] = {
+            "atdata, ordered": lambda: exhaust(typed.ordered()),
+            "atdata, batched": lambda: exhaust(typed.ordered(batch_size=BATCH)),
+            "atdata, shuffled": lambda: exhaust(typed.shuffled(seed=1)),
+            "atdata, without a type": lambda: exhaust(untyped.ordered()),
+            "webdataset": lambda: exhaust(pipeline()),
+            "webdataset, decode()": lambda: exhaust(pipeline().decode()),
+        }
+        return {name: count / best(run) for name, run in rows.items()}
+
+
 def main() -> None:
-    chosen = sys.argv[1:] or list(WORKLOADS)
+    chosen = sys.argv[1:] or [*WORKLOADS, "members"]
+    if "members" in chosen:
+        chosen.remove("members")
+        print("members, samples/s: " + json.dumps(members_layout()))
     for workload in chosen:
         make, count = WORKLOADS[workload]
         samples = make(count)
