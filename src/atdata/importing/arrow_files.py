@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from atdata.importing.arrow_columns import (
     reading_of,
     rows_of,
 )
-from atdata.importing.files import files_by_split, has_suffix
+from atdata.importing.files import Files, format_of_files, table_of
 from atdata.importing.readers import Table, files_state
 from atdata.samples.media.sniffing import sniff
 
@@ -29,17 +29,7 @@ _BATCH = 1024  # rows, unless these are large
 _BATCH_SIZE = 8 << 20  # bytes
 
 
-def accepts(source: object) -> bool:
-    """Return whether a source is a Parquet, Arrow or Feather file, or a folder with such files."""
-    return has_suffix(source, _SUFFIXES)
-
-
-def read(source: Path) -> Table:
-    """Return the columns and parts of a file, or of those in a folder."""
-    return read_files(files_by_split(source, _SUFFIXES))
-
-
-def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
+def read_files(files: Files) -> Table:
     """Return the columns and parts of the files of each split.
 
     Raises:
@@ -49,32 +39,34 @@ def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
     """
     paths = [path for group in files.values() for path in group]
     state = files_state(paths)
-    opened = {path: _open(path) for path in paths}
-    schema = opened[paths[0]].schema
-    for path, file in opened.items():
+    schema = _open(paths[0]).schema
+    names = schema.names
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SchemaError(f"two columns are called {twice!r:.80}", uri=str(paths[0]), path=twice)
+    nulls: set[tuple[str, ...]] = set()
+    places: dict[Path, list[tuple[int, int, int, int]]] = {}
+    for path in paths:
+        file = _open(path)
         if not file.schema.equals(schema) and _bare(file.schema) != _bare(schema):
             raise SchemaError(
                 "the files have other columns",
                 uri=str(path),
                 hint="Import files with other columns one by one.",
             )
-    names = schema.names
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise SchemaError(f"two columns are called {twice!r:.80}", uri=str(paths[0]), path=twice)
-    nulls = {place for file in opened.values() for place in file.nulls()}
-    media = noted_media(schema) | _seen_media(opened, schema)
-    columns = columns_of(schema, nulls, media)
+        nulls.update(file.nulls())
+        places[path] = list(file.parts())
+    media = noted_media(schema) | _seen_media(paths, schema)
     marks = tuple(sorted(nulls)), tuple(sorted(media.items()))
-    splits = {
-        split: [
-            Part(path, number, first, count, size, *marks)
-            for path in group
-            for number, first, count, size in opened[path].parts()
-        ]
-        for split, group in files.items()
-    }
-    return Table(columns, splits, state)
+    return table_of(
+        columns_of(schema, nulls, media),
+        files,
+        state,
+        lambda path: (Part(path, *place, *marks) for place in places[path]),
+    )
+
+
+accepts, read = format_of_files(_SUFFIXES, read_files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +227,7 @@ def _bare(schema: Any) -> list[tuple[str, Any]]:
     return [(field.name, field.type) for field in schema]
 
 
-def _seen_media(files: dict[Path, Any], schema: Any) -> dict[str, str]:
+def _seen_media(paths: Sequence[Path], schema: Any) -> dict[str, str]:
     """Return the columns of structs of bytes and path whose first file is of a known format."""
     types = arrow().types
     found = {}
@@ -243,17 +235,17 @@ def _seen_media(files: dict[Path, Any], schema: Any) -> dict[str, str]:
         names = [one.name for one in field.type] if types.is_struct(field.type) else []
         if sorted(names) != ["bytes", "path"]:
             continue
-        data = next(_first_bytes(files, place), None)
+        data = next(_first_bytes(paths, place), None)
         media_type = sniff(data) if isinstance(data, bytes) else None
         if media_type is not None:
             found[field.name] = media_type.partition("/")[0]
     return found
 
 
-def _first_bytes(files: dict[Path, Any], place: int) -> Iterator[Any]:
-    for path in files:
-        for part in files[path].parts():
-            for batch in _open(path).batches(part[0]):
+def _first_bytes(paths: Sequence[Path], place: int) -> Iterator[Any]:
+    for path in paths:
+        for number, *_ in _open(path).parts():
+            for batch in _open(path).batches(number):
                 for one in batch.column(place):
                     if one.is_valid and one["bytes"].is_valid:
                         yield one["bytes"].as_py()

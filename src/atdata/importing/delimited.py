@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import SampleError, SchemaError
-from atdata.importing.files import files_by_split, has_suffix
+from atdata.importing.files import FileRange, Files, format_of_files, table_of
 from atdata.importing.readers import Column, Table, files_state, refused
 from atdata.importing.text_values import CONVERTERS, Guess
 
@@ -29,17 +29,7 @@ _PART_SIZE = 8 << 20  # bytes
 Texts = list[str]
 
 
-def accepts(source: object) -> bool:
-    """Return whether a source is a CSV or TSV file, or a folder with such files."""
-    return has_suffix(source, _SUFFIXES)
-
-
-def read(source: Path) -> Table:
-    """Return the columns and parts of a CSV or TSV file, or of those in a folder."""
-    return read_files(files_by_split(source, _SUFFIXES))
-
-
-def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
+def read_files(files: Files) -> Table:
     """Return the columns and parts of the files of each split.
 
     Raises:
@@ -51,26 +41,22 @@ def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
     names = _header(paths[0])
     guesses = [Guess() for _ in names]
     places = {path: list(_places(path, names, guesses)) for path in paths}
-    columns = tuple(
-        Column(name, guess.annotation) for name, guess in zip(names, guesses, strict=True)
-    )
+    columns = (Column(name, guess.annotation) for name, guess in zip(names, guesses, strict=True))
     types = tuple(guess.type for guess in guesses)
-    splits = {
-        split: [Part(path, *place, types, tuple(names)) for path in group for place in places[path]]
-        for split, group in files.items()
-    }
-    return Table(columns, splits, state)
+
+    def parts_of(path: Path) -> Iterator[Part]:
+        return (Part(path, *place, types, tuple(names)) for place in places[path])
+
+    return table_of(columns, files, state, parts_of)
+
+
+accepts, read = format_of_files(_SUFFIXES, read_files)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(FileRange):
     """Records of a file, from an offset in bytes; see :class:`atdata.importing.readers.Part`."""
 
-    path: Path
-    offset: int
-    size: int
-    first: int
-    count: int
     types: tuple[type, ...]
     names: tuple[str, ...]
 

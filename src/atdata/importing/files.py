@@ -2,12 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from atdata.base.split_names import DEFAULT_SPLIT, split_in
 from atdata.errors import MissingFile
-from atdata.importing.readers import WHOLE
+from atdata.importing.readers import WHOLE, Column, Part, Table
+
+Files = Mapping[str, Sequence[Path]]
+"""The files of each split."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """Consecutive records of a file, which can be read without those before them.
+
+    Attributes:
+        path: The file.
+        offset: Where they begin, in bytes.
+        size: Their length in bytes.
+        first: Number of the first one in the file.
+        count: Number of records.
+    """
+
+    path: Path
+    offset: int
+    size: int
+    first: int
+    count: int
+
+
+def format_of_files(
+    suffixes: frozenset[str], read_files: Callable[[Files], Table]
+) -> tuple[Callable[[object], bool], Callable[[Path], Table]]:
+    """Return ``accepts`` and ``read`` of a format whose sources are files, or folders of them.
+
+    Args:
+        suffixes: Suffixes of the files, in lower case.
+        read_files: Reads the files of each split.
+    """
+
+    def accepts(source: object) -> bool:
+        return has_suffix(source, suffixes)
+
+    def read(source: Path) -> Table:
+        return read_files(files_by_split(source, suffixes))
+
+    return accepts, read
+
+
+def table_of(
+    columns: Iterable[Column],
+    files: Files,
+    state: str,
+    parts_of: Callable[[Path], Iterable[Part]],
+) -> Table:
+    """Return the table of the files of each split.
+
+    Args:
+        columns: Its columns.
+        files: The files of each split.
+        state: What they were before they were read.
+        parts_of: Returns the parts of a file.
+    """
+    splits = {
+        split: [part for path in group for part in parts_of(path)] for split, group in files.items()
+    }
+    return Table(tuple(columns), splits, state)
 
 
 def has_suffix(source: object, suffixes: frozenset[str]) -> bool:

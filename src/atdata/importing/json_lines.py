@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from atdata.errors import SampleError
-from atdata.importing.files import files_by_split, has_suffix
+from atdata.importing.files import FileRange, Files, format_of_files, table_of
 from atdata.importing.json_types import Seen
 from atdata.importing.readers import Column, Table, files_state, refused
 from atdata.importing.text_values import CONVERTERS
@@ -28,17 +28,7 @@ _PART_SIZE = 8 << 20  # bytes
 Row = dict[str, Any]
 
 
-def accepts(source: object) -> bool:
-    """Return whether a source is a JSON Lines file, or a folder with such files."""
-    return has_suffix(source, _SUFFIXES)
-
-
-def read(source: Path) -> Table:
-    """Return the columns and parts of a JSON Lines file, or of those in a folder."""
-    return read_files(files_by_split(source, _SUFFIXES))
-
-
-def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
+def read_files(files: Files) -> Table:
     """Return the columns and parts of the files of each split.
 
     Raises:
@@ -56,24 +46,20 @@ def read_files(files: Mapping[str, Sequence[Path]]) -> Table:
         rows += sum(count for *_, count in places[path])
     for one in seen.values():
         one.close(rows)
-    columns = tuple(Column(name, one.annotation(name)) for name, one in seen.items())
+    columns = [Column(name, one.annotation(name)) for name, one in seen.items()]
     names = tuple((name, one.text_type) for name, one in seen.items())
-    splits = {
-        split: [Part(path, *place, names) for path in group for place in places[path]]
-        for split, group in files.items()
-    }
-    return Table(columns, splits, state)
+    return table_of(
+        columns, files, state, lambda path: (Part(path, *place, names) for place in places[path])
+    )
+
+
+accepts, read = format_of_files(_SUFFIXES, read_files)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(FileRange):
     """Lines of a file, from an offset in bytes; see :class:`atdata.importing.readers.Part`."""
 
-    path: Path
-    offset: int
-    size: int
-    first: int
-    count: int
     names: tuple[tuple[str, type | None], ...]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
