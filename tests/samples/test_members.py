@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 import atdata
 from atdata.errors import SampleError, SchemaError
 from atdata.samples.arrays import to_npy
+from atdata.samples.from_schema import type_from_document
 from atdata.samples.members import member_codec
+from atdata.samples.packable import projection
+from atdata.samples.to_schema import schema_document
 from atdata.samples.writable import writable
 
 
@@ -89,6 +92,19 @@ def test_the_members_that_are_read_are_those_of_the_fields() -> None:
     names = "jpg cls json txt features box note tags"
     assert member_codec(Photo).extensions == frozenset(names.split())
     assert member_codec(atdata.DictSample).extensions is None
+
+
+def test_some_fields_of_a_class_have_the_same_members() -> None:
+    part = projection(Photo, ("caption", "cls"))
+    assert member_codec(part).extensions == frozenset({"txt", "cls"})
+    assert member_codec(part).decode(members_of(photo())).caption == "ein Häuschen"
+
+
+def test_a_class_from_the_schema_reads_the_same_members() -> None:
+    stranger = type_from_document(schema_document(Photo))
+    read = member_codec(stranger).decode(members_of(photo()))
+    assert read.packed == photo().packed  # type: ignore[attr-defined]
+    assert member_codec(stranger).encode(read) == member_codec(Photo).encode(photo())
 
 
 def test_other_members_are_not_looked_at() -> None:
