@@ -432,12 +432,12 @@ class Dataset(Generic[T]):
                 f"samples are chosen by number, not by a {type(index).__name__}",
                 hint="Use dataset[3], dataset[0:3], dataset.select([3, 1]) or dataset['field'].",
             )
-        shard, offset, payload = self._seek().payload(index)
+        shard, key, offset, payload = self._seek().payload(index)
         reader = PayloadReader(self._sample_type)
         try:
-            return cast("T", reader(payload))
+            return cast("T", reader(payload, key or ""))
         except SampleError as error:
-            raise reader.located(error, shard, None, offset, payload) from None
+            raise reader.located(error, shard, key, offset, payload) from None
 
     def get(self, key: str, default: Any = None) -> T | Any:
         """Return the first sample with a key, or the default.
@@ -478,7 +478,8 @@ class Dataset(Generic[T]):
         Raises:
             SampleError: It is not a sample of type ``T``.
         """
-        return cast("T", self._sample_type.from_bytes(_packed_field(sample)))
+        key = str(sample.get("__key__", ""))
+        return cast("T", PayloadReader(self._sample_type)(_packed_field(sample), key))
 
     def wrap_batch(self, batch: Mapping[str, Any]) -> SampleBatch[T]:
         """Decode the batch from a stock reader: a mapping with a list under ``"msgpack"``.
@@ -486,8 +487,9 @@ class Dataset(Generic[T]):
         Raises:
             SampleError: It does not hold samples of type ``T``.
         """
-        decode = self._sample_type.from_bytes
-        return self.batch_type([decode(payload) for payload in _packed_field(batch)])
+        decode, packed = PayloadReader(self._sample_type), _packed_field(batch)
+        keys = batch.get("__key__") or [""] * len(packed)
+        return self.batch_type(list(map(decode, packed, keys)))
 
     def as_type(self, target: type[Item]) -> Dataset[Item]:
         """Return the same data as samples of another type, through lenses (:class:`atdata.Lens`).

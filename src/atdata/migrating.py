@@ -9,10 +9,12 @@ killed: a dataset that is there already is not written again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +177,7 @@ class _Migrator:
     def _move(self, urls: list[str], name: str, schema_ref: str | None) -> None:
         shards = [shard for url in urls for shard in _shards(url)]
         if schema_ref is None:
-            made = infer_type(Dataset[DictSample](shards), "Sample")
+            made = infer_type(Dataset[DictSample](shards), _class_name(name))
         else:
             schema_ref, made = self._schema(schema_ref)
         earlier = urls[0] if len(urls) == 1 else f"{urls[0]} and {len(urls) - 1} more"
@@ -292,6 +294,12 @@ def _samples(source: Any, made: type[Any]) -> Iterator[Any]:
     names = [one.name for one in fields(made)]
     for sample in Dataset[reader](source):  # type: ignore[valid-type]
         yield made(**{name: getattr(sample, name) for name in names})
+
+
+def _class_name(name: str) -> str:
+    """Return a name for a class of samples, made from that of their dataset."""
+    made = "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", name))
+    return made if made.isidentifier() and not iskeyword(made) else f"Sample{made}"
 
 
 def _shards(url: str) -> list[str]:

@@ -234,6 +234,15 @@ def test_shards_are_moved_under_a_schema_that_is_given(
     ]
 
 
+def test_schemas_of_shards_are_called_as_their_datasets(
+    folder: Path, tmp_path: Path, index: LocalIndex
+) -> None:
+    for source, name in (("readings", "my-readings 2"), ("kinds", "none"), ("kinds", "2nd")):
+        migrate(shards(folder, source), tmp_path / "out", index, name=name)
+    names = [schema.name for schema in index.list_schemas()]
+    assert names == ["MyReadings2", "Sample2nd", "SampleNone"]
+
+
 @pytest.fixture
 def on_redis(folder: Path, redis_client: redis.Redis, redis_url: str) -> str:
     """The index on a Redis server, under the keys of the earlier implementation."""

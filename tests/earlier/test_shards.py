@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import make_dataclass
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def test_bytes_stay_bytes_without_a_type(folder: Path) -> None:
     (path,) = shards(folder, "readings")
     for found, expected in zip(Dataset[atdata.DictSample](path), readings(), strict=True):
         assert_equal(found.to_dict(), expected)
+
+
+def test_arrays_without_a_type_are_read_by_number_and_from_stock_readers(folder: Path) -> None:
+    (path,) = shards(folder, "kinds")
+    dataset = Dataset[atdata.DictSample](path)
+    assert_equal(dataset[0].to_dict(), arrays())
+    with tarfile.open(path) as tar:
+        (member,) = tar.getmembers()
+        file = tar.extractfile(member)
+        assert file
+        raw = {"__key__": member.name.partition(".")[0], "msgpack": file.read()}
+    assert_equal(dataset.wrap(raw).to_dict(), arrays())
+    (sample,) = dataset.wrap_batch({name: [value] for name, value in raw.items()}).samples
+    assert_equal(sample.to_dict(), arrays())
 
 
 def test_arrays_can_be_written_to_if_asked(folder: Path) -> None:

@@ -64,8 +64,8 @@ def test_samples_by_number_are_those_of_a_list(
 
 
 def test_a_payload_comes_with_its_place(built: Dataset[Thing]) -> None:
-    shard, offset, payload = seeker(built.list_shards()).payload(9)
-    assert shard == built.list_shards()[1]
+    shard, key, offset, payload = seeker(built.list_shards()).payload(9)
+    assert (shard, key) == (built.list_shards()[1], "000000009")
     assert Path(shard).read_bytes()[offset : offset + 512].startswith(b"000000009.msgpack")
     assert Thing.from_bytes(payload).number == 9
 

@@ -24,7 +24,6 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -32,7 +31,7 @@ import msgpack  # type: ignore[import-untyped]
 
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
-from atdata.atmosphere.repositories import Repositories, listing_patience
+from atdata.atmosphere.repositories import Repositories, readable
 from atdata.errors import RecordError
 from atdata.shards.expected import ExpectedShard
 from atdata.storage.urls import redacted
@@ -111,25 +110,9 @@ def published_datasets(
 ) -> Iterator[Published]:
     """Return the datasets of a repository, whichever tool published them; atdata's first.
 
-    A record that can't be read is left out, with a warning: one bad record of another tool must
-    not hide the good ones, nor go unnoticed.
-
-    Args:
-        repositories: Reads them.
-        repo: Handle or DID; the logged-in account when None.
-        limit: How many, at most.
+    Arguments and warnings are those of :func:`atdata.atmosphere.repositories.readable`.
     """
-    return islice(_published(repositories, repo), limit)
-
-
-def _published(repositories: Repositories, repo: str | None) -> Iterator[Published]:
-    patience = listing_patience()  # of all collections together
-    for collection in COLLECTIONS:
-        for found in repositories.records(collection, repo, patience=patience):
-            try:
-                yield read_dataset(found)
-            except RecordError as error:
-                warnings.warn(f"left out of the listing: {error}", stacklevel=3)
+    return readable(repositories, COLLECTIONS, repo, read_dataset, limit)
 
 
 def _record(

@@ -7,13 +7,11 @@ is stored as such. The oldest ones list ``fields`` with types of their own.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from atdata.atmosphere.records import StoredRecord
-from atdata.atmosphere.repositories import Repositories, listing_patience
+from atdata.atmosphere.repositories import Repositories, readable
 from atdata.errors import RecordError, SchemaError
 from atdata.samples.schema import canonical_text
 from atdata_records import ValidationError
@@ -59,24 +57,9 @@ def published_schemas(
 ) -> Iterator[SampleSchema]:
     """Return the schemas of a repository, whichever tool published them; atdata's first.
 
-    A record that can't be read is left out, with a warning.
-
-    Args:
-        repositories: Reads them.
-        repo: Handle or DID; the logged-in account when None.
-        limit: How many, at most.
+    Arguments and warnings are those of :func:`atdata.atmosphere.repositories.readable`.
     """
-    return islice(_published(repositories, repo), limit)
-
-
-def _published(repositories: Repositories, repo: str | None) -> Iterator[SampleSchema]:
-    patience = listing_patience()  # of all collections together
-    for collection in COLLECTIONS:
-        for found in repositories.records(collection, repo, patience=patience):
-            try:
-                yield read_schema(found)
-            except RecordError as error:
-                warnings.warn(f"left out of the listing: {error}", stacklevel=3)
+    return readable(repositories, COLLECTIONS, repo, read_schema, limit)
 
 
 def _record(value: Mapping[str, Any], document: dict[str, Any]) -> SampleSchema:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from atdata.atmosphere.identity import Identity, Resolver
@@ -18,7 +18,7 @@ from atdata.atmosphere.kept import (
     kept_record,
 )
 from atdata.atmosphere.keys import AtUri
-from atdata.atmosphere.records import K, StoredRecord
+from atdata.atmosphere.records import StoredRecord
 from atdata.atmosphere.xrpc import Reader
 from atdata.base.listing import Listing
 from atdata.errors import (
@@ -37,6 +37,8 @@ from atdata_records.ac.foundation.dataset.sample_schema import SampleSchema
 
 if TYPE_CHECKING:
     from atdata.storage.guard import Watch
+
+T = TypeVar("T")
 
 _PAGE = 100  # the most that listRecords returns at once
 _BLOB_PAGE = 1000  # and listBlobs
@@ -319,29 +321,39 @@ def listing_patience() -> Patience:
 
 
 def readable(
-    repositories: Repositories, kind: type[K], repo: str | None, limit: int | None = None
-) -> Iterator[tuple[StoredRecord, K]]:
-    """Yield the records of a repository that keep to their lexicon.
+    repositories: Repositories,
+    collections: Iterable[str],
+    repo: str | None,
+    read: Callable[[StoredRecord], T],
+    limit: int | None = None,
+) -> Iterator[T]:
+    """Yield the records of a repository that can be read.
 
     The others are left out, each with a warning: one bad record must not hide the good ones,
     nor go unnoticed.
 
     Args:
         repositories: Reads them.
-        kind: Their generated class.
+        collections: NSIDs of the records, one after the other.
         repo: Handle or DID; the logged-in account when None.
+        read: Returns what is yielded of a record; it raises ``RecordError`` for a bad one.
         limit: How many, at most.
     """
-    return islice(_readable(repositories, kind, repo), limit)
+    return islice(_readable(repositories, collections, repo, read), limit)
 
 
 def _readable(
-    repositories: Repositories, kind: type[K], repo: str | None
-) -> Iterator[tuple[StoredRecord, K]]:
-    for found in repositories.records(kind.NSID, repo):
-        try:
-            record = found.read(kind)
-        except RecordError as error:
-            warnings.warn(f"left out of the listing: {error}", stacklevel=2)
-            continue
-        yield found, record
+    repositories: Repositories,
+    collections: Iterable[str],
+    repo: str | None,
+    read: Callable[[StoredRecord], T],
+) -> Iterator[T]:
+    patience = listing_patience()  # of all collections together
+    for collection in collections:
+        for found in repositories.records(collection, repo, patience=patience):
+            try:
+                record = read(found)
+            except RecordError as error:
+                warnings.warn(f"left out of the listing: {error}", stacklevel=2)
+                continue
+            yield record

@@ -112,7 +112,7 @@ class SchemaPublisher:
         if first is not None and _text(first.read(SampleSchema)) == _text(record):
             return first.uri, record.version
         versions: dict[str, SampleSchema] = {}
-        for found, published in readable(self._client, SampleSchema, None):
+        for found, published in readable(self._client, (SampleSchema.NSID,), None, _with_place):
             if published.name != record.name:
                 continue
             if _text(published) == _text(record):
@@ -179,6 +179,10 @@ def check_describes(schema: SampleSchema, sample_type: type[Any], uri: str) -> N
             + difference(_text(schema), offered),
             uri=uri,
         )
+
+
+def _with_place(found: StoredRecord) -> tuple[StoredRecord, SampleSchema]:
+    return found, found.read(SampleSchema)
 
 
 def _text(schema: SampleSchema) -> str:

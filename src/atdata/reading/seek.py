@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 from atdata.errors import RandomAccessError, ShardError
 from atdata.shards.groups import read_group
 from atdata.shards.member_group import MemberGroup
+from atdata.shards.names import SAMPLE
 from atdata.shards.offsets import spans
 from atdata.shards.reader import read_samples
 from atdata.shards.tar import BLOCK
@@ -25,6 +26,7 @@ from atdata.sources.adapt import AdaptedSource
 from atdata.storage.urls import redacted
 
 _MOST_OPEN = 64
+_NAME = 100  # bytes of a name in a tar header
 
 
 class _Offsets(NamedTuple):
@@ -50,13 +52,19 @@ class _Shard(NamedTuple):
     data: Any  # bytes, or a mapped file
     offsets: _Offsets
 
-    def sample(self, row: int) -> tuple[str, int, bytes | MemberGroup]:
-        """Return its name, and offset and payload of one of its samples."""
+    def sample(self, row: int) -> tuple[str, str | None, int, bytes | MemberGroup]:
+        """Return its name; and key, offset and payload of one of its samples."""
         start, size = self.offsets.starts[row], self.offsets.sizes[row]
         if not self.offsets.in_groups:
-            return self.name, start - BLOCK, self.data[start : start + size]
+            return self.name, self._key(start), start - BLOCK, self.data[start : start + size]
         group = read_group(Window(self.data, self.name), start, start + size)
-        return self.name, group.offset, group
+        return self.name, group.key, group.offset, group
+
+    def _key(self, start: int) -> str | None:
+        """Return the key before a payload; None if its header does not have the whole name."""
+        name = bytes(self.data[start - BLOCK : start - BLOCK + _NAME])
+        key, suffix, _ = name.partition(f".{SAMPLE}".encode())
+        return key.decode(errors="replace") if suffix else None
 
 
 class Seeker:
@@ -99,8 +107,10 @@ class Seeker:
             return self._limit
         return self._ends[-1] if self._ends else 0
 
-    def payload(self, index: int) -> tuple[str, int, bytes | MemberGroup]:
-        """Return shard, offset, and msgpack bytes or members of one sample, from either end.
+    def payload(self, index: int) -> tuple[str, str | None, int, bytes | MemberGroup]:
+        """Return shard, key, offset, and bytes or members of one sample, from either end.
+
+        The key is None if it is too long for a plain tar header.
 
         Raises:
             IndexError: There are fewer samples.

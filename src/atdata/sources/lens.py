@@ -70,7 +70,7 @@ class LensSource(Source):
     def _members(self, packed: Iterator[PackedSample], reader: PayloadReader) -> Iterator[bytes]:
         for shard, key, offset, payload in packed:
             try:
-                seen = self.lens.get(reader(payload)).packed
+                seen = self.lens.get(reader(payload, key)).packed
             except SampleError as error:
                 raise reader.located(error, shard, key, offset, payload) from None
             yield b"".join((build_header(key, len(seen)), seen, PADS[-len(seen) % BLOCK]))
