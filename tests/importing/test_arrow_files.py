@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +14,8 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import atdata
 from atdata.engines.local import LocalEngine
@@ -198,3 +202,73 @@ def test_files_of_other_columns_and_columns_of_one_name_are_refused(tmp_path: Pa
         imported(table, tmp_path, "a.arrow")
     with pytest.raises(SchemaError, match="would both be the field 'a_b'"):
         imported(pa.table({"a b": [1], "a-b": [2]}), tmp_path)
+
+
+def test_memory_does_not_grow_with_a_row_group(tmp_path: Path) -> None:
+    rows = [bytes([n % 251]) * 1_000_000 for n in range(60)]
+    pq.write_table(pa.table({"raw": rows}), tmp_path / "a.parquet", compression="none")
+    import_dataset(tmp_path / "a.parquet", tmp_path / "warm", engine=HERE)
+    tracemalloc.start()
+    before = pa.total_allocated_bytes()
+    import_dataset(tmp_path / "a.parquet", tmp_path / "out", engine=HERE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30 << 20
+    assert pa.total_allocated_bytes() <= before + (1 << 20)
+
+
+SCALARS: dict[Any, st.SearchStrategy[Any]] = {
+    pa.bool_(): st.booleans(),
+    pa.int8(): st.integers(-128, 127),
+    pa.uint64(): st.integers(0, 2**64 - 1),
+    pa.float64(): st.floats(),
+    pa.string(): st.text(alphabet=st.characters(exclude_categories=("Cs",))),
+    pa.large_binary(): st.binary(),
+    pa.date32(): st.dates(),
+    pa.timestamp("us"): st.datetimes(),
+}
+
+
+def of_type(kind: Any) -> st.SearchStrategy[Any]:
+    if kind in SCALARS:
+        return SCALARS[kind]
+    if pa.types.is_struct(kind):
+        fields = {field.name: of_type(field.type) | st.none() for field in kind}
+        return st.fixed_dictionaries(fields)
+    return st.lists(of_type(kind.value_type) | st.none(), max_size=3)
+
+
+TYPES = st.recursive(
+    st.sampled_from(list(SCALARS)),
+    lambda inner: (
+        inner.map(pa.list_)
+        | inner.map(pa.large_list)
+        | st.tuples(inner, inner).map(lambda two: pa.struct([("x", two[0]), ("y", two[1])]))
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    count = draw(st.integers(1, 5))
+    columns = {}
+    for name in draw(st.lists(st.sampled_from("abc"), min_size=1, unique=True)):
+        kind = draw(TYPES)
+        cells = st.lists(of_type(kind) | st.none(), min_size=count, max_size=count)
+        columns[name] = pa.array(draw(cells), kind)
+    return pa.table(columns)
+
+
+def plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {name: plain(one) for name, one in vars(value).items()}
+    return [plain(one) for one in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables(), st.sampled_from(sorted(WRITERS)))
+def test_any_table_comes_back_equal(tmp_path: Path, table: pa.Table, name: str) -> None:
+    found = imported(table, tmp_path, name, overwrite=True)
+    for row, sample in zip(table.to_pylist(), found.splits[""].ordered(), strict=True):
+        assert same(plain(sample), row)

@@ -71,6 +71,7 @@ def test_nested_values_become_classes_lists_and_dicts(tmp_path: Path) -> None:
         ('{"a": NaN}', "row 1: not sound JSON: NaN"),
         ('{"a": 1, "a": 2}', "row 1: not sound JSON: the name 'a' is there twice"),
         ('{"a": 1', "row 1: not sound JSON"),
+        (json.dumps({f"n{n}": n for n in range(2_000)}), "row 1, column 'n999': more than 1000"),
         ("[1]", "row 1: not an object, but a list"),
         ('{"b": "\\ud800"}', "row 1, column 'b': text with half of a surrogate pair"),
         ('{"b": [1, {"c": "x"}]}', r"row 1, column 'b\[1\]': a value of type object"),

@@ -77,6 +77,23 @@ def test_a_killed_import_goes_on_with_what_is_finished(
     assert not list(tmp_path.glob(".atdata-import-*"))
 
 
+def test_an_import_that_is_stopped_while_shards_are_moved_goes_on(
+    source: Path, expected: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("atdata.importing.run.finish_root", stop)
+        with pytest.raises(KeyboardInterrupt):
+            import_dataset(source, tmp_path / "out", maxcount=100, engine=LocalEngine(1))
+    assert list(tmp_path.glob(".atdata-import-out/new/*.tar"))
+    assert not (tmp_path / "out").exists()
+    import_dataset(source, tmp_path / "out", maxcount=100, engine=LocalEngine(1))
+    assert contents(tmp_path / "out") == expected
+    assert not list(tmp_path.glob(".atdata-import-*"))
+
+
 def test_a_source_that_has_changed_is_imported_from_the_start(source: Path, tmp_path: Path) -> None:
     kill_in_the_middle(source, tmp_path / "out")
     source.write_text("number,name\n1,other\n")

@@ -18,7 +18,7 @@ from atdata.importing.arrow_columns import (
     reading_of,
     rows_of,
 )
-from atdata.importing.files import Files, format_of_files, table_of
+from atdata.importing.files import Files, format_of_files, repeated, table_of
 from atdata.importing.readers import Table, files_state
 from atdata.samples.media.sniffing import sniff
 
@@ -40,9 +40,7 @@ def read_files(files: Files) -> Table:
     paths = [path for group in files.values() for path in group]
     state = files_state(paths)
     schema = _open(paths[0]).schema
-    names = schema.names
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := repeated(schema.names)) is not None:
         raise SchemaError(f"two columns are called {twice!r:.80}", uri=str(paths[0]), path=twice)
     nulls: set[tuple[str, ...]] = set()
     places: dict[Path, list[tuple[int, int, int, int]]] = {}

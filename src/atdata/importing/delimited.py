@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from atdata.errors import SampleError, SchemaError
-from atdata.importing.files import FileRange, Files, format_of_files, table_of
+from atdata.importing.files import FileRange, Files, format_of_files, repeated, table_of
 from atdata.importing.readers import Column, Table, files_state, refused
 from atdata.importing.text_values import CONVERTERS, Guess
 
@@ -134,10 +134,10 @@ class _Records:
 def _header(path: Path) -> Texts:
     with path.open("rb") as file:
         names = next(iter(_Records(file, path)), [])
-    for number, name in enumerate(names):
-        if not name or name in names[:number]:
-            problem = f"name {name!r:.80} twice" if name else f"no name for column {number}"
-            raise SchemaError(f"the first line has {problem}", uri=str(path), path=name or None)
+    if (twice := repeated(filter(None, names))) is not None:
+        raise SchemaError(f"the first line has the name {twice!r:.80} twice", uri=str(path))
+    if "" in names:
+        raise SchemaError(f"the column {names.index('')} has no name", uri=str(path))
     if not names:
         raise SchemaError(
             "the file is empty", uri=str(path), hint="Its first line has the names of the columns."

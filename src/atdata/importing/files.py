@@ -33,6 +33,16 @@ class FileRange:
     count: int
 
 
+def repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that is there twice, or None; its time grows with their number."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def format_of_files(
     suffixes: frozenset[str], read_files: Callable[[Files], Table]
 ) -> tuple[Callable[[object], bool], Callable[[Path], Table]]:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from atdata.errors import SampleError
-from atdata.importing.files import FileRange, Files, format_of_files, table_of
+from atdata.importing.files import FileRange, Files, format_of_files, repeated, table_of
 from atdata.importing.json_types import Seen
 from atdata.importing.readers import Column, Table, files_state, refused
 from atdata.importing.text_values import CONVERTERS
 
 _SUFFIXES = frozenset({".jsonl", ".ndjson"})
 _MAX_LINE = 64 << 20  # bytes
+_MAX_COLUMNS = 1000  # as many as a class has fields
 _PART_ROWS = 1000
 _PART_SIZE = 8 << 20  # bytes
 
@@ -136,6 +137,8 @@ def _note(seen: dict[str, Seen], row: Row, path: Path, number: int, before: int)
     for name, value in row.items():
         try:
             if name not in seen:
+                if len(seen) == _MAX_COLUMNS:
+                    raise SampleError(f"more than {_MAX_COLUMNS} columns")
                 seen[name] = Seen()
             seen[name].see(value)
         except SampleError as error:
@@ -148,9 +151,7 @@ def _note(seen: dict[str, Seen], row: Row, path: Path, number: int, before: int)
 def _unique(pairs: list[tuple[str, Any]]) -> Row:
     row = dict(pairs)
     if len(row) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice!r:.80} is there twice")
+        raise ValueError(f"the name {repeated(name for name, _ in pairs)!r:.80} is there twice")
     return row
 
 
