@@ -85,7 +85,8 @@ def test_index_files_of_other_tools_are_not_findings(tmp_path: Path) -> None:
     root = genuine(tmp_path / "made").write(tmp_path / "root")
     (root / ".nv-meta").mkdir()
     (root / ".nv-meta" / "index.sqlite").write_bytes(b"energon")
-    for name in ("index.json", "000000.tar.idx", "000001.json"):
+    beside = ("000000.tar.idx", "000001.json", "000000.parquet", "000001_stats.json")
+    for name in ("index.json", *beside):
         (root / name).write_bytes(b"{}")
     assert verify(root).findings == ()
 

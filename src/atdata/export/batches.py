@@ -21,6 +21,7 @@ from atdata.samples.media import Media
 MOST = 1024
 """Most samples in a batch."""
 _BYTES = 2**26  # of a batch's values, or one sample
+_NUMBERS = frozenset((int, float, bool, type(None)))
 
 SampleMap = Callable[[Any], Mapping[str, Any]]
 MakeColumn = Callable[[Any, str, Kind | None, list[Any]], Column]
@@ -108,7 +109,7 @@ def _groups(rows: Iterable[Mapping[str, Any]], most: int) -> Iterator[Rows]:
     held = 0
     for row in rows:
         group.append(row)
-        held += _size(row)
+        held += sum(map(_size, row.values()))
         if len(group) == most or held >= _BYTES:
             yield group
             group, held = [], 0
@@ -118,8 +119,11 @@ def _groups(rows: Iterable[Mapping[str, Any]], most: int) -> Iterator[Rows]:
 
 def _size(value: Any) -> int:
     """Return about how many bytes a value holds."""
-    if isinstance(value, np.ndarray):
-        return value.nbytes
+    kind = type(value)
+    if kind in _NUMBERS:
+        return 8
+    if kind is np.ndarray:
+        return int(value.nbytes)
     if isinstance(value, str | bytes | Media):
         return len(value)
     if isinstance(value, Mapping):

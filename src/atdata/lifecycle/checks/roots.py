@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from atdata.errors import StorageError, UrlError
@@ -82,11 +81,13 @@ class BuildRoot:
 def _foreign_indexes(shards: set[str]) -> set[str]:
     """Return the names of index files that other tools keep beside these shards.
 
-    They are webdataset's ``index.json``, Energon's ``000000.tar.idx`` and webshart's
-    ``000000.json``. Nothing of atdata reads them.
+    They are webdataset's ``index.json``, Energon's ``000000.tar.idx``, webshart's
+    ``000000.json``, and img2dataset's ``000000.parquet`` and ``000000_stats.json``. Nothing of
+    atdata reads them.
     """
-    names = ((f"{shard}.idx", f"{shard.removesuffix('.tar')}.json") for shard in shards)
-    return {"index.json", *chain.from_iterable(names)}
+    stems = [shard.removesuffix(".tar") for shard in shards]
+    ends = (".tar.idx", ".json", ".parquet", "_stats.json")
+    return {"index.json", *(f"{stem}{end}" for stem in stems for end in ends)}
 
 
 @dataclass(frozen=True, slots=True)
