@@ -61,7 +61,10 @@ LOOSE = {
 APART = {("local", "atmosphere"), ("atmosphere", "local"), ("appview", "cli")}
 # Private names that their projects' own documentation tells users to use.
 DOCUMENTED = {"_exit", "_getframe", "_utils"}  # of os, sys and torch.utils.data
-HEAVY = ("boto3", "redis", "atproto", "webdataset", "torch", "ray", "httpx", "jinja2")
+HEAVY = (
+    *("boto3", "redis", "atproto", "webdataset", "torch", "ray", "httpx", "jinja2"),
+    *("PIL", "soundfile", "av", "ml_dtypes"),
+)
 
 
 @cache

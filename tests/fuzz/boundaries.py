@@ -66,11 +66,13 @@ from hostile.server import Reply, hostile_server
 from lexgen.catalog import CatalogError, load_files
 from lexgen.document import DocumentError
 from lifecycle.forge import genuine
+from media.files import aac_file, image_file, sound_file, video_file
 from storage.ipfs import dag
 
 from .mutations import mutated, mutated_document
 
 Attempt = Callable[[Any], None]
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PPM")
 
 
 @atdata.packable
@@ -186,6 +188,21 @@ def _arrays(_: Path) -> list[bytes]:
             parts,
         )
     ]
+
+
+@boundary("images", lambda _: [image_file(name) for name in FORMATS], 4)
+def _images(_: Path) -> Iterator[Attempt]:
+    yield lambda data: atdata.Image(data).array(max_pixels=2**20)
+
+
+@boundary("sound", lambda _: [sound_file("FLAC"), sound_file("WAV"), aac_file("ipod")], 10)
+def _sound(_: Path) -> Iterator[Attempt]:
+    yield lambda data: atdata.Audio(data).samples(max_bytes=2**24)
+
+
+@boundary("video", lambda _: [video_file("mp4"), video_file("matroska"), video_file("avi")], 20)
+def _video(_: Path) -> Iterator[Attempt]:
+    yield lambda data: list(atdata.Video(data).frames(max_frames=100, max_pixels=2**20))
 
 
 @boundary("npy", _arrays)

@@ -60,6 +60,8 @@ DTYPES = (
     | npst.unicode_string_dtypes(endianness="?", min_len=1, max_len=5)
     | npst.array_dtypes(min_size=1, max_size=3)
 )
+# Nothing but their start is looked at.
+IMAGES = st.binary(max_size=8).map(lambda data: atdata.Image(b"\x89PNG\r\n\x1a\n" + data))
 SHAPES = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 
 
@@ -91,6 +93,11 @@ def leaves() -> st.SearchStrategy[Choice]:
             Choice(Color, st.sampled_from(Color), st.sampled_from(Color)),
             Choice(Level, st.sampled_from(Level), st.sampled_from(Level)),
             Choice(Literal["a", 1, True], st.sampled_from(["a", 1, True])),
+            Choice(atdata.Image, IMAGES),
+            Choice(Annotated[atdata.Image, atdata.MediaType("image/png")], IMAGES),
+            Choice(
+                atdata.Audio, st.binary(max_size=8).map(lambda data: atdata.Audio(b"ID3" + data))
+            ),
             Choice(NDArray, arrays()),
             Choice(np.ndarray, arrays()),
             Choice(NDArray[np.float32], arrays(st.sampled_from(["<f4", ">f4"]))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import assert_type
+from typing import Annotated, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,20 @@ Sample("features", label=1)  # type: ignore[arg-type]
 Sample(sample.features, label=1, other=2)  # type: ignore[call-arg]
 Keyword(1, "a")  # type: ignore[call-arg]
 Keyword(name="a").label = 3  # type: ignore[misc]
+
+
+# Media fields hold what they are annotated with; what they accept more is for run time.
+@atdata.packable
+class Photo:
+    image: atdata.Image
+    sound: Annotated[atdata.Audio | None, atdata.MediaType("audio/flac")] = None
+
+
+photo = Photo(atdata.Image(b""))
+assert_type(photo.image.array(), np.ndarray[tuple[int, int, int], np.dtype[np.uint8]])
+assert_type(photo.image.size(), tuple[int, int])
+if photo.sound is not None:
+    assert_type(photo.sound.samples(), atdata.Waveform)
 
 # To know of ``packed`` and its companions, type checkers need the base class.
 inheriting = Inheriting(sample.features)

@@ -12,6 +12,7 @@ import numpy as np
 from atdata.base.text import one_line
 from atdata.cli.output import echo, json_option, print_json
 from atdata.load import load_dataset
+from atdata.samples.media import Media
 
 # Larger arrays are not printed in full.
 _SHOWN_ITEMS = 64
@@ -61,6 +62,8 @@ def _value(value: Any) -> Any:
         return {**about, "items": value.tolist()} if value.size <= _SHOWN_ITEMS else about
     if isinstance(value, bytes):
         return {"bytes": len(value)}
+    if isinstance(value, Media):
+        return {"bytes": len(value), "media_type": value.media_type}
     if is_dataclass(value):
         return _plain(value)
     if isinstance(value, list | tuple):

@@ -32,7 +32,8 @@ class TorchDataset(torch.utils.data.IterableDataset):  # type: ignore[misc, name
 
     Where batches are made here (``batch_size``), give the ``DataLoader`` ``batch_size=None``;
     columns of numbers are tensors then. Fields that ``default_collate`` does not know (None,
-    dates, nested samples, arrays of dtypes that PyTorch lacks) need a ``collate_fn``.
+    dates, images, sound, video, nested samples, arrays of dtypes that PyTorch lacks) need a
+    ``collate_fn``.
 
     It has ``state_dict`` and ``load_state_dict``, which torchdata's ``StatefulDataLoader`` calls
     in each worker; and ``set_epoch``. A plain ``DataLoader`` does not call them, so with
