@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import atdata
 from atdata.errors import SampleError, SchemaError
 from atdata.samples.arrays import to_npy
+from atdata.samples.dict_sample import dict_fields
 from atdata.samples.from_schema import type_from_document
 from atdata.samples.members import member_codec
 from atdata.samples.packable import projection
@@ -369,6 +370,12 @@ def test_writable_samples_are_decoded_when_asked_for() -> None:
     sample = writable(read_untyped(npy=to_npy(np.arange(2)), pyd=b"\x80"))
     sample.npy[0] = 7
     assert sample.npy.tolist() == [7, 1]
+
+
+def test_fields_can_be_removed() -> None:
+    fields = dict_fields(read_untyped())
+    del fields["bin"]
+    assert list(fields) == ["jpg", "cls", "json", "left.txt"]
 
 
 @pytest.mark.parametrize(
