@@ -60,6 +60,7 @@ from atdata.shards.layouts import Layout
     show_default=True,
     help="Hold a sample as one member of a shard, or as one member a field.",
 )
+@click.option("--repack", is_flag=True, help="Write WebDataset shards again, in --layout.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier dataset with other data.")
 @engine_options
 @json_option

@@ -27,6 +27,7 @@ from atdata.errors import AtdataError, MissingFile, SampleError, StorageError, U
 FORMATS: dict[str, str] = {
     "hugging_face": "atdata.importing.hugging_face",
     "frame": "atdata.importing.frames",
+    "webdataset": "atdata.importing.webdataset",
     "numpy": "atdata.importing.npz",
     "hdf5": "atdata.importing.hdf5",
     "zarr": "atdata.importing.zarr",

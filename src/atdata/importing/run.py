@@ -25,6 +25,7 @@ from atdata.importing.readers import WHOLE, Table, read_table
 from atdata.importing.schema import Maker, guessed_type, source_name
 from atdata.importing.schema import class_name as class_name_of
 from atdata.importing.tasks import MAX_SIZE, Cut, Task, grouped, moves, run
+from atdata.importing.webdataset import ShardPart
 from atdata.progress import NullProgress, Progress
 from atdata.samples.class_text import class_text
 from atdata.samples.schema import schema_cid, schema_document
@@ -73,6 +74,7 @@ def import_dataset(
     maxcount: int = 10_000,
     maxsize: int | None = MAX_SIZE,
     layout: Layout = "packed",
+    repack: bool = False,
     overwrite: bool = False,
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -103,6 +105,9 @@ def import_dataset(
         maxsize: Largest number of bytes in a shard; None for no limit.
         layout: ``"packed"``, or ``"members"`` for one member a field; see
             :func:`atdata.write_shards`.
+        repack: Write the samples of WebDataset shards again, in ``layout``. Otherwise these shards
+            stay byte for byte as they are, as hard links where possible, or copies; ``maxcount``
+            and ``maxsize`` do not count then.
         overwrite: Replace an earlier dataset with other data.
         engine: Runs the work, see :func:`atdata.engines.engine`; all cores when None.
         progress: Receives updates: bytes of the source and shards that are done.
@@ -138,8 +143,8 @@ def import_dataset(
             )
     try:
         target.make_parent()
-        with _workspace(target.path, _plan(table, maker, label, cut)) as work:
-            tasks = _tasks(table, work, maker, cut)
+        with _workspace(target.path, _plan(table, maker, label, cut, repack)) as work:
+            tasks = _tasks(table, work, maker, cut, repack=repack)
             shards = _run(tasks, target, engine or engine_named(), progress or NullProgress())
             manifests = _assemble(shards, work.parent / "new", label, sample_type)
             target.put(work.parent / "new", manifests)
@@ -152,13 +157,15 @@ def import_dataset(
     return Imported(target.path, sample_type, splits, manifests, text)
 
 
-def _tasks(table: Table, work: Path, maker: Maker, cut: Cut) -> list[Task]:
+def _tasks(table: Table, work: Path, maker: Maker, cut: Cut, *, repack: bool) -> list[Task]:
     tasks: list[Task] = []
     for split, parts in table.splits.items():
         first = 0
-        for group in grouped(parts, cut):
+        shards = [] if repack else [part for part in parts if isinstance(part, ShardPart)]
+        groups = [(part,) for part in shards if part.count] or grouped(parts, cut)
+        for group in groups:
             folder = work / f"{len(tasks):06d}"
-            tasks.append(Task(split, folder, group, first, maker, cut))
+            tasks.append(Task(split, folder, tuple(group), first, maker, cut, keep=bool(shards)))
             first += sum(part.count for part in group)
     return tasks
 
@@ -196,7 +203,7 @@ def _assemble(
     return manifests
 
 
-def _plan(table: Table, maker: Maker, label: Label, cut: Cut) -> str:
+def _plan(table: Table, maker: Maker, label: Label, cut: Cut, repack: bool) -> str:
     """Return a name for what is to be written: equal plans write equal shards."""
     sample_type = maker.sample_type
     document = schema_document(sample_type)
@@ -205,7 +212,7 @@ def _plan(table: Table, maker: Maker, label: Label, cut: Cut) -> str:
         "state": table.state or secrets.token_hex(16),  # unknown: never equal
         "schema": schema_cid(sample_type.__name__, label.schema_version, document),
         "columns": [source.column for source in maker.sources],
-        "cut": asdict(cut),
+        "cut": {**asdict(cut), "repack": repack},
         "splits": [
             [split, [part.count for part in parts]] for split, parts in table.splits.items()
         ],

@@ -6,6 +6,8 @@ uses them again, after their bytes were compared with the record.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -15,11 +17,12 @@ from atdata.base.disk import make_folder, write_file
 from atdata.errors import ManifestError, SampleError, StorageError
 from atdata.importing.readers import Part
 from atdata.importing.schema import Maker
+from atdata.importing.webdataset import ShardPart, samples_of
 from atdata.shards.canonical import canonical_json, parse_json
 from atdata.shards.hashed import HashedStream
 from atdata.shards.info import ShardInfo
 from atdata.shards.layouts import Layout
-from atdata.shards.offsets import index_path
+from atdata.shards.offsets import index_path, offset_index
 from atdata.shards.writer import cut_shards
 
 MAX_SIZE = 512 << 20
@@ -57,6 +60,7 @@ class Task:
         first: Number of their first row in the split.
         maker: Makes samples of their rows.
         cut: How these are cut into shards.
+        keep: Whether the parts are shards that are kept as they are.
     """
 
     split: str
@@ -65,6 +69,7 @@ class Task:
     first: int
     maker: Maker
     cut: Cut
+    keep: bool = False
 
     @property
     def size(self) -> int:
@@ -102,7 +107,7 @@ def run(task: Task) -> Shards:
         if kept is not None:
             return kept
         make_folder(task.folder)
-        return _write(task)
+        return _recorded(task.folder, list(_keep(task)) if task.keep else _write(task))
     except OSError as error:
         if isinstance(error, StorageError):
             raise
@@ -113,7 +118,7 @@ def run(task: Task) -> Shards:
 
 def _write(task: Task) -> Shards:
     rows = chain.from_iterable(map(_counted, task.parts))
-    shards = list(
+    return list(
         cut_shards(
             task.maker.samples(rows, task.first),
             task.folder,
@@ -124,6 +129,28 @@ def _write(task: Task) -> Shards:
             first=task.first,
         )
     )
+
+
+def _keep(task: Task) -> Iterator[tuple[Path, ShardInfo]]:
+    """Link or copy shards, write their indexes, and check that their samples are of the type."""
+    shards = [part.shard for part in task.parts if isinstance(part, ShardPart)]
+    for number, shard in enumerate(shards):
+        place = task.folder / f"{number:06d}.tar"
+        count = sum(1 for _ in samples_of(shard, task.maker.sample_type))
+        _link(shard, place)
+        write_file(_index(place), offset_index(place))
+        yield place, ShardInfo(_cid(place), place.stat().st_size, count)
+
+
+def _link(shard: Path, place: Path) -> None:
+    place.unlink(missing_ok=True)  # of an import that was killed
+    try:
+        os.link(shard.resolve(), place)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(shard, place)
+
+
+def _recorded(folder: Path, shards: Shards) -> Shards:
     rows_of = [
         {
             "path": path.name,
@@ -134,7 +161,7 @@ def _write(task: Task) -> Shards:
         }
         for path, info in shards
     ]
-    write_file(task.folder / _RECORD, canonical_json(rows_of))
+    write_file(folder / _RECORD, canonical_json(rows_of))
     return shards
 
 
