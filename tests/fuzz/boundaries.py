@@ -11,6 +11,7 @@ import io
 import itertools
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,19 +25,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 import atdata
+import earlier
 from appview.content import DID, dataset, rev, schema, shard, with_blobs
 from appview.ingest.test_frames import CID, DATA, car, commit, frame, op
 from atdata.appview.database.opening import open_database
 from atdata.appview.database.writing import put_records
-from atdata.appview.events import Write
+from atdata.appview.events import COLLECTIONS, Write
 from atdata.appview.ingest.frames import read_frame
 from atdata.appview.ingest.jetstream import read_message
 from atdata.appview.web.describing import fields_of
 from atdata.atmosphere.foreign import read_dataset
+from atdata.atmosphere.foreign_schemas import read_schema
 from atdata.atmosphere.identity import Resolver
 from atdata.atmosphere.keys import AtUri
 from atdata.atmosphere.records import StoredRecord
 from atdata.lifecycle import verify_pack
+from atdata.local.earlier import sample_type_of, schema_record
 from atdata.samples.annotations import kind_of
 from atdata.samples.arrays import from_npy, to_npy
 from atdata.samples.canonical import parse_document
@@ -187,6 +191,10 @@ def _arrays(_: Path) -> list[bytes]:
             np.array("2020", "M8[D]"),
             parts,
         )
+    ] + [
+        # In the compact form of the earlier implementation.
+        b"\3<i2\2" + bytes((2, *[0] * 7, 3, *[0] * 7)) + bytes(12),
+        b"\x07<M8[ns]\0" + bytes(8),
     ]
 
 
@@ -327,6 +335,47 @@ def _json_record(_: Path) -> Iterator[Attempt]:
         from_record(found)
 
     yield _each(dataset_record, schema_record)
+
+
+def _earlier_records(_: Path) -> list[dict[str, Any]]:
+    with zipfile.ZipFile(Path(earlier.__file__).parent / "data" / "0.7.0b1.zip") as file:
+        records: list[dict[str, Any]] = json.loads(file.read("records.json"))
+    return [one["value"] for one in records if not one["collection"].endswith("label")]
+
+
+@boundary("earlier records", _earlier_records, 2)
+def _earlier_record(folder: Path) -> Iterator[Attempt]:
+    database = open_database(str(folder / "index.db"))
+
+    def attempt(value: Any) -> None:
+        for collection in COLLECTIONS:
+            with database.write() as tx:
+                put_records(tx, DID, rev(1), [Write(collection, "a", CID, value)])
+            uri = AtUri(DID, collection, "a")
+            stored = StoredRecord.from_answer({"uri": str(uri), "cid": CID, "value": value})
+            with suppress(atdata.errors.AtdataError):
+                from_record(read_schema(stored))
+
+    yield attempt
+    database.close()
+
+
+_EARLIER_FIELDS = [
+    {"name": "a", "fieldType": {"$type": "local#ndarray", "dtype": "float32"}, "optional": True},
+    {"name": "b", "fieldType": {"$type": "local#primitive", "primitive": "int"}},
+    {
+        "name": "c",
+        "fieldType": {
+            "$type": "local#array",
+            "items": {"$type": "local#primitive", "primitive": "str"},
+        },
+    },
+]
+
+
+@boundary("earlier schemas", lambda _: [{"name": "Fuzz", "fields": _EARLIER_FIELDS}], 4)
+def _earlier_schema(_: Path) -> Iterator[Attempt]:
+    yield lambda data: sample_type_of("Fuzz", schema_record(_encoded(data).decode("latin-1")))
 
 
 @boundary("sample schemas", lambda _: [schema_document(Sample), schema_document(Inner)], 4)
