@@ -45,7 +45,7 @@ def test_text_output_has_the_class_and_the_numbers(source: Path, tmp_path: Path)
     run = CliRunner().invoke(main, ["import", str(source), "--output", str(tmp_path / "out")])
     assert run.exit_code == 0, run.output
     assert "class Photos:\n    name: str\n" in run.output
-    assert "2 samples, 1 shards" in run.output
+    assert "2 samples in 1 shard" in run.output
 
 
 def test_what_is_refused_has_an_exit_code_and_a_place(source: Path, tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def import_(
         return
     echo(f"{found.class_text}\n")
     for split, manifest in found.manifests.items():
-        echo(f"{found.folder / split}: {manifest.samples:,} samples, {len(manifest.paths)} shards")
+        shards = len(manifest.paths)
+        counted = f"{manifest.samples:,} samples in {shards} shard{'s' * (shards != 1)}"
+        echo(f"{found.folder / split}: {counted}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,7 +90,7 @@ class Part(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Table:
     """What a source contains.
 
@@ -107,11 +106,6 @@ class Table:
     columns: tuple[Column, ...]
     splits: Mapping[str, Sequence[Part]]
     state: str = ""
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes of all parts."""
-        return sum(part.size for parts in self.splits.values() for part in parts)
 
 
 def read_table(source: Any, format: str | None = None) -> Table:  # noqa: A002 - the public word
