@@ -382,3 +382,36 @@ def test_a_size_of_twelve_digits_is_read_by_the_walk() -> None:
     found, error = alike(shard(members))
     assert error is None
     assert [len(payload) for *_, payload in found] == [8 * n for n in range(12)]
+
+
+@pytest.mark.parametrize("is_timed", [False, True])
+@pytest.mark.parametrize("size", [5000, 5120])
+def test_every_byte_around_long_samples_is_checked(size: int, is_timed: bool) -> None:
+    """Of equal and of different sizes; those are neither compared whole nor looked for."""
+    make = timed if is_timed else lambda n, size: member(b"%06d.msgpack" % n, bytes([n]) * size)
+    for sizes in ([size] * 9, [size + 3 * n for n in range(9)]):
+        members = [make(n, size) for n, size in enumerate(sizes)]
+        data, start = shard(members), sum(map(len, members[:5]))
+        assert even_blocks(data) == [len(set(sizes)) == 1]
+        length = len(members[5])
+        head = length - sizes[5] - -sizes[5] % BLOCK
+        around = [*range(0, head, 2), *range(head + sizes[5], length)]
+        for at in around:
+            changed = bytearray(data)
+            changed[start + at] ^= 7
+            alike(bytes(changed))
+
+
+@pytest.mark.parametrize("is_timed", [False, True])
+def test_payloads_that_look_like_headers_are_payloads(is_timed: bool) -> None:
+    make = timed if is_timed else lambda n, size: member(b"%06d.msgpack" % n, bytes([n]) * size)
+    members = [make(n, 100 + 37 * n) for n in range(40)]
+    inner = b"".join(make(n, 900) for n in range(3))
+    for n in (3, 17, 25):
+        head = len(members[n]) - 512 * -(-(100 + 37 * n) // 512)
+        block = checksummed(members[n][head - 512 : head], {124: b"%011o" % len(inner)})
+        members[n] = members[n][: head - 512] + block + inner
+    found, error = alike(shard(members))
+    assert error is None
+    assert [key for key, *_ in found] == [f"{n:06d}" for n in range(40)]
+    assert found[17][2] == inner

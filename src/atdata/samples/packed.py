@@ -77,10 +77,6 @@ class Cuts(Sequence[Any]):
         """Return the values that are made of the parts."""
         return Cuts(self._buffer, self._starts, self._stops, make)
 
-    def spans(self) -> Iterator[tuple[int, int]]:
-        """Return the positions of, and after, each part."""
-        return zip(self._starts, self._stops, strict=True)
-
     def __len__(self) -> int:
         return len(self._starts)
 

@@ -32,6 +32,8 @@ from atdata.samples.wire import map_head, pack
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _MOST_INTEGER = 2**63
+_USUAL = arrays.USUAL_HEAD
+_MOST_WIDTH = 8  # bytes of an element, of arrays that are cut as slices
 
 
 class _Steps:
@@ -71,11 +73,11 @@ class _Steps:
                     raise NoColumnsError
                 values[rows] = found
 
-    def spans(self, lengths: Array) -> tuple[list[int], list[int]]:
+    def spans(self, lengths: Array) -> tuple[Array, Array]:
         """Step over values of these lengths; return positions of, and after, each."""
-        starts = self._at.tolist()
-        self._at = self._at + lengths
-        return starts, self._at.tolist()
+        starts = self._at
+        self._at = starts + lengths
+        return starts, self._at.copy()
 
     def finish(self) -> None:
         """Check that all samples end here."""
@@ -90,10 +92,7 @@ class _Steps:
         width, at = np.dtype(dtype).itemsize, self._at[rows]
         if (at + width > self._ends[rows]).any():
             raise NoColumnsError
-        # One element a position of the buffer, each overlapping the next.
-        shape = (len(self.buffer) - width + 1,)
-        places = np.ndarray(shape, np.dtype((np.void, width)), self.buffer, 0, (1,))
-        found: Array = places[at].view(dtype)
+        found: Array = _windows(self.buffer, width)[at].view(dtype)
         self._at[rows] += width
         return found
 
@@ -132,9 +131,9 @@ def _reader(kind: Kind) -> _Read:
     if isinstance(kind, Nullable):
         return _nullable(_reader(kind.inner))
     if isinstance(kind, ArrayOf):
-        return _array_reader(kind)
+        return _ArrayReader(kind)
     if isinstance(kind, Bfloat16 | TensorOf):
-        return _converted(_array_reader(kind.stored), kind.decode)
+        return _converted(_ArrayReader(kind.stored), kind.decode)
     if isinstance(kind, MediaOf):
         media = kind.type
         return lambda steps, marks: _bytes(steps, marks).made(media)
@@ -181,11 +180,15 @@ def _bools(_steps: _Steps, marks: Array) -> Column:
 
 
 def _bytes(steps: _Steps, marks: Array) -> Cuts:
+    starts, stops = _byte_spans(steps, marks)
+    return Cuts(steps.buffer, starts.tolist(), stops.tolist())
+
+
+def _byte_spans(steps: _Steps, marks: Array) -> tuple[Array, Array]:
     widths = LENGTHS[bytes]
-    lengths = np.zeros(len(marks), np.int64)
     if not np.isin(marks, list(widths)).all():
         raise NoColumnsError
-    return _parts(steps, marks, widths, lengths)
+    return _spans(steps, marks, widths, np.zeros(len(marks), np.int64))
 
 
 def _texts(steps: _Steps, marks: Array) -> Column:
@@ -194,12 +197,15 @@ def _texts(steps: _Steps, marks: Array) -> Column:
     if not (short | np.isin(marks, list(widths))).all():
         raise NoColumnsError
     lengths = marks.astype(np.int64) - SHORT_TEXT.start
-    return list(map(bytes.decode, _parts(steps, marks, widths, lengths)))
+    starts, stops = _spans(steps, marks, widths, lengths)
+    return list(map(bytes.decode, Cuts(steps.buffer, starts.tolist(), stops.tolist())))
 
 
-def _parts(steps: _Steps, marks: Array, widths: dict[int, int], lengths: Array) -> Cuts:
+def _spans(
+    steps: _Steps, marks: Array, widths: dict[int, int], lengths: Array
+) -> tuple[Array, Array]:
     steps.numbers(marks, {mark: f">u{width}" for mark, width in widths.items()}, lengths)
-    return Cuts(steps.buffer, *steps.spans(lengths))
+    return steps.spans(lengths)
 
 
 _SCALARS: dict[type, _Read] = {
@@ -211,27 +217,77 @@ _SCALARS: dict[type, _Read] = {
 }
 
 
-def _array_reader(kind: ArrayOf) -> _Read:
-    """Return a function that reads arrays, and parses equal headers once."""
-    layouts: dict[bytes, arrays.Layout] = {}
-    usual, ndarray = arrays.USUAL_HEAD, np.ndarray
+class _ArrayReader:
+    """Reads arrays, and parses equal headers once.
 
-    def layout_of(payload: bytes) -> arrays.Layout:
-        kind.decode(payload)
-        layout = arrays.read_layout(payload)
-        if layout.offset == usual:
-            arrays.remember(layouts, payload[:usual], layout)
+    Args:
+        kind: Of the arrays.
+    """
+
+    def __init__(self, kind: ArrayOf) -> None:
+        self._kind = kind
+        self._layouts: dict[bytes, arrays.Layout] = {}
+        self._sizes: dict[np.dtype[Any], dict[bytes, int]] = {}  # by header, of flat arrays
+
+    def __call__(self, steps: _Steps, marks: Array) -> Column:
+        starts, stops = _byte_spans(steps, marks)
+        buffer, first = steps.buffer, self._layout(steps.buffer, int(starts[0]), int(stops[0]))
+        if _is_flat(first) and starts[-1] + _USUAL <= len(buffer):
+            flat = self._flat(buffer, starts, stops, first.dtype)
+            if flat is not None:
+                return flat
+        spans = zip(starts.tolist(), stops.tolist(), strict=True)
+        return [self._array(buffer, start, stop) for start, stop in spans]
+
+    def _flat(
+        self, buffer: Any, starts: Array, stops: Array, dtype: np.dtype[Any]
+    ) -> list[Array] | None:
+        """Return arrays of one axis and this dtype; None if some are others.
+
+        A slice of all elements in the buffer is made in a third of the time of an array.
+        """
+        known = self._sizes.get(dtype)
+        if known is None:
+            known = arrays.remember(self._sizes, dtype, {})
+        heads = _windows(buffer, _USUAL)[starts].tolist()
+        for row in [row for row, head in enumerate(heads) if head not in known]:
+            layout = self._layout(buffer, int(starts[row]), int(stops[row]))
+            if not _is_flat(layout) or layout.dtype != dtype:
+                return None
+            arrays.remember(known, heads[row], layout.size)
+        if list(map(known.get, heads)) != (stops - starts).tolist():
+            return None
+        width, begins = dtype.itemsize, starts + _USUAL
+        views = [np.ndarray((len(buffer) - at) // width, dtype, buffer, at) for at in range(width)]
+        parts = (begins % width).tolist(), (begins // width).tolist(), (stops // width).tolist()
+        return [views[at][start:stop] for at, start, stop in zip(*parts, strict=True)]
+
+    def _array(self, buffer: Any, start: int, stop: int) -> Array:
+        dtype, shape, order, offset, size = self._layout(buffer, start, stop)
+        if size != stop - start:
+            raise NoColumnsError
+        return np.ndarray(shape, dtype, buffer, start + offset, None, order)
+
+    def _layout(self, buffer: Any, start: int, stop: int) -> arrays.Layout:
+        layout = self._layouts.get(buffer[start : start + _USUAL])
+        if layout is None:
+            payload = buffer[start:stop]
+            self._kind.decode(payload)
+            layout = arrays.read_layout(payload)
+            if layout.offset == _USUAL:
+                arrays.remember(self._layouts, payload[:_USUAL], layout)
         return layout
 
-    def read(steps: _Steps, marks: Array) -> Column:
-        buffer, column = steps.buffer, []
-        parts = _bytes(steps, marks)
-        for start, stop in parts.spans():
-            layout = layouts.get(buffer[start : start + usual]) or layout_of(buffer[start:stop])
-            dtype, shape, order, offset, size = layout
-            if size != stop - start:
-                raise NoColumnsError
-            column.append(ndarray(shape, dtype, buffer, start + offset, None, order))
-        return column
 
-    return read
+def _is_flat(layout: arrays.Layout) -> bool:
+    return (
+        len(layout.shape) == 1
+        and layout.offset == _USUAL
+        and 0 < layout.dtype.itemsize <= _MOST_WIDTH
+    )
+
+
+def _windows(buffer: Any, width: int) -> Array:
+    """Return the bytes at every position of a buffer, each element overlapping the next."""
+    shape, dtype = (len(buffer) - width + 1,), np.dtype((np.void, width))
+    return np.ndarray(shape, dtype, buffer, 0, (1,))

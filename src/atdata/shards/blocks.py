@@ -17,11 +17,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from atdata.shards.alike import BLOCK, LEAD, headers_alike, same, times_alike, without_digits
+from atdata.shards.alike import (
+    BLOCK,
+    LEAD,
+    Rows,
+    free_bytes,
+    headers_among,
+    headers_right,
+    padding_right,
+    same,
+    sizes_of,
+    times_right,
+    without_digits,
+)
 from atdata.shards.names import SAMPLE
 
 if TYPE_CHECKING:
-    from atdata.shards.alike import Mask, Words
+    from atdata.shards.alike import Mask, Sizes, Words
 
 _SUFFIX = f".{SAMPLE}".encode()
 # Bounds the latency of a first sample, and the bytes that are checked ahead of it.
@@ -31,7 +43,9 @@ _MOST_BYTES = 32 << 20
 _LEAST = 8
 # Samples of different sizes that are tried first: finding many places for nothing would be slow.
 _SOME = 64
-_ZEROS = bytes(BLOCK)
+# Samples of at most this many bytes are compared whole, and looked for by their headers' form:
+# reading all of them is faster than reading parts.
+_NARROW = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,61 +172,89 @@ class _Finder:
         most = min((self.end - start) // stride, _MOST, max(_LEAST, _MOST_BYTES // stride))
         if most < _LEAST:
             return None
-        rows = np.ndarray((most, stride // 8), np.uint64, self.data, start)
-        tail = (self.lead + BLOCK + self.size) // 8  # the word where the padding begins
-        fine = self._alike(rows, even=True)
-        fine &= same(rows[:, tail:], ((0, self.size % 8),))
+        words = np.ndarray((most, stride // 8), np.uint64, self.data, start)
+        head, free = self.lead + BLOCK, free_bytes(self.name, self.lead, even=True)
+        if stride <= _NARROW:
+            fine = same(Rows(words), (*free, (head, head + self.size)))
+        else:
+            tail = (head + self.size) // 8  # the word where the padding begins
+            fine = same(Rows(words[:, : head // 8]), free)
+            fine &= same(Rows(words[:, tail:]), ((0, self.size % 8),))
+        fine &= self._right(Rows(words[:, : head // 8]), even=True)
         count = _leading(fine)
         starts = range(first, first + count * stride, stride)
         return self._block(starts, [self.size] * count)
 
     def ragged(self) -> SampleBlock | None:
         """Return the block of samples of different sizes."""
-        import numpy as np
-
-        # Rows begin at every block of the archive; those of the samples are copied.
-        base, length = self.position % BLOCK, self.lead + BLOCK
-        shape = (self.end - base - length) // BLOCK + 1, length // 8
-        rows = np.ndarray(shape, np.uint64, self.data, base, (BLOCK, 8))
+        digits = self.data[self.position + 124 : self.position + 135]
+        if not digits.lstrip(b" ").isdigit():
+            return None
+        base, head = self.position % BLOCK, self.lead + BLOCK
+        blocks, rows = self._every(BLOCK), self._every(head)
+        free = free_bytes(self.name, self.lead, even=False)
+        length = _NARROW + head  # of a sample with its headers, on average
         for most in (_SOME, _MOST):
-            starts, sizes = self._places(most)
-            if len(starts) < _LEAST or sizes[0] != self.size:
+            numbers, sizes = self._places(rows, most, length)
+            if len(sizes) < _LEAST or sizes[0] != self.size:
                 return None
-            numbers = (np.frombuffer(starts, np.int64) - length) // BLOCK
-            count = _leading(self._alike(rows[numbers]))
+            found, starts = Rows(rows, numbers), numbers * BLOCK + base + head
+            last = (starts + sizes - 1 - base) // BLOCK
+            fine = same(found, free) & self._right(found, even=False)
+            fine &= padding_right(Rows(blocks, last), sizes % BLOCK)
+            count = _leading(fine)
             if count < most:
                 break
-        return self._block(starts[:count], sizes[:count])
+            length = int(starts[-1] - starts[0]) // most + head
+        return self._block(array("q", starts[:count].tobytes()), sizes[:count].tolist())
 
-    def _places(self, most: int) -> tuple[array[int], array[int]]:
-        """Return positions and sizes of payloads, as unchecked headers give them.
+    def _every(self, length: int) -> Words:
+        """Return the rows of this many bytes that begin at every block of the archive."""
+        import numpy as np
 
-        Padding has been checked.
+        base = self.position % BLOCK
+        shape = (self.end - base - length) // BLOCK + 1, length // 8
+        return np.ndarray(shape, np.uint64, self.data, base, (BLOCK, 8))
+
+    def _places(self, rows: Words, most: int, length: int) -> tuple[Sizes, Sizes]:
+        """Return numbers of rows and sizes of samples, as unchecked headers give them."""
+        import numpy as np
+
+        first = (self.position - self.lead) // BLOCK
+        if self.size > _NARROW:
+            followed = self._followed(most)
+            places, sizes = (np.array(part, np.int64) for part in zip(*followed, strict=True))
+            return (places - self.lead) // BLOCK, sizes
+        numbers = first + headers_among(rows[first : first + most * length // BLOCK])[:most]
+        sizes = sizes_of(Rows(rows, numbers), self.lead)
+        after = numbers + (self.lead + BLOCK + sizes + -sizes % BLOCK) // BLOCK
+        leads = np.append(after[:-1] == numbers[1:], True) & (after * BLOCK <= self.end)
+        count = _leading(leads)
+        return numbers[:count], sizes[:count]
+
+    def _followed(self, most: int) -> list[tuple[int, int]]:
+        """Return positions of headers and sizes, each found by the size before it.
+
+        Nothing between the headers is read.
         """
-        data, end, lead = self.data, self.end, self.lead
-        starts, sizes = array("q"), array("q")
-        position, stop = self.position, min(end, self.position + _MOST_BYTES)
-        while position < stop and len(starts) < most:
+        found: list[tuple[int, int]] = []
+        position, stop = self.position, min(self.end, self.position + _MOST_BYTES)
+        while position < stop and len(found) < most:
             try:
-                size = int(data[position + 124 : position + 135], 8)
+                size = int(self.data[position + 124 : position + 135], 8)
             except ValueError:
                 break
-            start = position + BLOCK
-            pad, after = start + size, start + size + -size % BLOCK
-            if size < 0 or after > end or not _ZEROS.startswith(data[pad:after]):
+            after = position + BLOCK + _padded(size)
+            if size < 0 or after > self.end:
                 break
-            starts.append(start)
-            sizes.append(size)
-            position = after + lead
-        return starts, sizes
+            found.append((position, size))
+            position = after + self.lead
+        return found
 
-    def _alike(self, rows: Words, *, even: bool = False) -> Mask:
-        """Mark rows whose headers are like the first."""
-        at = self.lead // 8
-        fine = headers_alike(rows[:, at : at + BLOCK // 8], self.name, even=even)
-        if self.lead:
-            fine &= times_alike(rows[:, :at])
-        return fine
+    def _right(self, rows: Rows, *, even: bool) -> Mask:
+        """Mark rows whose digits and checksums are right."""
+        fine = headers_right(rows, self.lead, self.name, even=even)
+        return fine & times_right(rows) if self.lead else fine
 
     def _block(self, starts: Sequence[int], sizes: Sequence[int]) -> SampleBlock | None:
         if len(starts) < 2:
