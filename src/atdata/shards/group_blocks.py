@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atdata.errors import ShardError
-from atdata.shards.alike import BLOCK, LEAD, headers_alike, times_alike
+from atdata.shards.alike import BLOCK, LEAD, Rows, free_bytes, headers_right, same, times_right
 from atdata.shards.member_group import MemberGroup
 from atdata.shards.pax import Extended, read_pax
 from atdata.shards.tar import parse_header
@@ -187,13 +187,13 @@ def _alike(data: Any, end: int, base: int, places: Any, leads: list[int], key: s
             base,
             (BLOCK, 8),
         )
-        words = rows[(places[:, column] - lead - BLOCK - base) // BLOCK]
-        fine &= headers_alike(words[:, lead // 8 :], length, even=False)
+        chosen = Rows(rows, (places[:, column] - lead - BLOCK - base) // BLOCK)
+        fine &= same(chosen, free_bytes(length, lead, even=False))
+        fine &= headers_right(chosen, lead, length, even=False)
         if lead:
-            fine &= times_alike(words[:, : lead // 8])
-        found = np.ascontiguousarray(words[:, lead // 8 : lead // 8 + 13]).view(np.uint8)[
-            :, :length
-        ]
+            fine &= times_right(chosen)
+        words = chosen.columns(lead // 8, lead // 8 + 13)
+        found = np.ascontiguousarray(words).view(np.uint8)[:, :length]
         if keys is None:
             keys = found
         fine &= (found == keys).all(1)
