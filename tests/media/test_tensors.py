@@ -227,6 +227,30 @@ def test_shuffled_samples_and_to_torch_give_tensors(tmp_path: Path) -> None:
     assert torch.equal(batch["tensor"], torch.stack([one.tensor for one in samples]))
 
 
+def test_exports_have_arrays_and_bfloat16_as_float32(tmp_path: Path) -> None:
+    one = Activations(bfloat_tensor(), torch.tensor([True]))
+    tensors = atdata.write_shards([one, one], tmp_path / "tensors")
+    arrays = atdata.write_shards([Plain(NUMBERS.astype(BF16))] * 2, tmp_path / "arrays")
+    exact = NUMBERS.astype(BF16).astype("f4")
+    for dataset in (tensors, arrays):
+        cell = dataset.to_arrow().column("tensor")
+        assert np.array_equal(cell.combine_chunks().to_numpy_ndarray()[1], exact)
+        hugging_face = dataset.to_hf().with_format("numpy")
+        assert np.array_equal(hugging_face[1]["tensor"], exact)
+    assert tensors.to_hf()[0]["mask"] == [True]
+
+
+def test_lists_of_tensors_are_exported_as_bytes(tmp_path: Path) -> None:
+    @atdata.packable
+    class Many:
+        tensors: list[torch.Tensor]
+
+    dataset = atdata.write_shards([Many([torch.zeros(2)])], tmp_path / "data")
+    stored = [to_npy(np.zeros(2, "f4"))]
+    assert dataset.to_arrow().column("tensors").to_pylist() == [stored]
+    assert dataset.to_hf()[0]["tensors"] == stored
+
+
 def test_stubs_name_the_types() -> None:
     assert "from torch import Tensor\n" in stub_text(Loose, "One")
     text = stub_text(Plain, "One")

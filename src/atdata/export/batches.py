@@ -15,8 +15,9 @@ from atdata.export.arrow import Column, column_of, vars_of
 from atdata.export.source import Exportable
 from atdata.samples import DictSample
 from atdata.samples.codec import codec_of
-from atdata.samples.kinds import Kind
+from atdata.samples.kinds import Kind, Nullable
 from atdata.samples.media import Media
+from atdata.samples.tensors import Bfloat16, TensorOf
 
 MOST = 1024
 """Most samples in a batch."""
@@ -88,7 +89,24 @@ def row_maker(sample_type: Any, sample_map: SampleMap | None) -> tuple[dict[str,
     if issubclass(sample_type, DictSample):
         return {}, sample_type.to_dict
     kinds = {field.name: field.kind for field in codec_of(sample_type).fields}
-    return kinds, lambda sample: dict(zip(kinds, vars_of(sample, kinds), strict=True))
+    arrays = {name: found for name, kind in kinds.items() if (found := _tensor_kind(kind))}
+
+    def make_row(sample: Any) -> dict[str, Any]:
+        row = dict(zip(kinds, vars_of(sample, kinds), strict=True))
+        for name, kind in arrays.items():
+            row[name] = None if row[name] is None else kind.to_numpy(row[name])
+        return row
+
+    return kinds | {name: _numpy_kind(kinds[name], kind) for name, kind in arrays.items()}, make_row
+
+
+def _tensor_kind(kind: Kind) -> TensorOf | Bfloat16 | None:
+    inner = kind.inner if isinstance(kind, Nullable) else kind
+    return inner if isinstance(inner, TensorOf | Bfloat16) else None
+
+
+def _numpy_kind(kind: Kind, tensor: TensorOf | Bfloat16) -> Kind:
+    return Nullable(tensor.numpy_kind) if isinstance(kind, Nullable) else tensor.numpy_kind
 
 
 def _found(

@@ -52,6 +52,7 @@ from atdata.export.arrow import (
 from atdata.samples import kinds, plain
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import Kind
+from atdata.samples.tensors import Bfloat16, TensorOf
 
 datasets = require("datasets", extra="datasets")
 
@@ -106,6 +107,8 @@ def _form(
             return Form(getattr(datasets, cls.__name__)(), media_parts)
         case kinds.ArrayOf():
             return _array(kind, values, is_field)
+        case Bfloat16() | TensorOf():
+            return Form(datasets.Value("binary"), kind.encode)
         case kinds.Plain() if values and all(isinstance(value, np.ndarray) for value in values):
             return _array(kinds.ArrayOf(), values, is_field)
         case kinds.Sequence(item):

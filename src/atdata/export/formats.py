@@ -25,6 +25,7 @@ a packable class                           struct of its fields
 ``Any``, and samples without a class       as Arrow infers from the first batch
 =========================================  ====================================================
 
+Tensors are arrays here, and bfloat16 is float32, which holds it exactly.
 Inside of lists, maps and structs, arrays are binary (``.npy``) and times text (ISO 8601). Times are
 text too if the first batch has none, or some with a zone and some without. Arrays of one shape are
 structs too if they may be None, are of bools, or have no axes or an empty one. None is null

@@ -58,6 +58,15 @@ class Bfloat16(Kind):
             return data
         return self.column(self.stored.decode(data))
 
+    @property
+    def numpy_kind(self) -> ArrayOf:
+        """The kind of what ``to_numpy`` returns."""
+        return ArrayOf(np.float32, self.shape)
+
+    def to_numpy(self, value: Any) -> Any:
+        """Return a value as float32, which holds it exactly, for formats without bfloat16."""
+        return value.astype(np.float32)
+
     def column(self, array: np.ndarray[Any, Any]) -> Any:
         """Return stored arrays as they are used, without a copy."""
         return array.astype(np.uint16, copy=False).view(bfloat16())
@@ -102,6 +111,16 @@ class TensorOf(Kind):
             )
         bits = tensor.view(_torch().uint16) if name == BFLOAT16 else tensor
         return bits.numpy(force=True)  # type: ignore[no-any-return]
+
+    @property
+    def numpy_kind(self) -> ArrayOf:
+        """The kind of what ``to_numpy`` returns."""
+        return ArrayOf(np.float32, self.shape) if self.dtype == BFLOAT16 else self.stored
+
+    def to_numpy(self, value: Any) -> Any:
+        """Return a tensor as an array; bfloat16 as float32, which holds it exactly."""
+        wide = value.float() if self.dtype == BFLOAT16 else value
+        return wide.numpy(force=True)
 
     def tensor(self, array: np.ndarray[Any, Any]) -> Any:
         """Return a stored array, or several, as one tensor with memory of its own."""
