@@ -405,9 +405,12 @@ def test_what_stock_webdataset_reads_is_wrapped(pattern: str) -> None:
     batch = dataset.wrap_batch({"msgpack": [sample["msgpack"] for sample in stock]})
     assert batch.label == list(range(10))
     assert batch.sample_type is Feature
-    for wrap in (dataset.wrap, dataset.wrap_batch):
-        with pytest.raises(SampleError, match="no field 'msgpack', only 'jpg'"):
-            wrap({"jpg": b""})
+    with pytest.raises(SampleError, match="has no member"):
+        dataset.wrap({"__key__": "a", "jpg": b""})
+    with pytest.raises(SampleError, match="has no member"):
+        dataset.wrap_batch({"jpg": [b""]})
+    with pytest.raises(SampleError, match="no members, only '__key__'"):
+        dataset.wrap({"__key__": "a"})
 
 
 # Metadata

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import atdata
 from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
+from atdata.errors import ShardError
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.promote import promote_to_atmosphere
 from atdata.samples.schema import schema_document
 from atdata.shards.info import inspect_shard
 from atdata.shards.recut import recut
-from photos import Photo, photo, photo_shard
+from photos import Photo, photo, photo_shard, tarwriter_shard
 
 pytestmark = pytest.mark.xdist_group("pds")
+
+
+@atdata.packable
+class Number:
+    number: int
+
 
 PHOTOS = [photo(n) for n in range(8)]
 
@@ -88,6 +96,30 @@ def test_the_network_gets_the_same_bytes_and_a_stranger_reads_them(
     ):
         rows = [(one.png.bytes, one.cls, one.json, one.caption) for one in found]
         assert rows == [(one.png.bytes, one.cls, one.json, one.caption) for one in PHOTOS]
+
+
+def test_what_is_beside_packed_samples_is_named_on_every_way(
+    index: LocalIndex, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.tar"
+    samples = {f"{n:03d}": {"msgpack": Number(n).packed, "jpg": b"j"} for n in range(20)}
+    path.write_bytes(tarwriter_shard(samples))
+    dataset = atdata.Dataset[Number](str(path))
+    stored = LocalIndex(path=tmp_path / "2.db", data_store=LocalDiskStore(tmp_path / "store"))
+    ways: list[Callable[[], object]] = [
+        lambda: list(dataset.ordered()),
+        lambda: list(dataset.shuffled(seed=1)),
+        lambda: list(atdata.Dataset(str(path))),
+        lambda: dataset[3],
+        lambda: dataset.get("003"),
+        lambda: index.insert_dataset(dataset, name="both"),
+        lambda: stored.insert_dataset(dataset, name="copied"),
+    ]
+    for way in ways:
+        with pytest.warns(UserWarning, match=r"members beside the samples are skipped: jpg\."):
+            way()
+    with pytest.raises(ShardError, match="holds fields beside its samples"):
+        list(recut(path, tmp_path, maxsize=9000))
 
 
 def test_a_shard_is_cut_between_samples_with_all_their_members(

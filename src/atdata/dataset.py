@@ -473,23 +473,28 @@ class Dataset(Generic[T]):
         return iter(self.ordered())
 
     def wrap(self, sample: Mapping[str, Any]) -> T:
-        """Decode the sample from a stock reader: a mapping with ``"msgpack"``.
+        """Decode the sample from a stock reader: a mapping with ``"msgpack"``, or of members.
+
+        Args:
+            sample: The sample, not decoded: its values are bytes.
 
         Raises:
             SampleError: It is not a sample of type ``T``.
         """
-        key = str(sample.get("__key__", ""))
-        return cast("T", PayloadReader(self._sample_type)(_packed_field(sample), key))
+        reader = PayloadReader(self._sample_type)
+        if "msgpack" in sample and not reader.as_members:
+            return cast("T", reader(sample["msgpack"], str(sample.get("__key__", ""))))
+        return cast("T", reader.of_members(_members(sample)))
 
     def wrap_batch(self, batch: Mapping[str, Any]) -> SampleBatch[T]:
-        """Decode the batch from a stock reader: a mapping with a list under ``"msgpack"``.
+        """Decode the batch from a stock reader: as :meth:`wrap`, with lists of values.
 
         Raises:
             SampleError: It does not hold samples of type ``T``.
         """
-        decode, packed = PayloadReader(self._sample_type), _packed_field(batch)
-        keys = batch.get("__key__") or [""] * len(packed)
-        return self.batch_type(list(map(decode, packed, keys)))
+        count = min(map(len, _members(batch).values()))
+        rows = ({name: values[row] for name, values in batch.items()} for row in range(count))
+        return self.batch_type(list(map(self.wrap, rows)))
 
     def as_type(self, target: type[Item]) -> Dataset[Item]:
         """Return the same data as samples of another type, through lenses (:class:`atdata.Lens`).
@@ -539,7 +544,9 @@ class Dataset(Generic[T]):
         return self._seeker
 
 
-def _packed_field(sample: Mapping[str, Any]) -> Any:
-    if "msgpack" not in sample:
-        raise SampleError(f"no field 'msgpack', only {', '.join(map(repr, sample)) or 'none'}")
-    return sample["msgpack"]
+def _members(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a stock reader's sample, without what the reader adds."""
+    members = {name: data for name, data in sample.items() if not name.startswith("__")}
+    if not members:
+        raise SampleError(f"no members, only {', '.join(map(repr, sample)) or 'nothing'}")
+    return members

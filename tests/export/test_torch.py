@@ -162,6 +162,16 @@ def test_workers_read_every_sample_once(
         assert found != sorted(found)
 
 
+def test_workers_read_the_members_layout(tmp_path: Path) -> None:
+    rows = (Row(features=np.full(3, n, np.float32), label=n) for n in range(60))
+    cut = cut_shards(rows, tmp_path, maxcount=10, layout="members")
+    dataset = Dataset[Row]([str(path) for path, _ in cut])
+    loader = torch.utils.data.DataLoader(
+        dataset.to_torch(batch_size=5, seed=0), batch_size=None, num_workers=2
+    )
+    assert sorted(labels(loader)) == list(range(60))
+
+
 @STARTS
 def test_an_epoch_reaches_workers_that_persist(
     dataset: Dataset[Row], workers: int, context: str | None

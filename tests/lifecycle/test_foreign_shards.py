@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import webdataset as wds
 
-from atdata.lifecycle import pack, verify, verify_pack
+from atdata.lifecycle import pack, publish, verify, verify_pack
 
 from .forge import Forgery, genuine, measured
 
@@ -89,6 +89,19 @@ def test_index_files_of_other_tools_are_not_findings(tmp_path: Path) -> None:
     for name in ("index.json", *beside):
         (root / name).write_bytes(b"{}")
     assert verify(root).findings == ()
+
+
+def test_index_files_of_other_tools_stay_behind_in_stores_and_packs(tmp_path: Path) -> None:
+    forgery = genuine(tmp_path / "made")
+    root, with_indexes = forgery.write(tmp_path / "root"), forgery.write(tmp_path / "foreign")
+    for name in ("index.json", "000000.tar.idx", "000001.json"):
+        (with_indexes / name).write_bytes(b"{}")
+    for folder, place in ((root, "a"), (with_indexes, "b")):
+        assert pack(folder, tmp_path / f"{place}.tar").findings == ()
+        assert publish(folder, tmp_path / place).findings == ()
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+    files = [sorted(path.name for path in (tmp_path / place).rglob("*.*")) for place in "ab"]
+    assert files[0] == files[1]
 
 
 def test_a_finding_prints_the_path_of_an_unexpected_file(tmp_path: Path) -> None:

@@ -176,6 +176,14 @@ def test_without_a_type_the_safe_members_are_fields(dataset: atdata.Dataset[Phot
         first["pyd"]
 
 
+def test_what_a_stock_reader_yields_is_wrapped() -> None:
+    dataset = atdata.Dataset[Photo]("none.tar")
+    stock = [{"__key__": str(n), **members(n)} for n in range(3)]
+    assert list(map(dataset.wrap, stock)) == PHOTOS[:3]
+    batch = {name: [one[name] for one in stock] for name in stock[0]}
+    assert list(dataset.wrap_batch(batch)) == PHOTOS[:3]
+
+
 def test_a_missing_member_names_shard_and_member(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     path.write_bytes(

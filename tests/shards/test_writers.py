@@ -15,6 +15,7 @@ import webdataset as wds
 
 import atdata
 from atdata.shards.info import inspect_shard
+from atdata.shards.member_group import MemberGroup
 from atdata.shards.offsets import index_path, offset_index
 from atdata.shards.reader import read_file
 from atdata.shards.recut import recut
@@ -23,6 +24,12 @@ from readings import Reading, readings
 KEYS = ["0", "000001", "größe", "train/a", "train/文/b", "f" * 60 + "/" + "k" * 60, "k" * 120]
 """Plain, not ASCII, in folders, and too long for the name of a header."""
 PACKED = dict(zip(KEYS, (reading.packed for reading in readings(len(KEYS))), strict=True))
+
+MEMBERS = {
+    f"{key}.{extension}": f"{key} {extension}".encode() * number
+    for number, key in enumerate(KEYS)
+    for extension in ("JPG", "left.png", "txt")
+}
 
 Write = Callable[[Path, Path], None]
 
@@ -81,6 +88,55 @@ def foreign(
     shard = tmp_path / "foreign.tar"
     WRITERS[request.param](folder, shard)
     return shard
+
+
+def by_sorted(*command: str) -> Write:
+    """Run a program on the files of a folder by name, so that no sample's are apart."""
+
+    def write(folder: Path, shard: Path) -> None:
+        assert shutil.which(command[0]), f"this test runs {command[0]}"
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        names = sorted(f"./{path.relative_to(folder)}" for path in files)
+        subprocess.run([*command, "-cf", str(shard), *names], cwd=folder, check=True)
+
+    return write
+
+
+WRITERS_OF_MEMBERS: dict[str, Write] = {
+    "GNU tar": by_sorted("tar"),
+    "GNU tar, pax": by_sorted("tar", "--format=pax"),
+    "GNU tar, oldgnu": by_sorted("tar", "--format=oldgnu"),
+    "GNU tar, folders": by_program("tar", "--sort=name"),
+    "bsdtar": by_sorted("bsdtar"),
+    "bsdtar, gnutar": by_sorted("bsdtar", "--format", "gnutar"),
+    "tarfile, GNU": by_tarfile(tarfile.GNU_FORMAT),
+    "tarfile, PAX": by_tarfile(tarfile.PAX_FORMAT),
+}
+
+
+@pytest.mark.parametrize("write", WRITERS_OF_MEMBERS.values(), ids=WRITERS_OF_MEMBERS)
+def test_members_of_another_writer_are_read_as_they_are(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    folder, shard = tmp_path / "files", tmp_path / "foreign.tar"
+    for name, data in MEMBERS.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    write(folder, shard)
+    (tmp_path / index_path(shard.name)).write_bytes(offset_index(shard))
+    dataset = atdata.Dataset(str(shard))
+    assert len(dataset) == inspect_shard(shard).samples == len(KEYS)
+    ordered = [payload for *_, payload in read_file(shard, shard.name)]
+    assert {
+        f"{group.key.removeprefix('./')}.{extension}": bytes(data)
+        for group in ordered
+        if isinstance(group, MemberGroup)
+        for _, extension, _, data in group.members
+    } == MEMBERS
+    for number, sample in enumerate(dataset.ordered()):
+        assert dataset[number]["txt"] == sample["txt"]
 
 
 def found(shard: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -47,9 +48,17 @@ class PayloadReader:
             SchemaError: The type can't be read from members.
         """
         if type(payload) is MemberGroup:
-            return self._members.decode(payload)
+            return self.of_members(payload)
         sample = self._unpack(payload)
         return with_arrays(sample, key) if self._is_untyped else sample
+
+    def of_members(self, members: Mapping[str, Any]) -> Any:
+        """Return the sample of these members: payloads by extension, in lower case.
+
+        Raises:
+            SampleError, SchemaError: As calling it.
+        """
+        return self._members.decode(members)
 
     def located(
         self, error: SampleError, shard: str, key: str | None, offset: int, payload: Any
