@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from webdataset import autodecode
+from webdataset.writer import make_handlers
 
 import atdata
 from atdata.errors import SampleError, SchemaError
@@ -20,6 +22,7 @@ from atdata.samples.dict_sample import dict_fields
 from atdata.samples.from_schema import type_from_document
 from atdata.samples.members import member_codec
 from atdata.samples.packable import projection
+from atdata.samples.plain import same
 from atdata.samples.to_schema import schema_document
 from atdata.samples.writable import writable
 
@@ -316,6 +319,25 @@ def test_members_without_a_type_are_decoded_by_their_extensions() -> None:
 def test_members_without_a_type_can_be_packed() -> None:
     packed = atdata.DictSample.from_bytes(read_untyped().packed)
     assert packed.to_dict() == {**read_untyped().to_dict(), "jpg": b"\xff\xd8"}
+
+
+@pytest.mark.parametrize(
+    ("extension", "value"),
+    [
+        *((name, "Häuschen") for name in ("txt", "text", "transcript", "html", "htm")),
+        *((name, 3) for name in ("cls", "cls2", "class", "count", "index", "inx", "id")),
+        *((name, {"a": [1, None, "ä"]}) for name in ("json", "jsn", "mp", "msg", "msgpack")),
+        ("npy", np.arange(3)),
+        ("npz", {"a": np.arange(3), "b": np.zeros((2, 2), "f4")}),
+    ],
+)
+def test_webdataset_and_atdata_read_each_other_without_a_type(extension: str, value: Any) -> None:
+    codec = member_codec(atdata.DictSample)
+    read = codec.decode({extension: make_handlers()[extension](value)})
+    assert same(read[extension], value)
+    ((_, written),) = codec.encode(atdata.DictSample({extension: value}))
+    if extension in autodecode.decoders:  # it does not read all that it writes
+        assert same(autodecode.decoders[extension](written), value)
 
 
 def test_an_unsound_member_is_an_error_only_when_it_is_asked_for() -> None:
