@@ -20,14 +20,14 @@ from atdata.export.features import feature_column
 from atdata.samples.annotations import kind_of
 from atdata.samples.codec import codec_of
 from atdata.samples.plain import same
-from media.files import image_file
+from media.files import image_file, sound_file
 from samples.strategies import Case, cases
 
 from .test_arrow import Color, Level, Mixed, Tree
 
 NOON = datetime(2026, 1, 2, 12, 30)
 ZEROS = np.zeros((2, 3), np.float32)
-PNG = image_file("png")
+PNG, WAV = image_file("png"), sound_file("WAV")
 
 ROWS: list[tuple[Any, list[Any], Any, list[Any]]] = [
     (int, [1, 2], Value("int64"), [1, 2]),
@@ -43,7 +43,7 @@ ROWS: list[tuple[Any, list[Any], Any, list[Any]]] = [
     (Mixed, [Mixed.A, Mixed.B], Json(), ["1", 1]),
     (list[int], [[1, 2], []], List(Value("int64")), [[1, 2], []]),
     (list[Literal["a", "b"]], [["b"]], List(ClassLabel(names=["a", "b"])), [[1]]),
-    (tuple[int, str], [(1, "a")], {"0": Value("int64"), "1": Value("string")}, ...),
+    (tuple[int, str], [(1, "a")], {"field_0": Value("int64"), "field_1": Value("string")}, ...),
     (
         dict[str, float],
         [{"a": 1.0}],
@@ -69,7 +69,7 @@ ROWS: list[tuple[Any, list[Any], Any, list[Any]]] = [
     ),
     (list[NDArray[np.int16]], [[np.ones(2, "i2")], []], List(List(Value("int16"))), [[[1, 1]], []]),
     (atdata.Image, [atdata.Image(PNG)], datasets.Image(), ...),
-    (list[atdata.Audio], [[], [atdata.Audio(b"?")]], List(datasets.Audio()), ...),
+    (list[atdata.Audio], [[], [atdata.Audio(WAV)]], List(datasets.Audio()), ...),
     (atdata.Video | None, [None], datasets.Video(), [None]),
     (None, [1, None, 2], Value("int64"), [1, None, 2]),
     (None, [[1.5], []], List(Value("float64")), [[1.5], []]),

@@ -14,7 +14,7 @@ numeric arrays, all of one shape           ``Array2D`` to ``Array5D``
 other numeric arrays                       ``List`` of ``List``, as deep as the arrays have axes
 arrays of other dtypes, or without axes    ``Value("binary")``, in ``.npy`` format
 ``list[T]``, ``tuple[T, ...]``             ``List``
-``tuple[A, B]``                            dict of ``0``, ``1``
+``tuple[A, B]``                            dict of ``field_0``, ``field_1``
 ``dict[str, T]``                           ``List`` of dicts of ``key`` and ``value``
 a packable class                           dict of its fields
 ``Any``, ``dict``, a class inside itself   ``Json``; arrays as above
@@ -120,7 +120,8 @@ def _form(
             return Form(datasets.List(pair), _pairs(_plain(form)))
         case kinds.FixedTuple(items):
             columns = [[value[n] for value in values] for n in range(len(items))]
-            return _struct({f"{n}": item for n, item in enumerate(items)}, columns, around, tuple)
+            parts = {f"field_{n}": item for n, item in enumerate(items)}
+            return _struct(parts, columns, around, tuple)
         case kinds.Nested(cls) if cls not in around:
             fields = {field.name: field.kind for field in codec_of(cls).fields}
             columns = [[getattr(value, name) for value in values] for name in fields]

@@ -28,6 +28,8 @@ from itertools import accumulate, pairwise
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+import numpy as np
+
 from atdata.base.extras import require
 from atdata.errors import AtdataError, SampleError, SchemaError
 from atdata.importing.arrow_columns import (
@@ -212,7 +214,7 @@ class _Rules:
             return Reading(bytes, self._files)
         if name == "Json":
             return Reading(Any, _json_values)
-        if name in _GRIDS:
+        if name in _GRIDS and isinstance(kind, arrow().BaseExtensionType):
             return _grids(kind.storage_type, _GRIDS[name], feature["shape"])
         types = arrow().types
         is_list = types.is_list(kind) or types.is_large_list(kind)
@@ -270,7 +272,8 @@ def _grids(kind: Any, axes: int, shape: list[int | None]) -> Reading | None:
     item = kind
     for _ in range(axes):
         item = item.value_type
-    scalar = scalar_of(arrow().types, item)
+    is_bool = arrow().types.is_boolean(item)
+    scalar = np.bool_ if is_bool else scalar_of(arrow().types, item)
     if scalar is None:
         return None
     inner = math.prod(length or 1 for length in shape[1:])
