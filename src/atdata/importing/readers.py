@@ -32,6 +32,7 @@ FORMATS: dict[str, str] = {
     "zarr": "atdata.importing.zarr",
     "mds": "atdata.importing.mds",
     "litdata": "atdata.importing.litdata",
+    "tfrecord": "atdata.importing.tfrecord",
     "images": "atdata.importing.image_folder",
     "csv": "atdata.importing.delimited",
     "jsonl": "atdata.importing.json_lines",
