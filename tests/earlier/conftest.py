@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atdata.atmosphere import AtmosphereClient, AtUri
 from servers.web import Answer, Web
 
 from . import VERSIONS, records, shards, unpack
+
+if TYPE_CHECKING:  # the core is tested without what the atmosphere needs
+    from atdata.atmosphere import AtmosphereClient, AtUri
 
 
 @pytest.fixture(params=VERSIONS)
@@ -23,6 +25,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def put(client: AtmosphereClient, collection: str, value: dict[str, Any], rkey: str) -> AtUri:
+    from atdata.atmosphere import AtUri
+
     body = {"repo": client.did, "collection": collection, "rkey": rkey, "record": value}
     method = "com.atproto.repo.putRecord"
     return AtUri.parse(client._active.call(method, json.dumps(body).encode())["uri"])

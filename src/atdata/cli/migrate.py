@@ -18,6 +18,8 @@ from atdata.migrating import migrate as migrate_data
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--name", help="Name of the dataset, if SOURCE is shards.")
+@click.option("--schema", help="Reference of its schema in the index, if SOURCE is shards.")
 @click.option(
     "--output",
     required=True,
@@ -30,8 +32,6 @@ from atdata.migrating import migrate as migrate_data
     metavar="FILE_OR_URL",
     help="Index to enter them into: a SQLite file or Redis URL; by default the user's own.",
 )
-@click.option("--name", help="Name of the dataset, if SOURCE is shards.")
-@click.option("--schema", help="Reference of its schema in the index, if SOURCE is shards.")
 @json_option
 def migrate(
     sources: tuple[str, ...],

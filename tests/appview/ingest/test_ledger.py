@@ -162,6 +162,17 @@ def test_a_source_that_was_listed_but_never_heard_is_listed_again(follower: Foll
     assert follower.ledger.position(PDS) == (0, False)
 
 
+def test_a_source_that_was_listed_before_a_record_type_was_added_is_listed_again(
+    follower: Follower,
+) -> None:
+    follower.receive(made(1, "a", "one"))
+    with follower.database.write() as tx:
+        tx.run("UPDATE sources SET listed = 1")
+    assert follower.ledger.position(PDS) == (1, False)
+    follower.ledger.mark_listed(PDS)
+    assert follower.ledger.position(PDS) == (1, True)
+
+
 def test_a_process_that_dies_while_events_wait_reads_the_history_anew(
     follower: Follower, tmp_path: Path
 ) -> None:

@@ -40,6 +40,9 @@ _log = logging.getLogger("atdata.appview")
 _LONGEST_PAUSE = 3600.0  # seconds between attempts to read a repository
 # A value of ``needs_history``: to be read, and once more after that.
 _READ_TWICE = 2
+# A value of ``listed``: all repositories with the record types that are kept now are known. Sources
+# that were listed before a type was added (1) are listed again.
+_LISTED = 2
 _MOST_TRIES = 2**31 - 1  # more tries than any repository gets
 
 
@@ -68,7 +71,7 @@ class Ledger:
         )
         if not rows or not rows[0]["position"]:
             return 0, False
-        return int(rows[0]["position"]), bool(rows[0]["listed"])
+        return int(rows[0]["position"]), rows[0]["listed"] == _LISTED
 
     def forget(self, source: Source) -> None:
         """Forget a source's position and listing: its stream can't resume where it stopped."""
@@ -79,9 +82,9 @@ class Ledger:
         """Record that all repositories of a source are known."""
         with self._lock, self._database.write() as tx:
             tx.run(
-                "INSERT INTO sources (url, position, listed) VALUES (?, 0, 1)"
-                " ON CONFLICT (url) DO UPDATE SET listed = 1",
-                (source.name,),
+                "INSERT INTO sources (url, position, listed) VALUES (?, 0, ?)"
+                " ON CONFLICT (url) DO UPDATE SET listed = excluded.listed",
+                (source.name, _LISTED),
             )
 
     def add_repositories(self, dids: Iterable[str]) -> None:
