@@ -78,3 +78,14 @@ def test_threads_write_at_their_own_places(
         for write in writes:
             write.result()
     assert (empty / "file").read_bytes() == b"".join(pieces)
+
+
+def test_files_get_their_final_names_in_other_folders(tmp_path: Path) -> None:
+    moves = []
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+        (tmp_path / f"to-{name}").mkdir()
+        moves.append((tmp_path / name, tmp_path / f"to-{name}" / "final"))
+    disk.rename_files(moves)
+    assert [target.read_text() for _, target in moves] == ["a", "b"]
+    assert not (tmp_path / "a").exists()
