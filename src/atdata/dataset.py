@@ -492,8 +492,8 @@ class Dataset(Generic[T]):
         Raises:
             SampleError: It does not hold samples of type ``T``.
         """
-        count = min(map(len, _members(batch).values()))
-        rows = ({name: values[row] for name, values in batch.items()} for row in range(count))
+        _members(batch)
+        rows = (dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=False))
         return self.batch_type(list(map(self.wrap, rows)))
 
     def as_type(self, target: type[Item]) -> Dataset[Item]:

@@ -48,7 +48,7 @@ class PayloadReader:
             SchemaError: The type can't be read from members.
         """
         if type(payload) is MemberGroup:
-            return self.of_members(payload)
+            return self._members.decode(payload)
         sample = self._unpack(payload)
         return with_arrays(sample, key) if self._is_untyped else sample
 
