@@ -227,6 +227,17 @@ def test_shuffled_samples_and_to_torch_give_tensors(tmp_path: Path) -> None:
     assert torch.equal(batch["tensor"], torch.stack([one.tensor for one in samples]))
 
 
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_to_torch_gives_arrays_of_bfloat16_as_tensors(
+    tmp_path: Path, batch_size: int | None
+) -> None:
+    dataset = atdata.write_shards([Plain(NUMBERS.astype(BF16))] * 2, tmp_path / "data")
+    one = next(iter(dataset.to_torch(shuffle=False, batch_size=batch_size)))["tensor"]
+    assert torch.equal(
+        one, bfloat_tensor() if batch_size is None else bfloat_tensor().expand(2, 2, 3)
+    )
+
+
 def test_exports_have_arrays_and_bfloat16_as_float32(tmp_path: Path) -> None:
     one = Activations(bfloat_tensor(), torch.tensor([True]))
     tensors = atdata.write_shards([one, one], tmp_path / "tensors")

@@ -15,6 +15,7 @@ from atdata.reading.passes import checked_seed
 from atdata.reading.view import View
 from atdata.samples import DictSample, PackableSample
 from atdata.samples.fields import fields_of
+from atdata.samples.tensors import BFLOAT16
 
 torch = require("torch", extra="torch")
 
@@ -176,6 +177,8 @@ torch.utils.data._utils.collate.default_collate_fn_map[DictSample] = _refuse
 
 def _tensor(value: Any) -> Any:
     """Return an array as a tensor; read-only arrays, as those of samples, are copied."""
+    if isinstance(value, np.ndarray) and value.dtype.name == BFLOAT16:
+        return _tensor(value.view(np.uint16)).view(torch.bfloat16)
     if not isinstance(value, np.ndarray) or value.dtype.char not in _KNOWN:
         return value
     return torch.from_numpy(np.require(value, value.dtype.newbyteorder("="), ["C", "W"]))
