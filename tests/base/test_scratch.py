@@ -120,3 +120,29 @@ def test_a_temporary_folder_that_another_user_may_have_made_is_refused(
     with pytest.raises(PermissionError, match="TMPDIR"), temporary_folder():
         pass
     assert list(target.iterdir()) == []
+
+
+FORK = """
+import os
+from atdata.base.scratch import lasting_folder, sweep
+
+folder = lasting_folder()
+assert lasting_folder() == folder
+(folder / "file").write_bytes(b"x")
+if not (child := os.fork()):
+    raise SystemExit  # the child ends as any process does
+os.waitpid(child, 0)
+assert sweep(folder.parent) == []  # its lock is held
+assert (folder / "file").exists()
+print(folder)
+"""
+
+
+def test_a_lasting_folder_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, check=True
+    )
+    folder = Path(run.stdout.strip())
+    assert tmp_path in folder.parents
+    assert list(folder.parent.iterdir()) == []

@@ -45,13 +45,14 @@ def scratch_folder(
     """
     parent.stat()  # FileLock would create a missing folder
     sweep(parent, prefix, salvage=salvage)
-    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    folder, owner = parent / f"{prefix}{secrets.token_hex(8)}", os.getpid()
     with _held(folder):
         try:
             folder.mkdir(mode=0o700)
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if os.getpid() == owner:  # a forked child that ends closes its copy of this generator
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -78,8 +79,7 @@ def lasting_folder() -> Path:
 def _lasting(process: int) -> Path:
     stack = ExitStack()
     folder = stack.enter_context(temporary_folder())
-    # A forked child has a copy of this registration, and must not remove what its parent uses.
-    atexit.register(lambda: stack.close() if os.getpid() == process else None)
+    atexit.register(stack.close)
     return folder
 
 
