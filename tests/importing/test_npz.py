@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import pickle
+import tracemalloc
 import zipfile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,20 @@ def test_damaged_files_raise_only_errors_of_atdata(tmp_path: Path) -> None:
             rows_of(npz.read(tmp_path / "a.npz"))
         except AtdataError as error:
             assert "a.npz" in str(error)  # noqa: PT017 - sound where the byte does not count
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, order: Any) -> None:
+    # 96 MiB; a block of rows has 16.
+    np.savez_compressed(tmp_path / "a.npz", x=np.ones((3 << 16, 64), order=order))
+    (part,) = npz.read(tmp_path / "a.npz").splits[""]
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in islice(part.rows(), 2 << 16)) == 2 << 16
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 << 20
 
 
 def test_accepts_numpy_files_only(tmp_path: Path) -> None:

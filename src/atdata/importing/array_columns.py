@@ -35,6 +35,7 @@ from atdata.samples.fields import fields_of
 _PLAIN: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float, "S": bytes, "U": str}
 _MAX_ROW = 2**30  # bytes; no field is larger
 MAX_CHUNK = 2**30  # bytes that a library unpacks at once
+_MAX_ROWS = 2**16  # at once: small ones are larger as Python objects
 _BLOCK = 2**24  # bytes that are read at once, unless one row or chunk has more
 
 MAX_COLUMNS = 1_000
@@ -293,10 +294,10 @@ def blocks_of(columns: Columns, start: int, stop: int) -> Iterator[Iterator[tupl
 
 
 def whole_chunks(columns: Columns, size: int) -> int:
-    """Return a number of rows of about ``size`` bytes, at least one, that cuts few chunks."""
+    """Return a number of rows of at most ``size`` bytes, or one, or as many as a chunk has."""
     row = max(1, sum(column.row_bytes for column in columns))
     chunk = max(column.chunk for column in columns)
-    return max(1, size // row // chunk) * chunk
+    return max(1, min(size // row, _MAX_ROWS) // chunk) * chunk
 
 
 def _block(columns: Columns, first: int, last: int) -> Iterator[tuple[Any, ...]]:
