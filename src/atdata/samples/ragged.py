@@ -8,7 +8,7 @@ and the compiled decoder reads each sample; so results and errors are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -51,14 +51,10 @@ class _Steps:
     def __len__(self) -> int:
         return len(self._at)
 
-    def expect(self, text: bytes) -> None:
-        """Step over bytes that all samples have to contain here."""
-        if not (self._next(len(text)) == np.frombuffer(text, np.uint8)).all():
-            raise NoColumnsError
-
     def marks(self, name: bytes) -> Array:
         """Step over the packed name of a field; return the first byte of its values."""
-        found = self._next(len(name) + 1)
+        width = len(name) + 1
+        found = self._cut(slice(None), np.dtype((np.void, width))).view(np.uint8).reshape(-1, width)
         if not (found[:, :-1] == np.frombuffer(name, np.uint8)).all():
             raise NoColumnsError
         return found[:, -1]
@@ -84,9 +80,6 @@ class _Steps:
         if not (self._at == self._ends).all():
             raise NoColumnsError
 
-    def _next(self, width: int) -> Array:
-        return self._cut(slice(None), np.dtype((np.void, width))).view(np.uint8).reshape(-1, width)
-
     def _cut(self, rows: Any, dtype: Any) -> Array:
         """Return what is here in some samples, and step over it."""
         width, at = np.dtype(dtype).itemsize, self._at[rows]
@@ -107,18 +100,18 @@ class RaggedReader:
         fields: Of the class.
     """
 
-    __slots__ = ("_head", "_steps")
+    __slots__ = ("_steps",)
 
     def __init__(self, fields: Sequence[Field]) -> None:
-        self._head = map_head(len(fields))
         self._steps = [(pack(field.name), _reader(field.kind)) for field in fields]
+        # The head of the map goes with the first name.
+        self._steps[:1] = [(map_head(len(fields)) + name, read) for name, read in self._steps[:1]]
 
     def read(self, block: PackedBlock) -> list[Column] | None:
         """Return one column a field, in order; None if the samples have to be read one by one."""
         steps = _Steps(block)
         columns = []
         try:
-            steps.expect(self._head)
             for name, read in self._steps:
                 columns.append(read(steps, steps.marks(name)))
             steps.finish()
@@ -155,10 +148,24 @@ def _converted(read: _Read, convert: Callable[[Any], Any]) -> _Read:
     return lambda steps, marks: list(map(convert, read(steps, marks)))
 
 
+def _table(marks: Iterable[int]) -> Array:
+    table = np.zeros(256, np.bool_)
+    table[list(marks)] = True
+    return table
+
+
+_MARKS = {plain: _table(forms) for plain, forms in (NUMBERS | LENGTHS).items()}
+
+
+def _are(marks: Array, plain: type) -> Array:
+    """Return which marks are followed by a number, or the length, of this type."""
+    return _MARKS[plain][marks]
+
+
 def _integers(steps: _Steps, marks: Array) -> Column:
     values = marks.view(np.int8).astype(np.int64)
     forms = NUMBERS[int]
-    if not ((values >= -32) | np.isin(marks, list(forms))).all():
+    if not ((values >= -32) | _are(marks, int)).all():
         raise NoColumnsError
     steps.numbers(marks, forms, values)
     return values.tolist()
@@ -166,7 +173,7 @@ def _integers(steps: _Steps, marks: Array) -> Column:
 
 def _floats(steps: _Steps, marks: Array) -> Column:
     forms = NUMBERS[float]
-    if not np.isin(marks, list(forms)).all():
+    if not _are(marks, float).all():
         raise NoColumnsError
     values = np.empty(len(marks), np.float64)
     steps.numbers(marks, forms, values)
@@ -186,7 +193,7 @@ def _bytes(steps: _Steps, marks: Array) -> Cuts:
 
 def _byte_spans(steps: _Steps, marks: Array) -> tuple[Array, Array]:
     widths = LENGTHS[bytes]
-    if not np.isin(marks, list(widths)).all():
+    if not _are(marks, bytes).all():
         raise NoColumnsError
     return _spans(steps, marks, widths, np.zeros(len(marks), np.int64))
 
@@ -194,7 +201,7 @@ def _byte_spans(steps: _Steps, marks: Array) -> tuple[Array, Array]:
 def _texts(steps: _Steps, marks: Array) -> Column:
     widths = LENGTHS[str]
     short = (marks >= SHORT_TEXT.start) & (marks < SHORT_TEXT.stop)
-    if not (short | np.isin(marks, list(widths))).all():
+    if not (short | _are(marks, str)).all():
         raise NoColumnsError
     lengths = marks.astype(np.int64) - SHORT_TEXT.start
     starts, stops = _spans(steps, marks, widths, lengths)
@@ -250,12 +257,14 @@ class _ArrayReader:
         if known is None:
             known = arrays.remember(self._sizes, dtype, {})
         heads = _windows(buffer, _USUAL)[starts].tolist()
-        for row in [row for row, head in enumerate(heads) if head not in known]:
-            layout = self._layout(buffer, int(starts[row]), int(stops[row]))
-            if not _is_flat(layout) or layout.dtype != dtype:
-                return None
-            arrays.remember(known, heads[row], layout.size)
-        if list(map(known.get, heads)) != (stops - starts).tolist():
+        found = list(map(known.get, heads))
+        if None in found:
+            for row in [row for row, size in enumerate(found) if size is None]:
+                layout = self._layout(buffer, int(starts[row]), int(stops[row]))
+                if not _is_flat(layout) or layout.dtype != dtype:
+                    return None
+                found[row] = arrays.remember(known, heads[row], layout.size)
+        if found != (stops - starts).tolist():
             return None
         width, begins = dtype.itemsize, starts + _USUAL
         views = [np.ndarray((len(buffer) - at) // width, dtype, buffer, at) for at in range(width)]

@@ -206,7 +206,8 @@ class _Finder:
             if count < most:
                 break
             length = int(starts[-1] - starts[0]) // most + head
-        return self._block(array("q", starts[:count].tobytes()), sizes[:count].tolist())
+        places = (array("q", part[:count].tobytes()) for part in (starts, sizes))
+        return self._block(*places)
 
     def _every(self, length: int) -> Words:
         """Return the rows of this many bytes that begin at every block of the archive."""
