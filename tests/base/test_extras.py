@@ -50,6 +50,20 @@ def test_the_extras_that_the_readme_lists_are_those_of_the_project() -> None:
     assert set(re.findall(r"`(\w+)`", brought + alone)) == set(extras) - {"all"}
 
 
+def test_extras_are_in_alphabetical_order_and_all_is_the_last() -> None:
+    *others, last = PROJECT["optional-dependencies"]
+    assert (others, last) == (sorted(others), "all")
+
+
+def test_every_page_of_the_documents_is_linked_from_the_readme_or_the_architecture() -> None:
+    linked = {
+        (page.parent / target).resolve()
+        for page in (ROOT / "README.md", ROOT / "docs" / "architecture.md")
+        for target in re.findall(r"\]\(([^)#:]+\.md)", page.read_text())
+    }
+    assert set((ROOT / "docs").rglob("*.md")) <= linked
+
+
 def test_extras_that_need_others_name_this_distribution() -> None:
     for needed in PROJECT["optional-dependencies"].values():
         assert not [one for one in needed if one.startswith("atdata") and "atdata-sdk[" not in one]
