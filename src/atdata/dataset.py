@@ -482,7 +482,7 @@ class Dataset(Generic[T]):
             SampleError: It is not a sample of type ``T``.
         """
         reader = PayloadReader(self._sample_type)
-        if "msgpack" in sample and not reader.as_members:
+        if "msgpack" in sample:
             return cast("T", reader(sample["msgpack"], str(sample.get("__key__", ""))))
         return cast("T", reader.of_members(_members(sample)))
 
@@ -539,8 +539,7 @@ class Dataset(Generic[T]):
 
     def _seek(self) -> Seeker:
         if self._seeker is None:
-            as_members = PayloadReader(self._sample_type).as_members
-            self._seeker = Seeker(self._walk.source, *self._walk.ordered(), as_members=as_members)
+            self._seeker = Seeker(self._walk.source, *self._walk.ordered())
         return self._seeker
 
 

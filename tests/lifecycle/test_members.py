@@ -6,7 +6,6 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import pytest
 
@@ -58,20 +57,6 @@ def test_what_write_shards_wrote_is_verified_with_its_index(tmp_path: Path) -> N
     index = root / "000001.idx"
     index.write_bytes(index.read_bytes().replace(b"txt", b"tyt", 1))
     assert [finding.code for finding in verify(root).findings] == ["INDEX_STALE"]
-
-
-def test_a_class_with_a_msgpack_member_is_verified_by_its_members(tmp_path: Path) -> None:
-    @atdata.packable
-    class Wrapped:
-        inner: Annotated[dict[str, int], atdata.Member("msgpack")]
-        txt: str
-
-    root = tmp_path / "written"
-    samples = [Wrapped({"n": n}, f"text {n}") for n in range(9)]
-    atdata.write_shards(samples, root, maxcount=4, layout="members")
-    report = verify(root, deep=True)
-    assert report.findings == ()
-    assert report.counts["samples"] == 9
 
 
 def test_index_files_of_other_tools_are_not_findings(root: Path) -> None:

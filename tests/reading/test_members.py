@@ -32,12 +32,6 @@ class Small:
     cls: int
 
 
-@atdata.packable
-class Wrapped:
-    inner: Annotated[dict[str, int], atdata.Member("msgpack")]
-    txt: str = ""
-
-
 def members(n: int) -> dict[str, bytes]:
     return {
         "jpg": bytes([255, 216, n]) * (n % 5),
@@ -199,16 +193,6 @@ def test_a_missing_member_names_shard_and_member(tmp_path: Path) -> None:
     assert (caught.value.member, caught.value.offset) == ("b.cls", 1024)
     view = dataset.ordered(on_error="skip")
     assert ([one.cls for one in view], view.skipped) == ([1, 3], 1)
-
-
-def test_a_class_with_a_msgpack_member_reads_it_beside_others(tmp_path: Path) -> None:
-    samples = [Wrapped({"n": n}, f"text {n}") for n in range(30)]
-    dataset = atdata.write_shards(samples, tmp_path / "w", layout="members")
-    assert list(dataset) == samples
-    assert [dataset[n] for n in range(30)] == samples
-    assert [one.txt for one in dataset.shuffled(seed=1, buffer_samples=8)] != [
-        one.txt for one in samples
-    ]
 
 
 @atdata.packable

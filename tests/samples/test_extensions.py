@@ -7,7 +7,7 @@ from atdata.errors import SchemaError
 from atdata.samples.extensions import content_of, is_pickle
 
 
-@pytest.mark.parametrize("extension", ["txt", "left.png", "msgpack", "größe", "7z", "a-b_c.0"])
+@pytest.mark.parametrize("extension", ["txt", "left.png", "left.msgpack", "größe", "7z", "a-b_c.0"])
 def test_extensions_are_taken(extension: str) -> None:
     assert atdata.Member(extension).extension == extension
 
@@ -33,6 +33,13 @@ def test_upper_case_is_refused_with_the_lower_case() -> None:
 def test_pickles_are_refused_with_the_way_to_convert_them(extension: str) -> None:
     with pytest.raises(SchemaError, match="convert"):
         atdata.Member(extension)
+
+
+@pytest.mark.parametrize("extension", ["msgpack", "MsgPack"])
+def test_the_member_of_packed_samples_is_refused(extension: str) -> None:
+    with pytest.raises(SchemaError, match="packed sample") as caught:
+        atdata.Member(extension)
+    assert "name.msgpack" in str(caught.value.hint)
 
 
 def test_an_extension_is_text() -> None:

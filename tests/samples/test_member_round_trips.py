@@ -27,7 +27,7 @@ from atdata.samples.npz import npz_bytes, parse_npz
 from .strategies import TEXT, Case, Choice, arrays, cases, choices
 
 few = settings(max_examples=50)
-EXTENSIONS = ["json", "txt", "cls", "npy", "npz", "cbor", "msgpack", "jpg", "bin"]
+EXTENSIONS = ["json", "txt", "cls", "npy", "npz", "cbor", "mp", "jpg", "bin"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),

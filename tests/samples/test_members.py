@@ -24,6 +24,7 @@ from atdata.samples.members import member_codec
 from atdata.samples.packable import projection
 from atdata.samples.plain import same
 from atdata.samples.to_schema import schema_document
+from atdata.samples.wire import pack
 from atdata.samples.writable import writable
 
 
@@ -295,6 +296,32 @@ def test_unknown_members_are_refused_or_kept_as_the_class_says() -> None:
     assert member_codec(Keeper).encode(kept) == [("cls", b"1"), ("txt", b"kept")]
 
 
+@pytest.mark.parametrize(("name", "message"), [("pkl", "pickle"), ("msgpack", "packed sample")])
+def test_kept_fields_that_shards_of_members_can_t_hold_are_refused(name: str, message: str) -> None:
+    @atdata.packable(unknown_fields="keep")
+    class Keeper:
+        cls: int
+
+    kept = Keeper.from_bytes(pack({"cls": 1, name: b"x"}))  # type: ignore[attr-defined]
+    with pytest.raises(SampleError, match=message) as caught:
+        member_codec(Keeper).encode(kept)
+    assert caught.value.member == name
+
+
+def test_the_member_of_packed_samples_is_not_a_field() -> None:
+    @atdata.packable
+    class Wrapped:
+        msgpack: dict[str, int]
+        txt: str
+
+    one = Wrapped({"n": 1}, "text")
+    assert Wrapped.from_bytes(one.packed) == one  # type: ignore[attr-defined]
+    with pytest.raises(SchemaError, match=r"Wrapped.msgpack: 'msgpack' is the member of a packed"):
+        member_codec(Wrapped)
+    with pytest.raises(SampleError, match="packed sample"):
+        member_codec(atdata.DictSample).encode(atdata.DictSample(msgpack=b"x", txt="text"))
+
+
 RAW = {
     "jpg": b"\xff\xd8",
     "cls": b"3",
@@ -326,7 +353,7 @@ def test_members_without_a_type_can_be_packed() -> None:
     [
         *((name, "Häuschen") for name in ("txt", "text", "transcript", "html", "htm")),
         *((name, 3) for name in ("cls", "cls2", "class", "count", "index", "inx", "id")),
-        *((name, {"a": [1, None, "ä"]}) for name in ("json", "jsn", "mp", "msg", "msgpack")),
+        *((name, {"a": [1, None, "ä"]}) for name in ("json", "jsn", "mp", "msg")),
         ("npy", np.arange(3)),
         ("npz", {"a": np.arange(3), "b": np.zeros((2, 2), "f4")}),
     ],

@@ -14,9 +14,9 @@ from atdata.shards.tar import MAX_PAYLOAD
 from shards.shard_bytes import extended, member, shard
 
 
-def read(data: bytes, *, as_members: bool = False) -> list[tuple[str, int, dict[str, bytes]]]:
+def read(data: bytes) -> list[tuple[str, int, dict[str, bytes]]]:
     found = []
-    for _, key, offset, group in read_stream(io.BytesIO(data), "s.tar", as_members=as_members):
+    for _, key, offset, group in read_stream(io.BytesIO(data), "s.tar"):
         assert isinstance(group, MemberGroup)
         found.append((key, offset, {name: bytes(part) for name, part in group.items()}))
     return found
@@ -61,13 +61,6 @@ def test_a_copy_of_a_group_is_equal_and_has_bytes_of_its_own(tmp_path: Path) -> 
     copy = group.copied()
     assert copy == group
     assert {type(part.obj) for part in copy.values()} == {bytes}
-
-
-def test_a_type_that_has_a_msgpack_member_reads_packed_shards_as_members() -> None:
-    data = shard([member(b"%d.%s" % (n, e)) for n in range(20) for e in (b"msgpack", b"txt")])
-    assert len(read(data, as_members=True)) == 20
-    data = shard([member(b"%02d.msgpack" % n, b"x") for n in range(40)])
-    assert [key for key, *_ in read(data, as_members=True)] == [f"{n:02d}" for n in range(40)]
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,7 @@ class Decoder:
             blocks: Whether they may come in blocks; None if this decoder can read them.
         """
         blocks = self.is_columnar if blocks is None else blocks
-        as_members = self._reader.as_members
-        return walk.packed(share, self._pass, blocks=blocks, as_members=as_members)
+        return walk.packed(share, self._pass, blocks=blocks)
 
     def samples(self, packed: Iterable[PackedSample]) -> Iterator[Any]:
         """Yield the samples, one at a time."""

@@ -78,21 +78,12 @@ class Seeker:
         names: Names of the shards, in order.
         length: Number of samples, starting again after the last if there are fewer; None for
             each once.
-        as_members: As for :func:`~atdata.shards.reader.read_samples`.
     """
 
-    def __init__(
-        self,
-        source: AdaptedSource,
-        names: list[str],
-        length: int | None = None,
-        *,
-        as_members: bool = False,
-    ) -> None:
+    def __init__(self, source: AdaptedSource, names: list[str], length: int | None = None) -> None:
         self._source = source
         self._names = names
         self._limit = length
-        self._as_members = as_members
         self._open: OrderedDict[int, _Shard] = OrderedDict()
         self._offsets: dict[int, _Offsets] = {}
 
@@ -149,7 +140,7 @@ class Seeker:
     def _find(self, window: Window, state: tuple[int, ...]) -> _Offsets:
         """Walk over a shard, and return the places of its samples."""
         starts, sizes = array("q"), array("q")
-        samples = read_samples(window, blocks=True, as_members=self._as_members)
+        samples = read_samples(window, blocks=True)
         first = next(samples, None)
         in_groups = first is not None and isinstance(first[3], MemberGroup)
         for start, size in spans(samples if first is None else chain([first], samples)):

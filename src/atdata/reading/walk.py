@@ -83,24 +83,21 @@ class ShardWalk:
         random = random_of(pass_.seed, pass_.epoch)
         return self._share_of(list(shuffled(self.source.list_shards(), buffer, random)))
 
-    def packed(
-        self, share: Share, pass_: Pass, *, blocks: bool, as_members: bool
-    ) -> Iterator[PackedSample]:
+    def packed(self, share: Share, pass_: Pass, *, blocks: bool) -> Iterator[PackedSample]:
         """Yield the samples of a share, still packed.
 
         Args:
             share: As :meth:`ordered` or :meth:`mixed` returned it.
             pass_: The pass, which decides what happens to damaged shards.
             blocks: As for :func:`~atdata.shards.tar.walk`.
-            as_members: As for :func:`~atdata.shards.reader.read_samples`.
         """
         if share.samples is None:
-            yield from self._once(share.names, pass_, blocks, as_members)
+            yield from self._once(share.names, pass_, blocks)
             return
         left, before = share.samples, -1
         while left and left != before:  # a whole round without a sound sample is the last
             before = left
-            with closing(self._once(share.names, pass_, blocks, as_members)) as packed:
+            with closing(self._once(share.names, pass_, blocks)) as packed:
                 for one in packed:
                     part, size = _first(one, left)
                     left -= size
@@ -132,12 +129,12 @@ class ShardWalk:
         return None if counts is None else sum(counts[name] for name in share.names)
 
     def _once(
-        self, names: Iterable[str], pass_: Pass, blocks: bool, as_members: bool
+        self, names: Iterable[str], pass_: Pass, blocks: bool
     ) -> Generator[PackedSample, None, None]:
         for name, file in self.source.opened(names):
             try:
                 shown = redacted(name)
-                yield from read_stream(file, shown, blocks=blocks, as_members=as_members)
+                yield from read_stream(file, shown, blocks=blocks)
             except ShardError as error:
                 pass_.damaged(error)
 

@@ -82,9 +82,7 @@ def content_for(kind: Kind, extension: str) -> Content:
     Raises:
         SchemaError: Such members can't hold such values.
     """
-    if extensions.is_pickle(extension):
-        error = extensions.pickle_error(extension)
-        raise SchemaError(error.message, hint=error.hint)
+    extensions.check_content(extension)
     inner = kind.inner if isinstance(kind, kinds.Nullable) else kind
     conventional = extensions.content_of(extension)
     if inner == kinds.Scalar(bytes):

@@ -50,7 +50,8 @@ class Member:
             ``"txt"`` or ``"left.png"``.
 
     Raises:
-        SchemaError: It can't be the end of a member's name, or is that of pickles.
+        SchemaError: It can't be the end of a member's name, or is that of pickles or of packed
+            samples.
     """
 
     extension: str
@@ -68,9 +69,7 @@ def check_extension(extension: Any) -> None:
     if not isinstance(extension, str):
         raise SchemaError(f"the extension of a member is text, not {type(extension).__name__}")
     shown = f"{extension[:_MAX_LENGTH]!r}"
-    if is_pickle(extension):
-        error = pickle_error(extension)
-        raise SchemaError(error.message, hint=error.hint)
+    check_content(extension)
     if extension != extension.lower():
         raise SchemaError(
             f"the extension {shown} is not in lower case",
@@ -82,6 +81,22 @@ def check_extension(extension: Any) -> None:
         raise SchemaError(
             f"{shown} can't be the extension of a member",
             hint='Write it without the first dot, slashes and spaces, as in Member("left.png").',
+        )
+
+
+def check_content(extension: str) -> None:
+    """Refuse the extension of pickles, and that of packed samples.
+
+    Raises:
+        SchemaError: With a way to convert, or another extension.
+    """
+    if is_pickle(extension):
+        error = pickle_error(extension)
+        raise SchemaError(error.message, hint=error.hint)
+    if extension.lower() == MSGPACK:
+        raise SchemaError(
+            f"{extension!r} is the member of a packed sample, not of a field",
+            hint=f'Choose another, as in Annotated[T, Member("name.{MSGPACK}")].',
         )
 
 

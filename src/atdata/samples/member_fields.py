@@ -136,8 +136,9 @@ def kept_bytes(name: str, value: Any) -> bytes:
     Raises:
         SampleError: As :func:`payloads`.
     """
+    content = _content_of(name)
     # Those that were read as members are kept as they are.
-    return value if isinstance(value, bytes) else _written(name, _content_of(name), value)
+    return value if isinstance(value, bytes) else _written(name, content, value)
 
 
 def _written(name: str, content: Content, value: Any) -> bytes:

@@ -51,15 +51,12 @@ def first_group(members: Iterator[Member]) -> tuple[bool, Iterator[Member]]:
     return not seen, chain(seen, members)
 
 
-def groups(
-    members: Iterable[Member], window: Window, *, as_members: bool = False
-) -> Iterator[MemberGroup]:
+def groups(members: Iterable[Member], window: Window) -> Iterator[MemberGroup]:
     """Yield the samples of a shard, given its members.
 
     Args:
         members: From the walk over the window.
         window: Of the shard; its name is in errors.
-        as_members: Let ``msgpack`` be a member like any other.
 
     Raises:
         ShardError: A packed sample is among them, a member is there twice, the members of a
@@ -83,7 +80,7 @@ def groups(
                 raise _too_large(f"members of more than {limit:,} bytes", member, shard)
             continue
         if found:
-            group = _group(found, shard, as_members)
+            group = _group(found, shard)
             yield group
             left -= 1
             block = None if left else find_groups(window, group, offset)
@@ -100,7 +97,7 @@ def groups(
         if not _is_new(key, keys):
             raise _spread_apart(member, shard)
     if found:
-        yield _group(found, shard, as_members)
+        yield _group(found, shard)
 
 
 def check_members(key: str, sizes: Sequence[tuple[str, int]]) -> None:
@@ -132,11 +129,11 @@ def _is_new(key: str, keys: set[int]) -> bool:
     return len(keys) > count
 
 
-def _group(members: list[Member], shard: str, as_members: bool) -> MemberGroup:
+def _group(members: list[Member], shard: str) -> MemberGroup:
     group = MemberGroup.of(members)
     if len(group) != len(members):
         raise _twice(members, shard)
-    if SAMPLE in group and not as_members:
+    if SAMPLE in group:
         raise _mixed(group, shard)
     return group
 
@@ -146,8 +143,7 @@ def _mixed(group: MemberGroup, shard: str) -> ShardError:
         f"the group {group.key!r} holds a {SAMPLE}, unlike the first group",
         next(one for one in group.members if one[1].lower() == SAMPLE),
         shard,
-        "Write samples of one layout into a shard, or give the class a field of "
-        f'Annotated[…, atdata.Member("{SAMPLE}")].',
+        "Write samples of one layout into a shard.",
     )
 
 

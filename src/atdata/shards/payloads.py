@@ -9,7 +9,6 @@ from typing import Any
 from atdata.errors import SampleError
 from atdata.samples.dict_sample import DictSample
 from atdata.samples.earlier import with_arrays
-from atdata.samples.fields import declared_fields
 from atdata.samples.members import MemberCodec, member_codec
 from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE
@@ -26,11 +25,6 @@ class PayloadReader:
         self._type = sample_type
         self._unpack = sample_type.from_bytes
         self._is_untyped = issubclass(sample_type, DictSample)
-
-    @cached_property
-    def as_members(self) -> bool:
-        """Whether ``msgpack`` is a member like any other to this type."""
-        return any(field.annotated_member == SAMPLE for field in declared_fields(self._type))
 
     @cached_property
     def _members(self) -> MemberCodec:

@@ -30,22 +30,19 @@ PackedSample = tuple[str, str, int, memoryview | MemberGroup]
 """Name of the shard, key, offset of the (first) header in the shard, msgpack payload or members."""
 
 
-def read_file(
-    path: Path, shard: str, *, blocks: bool = False, as_members: bool = False
-) -> Generator[PackedSample]:
+def read_file(path: Path, shard: str, *, blocks: bool = False) -> Generator[PackedSample]:
     """Yield the samples of a local shard, as views of the mapped file.
 
     Args:
         path: Where it is.
         shard: Its name, for errors.
         blocks: As for :func:`~atdata.shards.tar.walk`; for packed samples.
-        as_members: As for :func:`read_samples`.
 
     Raises:
         ShardError: Not a sound shard, with the offset.
         StorageError: The file can't be read.
     """
-    yield from read_stream(open_local(path, shard), shard, blocks=blocks, as_members=as_members)
+    yield from read_stream(open_local(path, shard), shard, blocks=blocks)
 
 
 def open_local(path: Path, shard: str) -> IO[bytes]:
@@ -61,9 +58,7 @@ def open_local(path: Path, shard: str) -> IO[bytes]:
         raise kind(f"can't open the shard: {error.strerror or error}", shard=shard) from error
 
 
-def read_stream(
-    stream: IO[bytes], shard: str, *, blocks: bool = False, as_members: bool = False
-) -> Iterator[PackedSample]:
+def read_stream(stream: IO[bytes], shard: str, *, blocks: bool = False) -> Iterator[PackedSample]:
     """Yield the samples of an open shard, and close it at the end; a local file is mapped.
 
     Raises:
@@ -72,36 +67,30 @@ def read_stream(
     is_file = isinstance(getattr(stream, "raw", None), io.FileIO) and not stream.tell()
     try:
         window = open_file(stream, shard) if is_file else open_stream(stream, shard)
-        yield from read_samples(window, blocks=blocks, as_members=as_members)
+        yield from read_samples(window, blocks=blocks)
     finally:
         stream.close()
 
 
-def read_samples(
-    window: Window, *, blocks: bool = False, as_members: bool = False
-) -> Iterator[PackedSample]:
+def read_samples(window: Window, *, blocks: bool = False) -> Iterator[PackedSample]:
     """Yield the samples in a window's members.
 
     Args:
         window: The bytes.
         blocks: As for :func:`~atdata.shards.tar.walk`; for packed samples.
-        as_members: Read ``msgpack`` as a member like any other.
 
     Raises:
         ShardError: Not a sound shard, a group without a sample in a shard that has packed samples
             (or with one in a shard that has none), a field twice, or a pickle beside samples.
     """
-    members: Iterator[Member] = walk(window, blocks=blocks and not as_members)
-    is_packed = False
-    if not as_members:
-        is_packed, members = first_group(members)
-    return _packed(members, window.shard) if is_packed else _grouped(members, window, as_members)
+    is_packed, members = first_group(walk(window, blocks=blocks))
+    return _packed(members, window.shard) if is_packed else _grouped(members, window)
 
 
-def _grouped(members: Iterator[Member], window: Window, as_members: bool) -> Iterator[PackedSample]:
+def _grouped(members: Iterator[Member], window: Window) -> Iterator[PackedSample]:
     """Yield samples in the members layout."""
     shard = window.shard
-    for group in groups(members, window, as_members=as_members):
+    for group in groups(members, window):
         offset = group.offset
         if not offset and (group.key, *group) == ("dataset", "json"):
             raise _pack(shard)

@@ -51,7 +51,7 @@ class LensSource(Source):
         shown = redacted(shard_id)
         file = self._adapted.open_file(shard_id) or self._adapted.open_shard(shard_id)
         reader = PayloadReader(self.lens.source_type)
-        packed = read_stream(file, shown, as_members=reader.as_members)
+        packed = read_stream(file, shown)
         return from_pieces(self._members(packed, reader), packed.close)  # type: ignore[attr-defined]
 
     @property

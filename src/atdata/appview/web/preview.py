@@ -94,7 +94,7 @@ def preview(file: IO[bytes], schema: SampleSchema | None) -> list[list[ShownFiel
     reader = PayloadReader(_type(schema))
     window = open_file(file, "the first shard")
     shown, budget = [], _Budget()
-    for _, key, _, payload in islice(read_samples(window, as_members=reader.as_members), SAMPLES):
+    for _, key, _, payload in islice(read_samples(window), SAMPLES):
         size = payload.size if isinstance(payload, MemberGroup) else len(payload)
         if size > _LARGEST_SAMPLE:
             raise SampleError(f"a sample has {size:,} bytes, which is too many to show")

@@ -21,7 +21,6 @@ from atdata.shards.info import ShardInfo
 from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.offsets import group_line, index_head, index_line
-from atdata.shards.payloads import PayloadReader
 from atdata.shards.tar import MAX_PAYLOAD, Member, Skipped, walk
 from atdata.shards.window import CHUNK, Readable, Window
 
@@ -140,7 +139,6 @@ class _ShardCheck:
         self._deep = task.level == "deep"
         self._offsets = hashlib.sha256(index_head(task.expected.samples).encode())
         self._type = _sample_type(task.schema)
-        self._as_members = self._type is not None and PayloadReader(self._type).as_members
         self._payload = PayloadCheck(self._type) if self._type and self._deep else None
 
     @cached_property
@@ -225,7 +223,7 @@ class _ShardCheck:
             return
         if self._layout is None:
             is_packed = any(extension == SAMPLE for _, extension, *_ in members)
-            self._layout = "packed" if is_packed and not self._as_members else "members"
+            self._layout = "packed" if is_packed else "members"
         if self._layout == "packed":
             for member in members:
                 self._packed(*member)
@@ -243,7 +241,7 @@ class _ShardCheck:
                 message = "a member of this name is there already"
                 self._add("NAME_TWICE", message, member=f"{key}.{extension}", offset=offset)
             names.add(name)
-            if is_pickle(extension) or (name == SAMPLE and not self._as_members):
+            if is_pickle(extension) or name == SAMPLE:
                 self._unexpected(f"{key}.{extension}", extension, offset)
         self._offsets.update(group_line(group).encode())
         if self._members is not None:
