@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atdata.errors import ShardError
+from atdata.samples import DictSample
 from atdata.shards import ShardWriter
 from atdata.shards.blocks import SampleBlock, find_block
 from atdata.shards.tar import BLOCK, END, member_size, walk
@@ -123,9 +124,9 @@ def test_a_cut_or_splice_is_found_too(chance: random.Random) -> None:
     "odd",
     [
         member(b"000020.cls", b"x" * 100),
-        member(b"abcdef.msgpack", b"x" * 100),
+        member(b"abc_ef.msgpack", b"x" * 100),
         member(b"000019.msgpack", b"x" * 100),  # twice in a row
-        member(b"00002a.msgpack", b"x" * 100),
+        member(b"00002-.msgpack", b"x" * 100),
         member(b"../020.msgpack", b"x" * 100),
         member(b"000020.msgpacK", b"x" * 100),
         member(b"000020.msgpack", b"x" * 100, kind=b"2"),
@@ -185,6 +186,38 @@ def test_what_tarwriter_writes_is_one_run(tmp_path: Path) -> None:
     assert error is None
     assert [payload[0] for *_, payload in found] == list(range(60))
     assert count_blocks(data) == 1
+
+
+def test_samples_as_they_give_themselves_to_tarwriter_come_as_one_block(tmp_path: Path) -> None:
+    """Their keys are random, of digits and letters."""
+    path = tmp_path / "a.tar"
+    with wds.writer.TarWriter(str(path)) as writer:
+        for n in range(60):
+            writer.write(DictSample(number=bytes([n]) * 300).as_wds)
+    data = path.read_bytes()
+    found, error = alike(data)
+    assert error is None
+    assert len({key for key, *_ in found}) == 60
+    assert count_blocks(data) == 1
+
+
+@settings(max_examples=300)
+@given(st.lists(st.text("Aa0_-./& \\", min_size=3, max_size=3), min_size=30, max_size=30))
+def test_keys_of_any_characters_are_those_of_the_walk(keys: list[str]) -> None:
+    alike(shard(member(f"{key}{key}x.msgpack".encode(), b"x") for key in keys))
+
+
+def test_folders_that_are_called_as_samples_are_parts_of_keys() -> None:
+    names = [f"{letter}.msgpack/0.msgpack" for letter in "abcdefghijklmnopqrst"]
+    found, error = alike(shard(member(name.encode(), b"x") for name in names))
+    assert error is None
+    assert [f"{key}.msgpack" for key, *_ in found] == names
+
+
+def test_keys_that_look_like_compressed_files_are_refused_among_others() -> None:
+    names = [f"BZh{n}1AY&SY" for n in range(2, 30)] + ["BZh11AY&SY"]
+    _, error = alike(shard(member(f"{name}.msgpack".encode(), b"x") for name in names))
+    assert error is not None
 
 
 @settings(max_examples=500)

@@ -84,8 +84,9 @@ def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         by_tarwriter(300, key="train/{:06d}"),
         by_tarwriter(300, key="a.b/{:06d}"),
         plain(300),
+        plain(300, key="{:06x}"),
     ],
-    ids=["TarWriter", "one member", "folder", "folder with a dot", "plain"],
+    ids=["TarWriter", "one member", "folder", "folder with a dot", "plain", "letters"],
 )
 def test_groups_of_one_form_are_found_together(data: bytes, together: list[int]) -> None:
     everything, end = found(data)

@@ -1,11 +1,13 @@
 """Comparison of many headers with one that is sound, in a few NumPy calls.
 
-The functions mark headers that differ from the first in digits only, whose checksums are right.
+The functions mark headers whose keys differ from the first in letters and digits only, other fields
+in digits only, and whose checksums are right.
 """
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,9 @@ _FORM_WORDS = 8
 _PART = 120_000  # bytes that are compared at once: they fit into the processor's cache
 _ALL_TRUE = int.from_bytes(b"\1" * 8)  # eight booleans in a word
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_LETTERS = (string.ascii_letters + string.digits).encode()
+_IS_LETTER = bytes(byte in _LETTERS for byte in range(256))
+_WITHOUT_LETTERS = bytes.maketrans(_LETTERS, b"0" * len(_LETTERS))
 
 
 class Rows:
@@ -108,7 +113,7 @@ def same(rows: Rows, free: tuple[Range, ...]) -> Mask:
 
 
 def headers_right(rows: Rows, lead: int, name: int, *, even: bool) -> Mask:
-    """Mark headers that differ from the first in digits, and whose checksums are right.
+    """Mark headers that differ from the first as this module says, and whose checksums are right.
 
     Two neighbours with one key are not right. Other bytes than :func:`free_bytes` were compared.
 
@@ -128,10 +133,13 @@ def headers_right(rows: Rows, lead: int, name: int, *, even: bool) -> Mask:
     for (start, stop), highest in parts:
         # Turned, so that each operation goes over a long line of bytes.
         digits = np.ascontiguousarray(text[:, start:stop].T)
-        fine &= _digits_alike(digits, highest)
-        sums += digits.sum(0, dtype=np.int32)
+        alike = _digits_alike(digits, highest)
         if start == 0:
-            fine[1:] &= (digits[:, 1:] != digits[:, :-1]).any(0)
+            if not alike.all():
+                alike = _letters_alike(digits)
+            alike[1:] &= (digits[:, 1:] != digits[:, :-1]).any(0)
+        fine &= alike
+        sums += digits.sum(0, dtype=np.int32)
     fine &= _sums_right(text[:, slice(*_SUM)], rows.first()[lead : lead + BLOCK], sums)
     return fine
 
@@ -245,6 +253,11 @@ def without_digits(text: bytes) -> bytes:
     return text.translate(_DIGITS)
 
 
+def without_letters(text: bytes) -> bytes:
+    """Return a text with zeros as ASCII letters and digits."""
+    return text.translate(_WITHOUT_LETTERS)
+
+
 def _are_digits(part: Bytes, highest: bytes) -> Mask:
     return part - ord("0") <= ord(highest) - ord("0")  # what is less than 0 wraps around
 
@@ -253,6 +266,15 @@ def _digits_alike(part: Bytes, highest: bytes) -> Mask:
     """Mark columns that differ from the first only in digits."""
     digits = _are_digits(part, highest)
     fine: Mask = ((part == part[:, :1]) | (digits & digits[:, :1])).all(0)
+    return fine
+
+
+def _letters_alike(part: Bytes) -> Mask:
+    """Mark columns that differ from the first only in ASCII letters and digits."""
+    import numpy as np
+
+    letters = np.frombuffer(_IS_LETTER, np.bool_)[part]
+    fine: Mask = ((part == part[:, :1]) | (letters & letters[:, :1])).all(0)
     return fine
 
 

@@ -1,9 +1,9 @@
 """Blocks: consecutive samples in a shard, checked in a few NumPy calls.
 
-Most shards hold samples of one form, so their headers differ in the digits of key, size and
-checksum only. A block is found by comparing all headers with the first, which the walk has
-checked; a header that differs in any other byte ends the block, and the walk checks it alone.
-Nothing is accepted here that the walk would refuse.
+Most shards hold samples of one form, so their headers differ in letters and digits of the key, and
+in the digits of size and checksum only. A block is found by comparing all headers with the first,
+which the walk has checked; a header that differs in any other byte ends the block, and the walk
+checks it alone. Nothing is accepted here that the walk would refuse.
 
 Samples of equal size lie at equal distances. For others, the places are found by going from one
 header to the next, as the sizes in them lead. webdataset's TarWriter puts a pax header with a time
@@ -28,7 +28,7 @@ from atdata.shards.alike import (
     same,
     sizes_of,
     times_right,
-    without_digits,
+    without_letters,
 )
 from atdata.shards.names import SAMPLE
 
@@ -118,8 +118,12 @@ def find_block(
         return None
     block, other = data[position : position + BLOCK], data[after : after + BLOCK]
     name = block.find(_SUFFIX, 0, 100)
-    # A name that goes on in the prefix, or is not ASCII, is read by the walk.
+    # A name that goes on in the prefix, or is not ASCII, is read by the walk; and one with the
+    # character that the only refused name of letters and digits has (a bzip2 file's first bytes).
     if name < 1 or block[345] or not block[:name].isascii() or block[135] not in b" \0":
+        return None
+    ends = block[name + len(_SUFFIX) : 100].strip(b"\0") == b""  # and not in a folder of that name
+    if b"&" in block[:name] or not ends:
         return None
     if not _alike(block, other):
         return None
@@ -137,7 +141,7 @@ def _alike(block: bytes, other: bytes) -> bool:
     return (
         other[100:124] == block[100:124]
         and other[156:] == block[156:]
-        and without_digits(other[:100]) == without_digits(block[:100])
+        and without_letters(other[:100]) == without_letters(block[:100])
     )
 
 

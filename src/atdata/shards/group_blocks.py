@@ -1,9 +1,10 @@
 """Blocks of groups: consecutive samples in the members layout, checked in a few NumPy calls.
 
-Most groups of a shard have the same extensions in the same order, and names that differ in digits
-only. The places of their members are found by going from one header to the next; all headers are
-then compared with those of a group that the walk has checked. The first that differs in another
-byte ends the block, and the walk goes on there. Nothing is accepted that the walk would refuse.
+Most groups of a shard have the same extensions in the same order, and names that differ in
+letters and digits only. The places of their members are found by going from one header to the
+next; all headers are then compared with those of a group that the walk has checked. The first that
+differs in another byte ends the block, and the walk goes on there. Nothing is accepted that the
+walk would refuse.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LEAST = 4  # the calls cost more than they save for fewer
 _MOST_BYTES = 16 << 20
 _MOST_MEMBERS = 64
 _ZEROS = bytes(BLOCK)
-# Of other characters, names that differ in digits only may not be alike to other readers.
+# Of other characters, names that differ in letters only may not be alike to other readers.
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
 
