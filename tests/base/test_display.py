@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atdata.base.display import first_few, html_table
+from atdata.base.display import counted, first_few, html_table
 
 TEXT = st.text("<>&'\"/abc \n\0ä", max_size=20) | st.just("<script>alert(1)</script>")
 VALUES = (
@@ -62,3 +62,8 @@ def test_the_first_few() -> None:
     assert first_few(["a", "b", "c"]) == ["a", "b", "c"]
     assert first_few(list("abcde")) == ["a", "b", "c", "… 2 more"]
     assert len(first_few(["x" * 10_000])[0]) == 501
+
+
+def test_a_number_has_the_word_for_one_or_several() -> None:
+    assert [counted(n, "shard") for n in (0, 1, 2)] == ["0 shards", "1 shard", "2 shards"]
+    assert counted(1797, "sample") == "1,797 samples"

@@ -65,6 +65,39 @@ def test_a_missing_root_exits_with_four(command: Command, tmp_path: Path) -> Non
     assert result.exit_code == 4
 
 
+def test_one_shard_of_one_sample_is_counted_as_one(command: Command, tmp_path: Path) -> None:
+    atdata.write_shards(readings(1), tmp_path / "one")
+    result = command("dataset", "verify", "--root", str(tmp_path / "one"))
+    assert "  1 shard, 1 sample, " in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["validate", "--root"],
+        ["verify", "--root"],
+        ["pack", "--root"],
+        ["publish", "--store-root", "store", "--source-root"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_folder_of_splits_is_refused_with_one_to_name(
+    command: Command, tmp_path: Path, words: list[str]
+) -> None:
+    source, output = tmp_path / "tables", tmp_path / "out"
+    source.mkdir()
+    for split in ("train", "test"):
+        (source / f"{split}.csv").write_text("name,n\na,1\n")
+    atdata.import_dataset(source, output)
+    result = command("dataset", *words, str(output), "--json")
+    assert result.exit_code == 2
+    error = json.loads(result.stderr)["error"]
+    assert error["message"] == "the folder has a dataset for each split: test, train"
+    assert str(output / "test") in error["hint"]
+    verified = command("dataset", "verify", "--root", str(output / "test"), "--deep")
+    assert verified.exit_code == 0, verified.output
+
+
 def test_a_pack_is_never_overwritten(command: Command, root: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "readings.tar"
     bundle.write_bytes(b"mine")

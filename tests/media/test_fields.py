@@ -16,6 +16,7 @@ from atdata.samples.annotations import annotation_of, kind_of
 from atdata.samples.class_text import class_text
 from atdata.samples.codec import codec_of
 from atdata.samples.kinds import MediaOf, Nullable
+from atdata.samples.members import member_codec
 from atdata.samples.schema import schema_document, type_from_document
 from atdata.samples.stub_text import stub_text
 from media.files import PIXELS, RATE, TONE, image_file, sound_file, video_file
@@ -110,6 +111,22 @@ def test_the_schema_names_family_and_media_type() -> None:
     png = {"x-atdata-type": "image", "contentMediaType": "image/png"}
     assert properties["thumbnail"]["anyOf"] == [png, {"type": "null"}]
     assert properties["thumbnail"]["description"] == "small"
+
+
+def test_the_extension_of_a_member_does_not_fix_a_media_type() -> None:
+    @atdata.packable
+    class Loose:
+        jpg: atdata.Image
+
+    @atdata.packable
+    class Fixed:
+        jpg: Annotated[atdata.Image, atdata.MediaType("image/jpeg")]
+
+    png = {"jpg": image_file("PNG")}
+    assert schema_document(Loose)["properties"]["jpg"] == {"x-atdata-type": "image"}
+    assert member_codec(Loose).decode(png).jpg.media_type == "image/png"
+    with pytest.raises(SampleError, match="image/jpeg"):
+        member_codec(Fixed).encode(Fixed(atdata.Image(png["jpg"])))
 
 
 def test_a_class_from_the_schema_reads_the_same_samples() -> None:

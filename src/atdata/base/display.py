@@ -30,6 +30,16 @@ def html_table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
     return f"<table><caption>{_text(title)}</caption><tbody>{body}</tbody></table>"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, such as ``1 shard`` or ``1,797 samples``.
+
+    Args:
+        number: How many there are.
+        noun: The word for one; an "s" makes it the word for several.
+    """
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
 def first_few(items: Sequence[str]) -> list[str]:
     """Return the first three items, and how many more there are."""
     more = [f"… {len(items) - _FEW} more"] if len(items) > _FEW else []

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from atdata.base.display import counted
 from atdata.cache.fetch import cache_path, parse_size, user_cache
 from atdata.cache.shard_cache import CachedShard, ShardCache
 from atdata.cli.output import json_option, print_fields, print_json, print_result, print_table
@@ -82,7 +83,7 @@ def _print_dropped(dropped: list[CachedShard], found: ShardCache, as_json: bool)
     if as_json:
         print_json({"dropped": [_described(shard) for shard in dropped], "size": found.size})
     else:
-        shards = f"{len(dropped)} shard{'' if len(dropped) == 1 else 's'}"
+        shards = counted(len(dropped), "shard")
         print_fields([("dropped", f"{shards}, {freed:,} B"), ("kept", f"{found.size:,} B")])
 
 

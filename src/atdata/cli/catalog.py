@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from atdata.base.display import counted
 from atdata.cli.options import (
     dataset_option,
     dry_run_option,
@@ -50,7 +51,8 @@ def show(store_root: str, name: str, as_json: bool) -> None:
     """Show the releases and aliases of a dataset."""
     result = _result(Catalog(store_root).show(name), as_json=as_json)
     releases = [
-        f"{row['version']}: {row['samples']:,} samples, {row['bytes']:,} B, {row['content_cid']}"
+        f"{row['version']}: {counted(row['samples'], 'sample')}, {row['bytes']:,} B, "
+        f"{row['content_cid']}"
         for row in result["releases"]
     ]
     print_fields(

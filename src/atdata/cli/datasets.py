@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from atdata._protocols import AbstractIndex, DetailedEntry, IndexEntry
+from atdata.base.display import counted
 from atdata.cli.find import index_of
 from atdata.cli.lifecycle import COMMANDS
 from atdata.cli.output import json_option, print_fields, print_json, print_list, print_table
@@ -101,7 +102,7 @@ def _count(entry: IndexEntry) -> str:
     shards = known_infos(entry)
     if shards is None:
         return ""
-    return f"{sum(shard.samples for shard in shards):,} samples"
+    return counted(sum(shard.samples for shard in shards), "sample")
 
 
 def _facts(entry: IndexEntry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from atdata.base.display import counted
 from atdata.base.extras import require
 from atdata.base.scratch import temporary_folder
 from atdata.cli.output import echo, json_option, print_json
@@ -84,9 +85,11 @@ def _local_half(
     with steps.step("pack") as report:
         packed = write_shards(digits, folder / "packed", maxcount=1000)
         size = sum(Path(path).stat().st_size for path in packed.list_shards())
-        report(
-            f"{len(digits):,} samples of Digit in {len(packed.list_shards())} shards, {size:,} B"
+        samples, shards = (
+            counted(len(digits), "sample"),
+            counted(len(packed.list_shards()), "shard"),
         )
+        report(f"{samples} of Digit in {shards}, {size:,} B")
     with steps.step("index") as report:
         store = LocalDiskStore(folder / "store")
         index = LocalIndex(path=folder / "index.db", data_store=store)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from atdata.base.disk import write_file
+from atdata.base.display import counted
 from atdata.cli.options import engine_options
 from atdata.cli.output import echo, json_option, print_json
 from atdata.cli.progress import terminal_progress
@@ -94,9 +95,9 @@ def import_(
         return
     echo(f"{found.class_text}\n")
     for split, manifest in found.manifests.items():
-        shards = len(manifest.paths)
-        counted = f"{manifest.samples:,} samples in {shards} shard{'s' * (shards != 1)}"
-        echo(f"{found.folder / split}: {counted}")
+        samples, shards = manifest.samples, len(manifest.paths)
+        numbers = f"{counted(samples, 'sample')} in {counted(shards, 'shard')}"
+        echo(f"{found.folder / split}: {numbers}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from atdata.base.display import counted
 from atdata.base.text import one_line
 from atdata.cli.exits import exit_of
 from atdata.cli.output import echo, json_option, print_json, print_table
@@ -61,7 +62,7 @@ def migrate(
 
 
 def _print(done: Migration) -> None:
-    rows = ((one.name, f"{one.samples:,} samples", one.schema_ref) for one in done.datasets)
+    rows = ((one.name, counted(one.samples, "sample"), one.schema_ref) for one in done.datasets)
     print_table(rows, empty="no datasets were moved")
     for left in done.left:
         echo(f"left: {one_line(left)}: a function; register it again with @atdata.lens")

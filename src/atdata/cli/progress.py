@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from atdata.base.display import counted
 from atdata.progress import NullProgress, Progress
 
 
@@ -54,9 +55,10 @@ class TerminalProgress:
             self._bar = None
 
     def _seen(self, size: int | None) -> str:
-        of = "" if self._shards is None else f"/{self._shards}"
+        of = "" if self._shards is None else f"{self._done}/"
         gone = f", {self._size / 1e6:,.1f} MB" if size is None else ""
-        return f"{self._done}{of} shards{gone}"
+        whole = self._done if self._shards is None else self._shards
+        return f"{of}{counted(whole, 'shard')}{gone}"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from atdata.base.display import counted
 from atdata.base.text import one_line
 from atdata.cli.exits import report_exit
 from atdata.cli.output import echo, print_fields, print_json
@@ -66,10 +67,8 @@ def _facts(report: Report) -> Iterator[tuple[str, Any]]:
         yield "dataset", f"{subject['name']} {subject['version']}"
         yield "content CID", subject["content_cid"]
     if counts.get("shards"):
-        yield (
-            "checked",
-            f"{counts['shards']:,} shards, {counts['samples']:,} samples, {counts['bytes']:,} B",
-        )
+        samples, shards = counted(counts["samples"], "sample"), counted(counts["shards"], "shard")
+        yield "checked", f"{shards}, {samples}, {counts['bytes']:,} B"
     status = Counter(report.checks.values())
     if status["pass"] + status["fail"] > 1:
         skipped = f", {status['skipped']} skipped" if status["skipped"] else ""

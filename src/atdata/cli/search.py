@@ -6,6 +6,7 @@ from itertools import islice
 
 import click
 
+from atdata.base.display import counted
 from atdata.cli.output import json_option, print_list
 
 
@@ -63,7 +64,7 @@ def search(
         list(islice(found, limit)),
         lambda view: (
             f"@{view.handle or view.did}/{view.name}",
-            "" if view.samples is None else f"{view.samples:,} samples",
+            "" if view.samples is None else counted(view.samples, "sample"),
             view.license or "",
             " ".join((view.description or "").split())[:60],
         ),

@@ -62,7 +62,7 @@ def pack(
 
     Raises:
         StorageError, NetworkError: Something can't be read or written.
-        UrlError: A serving store needs a name and version.
+        UrlError: A serving store needs a name and version, a folder of splits the name of one.
     """
     level = "deep" if deep else "verify"
     examination = examine(

@@ -75,6 +75,7 @@ def publish(
 
     Raises:
         StorageError, NetworkError: A place can't be read or written, for example a full disk.
+        UrlError: ``source_root`` is a folder of splits, which are published one by one.
         EntryConflict: The store's garbage is being collected.
     """
     source, more = open_root(source_root), {"engine": engine, "progress": progress}

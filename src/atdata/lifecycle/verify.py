@@ -39,7 +39,7 @@ def validate(
 
     Raises:
         StorageError, NetworkError: There is nothing at ``root``, or it can't be reached.
-        UrlError: A serving store needs a name and version.
+        UrlError: A serving store needs a name and version, a folder of splits the name of one.
     """
     return examine(
         "dataset validate", "validate", root, name, version, engine=engine, progress=progress

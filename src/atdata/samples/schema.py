@@ -31,7 +31,9 @@ none                                        any plain data
 
 A property may have ``x-atdata-member: "txt"``: the extension of the member that holds the field in
 shards of one member a field, see :mod:`atdata.samples.members`. Without it, the extension is the
-name of the property, in lower case.
+name of the property, in lower case. An extension does not fix a media type: a field ``jpg`` of
+``Image`` has no ``contentMediaType``, and takes images of every format.
+``Annotated[Image, MediaType("image/jpeg")]`` fixes one.
 
 A class is an object with ``title`` (its name), ``description`` (docstring), ``properties`` with
 ``description`` and ``default``, ``required``, ``x-atdata-order`` (the order of the fields: keys

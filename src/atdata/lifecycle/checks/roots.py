@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from atdata.base.display import first_few
 from atdata.errors import StorageError, UrlError
 from atdata.lifecycle.checks.shard import Opener
 from atdata.lifecycle.checks.streams import pieces
@@ -15,6 +16,7 @@ from atdata.lifecycle.report import BUILD_ROOT, SERVING_STORE, Finding
 from atdata.lifecycle.serving.store import MAX_SCHEMA, Store, open_store, shard_key
 from atdata.shards.manifest import MANIFEST_NAME, MAX_BYTES, SCHEMA_NAME, Manifest
 from atdata.shards.offsets import index_path
+from atdata.shards.splits import read_splits
 from atdata.storage.folder import Folder, open_plain
 
 _ENERGON = ".nv-meta"  # the folder of Megatron Energon's index
@@ -151,7 +153,9 @@ def open_root(
         version: Its version.
 
     Raises:
-        UrlError: It is a serving store, and no name and version were given.
+        UrlError: It is a serving store, and no name and version were given; or a folder of
+            splits.
+        ManifestError: It is a folder of splits whose list is not sound.
         StorageError: There is nothing at the place.
     """
     text = os.fspath(location)
@@ -172,4 +176,16 @@ def open_root(
             uri=text,
             hint="Write a build root with atdata.write_shards(samples, folder).",
         )
+    _refuse_splits(folder)
     return BuildRoot(folder)
+
+
+def _refuse_splits(folder: Path) -> None:
+    """Refuse the folder of a dataset with splits: each of these is a build root."""
+    splits = None if (folder / MANIFEST_NAME).exists() else read_splits(folder)
+    if splits:
+        raise UrlError(
+            f"the folder has a dataset for each split: {', '.join(first_few(splits))}",
+            uri=str(folder),
+            hint=f"Name the folder of one of them: {folder / splits[0]}.",
+        )
