@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 import atdata
 from atdata.atmosphere import AtmosphereClient, AtmosphereIndex
 from atdata.errors import ShardError
+from atdata.lifecycle import verify
 from atdata.local import LocalDiskStore, LocalIndex, S3DataStore
 from atdata.promote import promote_to_atmosphere
 from atdata.samples.schema import schema_document
 from atdata.shards.info import inspect_shard
 from atdata.shards.recut import recut
-from photos import Photo, photo, photo_shard, tarwriter_shard
+from photos import Photo, photo, photo_shard, root_of, tarwriter_shard
 
 pytestmark = pytest.mark.xdist_group("pds")
 
@@ -58,6 +60,19 @@ def test_an_entry_without_a_store_refers_to_the_shards(
     assert schema_document(loaded.sample_type) == schema_document(Photo)
 
 
+def test_an_entry_of_a_build_root_leaves_its_shards_where_they_are(tmp_path: Path) -> None:
+    root = root_of(tmp_path / "root", [photo_shard(0, 5), photo_shard(5, 8)])
+    before = {path.name: path.read_bytes() for path in root.iterdir()}
+    store = LocalDiskStore(tmp_path / "store")
+    with LocalIndex(path=tmp_path / "index.db", data_store=store) as index:
+        entry = index.add_entry(atdata.load_dataset(root, Photo, split="train"), name="photos")
+        assert entry.data_urls == [str(root / "000000.tar"), str(root / "000001.tar")]
+        assert entry.shards == tuple(map(inspect_shard, entry.data_urls))
+        assert entry.content_cid == verify(root).subject["content_cid"]
+        assert [one.cls for one in index.open_dataset("photos")] == list(range(8))
+    assert {path.name: path.read_bytes() for path in root.iterdir()} == before
+
+
 @pytest.mark.parametrize("kind", ["disk", "s3"])
 def test_a_store_gets_the_same_bytes(
     kind: str,
@@ -98,6 +113,10 @@ def test_the_network_gets_the_same_bytes_and_a_stranger_reads_them(
         assert rows == [(one.png.bytes, one.cls, one.json, one.caption) for one in PHOTOS]
 
 
+def skipped() -> AbstractContextManager[object]:
+    return pytest.warns(UserWarning, match=r"members beside the samples are skipped: jpg\.")
+
+
 def test_what_is_beside_packed_samples_is_named_on_every_way(
     index: LocalIndex, tmp_path: Path
 ) -> None:
@@ -116,10 +135,29 @@ def test_what_is_beside_packed_samples_is_named_on_every_way(
         lambda: stored.insert_dataset(dataset, name="copied"),
     ]
     for way in ways:
-        with pytest.warns(UserWarning, match=r"members beside the samples are skipped: jpg\."):
+        with skipped():
             way()
     with pytest.raises(ShardError, match="holds fields beside its samples"):
         list(recut(path, tmp_path, maxsize=9000))
+
+
+def test_members_beside_packed_samples_are_promoted_unmoved_and_named(
+    index: LocalIndex, client: AtmosphereClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.tar"
+    samples = {f"{n:03d}": {"msgpack": Number(n).packed, "jpg": b"j"} for n in range(20)}
+    path.write_bytes(tarwriter_shard(samples))
+    with skipped():
+        entry = index.insert_dataset(atdata.Dataset[Number](str(path)), name="both")
+    with skipped():
+        uri = promote_to_atmosphere(entry, index, client)
+    published = AtmosphereIndex(AtmosphereClient()).get_dataset(uri)
+    assert published.shards == entry.shards
+    loaded = atdata.load_dataset(uri, split="train")
+    with skipped():
+        assert [one.number for one in loaded] == list(range(20))
+    with loaded.source.open_shard(loaded.list_shards()[0]) as stream:
+        assert stream.read() == path.read_bytes()
 
 
 def test_a_shard_is_cut_between_samples_with_all_their_members(

@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import atdata
 from atdata import Dataset, DictSample
 from atdata.errors import AtdataError
 from atdata.shards import cut_shards
+from photos import tarwriter_shard
 from rows import Row
 
 STARTS = pytest.mark.parametrize(
@@ -45,6 +47,11 @@ def labels(loader: Any) -> list[int]:
 
 
 # What comes out
+
+
+@atdata.packable
+class Label:
+    label: int
 
 
 @atdata.packable
@@ -170,6 +177,25 @@ def test_workers_read_the_members_layout(tmp_path: Path) -> None:
         dataset.to_torch(batch_size=5, seed=0), batch_size=None, num_workers=2
     )
     assert sorted(labels(loader)) == list(range(60))
+
+
+@STARTS
+def test_workers_name_what_is_beside_packed_samples(
+    tmp_path: Path, workers: int, context: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "both.tar"
+    samples = {f"{n:03d}": {"msgpack": Label(n).packed, "txt": b"t"} for n in range(4)}
+    path.write_bytes(tarwriter_shard(samples))
+    loader = DataLoader(
+        Dataset[Label](str(path)).to_torch(),
+        num_workers=workers,
+        multiprocessing_context=context,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
+        assert labels(loader) == [0, 1, 2, 3]
+    assert "members beside the samples are skipped: txt." in capfd.readouterr().err
 
 
 @STARTS

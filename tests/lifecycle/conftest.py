@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import atdata
+from atdata.lifecycle.serving import store as serving_store
 from atdata.local import S3DataStore
 from readings import readings
 from servers.s3 import S3Server
@@ -39,6 +40,12 @@ def store_root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     # From now on this process knows how to reach the bucket.
     S3DataStore(server.credentials, bucket=bucket)
     return f"s3://{bucket}/store"
+
+
+@pytest.fixture
+def no_least_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage in a bucket counts as old enough at once: no test waits for twelve hours."""
+    monkeypatch.setattr(serving_store, "_LEAST_GRACE", 0.0)
 
 
 @contextmanager

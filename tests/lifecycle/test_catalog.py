@@ -6,7 +6,6 @@ import pytest
 
 from atdata.cli.exits import report_exit
 from atdata.lifecycle import Catalog, Report, collect_garbage, publish
-from atdata.lifecycle.serving import store as serving_store
 from atdata.lifecycle.serving.store import open_store, release_key
 
 from .conftest import BuildRoot
@@ -18,12 +17,6 @@ def catalog(build_root: BuildRoot, store_root: str) -> Catalog:
     publish(build_root("1.0.0"), store_root)
     publish(build_root("1.1.0", start=20), store_root)
     return Catalog(store_root)
-
-
-@pytest.fixture
-def no_least_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Garbage in a bucket counts as old enough at once: no test waits for twelve hours."""
-    monkeypatch.setattr(serving_store, "_LEAST_GRACE", 0.0)
 
 
 def codes(report: Report) -> list[str]:

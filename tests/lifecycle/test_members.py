@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import atdata
-from atdata.lifecycle import Report, pack, publish, verify, verify_pack
+from atdata.lifecycle import Report, collect_garbage, pack, publish, verify, verify_pack
 from atdata.lifecycle.checks import shard as checks
+from atdata.lifecycle.serving.store import open_store
 from photos import Photo, members, photo, photo_shard, root_of, tarwriter_shard
 
 
@@ -48,6 +49,22 @@ def test_it_is_published_and_verified_where_it_is_served(root: Path, store_root:
     stored = verify(store_root, name="photos", version="1.0.0", deep=True)
     assert stored.findings == ()
     assert stored.subject["content_cid"] == verify(root).subject["content_cid"]
+
+
+def test_garbage_is_collected_around_the_shards_of_releases(
+    root: Path, tmp_path: Path, store_root: str, no_least_grace: None
+) -> None:
+    publish(root, store_root)
+    objects = open_store(store_root).objects
+    kept = {stat.key for stat in objects.find("shards/")}
+    assert len(kept) == 2
+    unneeded = f"shards/{'0' * 64}.tar"
+    objects.create(unneeded, photo_shard(8, 9))
+    plan = collect_garbage(store_root, grace=0.0)
+    assert plan.result["files"] == [unneeded]
+    collect_garbage(store_root, apply=plan.result["plan"], grace=0.0).raise_for_findings()
+    assert {stat.key for stat in objects.find("shards/")} == kept
+    assert verify(store_root, name="photos", version="1.0.0", deep=True).findings == ()
 
 
 def test_what_write_shards_wrote_is_verified_with_its_index(tmp_path: Path) -> None:
