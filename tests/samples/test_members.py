@@ -20,6 +20,7 @@ from atdata.errors import SampleError, SchemaError
 from atdata.samples.arrays import to_npy
 from atdata.samples.dict_sample import dict_fields
 from atdata.samples.from_schema import type_from_document
+from atdata.samples.member_fields import MemberFields
 from atdata.samples.members import member_codec
 from atdata.samples.packable import projection
 from atdata.samples.plain import same
@@ -434,3 +435,10 @@ def test_what_members_can_not_hold_is_not_written(name: str, value: Any) -> None
     with pytest.raises(SampleError) as info:
         member_codec(atdata.DictSample).encode(atdata.DictSample({name: value}))
     assert info.value.member == name
+
+
+def test_arrays_of_a_writable_sample_stay_so_after_others_changed() -> None:
+    payloads = {"x.npy": to_npy(np.arange(3)), "y.npy": to_npy(np.arange(3))}
+    fields = dict_fields(writable(member_codec(atdata.DictSample).decode(payloads)))
+    assert isinstance(fields, MemberFields)
+    assert fields.changed({"y.npy": None})["x.npy"].flags.writeable

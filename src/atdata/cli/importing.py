@@ -104,11 +104,9 @@ def _write(path: Path, text: str) -> None:
     try:
         write_file(path, text.encode())
     except OSError as error:
-        raise StorageError(
-            f"can't write the class: {error.strerror}",
-            uri=str(path),
-            hint="Name another file with --schema-out; the dataset is complete.",
-        ) from error
+        reason = f"can't write the class: {error.strerror}"
+        hint = "Name another file with --schema-out; the dataset is complete."
+        raise StorageError(reason, uri=str(path), hint=hint) from error
 
 
 def _facts(found: Imported) -> dict[str, Any]:

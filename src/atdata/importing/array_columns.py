@@ -130,21 +130,13 @@ class GroupColumn:
     name: str
     columns: tuple[ArrayColumn | GroupColumn, ...]
     annotation: Any
+    row_bytes: int
+    chunk: int
 
     @property
     def described(self) -> Column:
         """The column as the importer knows it."""
         return Column(self.name, self.annotation)
-
-    @property
-    def chunk(self) -> int:
-        """Rows that are stored together."""
-        return max(column.chunk for column in self.columns)
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row in memory, about."""
-        return sum(column.row_bytes for column in self.columns)
 
     def values(self, first: int, last: int) -> Values:
         """Return the values of rows ``first`` to ``last``, without the last."""
@@ -279,7 +271,7 @@ def _group(name: str, inner: list[ArrayColumn]) -> ArrayColumn | GroupColumn:
         return inner[0]
     columns = tuple(grouped(inner))
     known = nested_type(name, [column.described for column in columns])
-    return GroupColumn(name, columns, known)
+    return GroupColumn(name, columns, known, row_bytes_of(columns), _chunk_of(columns))
 
 
 def blocks_of(columns: Columns, start: int, stop: int) -> Iterator[Iterator[tuple[Any, ...]]]:
@@ -295,9 +287,17 @@ def blocks_of(columns: Columns, start: int, stop: int) -> Iterator[Iterator[tupl
 
 def whole_chunks(columns: Columns, size: int) -> int:
     """Return a number of rows of at most ``size`` bytes, or one, or as many as a chunk has."""
-    row = max(1, sum(column.row_bytes for column in columns))
-    chunk = max(column.chunk for column in columns)
+    row, chunk = max(1, row_bytes_of(columns)), _chunk_of(columns)
     return max(1, min(size // row, _MAX_ROWS) // chunk) * chunk
+
+
+def row_bytes_of(columns: Columns) -> int:
+    """Return the bytes of a row of all columns in memory, about."""
+    return sum(column.row_bytes for column in columns)
+
+
+def _chunk_of(columns: Columns) -> int:
+    return max(column.chunk for column in columns)
 
 
 def _block(columns: Columns, first: int, last: int) -> Iterator[tuple[Any, ...]]:

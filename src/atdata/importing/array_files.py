@@ -20,6 +20,7 @@ from atdata.importing.array_columns import (
     Columns,
     blocks_of,
     grouped,
+    row_bytes_of,
     whole_chunks,
 )
 from atdata.importing.readers import WHOLE, Column, Table, files_state
@@ -104,7 +105,7 @@ def read_arrays(
         counts = {split: _row_count(inner, path) for split, inner in flat.items()}
         splits: dict[str, Columns] = {split: grouped(inner) for split, inner in flat.items()}
         check_extent(
-            sum(counts[split] * _row_bytes(splits[split]) for split in splits), stored, path
+            sum(counts[split] * row_bytes_of(splits[split]) for split in splits), stored, path
         )
         columns = _common(splits, path)
         size = stored // max(1, sum(counts.values()))
@@ -124,10 +125,6 @@ def _parts(whole: ArrayPart, step: int) -> list[ArrayPart]:
         replace(whole, start=start, count=count, size=whole.size * count // whole.count)
         for start, count in counts.items()
     ]
-
-
-def _row_bytes(columns: Columns) -> int:
-    return sum(column.row_bytes for column in columns)
 
 
 def check_extent(promised: int, stored: int, path: Path) -> None:

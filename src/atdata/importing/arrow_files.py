@@ -254,9 +254,9 @@ def _sound(path: Path, form: str) -> Iterator[None]:
     """Turn pyarrow's errors about a file into one that names it."""
     try:
         yield
+    except AtdataError:
+        raise
     except (arrow().ArrowException, ValueError, OSError) as error:
-        if isinstance(error, AtdataError):
-            raise
         raise SampleError(
             f"not sound {form}: {error}",
             uri=str(path),

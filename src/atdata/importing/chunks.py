@@ -17,6 +17,7 @@ import numpy as np
 
 from atdata.errors import ManifestError, SampleError, SchemaError
 from atdata.importing.array_columns import MAX_COLUMNS, UNREADABLE
+from atdata.importing.files import WholeFile
 from atdata.importing.readers import Column, refused
 from atdata.samples import kinds
 from atdata.samples.annotations import annotation_of
@@ -48,13 +49,10 @@ class ChunkColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkPart:
+class ChunkPart(WholeFile):
     """A chunk; see :class:`atdata.importing.readers.Part`."""
 
-    path: Path
     columns: tuple[ChunkColumn, ...]
-    count: int
-    size: int
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of each sample."""

@@ -15,6 +15,21 @@ Files = Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A file that is one part; a format adds how its rows are read.
+
+    Attributes:
+        path: The file.
+        count: Number of its rows.
+        size: Its length in bytes.
+    """
+
+    path: Path
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileRange:
     """Consecutive records of a file, which can be read without those before them.
 

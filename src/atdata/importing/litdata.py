@@ -97,7 +97,7 @@ def read(source: Path) -> Table:
             raise ValueError("other leaves in data_spec than in data_format")
         paths = [file_in(source, chunk["filename"]) for chunk in chunks]
         parts = [
-            LitDataPart(path, columns, int(chunk["chunk_size"]), path.stat().st_size, places)
+            LitDataPart(path, int(chunk["chunk_size"]), path.stat().st_size, columns, places)
             for path, chunk in zip(paths, chunks, strict=True)
         ]
     except AtdataError:

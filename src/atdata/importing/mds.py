@@ -121,7 +121,7 @@ def _part(folder: Path, shard: Any) -> chunks.ChunkPart:
     path = chunks.file_in(folder, name)
     stored = (shard["column_names"], shard["column_encodings"], shard["column_sizes"])
     columns = tuple(_column(*one) for one in zip(*stored, strict=True))
-    return chunks.ChunkPart(path, columns, int(shard["samples"]), path.stat().st_size)
+    return chunks.ChunkPart(path, int(shard["samples"]), path.stat().st_size, columns)
 
 
 def _column(name: str, stored: str, size: int | None) -> chunks.ChunkColumn:

@@ -133,7 +133,7 @@ def _write(task: Task) -> Shards:
 
 def _keep(task: Task) -> Iterator[tuple[Path, ShardInfo]]:
     """Link or copy shards, write their indexes, and check that their samples are of the type."""
-    shards = [part.shard for part in task.parts if isinstance(part, ShardPart)]
+    shards = [part.path for part in task.parts if isinstance(part, ShardPart)]
     for number, shard in enumerate(shards):
         place = task.folder / f"{number:06d}.tar"
         count = sum(1 for _ in samples_of(shard, task.maker.sample_type))

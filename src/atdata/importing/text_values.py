@@ -73,34 +73,23 @@ def to_float(text: str) -> float:
     return number
 
 
-def to_date(text: str) -> date:
-    """Return the date that a text means.
+def _matching(form: re.Pattern[str], read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a function that reads text of a form; ``ValueError`` for other text."""
 
-    Raises:
-        ValueError: It means none.
-    """
-    if not _DATE.fullmatch(text):
-        raise ValueError(text)
-    return date.fromisoformat(text)
+    def convert(text: str) -> Any:
+        if not form.fullmatch(text):
+            raise ValueError(text)
+        return read(text)
 
-
-def to_datetime(text: str) -> datetime:
-    """Return the time that a text means.
-
-    Raises:
-        ValueError: It means none.
-    """
-    if not _DATETIME.fullmatch(text):
-        raise ValueError(text)
-    return datetime.fromisoformat(text)
+    return convert
 
 
 CONVERTERS: dict[type, Callable[[str], Any]] = {
     bool: to_bool,
     int: to_int,
     float: to_float,
-    date: to_date,
-    datetime: to_datetime,
+    date: _matching(_DATE, date.fromisoformat),
+    datetime: _matching(_DATETIME, datetime.fromisoformat),
 }
 """The function from a text to a value of each type, in the order in which types are preferred."""
 

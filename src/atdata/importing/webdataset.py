@@ -17,7 +17,7 @@ from typing import Annotated, Any, Optional
 import numpy as np
 
 from atdata.errors import SampleError, SchemaError
-from atdata.importing.files import files_by_split, has_suffix
+from atdata.importing.files import WholeFile, files_by_split, has_suffix
 from atdata.importing.readers import Column, Table, files_state
 from atdata.importing.schema import field_name, guessed_type
 from atdata.samples import extensions, kinds
@@ -69,26 +69,23 @@ def read(source: Path) -> Table:
     if total and not columns:
         raise SchemaError("the shards hold pickles only, which are never read", uri=str(source))
     splits = {
-        split: [ShardPart(path, columns, counts[path], path.stat().st_size) for path in group]
+        split: [ShardPart(path, counts[path], path.stat().st_size, columns) for path in group]
         for split, group in files.items()
     }
     return Table(columns, splits, files_state(paths))
 
 
 @dataclass(frozen=True, slots=True)
-class ShardPart:
+class ShardPart(WholeFile):
     """A shard; see :class:`atdata.importing.readers.Part`."""
 
-    shard: Path
     columns: tuple[Column, ...]
-    count: int
-    size: int
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of the fields of each sample."""
         sample_type = guessed_type("Sample", self.columns)
         names = [one.name for one in fields_of(sample_type)]
-        for sample in samples_of(self.shard, sample_type):
+        for sample in samples_of(self.path, sample_type):
             yield tuple(getattr(sample, name) for name in names)
 
 

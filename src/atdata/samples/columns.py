@@ -16,19 +16,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from atdata.errors import SampleError
+from atdata.samples import packed
 from atdata.samples.arrays import read_layout
 from atdata.samples.fields import Field
 from atdata.samples.kinds import ArrayOf, Kind, MediaOf, Nullable, Scalar
-from atdata.samples.packed import (
-    LENGTHS,
-    NIL,
-    NUMBERS,
-    SHORT_TEXT,
-    Column,
-    Cuts,
-    NoColumnsError,
-    PackedBlock,
-)
+from atdata.samples.packed import Column, Cuts, NoColumnsError, PackedBlock
 from atdata.samples.ragged import RaggedReader
 from atdata.samples.tensors import Bfloat16, TensorOf
 from atdata.samples.wire import map_head, pack
@@ -130,7 +122,7 @@ class Template:
     def _value(self, kind: Kind) -> _Cut:
         mark = self._payload[self._position]
         if isinstance(kind, Nullable):
-            if mark == NIL:
+            if mark == packed.NIL:
                 self._fix(1)
                 return lambda block: [None] * len(block.starts)
             kind = kind.inner
@@ -147,11 +139,11 @@ class Template:
         raise NoColumnsError
 
     def _scalar(self, plain: type, mark: int) -> _Cut:
-        if plain in LENGTHS:
+        if plain in packed.LENGTHS:
             return self._text(plain, mark)
         if plain is bool:
             return self._byte(_bools)
-        number = NUMBERS[plain].get(mark)
+        number = packed.NUMBERS[plain].get(mark)
         if number is None:
             if plain is int and (mark < 0x80 or mark >= 0xE0):
                 return self._byte(_small_integers)
@@ -174,10 +166,10 @@ class Template:
         return lambda block: list(map(bytes.decode, block.parts(at, size)))
 
     def _length(self, plain: type, mark: int) -> int:
-        if plain is str and mark in SHORT_TEXT:
+        if plain is str and mark in packed.SHORT_TEXT:
             self._fix(1)
-            return mark - SHORT_TEXT.start
-        width = LENGTHS[plain].get(mark)
+            return mark - packed.SHORT_TEXT.start
+        width = packed.LENGTHS[plain].get(mark)
         if width is None:
             raise NoColumnsError
         stop = self._fix(1 + width)

@@ -61,14 +61,13 @@ class MemberFields(MutableMapping[str, Any]):
 
     def converted(self, convert: Callable[[Any], Any]) -> MemberFields:
         """Return the same fields, whose values are passed through a function."""
-        fields = MemberFields(self.payloads, convert)
-        fields._undecoded = set(self._undecoded)
+        fields = self._copied(convert)
         fields._values = {name: convert(value) for name, value in self._values.items()}
         return fields
 
     def changed(self, payloads: Mapping[str, bytes | None]) -> MemberFields:
         """Return the same fields, with other payloads of these; those of None are left out."""
-        fields = self.converted(lambda value: value)
+        fields = self._copied(self._convert)
         for name, payload in payloads.items():
             fields._forget(name)
             fields._values.pop(name, None)
@@ -76,6 +75,12 @@ class MemberFields(MutableMapping[str, Any]):
                 fields.payloads[name] = payload
                 fields._undecoded.add(name)
                 fields._values[name] = None
+        return fields
+
+    def _copied(self, convert: Callable[[Any], Any] | None) -> MemberFields:
+        fields = MemberFields(self.payloads, convert)
+        fields._undecoded = set(self._undecoded)
+        fields._values = dict(self._values)
         return fields
 
     def __getitem__(self, name: str) -> Any:

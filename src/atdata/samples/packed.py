@@ -46,11 +46,6 @@ class PackedBlock:
     starts: Sequence[int]
     sizes: Sequence[int]
 
-    @property
-    def count(self) -> int:
-        """Number of payloads."""
-        return len(self.starts)
-
 
 class Cuts(Sequence[Any]):
     """Parts of a buffer, which are copied when they are asked for.

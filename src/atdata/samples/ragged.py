@@ -14,19 +14,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from atdata.errors import SampleError
-from atdata.samples import arrays
+from atdata.samples import arrays, packed
 from atdata.samples.fields import Field
 from atdata.samples.kinds import ArrayOf, Kind, MediaOf, Nullable, Scalar
-from atdata.samples.packed import (
-    LENGTHS,
-    NIL,
-    NUMBERS,
-    SHORT_TEXT,
-    Column,
-    Cuts,
-    NoColumnsError,
-    PackedBlock,
-)
+from atdata.samples.packed import Column, Cuts, NoColumnsError, PackedBlock
 from atdata.samples.tensors import Bfloat16, TensorOf
 from atdata.samples.wire import map_head, pack
 
@@ -139,7 +130,7 @@ def _none(_steps: _Steps, _marks: Array) -> NoReturn:
 
 def _nullable(read: _Read) -> _Read:
     def either(steps: _Steps, marks: Array) -> Column:
-        return [None] * len(steps) if (marks == NIL).all() else read(steps, marks)
+        return [None] * len(steps) if (marks == packed.NIL).all() else read(steps, marks)
 
     return either
 
@@ -154,7 +145,7 @@ def _table(marks: Iterable[int]) -> Array:
     return table
 
 
-_MARKS = {plain: _table(forms) for plain, forms in (NUMBERS | LENGTHS).items()}
+_MARKS = {plain: _table(forms) for plain, forms in (packed.NUMBERS | packed.LENGTHS).items()}
 
 
 def _are(marks: Array, plain: type) -> Array:
@@ -164,7 +155,7 @@ def _are(marks: Array, plain: type) -> Array:
 
 def _integers(steps: _Steps, marks: Array) -> Column:
     values = marks.view(np.int8).astype(np.int64)
-    forms = NUMBERS[int]
+    forms = packed.NUMBERS[int]
     if not ((values >= -32) | _are(marks, int)).all():
         raise NoColumnsError
     steps.numbers(marks, forms, values)
@@ -172,7 +163,7 @@ def _integers(steps: _Steps, marks: Array) -> Column:
 
 
 def _floats(steps: _Steps, marks: Array) -> Column:
-    forms = NUMBERS[float]
+    forms = packed.NUMBERS[float]
     if not _are(marks, float).all():
         raise NoColumnsError
     values = np.empty(len(marks), np.float64)
@@ -192,18 +183,18 @@ def _bytes(steps: _Steps, marks: Array) -> Cuts:
 
 
 def _byte_spans(steps: _Steps, marks: Array) -> tuple[Array, Array]:
-    widths = LENGTHS[bytes]
+    widths = packed.LENGTHS[bytes]
     if not _are(marks, bytes).all():
         raise NoColumnsError
     return _spans(steps, marks, widths, np.zeros(len(marks), np.int64))
 
 
 def _texts(steps: _Steps, marks: Array) -> Column:
-    widths = LENGTHS[str]
-    short = (marks >= SHORT_TEXT.start) & (marks < SHORT_TEXT.stop)
+    widths = packed.LENGTHS[str]
+    short = (marks >= packed.SHORT_TEXT.start) & (marks < packed.SHORT_TEXT.stop)
     if not (short | _are(marks, str)).all():
         raise NoColumnsError
-    lengths = marks.astype(np.int64) - SHORT_TEXT.start
+    lengths = marks.astype(np.int64) - packed.SHORT_TEXT.start
     starts, stops = _spans(steps, marks, widths, lengths)
     return list(map(bytes.decode, Cuts(steps.buffer, starts.tolist(), stops.tolist())))
 

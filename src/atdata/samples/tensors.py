@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -166,13 +166,8 @@ class TensorColumn(Sequence[Any]):
     def __len__(self) -> int:
         return len(self.array)
 
-    @overload
-    def __getitem__(self, rows: int) -> Any: ...
-
-    @overload
-    def __getitem__(self, rows: slice) -> TensorColumn: ...
-
-    def __getitem__(self, rows: int | slice) -> Any:
+    def __getitem__(self, rows: Any) -> Any:
+        """Return the tensor of a row, or the column of a slice of rows."""
         part = self.array[rows]
         return TensorColumn(self.kind, part) if isinstance(rows, slice) else self.kind.tensor(part)
 
