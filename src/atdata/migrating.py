@@ -168,6 +168,8 @@ class _Migrator:
         if not isinstance(urls, list) or not isinstance(metadata, dict):
             raise EntryError("the entry's URLs are not a list, or its metadata is not a map")
         checksums = metadata.pop(_CHECKSUMS, {})
+        if not isinstance(checksums, dict):
+            raise EntryError("the entry's checksums are not a map")
         source = _checked(URLSource(urls), checksums)
         mark = _mark(entry.cid, sorted(map(repr, checksums.items())))
         ref, made = self._schema(entry.schema_ref)
@@ -257,10 +259,10 @@ def _labels(earlier: EarlierIndex) -> dict[str, str]:
     return latest | versions
 
 
-def _checked(source: URLSource, checksums: Any) -> Any:
+def _checked(source: URLSource, checksums: dict[Any, Any]) -> Any:
     """Return the source, checked against sha256 digests by shard if there is one for each."""
     names = source.list_shards()
-    if not isinstance(checksums, dict) or not all(name in checksums for name in names):
+    if not all(name in checksums for name in names):
         return source
     try:
         found = [ExpectedShard(cids.from_digest(bytes.fromhex(checksums[name]))) for name in names]

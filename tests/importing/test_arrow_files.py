@@ -191,6 +191,27 @@ def test_files_that_are_not_sound_are_named(tmp_path: Path) -> None:
             import_dataset(tmp_path / name, tmp_path / "out", engine=HERE)
 
 
+def test_damaged_offsets_are_refused_before_they_are_followed(tmp_path: Path) -> None:
+    batch = pa.record_batch({"text": pa.array(["a", "b", "c"])})
+    offsets = pa.array([0, 1, 10**9, 3], pa.int32()).buffers()[1]
+    text = pa.StringArray.from_buffers(3, offsets, batch["text"].buffers()[2])
+    table = pa.table({"text": text})
+    with pa.ipc.new_file(tmp_path / "a.arrow", table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(SampleError, match=r"not sound Arrow.*offset"):
+        import_dataset(tmp_path / "a.arrow", tmp_path / "out", engine=HERE)
+
+
+def test_names_that_are_not_unicode_are_refused(tmp_path: Path) -> None:
+    with pa.ipc.new_file(tmp_path / "a.arrow", pa.schema({"name": pa.int8()})):
+        pass
+    (tmp_path / "b.arrow").write_bytes(
+        (tmp_path / "a.arrow").read_bytes().replace(b"name", b"n\xffme")
+    )
+    with pytest.raises(SampleError, match=r"not sound Arrow.*b\.arrow"):
+        import_dataset(tmp_path / "b.arrow", tmp_path / "out", engine=HERE)
+
+
 def test_files_of_other_columns_and_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     pq.write_table(pa.table({"a": [1]}), tmp_path / "in" / "1.parquet")

@@ -222,6 +222,31 @@ def test_saved_folder_that_names_other_files_is_refused(tmp_path: Path, name: An
         hugging_face.read(tmp_path / "a")
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("dataset_dict.json", {"splits": [".."]}),
+        ("dataset_dict.json", {"splits": [""]}),
+        ("dataset_dict.json", {"splits": 5}),
+        ("train/state.json", {"_data_files": [{}]}),
+    ],
+)
+def test_saved_folder_with_damaged_lists_of_files_is_refused(
+    tmp_path: Path, name: str, change: dict[str, Any]
+) -> None:
+    path = saved(tmp_path / "a") / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(SampleError, match=r"not in the folder|not a file of save_to_disk"):
+        hugging_face.read(tmp_path / "a")
+
+
+def test_label_without_a_name_is_refused_by_row_and_column() -> None:
+    found = datasets.Dataset.from_dict({"label": [0, 7]}).cast_column("label", ClassLabel(2))
+    found = found.cast(Features(label=ClassLabel(names=["a", "b"])))
+    with pytest.raises(SampleError, match="row 1, column 'label': label 7, of 2 names"):
+        rows_of(hugging_face.read(found))
+
+
 def only_named(path: Path) -> datasets.Dataset:
     return datasets.Dataset.from_dict({"image": [str(path)]}).cast_column("image", datasets.Image())
 

@@ -111,6 +111,11 @@ def test_leaf_that_is_not_what_the_index_says_is_named(tmp_path: Path) -> None:
         litdata.read(changed(folder, data_format=["numpy"]))
 
 
+def test_index_of_other_types_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SampleError, match="not an index of LitData"):
+        litdata.read(changed(written(tmp_path / "a", [{"x": 1}]), data_format=[5]))
+
+
 def test_absurd_tensor_is_refused(tmp_path: Path) -> None:
     header = np.array([0, 2, 2**31, 2**31], ">u4").tobytes()
     folder = changed(written(tmp_path / "a", [header]), data_format=["tensor"])

@@ -164,6 +164,20 @@ def test_member_that_is_not_an_array_is_refused(tmp_path: Path) -> None:
         npz.read(tmp_path / "a.npz")
 
 
+def test_archive_without_arrays_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz")
+    with pytest.raises(SchemaError, match=r"there are no arrays .*a\.npz"):
+        npz.read(tmp_path / "a.npz")
+
+
+def test_text_that_is_not_unicode_is_refused_by_row(tmp_path: Path) -> None:
+    array = np.array(["a", "b"])
+    array.view(np.uint32)[1] = 2**31
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(SampleError, match="row 1, column 'data'"):
+        rows_of(npz.read(tmp_path / "a.npy"))
+
+
 def test_damaged_files_raise_only_errors_of_atdata(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=np.random.default_rng(0).random((50, 3)))
     sound = (tmp_path / "a.npz").read_bytes()

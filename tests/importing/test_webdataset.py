@@ -166,6 +166,12 @@ def test_member_that_does_not_fit_is_named_and_nothing_is_written(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["a.tar"]
 
 
+def test_array_with_a_damaged_header_is_named(tmp_path: Path) -> None:
+    shard = tar_of(tmp_path / "a.tar", {"0.npy": b"not an array"})
+    with pytest.raises(SampleError, match=r"a\.tar, member 0\.npy, offset 0"):
+        webdataset_format.read(shard)
+
+
 def test_packed_and_damaged_shards_are_refused(tmp_path: Path) -> None:
     packed = tar_of(tmp_path / "a.tar", {"0.msgpack": b"\x80"})
     with pytest.raises(SchemaError, match="packed samples"):

@@ -43,7 +43,7 @@ _DESCRIBING = ("description", "long_name", "units")  # attributes
 _MAX_DESCRIPTION = 1_000
 # What libraries and NumPy raise for files that are not sound.
 UNREADABLE = (
-    *(OSError, RuntimeError, MemoryError, EOFError),
+    *(OSError, RuntimeError, MemoryError, EOFError, SystemError),
     *(ValueError, TypeError, LookupError, ArithmeticError),
     *(zlib.error, zipfile.BadZipFile),
 )
@@ -110,7 +110,7 @@ class ArrayColumn:
             raise SampleError(reason, uri=self.file, path=self.name) from error
         try:
             return self.form.values(block)
-        except (ValueError, TypeError, OverflowError) as error:
+        except UNREADABLE as error:
             raise self._refused(block, first, error) from error
 
     def _refused(self, block: Any, first: int, error: Exception) -> SampleError:
@@ -118,7 +118,7 @@ class ArrayColumn:
         for row in range(len(block)):
             try:
                 self.form.values(block[row : row + 1])
-            except (ValueError, TypeError, OverflowError):
+            except UNREADABLE:
                 return refused(str(error), uri=self.file, row=first + row, column=self.name)
         return SampleError(str(error), uri=self.file, path=self.name)
 

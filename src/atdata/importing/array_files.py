@@ -101,6 +101,8 @@ def read_arrays(
     files = files or [path]
     stored = sum(file.stat().st_size for file in files)
     with opener(path) as arrays:
+        if not arrays:
+            raise SchemaError("there are no arrays", uri=str(path))
         flat = _by_split(arrays)
         counts = {split: _row_count(inner, path) for split, inner in flat.items()}
         splits: dict[str, Columns] = {split: grouped(inner) for split, inner in flat.items()}

@@ -390,10 +390,10 @@ def _checked_values(name: str, values: Any, array: Any, first: int, uri: str) ->
     try:
         found: list[Any] = values(array)
         return found
-    except (AtdataError, ValueError, OverflowError):
+    except (AtdataError, ValueError, OverflowError) as error:
         for number in range(len(array)):
             _check(name, values, array.slice(number, 1), first + number, uri)
-        raise
+        raise refused(str(error), uri=uri, row=first, column=name) from error
 
 
 def _check(name: str, values: Any, one: Any, row: int, uri: str) -> None:

@@ -40,7 +40,9 @@ def read_files(files: Files) -> Table:
     paths = [path for group in files.values() for path in group]
     state = files_state(paths)
     schema = _open(paths[0]).schema
-    if (twice := repeated(schema.names)) is not None:
+    with _sound(paths[0], "Arrow"):  # names may not be UTF-8
+        twice = repeated(schema.names)
+    if twice is not None:
         raise SchemaError(f"two columns are called {twice!r:.80}", uri=str(paths[0]), path=twice)
     nulls: set[tuple[str, ...]] = set()
     places: dict[Path, list[tuple[int, int, int, int]]] = {}
@@ -176,6 +178,7 @@ class _IpcFile:
         """Yield number, first row, rows and bytes of each record batch."""
         first = 0
         for number, batch in enumerate(_IpcFile(self._path)._all()):
+            self._check(batch)
             yield number, first, batch.num_rows, batch.nbytes
             first += batch.num_rows
 
@@ -186,6 +189,7 @@ class _IpcFile:
                 whole = self._file.get_batch(number)
         else:
             whole = next(batch for at, batch in enumerate(self._all()) if at == number)
+        self._check(whole)
         step = _batch(whole.num_rows, whole.nbytes)
         for start in range(0, whole.num_rows, step):
             yield whole.slice(start, step)
@@ -193,8 +197,14 @@ class _IpcFile:
     def nulls(self) -> Iterator[tuple[str, ...]]:
         """Yield the places of nulls."""
         for batch in _IpcFile(self._path)._all():
+            self._check(batch)
             for name, array in zip(self.schema.names, batch.columns, strict=True):
                 yield from null_paths(array, (name,))
+
+    def _check(self, batch: Any) -> None:
+        # pyarrow reads outside of its memory where lengths and offsets are damaged.
+        with _sound(self._path, "Arrow"):
+            batch.validate(full=True)
 
     def _all(self) -> Iterator[Any]:
         if self._stream is None:

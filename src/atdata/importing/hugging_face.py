@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path, PurePath
@@ -32,6 +32,7 @@ import numpy as np
 
 from atdata.base.extras import require
 from atdata.errors import AtdataError, SampleError, SchemaError
+from atdata.importing.array_columns import UNREADABLE
 from atdata.importing.arrow_columns import (
     ITEMS,
     Reading,
@@ -95,6 +96,8 @@ def _table(found: Any, label: str, *, may_open: bool) -> Table:
             hint="Give them to `cast`, or import the splits one by one.",
             uri=label,
         )
+    if not may_open:
+        _check(splits.values(), label)
     found_nulls: set[Place] = set()
     counts = {split: _scanned(one, found_nulls) for split, one in splits.items()}
     rules = _Rules(features[0].to_dict(), frozenset(found_nulls), may_open)
@@ -108,6 +111,15 @@ def _table(found: Any, label: str, *, may_open: bool) -> Table:
         for split, one in splits.items()
     }
     return Table(columns, parts)
+
+
+def _check(splits: Iterable[Any], label: str) -> None:
+    """Refuse damaged lengths and offsets, where pyarrow would read outside of its memory."""
+    try:
+        for one in splits:
+            one.data.validate(full=True)
+    except arrow().ArrowException as error:
+        raise SampleError(f"not sound Arrow: {error}", uri=label) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +268,13 @@ def _file(path: str) -> bytes:
 def _label(labels: list[str]) -> Reading:
     names = tuple(map(str, labels))  # those of NumPy are of a class of its own
 
+    def named(label: int) -> str:
+        if label >= len(names):
+            raise SampleError(f"label {label}, of {len(names)} names")
+        return names[label]
+
     def values(array: Any) -> list[Any]:
-        return [None if one is None or one < 0 else names[one] for one in array.to_pylist()]
+        return [None if one is None or one < 0 else named(one) for one in array.to_pylist()]
 
     return Reading(Literal[names], values)
 
@@ -299,7 +316,7 @@ def _loaded(folder: Path) -> Any:
     datasets = require("datasets", extra="datasets")
     try:
         return datasets.load_from_disk(str(folder))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, AttributeError, arrow().ArrowException) as error:
         reason = f"not a folder of save_to_disk that can be read: {error}"
         raise SampleError(reason, uri=str(folder)) from error
 
@@ -309,11 +326,15 @@ def _checked_files(folder: Path) -> list[Path]:
     marks = [folder / mark for mark in _MARKS if (folder / mark).is_file()]
     files = list(marks)
     for mark in marks:
-        state = _state(mark)
-        for split in state.get("splits", []):
-            files += _checked_files(_inside(folder, split))
-        for file in state.get("_data_files") or []:
-            files.append(_inside(folder, file["filename"]))
+        try:
+            state = _state(mark)
+            splits = [_inside(folder, split) for split in state.get("splits", [])]
+            files += [_inside(folder, file["filename"]) for file in state.get("_data_files") or []]
+        except (LookupError, TypeError, AttributeError) as error:
+            reason = f"not a file of save_to_disk: {type(error).__name__}: {error}"
+            raise SampleError(reason, uri=str(mark)) from None
+        for split in splits:
+            files += _checked_files(split)
     return files
 
 
@@ -326,6 +347,8 @@ def _state(path: Path) -> Any:
 
 
 def _inside(folder: Path, name: Any) -> Path:
-    if not isinstance(name, str) or PurePath(name).name != name or not (folder / name).exists():
+    is_name = isinstance(name, str) and name not in ("", "..") and PurePath(name).name == name
+    path = folder / name if is_name else folder
+    if not is_name or not path.exists():
         raise SampleError(f"names {name!r:.80}, which is not in the folder", uri=str(folder))
-    return folder / name
+    return path

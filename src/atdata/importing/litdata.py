@@ -102,7 +102,7 @@ def read(source: Path) -> Table:
         ]
     except AtdataError:
         raise
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"not an index of LitData: {type(error).__name__}: {error}"
         raise SampleError(reason, uri=str(source / INDEX)) from None
     return Table(columns_of(columns, parts), {WHOLE: parts}, files_state([source / INDEX, *paths]))

@@ -103,7 +103,7 @@ def _parts(folder: Path) -> list[chunks.ChunkPart]:
         return [_part(folder, shard) for shard in chunks.read_index(folder)["shards"]]
     except AtdataError:
         raise
-    except (LookupError, TypeError, ValueError, AssertionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"not an index of MDS: {type(error).__name__}: {error}"
         raise SampleError(reason, uri=str(folder / chunks.INDEX)) from None
 

@@ -16,12 +16,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from atdata.errors import AtdataError, MissingFile, SampleError, StorageError, UrlError
+from atdata.errors import (
+    AtdataError,
+    MissingFile,
+    SampleError,
+    SchemaError,
+    StorageError,
+    UrlError,
+)
 
 FORMATS: dict[str, str] = {
     "hugging_face": "atdata.importing.hugging_face",
@@ -127,14 +135,28 @@ def read_table(source: Any, format: str | None = None) -> Table:  # noqa: A002 -
         path = Path(source)
         source = path if path.exists() else os.fspath(source)
     try:
-        table: Table = _module(source, format).read(source)
+        with naming(source):
+            table: Table = _module(source, format).read(source)
+    except AtdataError:
+        raise
     except OSError as error:
-        if isinstance(error, AtdataError):
-            raise
         raise StorageError(
             f"can't be read: {error.strerror or error}", uri=str(error.filename or source)
         ) from error
     return table
+
+
+@contextmanager
+def naming(source: Any) -> Iterator[None]:
+    """Name the file or folder of a source in errors about its data that name no file."""
+    try:
+        yield
+    except (SampleError, SchemaError) as error:
+        is_placed = error.uri is not None or error.shard is not None
+        if is_placed or not isinstance(source, str | os.PathLike):
+            raise
+        place = {**error.place(), "uri": os.fspath(source)}
+        raise type(error)(error.message, hint=error.hint, **place) from error.__cause__
 
 
 def _module(source: Any, name: str | None) -> Any:

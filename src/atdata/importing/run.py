@@ -21,7 +21,7 @@ from atdata.dataset import Dataset
 from atdata.engines import Engine
 from atdata.engines import engine as engine_named
 from atdata.errors import EntryConflict, SampleError
-from atdata.importing.readers import WHOLE, Table, read_table
+from atdata.importing.readers import WHOLE, Table, naming, read_table
 from atdata.importing.schema import Maker, guessed_type, source_name
 from atdata.importing.schema import class_name as class_name_of
 from atdata.importing.tasks import MAX_SIZE, Cut, Task, grouped, moves, run
@@ -129,23 +129,21 @@ def import_dataset(
     label = target.named(Label(name, version, schema_version))
     table = read_table(source, format)
     text = None
-    if sample_type is None:
-        guessed = class_name_of(source_name(source)) if class_name is None else class_name
-        sample_type = guessed_type(guessed, table.columns)
-        text = class_text(sample_type)
-    check_class(sample_type)
-    maker = Maker.of(sample_type, table.columns)
+    with naming(source):
+        if sample_type is None:
+            guessed = class_name_of(source_name(source)) if class_name is None else class_name
+            sample_type = guessed_type(guessed, table.columns)
+            text = class_text(sample_type)
+        check_class(sample_type)
+        maker = Maker.of(sample_type, table.columns)
+        _check_rows(table)
     cut = Cut(maxcount, maxsize, layout)
-    for split, parts in table.splits.items():
-        if not any(part.count for part in parts):
-            raise SampleError(
-                f"the split {split!r:.80} has no rows" if split else "there are no rows"
-            )
     try:
         target.make_parent()
         with _workspace(target.path, _plan(table, maker, label, cut, repack)) as work:
             tasks = _tasks(table, work, maker, cut, repack=repack)
-            shards = _run(tasks, target, engine or engine_named(), progress or NullProgress())
+            with naming(source):
+                shards = _run(tasks, target, engine or engine_named(), progress or NullProgress())
             manifests = _assemble(shards, work.parent / "new", label, sample_type)
             target.put(work.parent / "new", manifests)
     except OSError as error:
@@ -155,6 +153,14 @@ def import_dataset(
         for split, manifest in manifests.items()
     }
     return Imported(target.path, sample_type, splits, manifests, text)
+
+
+def _check_rows(table: Table) -> None:
+    for split, parts in table.splits.items():
+        if not any(part.count for part in parts):
+            raise SampleError(
+                f"the split {split!r:.80} has no rows" if split else "there are no rows"
+            )
 
 
 def _tasks(table: Table, work: Path, maker: Maker, cut: Cut, *, repack: bool) -> list[Task]:

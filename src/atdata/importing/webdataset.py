@@ -59,7 +59,7 @@ def read(source: Path) -> Table:
     files = files_by_split(source, _SUFFIXES)
     paths = [path for group in files.values() for path in group]
     seen: dict[str, _Seen] = {}
-    counts = {path: sum(1 for _ in map(_seer(seen), _groups(path))) for path in paths}
+    counts = {path: sum(1 for _ in map(_seer(seen, path), _groups(path))) for path in paths}
     total = sum(counts.values())
     columns = tuple(
         _column(extension, one, total)
@@ -157,7 +157,7 @@ class _Seen:
         return bytes if self.content is None else _ANNOTATIONS[self.content]
 
 
-def _seer(seen: dict[str, _Seen]) -> Any:
+def _seer(seen: dict[str, _Seen], shard: Path) -> Any:
     def see(group: MemberGroup) -> None:
         for extension, payload in group.items():
             if extension not in seen:
@@ -166,7 +166,11 @@ def _seer(seen: dict[str, _Seen]) -> Any:
                 seen[extension].see(payload)
             except SampleError as error:
                 raise SampleError(
-                    error.message, hint=error.hint, member=f"{group.key}.{extension}"
+                    error.message,
+                    hint=error.hint,
+                    shard=str(shard),
+                    member=f"{group.key}.{extension}",
+                    offset=group.offset,
                 ) from None
 
     return see

@@ -137,17 +137,14 @@ def _from_redis(url: str) -> EarlierIndex:
             _redis_entry(cid, client.hgetall(f"LocalDatasetEntry:{cid}"))
             for cid in keys["LocalDatasetEntry"]
         ]
-        labels = [client.hgetall(f"Label:{key}") for key in keys["Label"]]
+        labels = [_redis_label(client.hgetall(f"Label:{key}")) for key in keys["Label"]]
         schemas = {key: client.get(f"LocalSchema:{key}").decode() for key in keys["LocalSchema"]}
     except (errors.RedisError, KeyError, UnicodeDecodeError, AttributeError) as error:
         raise StorageError(f"the index can't be read: {error}", uri=url) from error
     return EarlierIndex(
         schemas=schemas,
         entries=entries,
-        labels=[
-            (one[b"name"].decode(), one[b"cid"].decode(), one.get(b"version", b"").decode())
-            for one in labels
-        ],
+        labels=labels,
         lenses=keys["LocalLens"],
     )
 
@@ -162,6 +159,11 @@ def _redis_entry(cid: str, values: Mapping[bytes, bytes]) -> EarlierEntry:
     ref = values.get(b"schema_ref") or values[b"sample_kind"]
     urls = values.get(b"data_urls") or msgpack.packb([values[b"wds_url"].decode()])
     return EarlierEntry(cid, values[b"name"].decode(), ref.decode(), urls, values.get(b"metadata"))
+
+
+def _redis_label(values: Mapping[bytes, bytes]) -> tuple[str, str, str]:
+    version = values.get(b"version", b"")
+    return values[b"name"].decode(), values[b"cid"].decode(), version.decode()
 
 
 def unpacked(value: bytes) -> Any:
@@ -184,7 +186,7 @@ def schema_record(text: str) -> dict[str, Any]:
     """
     try:
         record = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise SchemaError(f"the stored schema is not JSON: {error}") from error
     if not isinstance(record, dict):
         raise SchemaError("the stored schema is not a JSON object")
