@@ -165,8 +165,10 @@ class _Migrator:
 
     def _move_entry(self, entry: EarlierEntry, name: str) -> None:
         urls, metadata = unpacked(entry.data_urls), unpacked(entry.metadata or b"\xc0") or {}
-        if not isinstance(urls, list) or not isinstance(metadata, dict):
-            raise EntryError("the entry's URLs are not a list, or its metadata is not a map")
+        if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+            raise EntryError("the entry's URLs are not a list of texts")
+        if not isinstance(metadata, dict):
+            raise EntryError("the entry's metadata is not a map")
         checksums = metadata.pop(_CHECKSUMS, {})
         if not isinstance(checksums, dict):
             raise EntryError("the entry's checksums are not a map")

@@ -168,6 +168,16 @@ def test_a_field_that_the_schema_does_not_have_is_a_problem(
         ("UPDATE schemas SET schema_json = ? WHERE name = 'Label'", "{", "schema Label@1.0.0"),
         ("UPDATE schemas SET schema_json = ? WHERE name = 'Label'", "[]", "schema Label@1.0.0"),
         (
+            "UPDATE dataset_entries SET metadata = ? WHERE name = 'kinds'",
+            msgpack.packb({"checksums": [1]}),
+            "dataset kinds",
+        ),
+        (
+            "UPDATE dataset_entries SET data_urls = ? WHERE name = 'kinds'",
+            msgpack.packb([5]),
+            "dataset kinds",
+        ),
+        (
             "UPDATE schemas SET schema_json = ? WHERE name = 'Label'",
             '{"fields": [{"name": "x", "fieldType": {"$type": "local#ref"}}]}',
             "schema Label@1.0.0",

@@ -202,6 +202,16 @@ def test_damaged_offsets_are_refused_before_they_are_followed(tmp_path: Path) ->
         import_dataset(tmp_path / "a.arrow", tmp_path / "out", engine=HERE)
 
 
+@pytest.mark.parametrize("kind", [b"\x15\0\x19", b"\x15\x0e\x19"])
+def test_columns_of_damaged_types_are_refused(tmp_path: Path, kind: bytes) -> None:
+    pq.write_table(pa.table({"text": ["a", "b"]}), tmp_path / "a.parquet")
+    data = (tmp_path / "a.parquet").read_bytes()
+    assert data.count(b"\x15\x0c\x19") == 1  # the type of a chunk's values: bytes
+    (tmp_path / "a.parquet").write_bytes(data.replace(b"\x15\x0c\x19", kind))
+    with pytest.raises(SampleError, match="not sound Parquet"):
+        import_dataset(tmp_path / "a.parquet", tmp_path / "out", engine=HERE)
+
+
 def test_names_that_are_not_unicode_are_refused(tmp_path: Path) -> None:
     with pa.ipc.new_file(tmp_path / "a.arrow", pa.schema({"name": pa.int8()})):
         pass

@@ -145,6 +145,7 @@ class _ParquetFile:
 
     def _null_counts(self) -> dict[str, int | None]:
         """Return the nulls in the leaves of each column; None where the file does not count."""
+        self._check_chunks()
         metadata = self._file.metadata
         counts: dict[str, int | None] = {}
         for leaf in range(metadata.num_columns):
@@ -157,6 +158,17 @@ class _ParquetFile:
                 is_known = known and earlier is not None
                 counts[name] = earlier + statistics.null_count if is_known else None
         return counts
+
+    def _check_chunks(self) -> None:
+        """Refuse damaged chunks of columns, whose statistics would end the process."""
+        metadata = self._file.metadata
+        kinds = [metadata.schema.column(leaf).physical_type for leaf in range(metadata.num_columns)]
+        for number in range(metadata.num_row_groups):
+            with _sound(self._path, "Parquet"):
+                next(self._file.iter_batches(1, row_groups=[number], use_threads=False), None)
+                group = metadata.row_group(number)
+                if any(group.column(leaf).physical_type != kind for leaf, kind in enumerate(kinds)):
+                    raise ValueError("a column has values of another type than the schema says")
 
 
 class _IpcFile:

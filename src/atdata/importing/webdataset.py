@@ -100,14 +100,18 @@ def samples_of(shard: Path, sample_type: type[Any]) -> Iterator[Any]:
         try:
             yield decode(group)
         except SampleError as error:
-            raise SampleError(
-                error.message,
-                hint=error.hint,
-                shard=str(shard),
-                member=f"{group.key}.{error.member}",
-                offset=group.offset,
-                path=error.path,
-            ) from None
+            raise _placed(error, shard, group, error.member) from None
+
+
+def _placed(error: SampleError, shard: Path, group: MemberGroup, member: str | None) -> SampleError:
+    return SampleError(
+        error.message,
+        hint=error.hint,
+        shard=str(shard),
+        member=f"{group.key}.{member}",
+        offset=group.offset,
+        path=error.path,
+    )
 
 
 def _groups(shard: Path) -> Iterator[MemberGroup]:
@@ -165,13 +169,7 @@ def _seer(seen: dict[str, _Seen], shard: Path) -> Any:
             try:
                 seen[extension].see(payload)
             except SampleError as error:
-                raise SampleError(
-                    error.message,
-                    hint=error.hint,
-                    shard=str(shard),
-                    member=f"{group.key}.{extension}",
-                    offset=group.offset,
-                ) from None
+                raise _placed(error, shard, group, extension) from None
 
     return see
 
