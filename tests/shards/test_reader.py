@@ -23,18 +23,29 @@ def test_samples_come_with_shard_key_and_offset() -> None:
     ]
 
 
-def test_other_members_are_skipped_with_one_warning() -> None:
+def test_other_members_are_skipped_with_one_warning_for_each_extension() -> None:
     data = shard(
         [
             member(b"a.cls", b"1"),
             member(b"a.msgpack", b"x"),
             member(b"b.msgpack", b"y"),
             member(b"b.note.txt", b"1"),
+            member(b"b.CLS", b"1"),
+            member(b"c.cls", b"1"),
+            member(b"c.msgpack", b"z"),
         ]
     )
-    with pytest.warns(UserWarning, match=r"beside the samples are skipped: cls\.") as caught:
-        assert [key for _, key, *_ in read(data)] == ["a", "b"]
-    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="beside the samples are skipped") as caught:
+        assert [key for _, key, *_ in read(data)] == ["a", "b", "c"]
+    texts = [str(one.message).partition(" atdata")[0] for one in caught]
+    assert [text.rpartition(": ")[2] for text in texts] == ["cls.", "note.txt."]
+
+
+def test_a_shard_of_ever_other_members_gives_a_bounded_number_of_warnings() -> None:
+    parts = [member(b"%03d.%s" % (n, e)) for n in range(200) for e in (b"msgpack", b"x%d" % n)]
+    with pytest.warns(UserWarning, match="are skipped: x") as caught:
+        assert len(read(shard(parts))) == 200
+    assert len(caught) < 100
 
 
 def test_members_after_the_last_sample_are_skipped_with_a_warning() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,8 @@ from atdata.shards.member_group import MemberGroup
 from atdata.shards.names import SAMPLE, is_pickle
 from atdata.shards.tar import Member, walk
 from atdata.shards.window import Window, open_file, open_stream
+
+_MOST_NAMED = 64  # extensions that warnings name, in one shard
 
 PackedSample = tuple[str, str, int, memoryview | MemberGroup]
 """Name of the shard, key, offset of the (first) header in the shard, msgpack payload or members."""
@@ -103,13 +105,13 @@ def _packed(members: Iterator[Member], shard: str) -> Iterator[PackedSample]:
     start = 0
     found = True
     others: dict[str, None] = {}  # the extensions beside the sample, in lower case
-    warned = False
+    named: set[str] = set()  # of those that a warning has named
     for key, extension, offset, payload in members:
         if key != last:
             if not found:
                 raise _no_sample(shard, last, start, others)
             if others:
-                warned = warned or _warn_skipped(others)
+                _warn_skipped(others, named)
                 others = {}
             last, start, found = key, offset, False
         if extension != SAMPLE:
@@ -124,21 +126,23 @@ def _packed(members: Iterator[Member], shard: str) -> Iterator[PackedSample]:
             last = payload.last_key
     if not found:
         raise _no_sample(shard, last, start, others)
-    if others and not warned:
-        _warn_skipped(others)
+    if others:
+        _warn_skipped(others, named)
 
 
-def _warn_skipped(extensions: dict[str, None]) -> bool:
-    """Warn that members are not read; Python shows each text once. Return True."""
+def _warn_skipped(extensions: dict[str, None], named: set[str]) -> None:
+    """Warn that members are not read, once in a shard for each extension, and add it to those."""
+    new = extensions.keys() - named
+    if not new or len(named) > _MOST_NAMED:
+        return
+    named |= new
     warnings.warn(
-        f"members beside the samples are skipped: {_shown(extensions)}. "
-        f"atdata reads <key>.{SAMPLE} only.",
+        f"members beside the samples are skipped: {_shown(new)}. atdata reads <key>.{SAMPLE} only.",
         stacklevel=3,
     )
-    return True
 
 
-def _shown(extensions: dict[str, None]) -> str:
+def _shown(extensions: Iterable[str]) -> str:
     return ", ".join(sorted(extensions)[:8])
 
 
