@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from atdata.errors import SampleError
 from atdata.samples import json_text
 from atdata.samples.json_text import MAX_DEPTH, json_bytes, parse_json
+from atdata.samples.wire import MAX_VALUES
 
 
 def nested(levels: int) -> Any:
@@ -65,6 +67,21 @@ def test_values_are_bounded_before_they_are_made(monkeypatch: pytest.MonkeyPatch
             parse_json(payload)
     with pytest.raises(SampleError, match="more than 10 values"):
         json_bytes([1] * 11)
+
+
+@pytest.mark.parametrize("end", [b'"', b""])
+def test_marks_in_a_long_text_are_told_from_values_in_little_memory(end: bytes) -> None:
+    payload = b'"' + b',\\"' * (MAX_VALUES + 1) + end
+    tracemalloc.start()
+    try:
+        if end:
+            assert len(parse_json(payload)) == 2 * (MAX_VALUES + 1)
+        else:
+            with pytest.raises(SampleError, match="Unterminated"):
+                parse_json(payload)
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(payload)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("value", [b"x", [b"x"], {"a": {1}}, "\ud800"])

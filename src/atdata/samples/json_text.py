@@ -15,7 +15,8 @@ from atdata.samples.wire import MAX_VALUES
 
 MAX_DEPTH = 100  # the same as for plain data in packed samples
 
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# Possessive, and with or without an end: nothing is tried twice, whatever the bytes are.
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?')
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
