@@ -6,8 +6,8 @@ A real runner would say more. Here a child process is made like one on Windows b
 What stands in for what is missing: ``os.fsync`` for ``fdatasync``; nothing for the sync of
 folders; ``cpu_count`` for ``sched_getaffinity``; ``islink`` for ``O_NOFOLLOW``; two renames for
 the swap of folders; ``spawn`` for ``fork``; the user's own temporary folder for one with the
-user's number; files that are closed before they are removed, renamed or replaced. A seek and a
-write for ``pwrite``, which only large downloads need, is in ``base/test_disk.py``.
+user's number; files that are closed before they are removed, renamed or replaced, so shards that
+are fetched get their names in the cache before they are read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,23 +60,6 @@ def test_move_file_replaces(empty: Path) -> None:
     disk.move_file(source, target)
     assert target.read_bytes() == b"new"
     assert not source.exists()
-
-
-@pytest.mark.parametrize("has_pwrite", [True, False])
-def test_threads_write_at_their_own_places(
-    empty: Path, monkeypatch: pytest.MonkeyPatch, has_pwrite: bool
-) -> None:
-    if not has_pwrite:
-        monkeypatch.delattr(os, "pwrite")
-    pieces = [bytes([number]) * 1000 for number in range(64)]
-    with (empty / "file").open("wb") as file, ThreadPoolExecutor(4) as pool:
-        writes = [
-            pool.submit(disk.write_at, file.fileno(), piece, 1000 * at)
-            for at, piece in enumerate(pieces)
-        ]
-        for write in writes:
-            write.result()
-    assert (empty / "file").read_bytes() == b"".join(pieces)
 
 
 def test_files_get_their_final_names_in_other_folders(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import torch.utils.data
 
 from atdata import BlobSource, Dataset, S3Source, URLSource
 from atdata.cache.fetch import cache_path, parse_size, user_cache
+from atdata.cache.keeping import wait_until_kept
 from atdata.errors import DigestMismatch, NetworkError, StorageError
 from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
@@ -53,6 +54,7 @@ def numbers(source: Any) -> list[int]:
 
 def files(folder: Path) -> set[str]:
     """What is in the cache."""
+    wait_until_kept()
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
@@ -104,6 +106,7 @@ def test_it_can_be_turned_off(
 def test_its_folder_may_be_deleted_at_any_time(folder: Path, urls: list[str]) -> None:
     for _ in range(2):
         assert numbers(VerifiedSource(URLSource(urls), INFOS)) == list(range(12))
+        wait_until_kept()
         shutil.rmtree(folder)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from atdata import Dataset
+from atdata.cache.keeping import wait_until_kept
 from atdata.testing.samples import Thing, shard_bytes
 from atdata_records import cid
 from cli.conftest import Command
@@ -30,6 +31,7 @@ def urls(web: Web) -> list[str]:
         for number, data in enumerate(SHARDS)
     ]
     assert len(list(Dataset[Thing](urls).ordered())) == 6
+    wait_until_kept()
     return urls
 
 

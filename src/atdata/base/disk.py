@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-# Windows can't open folders, flush files opened for reading, or remove open files.
+# Windows can't open folders, flush files opened for reading, or remove or rename open files.
 _POSIX = hasattr(os, "O_DIRECTORY")
+RENAMES_OPEN_FILES = _POSIX
 _SYNCABLE = os.O_RDONLY if _POSIX else os.O_RDWR
-_seeking = threading.Lock()
 
 
 def sync_data(descriptor: int) -> None:
@@ -155,24 +154,6 @@ def remove_unused(path: Path) -> bool:
             raise
         return False
     return True
-
-
-def write_at(descriptor: int, data: bytes, at: int) -> None:
-    """Write bytes at an offset of an open file; other threads may write at other offsets.
-
-    Raises:
-        OSError: The disk refuses.
-    """
-    write: Callable[[int, bytes, int], int] = getattr(os, "pwrite", _seek_and_write)
-    done = 0
-    while done < len(data):
-        done += write(descriptor, data[done:] if done else data, at + done)
-
-
-def _seek_and_write(descriptor: int, data: bytes, at: int) -> int:
-    with _seeking:  # Windows has no pwrite, and one position in each open file
-        os.lseek(descriptor, at, os.SEEK_SET)
-        return os.write(descriptor, data)
 
 
 def _temporary(path: Path) -> Path:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
-from atdata.base.disk import sync_data, write_at
 from atdata.base.redact import redacted
 from atdata.shards.expected import ExpectedShard, mismatch
 from atdata.shards.info import ShardInfo
@@ -133,21 +132,21 @@ class Download:
             return
         size = min(size, self._most() + 1)
         parts = ((start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
-        for part in _in_order(partial(self._whole, *part, first, file.fileno()) for part in parts):
-            yield from part
+        for part in _in_order(partial(self._whole, *part, first) for part in parts):
+            # By one thread: those that write to one file at once wait for each other.
+            for piece in part:
+                file.write(piece)
+                yield piece
 
-    def _whole(self, start: int, stop: int, first: Opened, descriptor: int) -> list[bytes]:
-        """Fetch one part, write and sync it, and return its bytes."""
+    def _whole(self, start: int, stop: int, first: Opened) -> list[bytes]:
+        """Fetch one part."""
         part = self._part(start, stop, first)
         pieces = []
         try:
             for piece in part.pieces():
                 if self.is_cancelled():
                     raise Cancelled
-                write_at(descriptor, piece, start)
-                start += len(piece)
                 pieces.append(piece)
-            sync_data(descriptor)
             return pieces
         finally:
             part.close()

@@ -15,11 +15,15 @@ import contextlib
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
+from atdata.base.disk import RENAMES_OPEN_FILES, sync_file
 from atdata.base.folders import cache_folder
 from atdata.cache.download import Download, TooLarge
+from atdata.cache.keeping import keep_later
 from atdata.cache.shard_cache import Known, ShardCache, cache_errors
 from atdata.errors import StorageError
 from atdata.shards.expected import ExpectedShard
@@ -69,6 +73,23 @@ def parse_size(text: str) -> int:
     return int(float(found[1]) * base ** _POWERS[found[2].lower()])
 
 
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A verified shard on this machine, which may have no name in the cache yet."""
+
+    path: Path
+    name_it: Callable[[], Path] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is in the cache."""
+        return self.name_it is None
+
+    def keep(self) -> Path:
+        """Bring it to the disk, give it its name, and return its path in the cache."""
+        return self.name_it() if self.name_it else self.path
+
+
 def cached_path(
     shard: StoredObject,
     *,
@@ -93,58 +114,108 @@ def cached_path(
         Cancelled: The caller cancelled it.
         AtdataError: What the place raises.
     """
-    cache = user_cache()
+    with contextlib.ExitStack() as held:
+        found = _fetched(Download(shard, expected, is_cancelled), held)
+        return None if found is None else found.keep()
+
+
+def cached_file(
+    shard: StoredObject,
+    *,
+    expected: ShardInfo | ExpectedShard | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> IO[bytes] | None:
+    """Open a shard from the network, which is kept in the cache afterwards; see `cached_path`.
+
+    It is opened as soon as its bytes are verified. A thread brings them to the disk and then
+    gives them their name in the cache.
+
+    Returns:
+        The open file; None if it is to be read as a stream. The caller closes it.
+
+    Raises:
+        FileNotFoundError: Another process dropped it at this moment; try again.
+        AtdataError: As :func:`cached_path`.
+    """
+    with contextlib.ExitStack() as held:
+        found = _fetched(Download(shard, expected, is_cancelled), held)
+        if found is None:
+            return None
+        if found.is_kept or not RENAMES_OPEN_FILES:
+            return found.keep().open("rb")
+        file = found.path.open("rb")
+        keep_later(found.keep, held)
+        return file
+
+
+def _fetched(download: Download, held: contextlib.ExitStack) -> _Fetched | None:
+    """Find a shard or fetch it; ``held`` gets what it needs until it is kept."""
+    cache, expected = user_cache(), download.expected
     if cache is None or (expected and (expected.size or 0) > cache.limit):
         return None
-    download = Download(shard, expected, is_cancelled)
     if expected:
-        return cache.find(expected.cid, expected.size) or _fetch_expected(cache, download, expected)
-    return _fetch_any(cache, download)
+        found = cache.find(expected.cid, expected.size)
+        return _Fetched(found) if found else _fetch_expected(cache, download, expected, held)
+    return _fetch_any(cache, download, held)
 
 
 def _fetch_expected(
-    cache: ShardCache, download: Download, expected: ShardInfo | ExpectedShard
-) -> Path | None:
-    refuse_offline(download.object.url)
+    cache: ShardCache,
+    download: Download,
+    expected: ShardInfo | ExpectedShard,
+    held: contextlib.ExitStack,
+) -> _Fetched | None:
     # Lock by CID and URL: another record may name the same bytes at a URL that never sends them.
-    with cache.filling(f"{expected.cid} {unsigned(download.object.url)}"):
-        found = cache.find(expected.cid, expected.size)
-        return found or _filled(cache, download, download.begin())
+    held.enter_context(cache.filling(f"{expected.cid} {unsigned(download.object.url)}"))
+    found = cache.find(expected.cid, expected.size)
+    if found:
+        return _Fetched(found)
+    refuse_offline(download.object.url)
+    return _filled(cache, download, download.begin(), held)
 
 
-def _fetch_any(cache: ShardCache, download: Download) -> Path | None:
+def _fetch_any(
+    cache: ShardCache, download: Download, held: contextlib.ExitStack
+) -> _Fetched | None:
     name = unsigned(download.object.url)
-    with cache.filling(name):
-        known = cache.known(name)
-        found = cache.find(known.cid, known.size) if known else None
-        # The data of an ipfs:// URL never changes.
-        same = is_offline() or scheme_of(name) == "ipfs"
-        if found and known and (same or download.tag() == known.tag):
-            return found
-        refuse_offline(download.object.url)
-        first = download.begin()
-        if first.tag is None or (first.size or 0) > cache.limit:
-            first.stream.close()
-            return None
-        return _filled(cache, download, first, name)
+    held.enter_context(cache.filling(name))
+    known = cache.known(name)
+    found = cache.find(known.cid, known.size) if known else None
+    # The data of an ipfs:// URL never changes.
+    same = is_offline() or scheme_of(name) == "ipfs"
+    if found and known and (same or download.tag() == known.tag):
+        return _Fetched(found)
+    refuse_offline(download.object.url)
+    first = download.begin()
+    if first.tag is None or (first.size or 0) > cache.limit:
+        first.stream.close()
+        return None
+    return _filled(cache, download, first, held, name)
 
 
 def _filled(
-    cache: ShardCache, download: Download, first: Opened, name: str | None = None
-) -> Path | None:
-    """Fetch a shard into the cache, and remember the name that finds it, if one is given."""
-    with (
-        cache_errors(cache.folder),
-        contextlib.suppress(TooLarge),
-        first.stream,
-        cache.new_file() as file,
-    ):
+    cache: ShardCache,
+    download: Download,
+    first: Opened,
+    held: contextlib.ExitStack,
+    name: str | None = None,
+) -> _Fetched | None:
+    """Fetch a shard; once it is kept, the name finds it, if one is given."""
+    held.enter_context(cache_errors(cache.folder))
+    with contextlib.suppress(TooLarge), first.stream:
+        file = held.enter_context(cache.new_file())
         cid, size = download.write(first, file, limit=cache.limit, make_room=cache.make_room)
         file.close()
-        kept = cache.keep(Path(file.name), cid)
-        if name is not None and first.tag is not None:
-            cache.remember(name, Known(redacted(name), first.tag, cid, size))
-        return kept
+        path = Path(file.name)
+
+        def keep() -> Path:
+            sync_file(path)  # before its turn: others have theirs meanwhile
+            kept = cache.keep(path, cid)
+            if name is not None and first.tag is not None:
+                cache.remember(name, Known(redacted(name), first.tag, cid, size))
+            return kept
+
+        return _Fetched(path, keep)
     return None
 
 

@@ -6,13 +6,12 @@ Sources differ: ``shards`` is a method or a property, names come from ``shard_li
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, runtime_checkable
 
 from atdata.cache.prefetch import ahead
-from atdata.errors import ShardNotFound, StorageError, UrlError
+from atdata.errors import MissingFile, ShardNotFound, StorageError, UrlError
 from atdata.shards.counts import sample_count
 from atdata.shards.reader import open_local
 from atdata.sources.protocols import (
@@ -25,6 +24,13 @@ from atdata.sources.protocols import (
 from atdata.storage.urls import redacted
 
 _TRIES = 3
+
+
+@runtime_checkable
+class _OpeningSource(Protocol):
+    """A source that opens what it fetches before it has a path."""
+
+    def open_cached(self, shard_id: str, **options: Any) -> IO[bytes] | None: ...
 
 
 class AdaptedSource:
@@ -118,13 +124,29 @@ class AdaptedSource:
         if path is not None:
             return open_local(path, redacted(shard_id))
         for _ in range(_TRIES):
-            cached = self.fetch(shard_id, is_cancelled=is_cancelled)
-            if cached is None:
-                break
-            # Other processes may drop it from the cache in between.
-            with contextlib.suppress(FileNotFoundError):
-                return cached.open("rb")
+            try:
+                return self.open_cached(shard_id, is_cancelled=is_cancelled)
+            except MissingFile:  # where it comes from
+                raise
+            except FileNotFoundError:  # other processes may drop it before it is open
+                continue
         return None
+
+    def open_cached(self, shard_id: str, **options: Any) -> IO[bytes] | None:
+        """Open the shard's file in the cache, fetched if needed; None if it can't be cached.
+
+        Args:
+            shard_id: Name of the shard.
+            options: As for :class:`~atdata.sources.protocols.CachedSource`.
+
+        Raises:
+            FileNotFoundError: The file was removed before it was open; try again.
+            AtdataError: What the source raises.
+        """
+        if isinstance(self.source, _OpeningSource):
+            return self.source.open_cached(shard_id, **options)
+        path = self.fetch(shard_id, **options)
+        return None if path is None else path.open("rb")
 
     def fetch(self, shard_id: str, **options: Any) -> Path | None:
         """Return the shard's path in the cache, fetched if needed; None if it can't be cached.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from atdata.base.redact import redacted
-from atdata.cache.fetch import cached_path
+from atdata.cache.fetch import cached_file, cached_path
 from atdata.errors import ShardNotFound
 from atdata.shards.expected import ExpectedShard
 from atdata.shards.info import ShardInfo
@@ -90,6 +90,24 @@ class ObjectSource(Source):
             AtdataError: As ``cached_path`` in :mod:`atdata.cache.fetch`.
         """
         return cached_path(self.object(shard_id), expected=expected, is_cancelled=is_cancelled)
+
+    def open_cached(
+        self,
+        shard_id: str,
+        *,
+        expected: ShardInfo | ExpectedShard | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> IO[bytes] | None:
+        """Open a shard's file as soon as it is verified; it gets into the cache afterwards.
+
+        Returns:
+            The open file; None if it is to be read as a stream. The caller closes it.
+
+        Raises:
+            ShardNotFound: The source has no such shard.
+            FileNotFoundError, AtdataError: As ``cached_file`` in :mod:`atdata.cache.fetch`.
+        """
+        return cached_file(self.object(shard_id), expected=expected, is_cancelled=is_cancelled)
 
     @abstractmethod
     def object(self, shard_id: str) -> StoredObject:

@@ -100,10 +100,13 @@ class BlobSource(ObjectSource):
         Raises:
             DigestMismatch: Another shard is expected than the blob is.
         """
-        blob = self._expected(shard_id)
-        if expected is not None and expected.cid != blob.cid:
-            raise mismatch(f"the blob is {blob.cid}, not {expected.cid}", shard_id)
-        return super().fetch(shard_id, expected=blob, **options)
+        return super().fetch(shard_id, expected=self._agreed(shard_id, expected), **options)
+
+    def open_cached(
+        self, shard_id: str, *, expected: ShardInfo | ExpectedShard | None = None, **options: Any
+    ) -> IO[bytes] | None:
+        """Open a blob's file, checked against its CID; raises as :meth:`fetch`."""
+        return super().open_cached(shard_id, expected=self._agreed(shard_id, expected), **options)
 
     def object(self, shard_id: str) -> StoredObject:
         """Return the blob at its server; raises as :meth:`open_shard`."""
@@ -121,6 +124,12 @@ class BlobSource(ObjectSource):
             found: Any = open_plugin("at", shard_id, untrusted=False)
             self._homes[did] = found.pds_endpoint, found.untrusted
         return self._homes[did]
+
+    def _agreed(self, shard_id: str, expected: ShardInfo | ExpectedShard | None) -> ExpectedShard:
+        blob = self._expected(shard_id)
+        if expected is not None and expected.cid != blob.cid:
+            raise mismatch(f"the blob is {blob.cid}, not {expected.cid}", shard_id)
+        return blob
 
     def _expected(self, shard_id: str) -> ExpectedShard:
         ref = shard_of(self._refs, shard_id)

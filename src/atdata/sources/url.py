@@ -113,6 +113,13 @@ class URLSource(ObjectSource):
             return plugged.fetch(shard_id, **options)
         return None if local_path(shard_id) else super().fetch(shard_id, **options)
 
+    def open_cached(self, shard_id: str, **options: Any) -> IO[bytes] | None:
+        """Open a shard of the network from the cache; see :class:`ObjectSource`."""
+        plugged = self._plugged(shard_id)
+        if plugged is not None:
+            return plugged.open_cached(shard_id, **options)
+        return None if local_path(shard_id) else super().open_cached(shard_id, **options)
+
     def object(self, shard_id: str) -> StoredObject:
         """Return the object of the network that is a shard.
 

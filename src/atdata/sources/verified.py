@@ -101,6 +101,17 @@ class VerifiedSource(Source):
         info = self._info(shard_id)
         return self._adapted.fetch(shard_id, expected=info, is_cancelled=is_cancelled)
 
+    def open_cached(
+        self, shard_id: str, *, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> IO[bytes] | None:
+        """Open a shard's file as soon as its bytes are checked; None if it has none.
+
+        Raises:
+            DigestMismatch: The bytes are not those expected.
+        """
+        info = self._info(shard_id)
+        return self._adapted.open_cached(shard_id, expected=info, is_cancelled=is_cancelled)
+
     def known_samples(self, shard_id: str) -> int | None:
         """Return the number of samples in a shard; None if it is not known.
 
