@@ -73,7 +73,7 @@ def test_indexes_of_others_are_read(tmp_path: Path, version: str) -> None:
     names = ["a.cls", "a.msgpack", "b.msgpack", "b.note.txt", "msgpack.msgpack"]
     path.write_bytes(shard(member(name.encode(), b"x" * len(name)) for name in names))
     path.with_suffix(".idx").write_bytes(as_wds2idx_does(path.read_bytes(), version))
-    with pytest.warns(UserWarning, match="members beside the samples are skipped: cls"):
+    with pytest.warns(UserWarning, match="members beside the samples are skipped: (cls|note.txt)"):
         offsets = read_index(path, "a.tar")
     assert offsets is not None
     assert [path.read_bytes()[at : at + size] for at, size in offsets] == [
