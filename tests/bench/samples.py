@@ -9,7 +9,8 @@ to 500 int32 and an int), captions (a text and 8 to 30 KB of an encoded image); 
 Numbers are samples/s unless a unit is given; each is the best of three passes. With ``--cpu``
 they are samples per second of processor time, for machines that others use too. Floors: "msgpack
 only" unpacks bytes that are ready, "at offsets" those at known places of a mapped file, which is
-what any reader has to do. webdataset reads captions as members, and decodes nothing.
+what any reader has to do; that of write_shards hashes and writes the bytes of a shard. webdataset
+reads captions as members, and decodes nothing.
 
 Files are warm because they were read, whoever wrote them: pages that are left in memory from
 writing small pieces take five times as long to map.
@@ -22,11 +23,13 @@ import io
 import json
 import mmap
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -135,7 +138,11 @@ RATIOS = {
         ("batched", "of TarWriter", "atdata"),
     ],
     "captions": [("ordered", "atdata", name) for name in ("webdataset", "litdata", "mosaicml")],
-    "ragged": [("batched", "atdata", "floor")],
+    "text": [("pack", "atdata", name) for name in ("mosaicml", "datasets")],
+    "ragged": [
+        ("batched", "atdata", "floor"),
+        *(("pack", "atdata", name) for name in ("mosaicml", "datasets")),
+    ],
 }
 clock = time.perf_counter
 
@@ -178,6 +185,10 @@ def ours(samples: list[Any], folder: Path) -> dict[str, float]:
         paths[:] = [path for path, _ in cut_shards(samples, folder, maxcount=1_000_000)]
 
     rows = {"pack": len(samples) / best(pack)}
+    whole = folder / "whole"
+    write = partial(atdata.write_shards, samples, whole, overwrite=True)
+    rows["write_shards"] = len(samples) / best(write)
+    shutil.rmtree(whole)
     return rows | reading(samples, paths)
 
 
@@ -385,11 +396,20 @@ def floors(samples: list[Any], folder: Path) -> dict[str, float]:
             while file.read(1 << 20):
                 pass
 
+    def write_shard() -> None:
+        with path.open("wb", buffering=0) as file:
+            digest = hashlib.sha256()
+            for start in range(0, len(view), 1 << 20):
+                digest.update(view[start : start + (1 << 20)])
+                file.write(view[start : start + (1 << 20)])
+            os.fsync(file.fileno())
+
     rows = {"pack": count / best(write)}
     rows["read file"] = count / best(read)
     rows["msgpack only"] = count / best(lambda: exhaust(map(msgpack.unpackb, payloads)))
     view, places = places_of(samples, folder)
     rows["at offsets"] = count / best(lambda: unpack_at(view, places))
+    rows["write_shards"] = count / best(write_shard)
     rows["sha256 only"] = count / best(lambda: hashlib.sha256(data))
     return rows
 

@@ -11,7 +11,7 @@ For ``features: NDArray`` and ``label: int`` the source is::
         try:
             v1 = sample.label
             if type(v1) is not type1: v1 = encode1(v1)
-            b1 = pack(v1)
+            b1 = Packer().pack(v1)
         except Exception as error:
             codec.fail_encode(1, sample, error)
         return join((key0, h0, b0, key1, b1,))
@@ -40,6 +40,7 @@ from itertools import count
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
+from msgpack import Packer  # type: ignore[import-untyped]
 
 from atdata.errors import SampleError
 from atdata.samples import arrays
@@ -88,7 +89,7 @@ def compile_functions(codec: CodecProtocol) -> Functions:
         "make": codec.sample_type,
         "known": frozenset(field.name for field in codec.fields),
         "join": b"".join,
-        "pack": pack,
+        "Packer": Packer,
         "nil": _NIL,
         "SampleError": SampleError,
     }
@@ -152,7 +153,7 @@ def _encode_lines(codec: CodecProtocol) -> Iterator[str]:
             parts += [f"key{i}", f"h{i}", f"b{i}"]
         else:
             yield f"        {_unless_plain(i, field.kind)}v{i} = encode{i}(v{i})"
-            yield f"        b{i} = pack(v{i})"
+            yield f"        b{i} = Packer().pack(v{i})"
             parts += [f"key{i}", f"b{i}"]
         yield "    except Exception as error:"
         yield f"        codec.fail_encode({i}, sample, error)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from operator import attrgetter
 from typing import Any, Literal, Protocol, get_args
 
 from atdata.samples.members import member_codec
@@ -28,18 +29,17 @@ class Writer(Protocol):
 
 
 class Packed:
-    """The samples of one shard as msgpack bytes.
+    """Samples as msgpack bytes, one shard after another.
 
     Args:
-        indexed: Keep what the index of the shard needs.
+        indexed: Keep what the index of a shard needs.
     """
 
     def __init__(self, *, indexed: bool) -> None:
         self._sizes = array("Q") if indexed else None
 
-    def encode(self, sample: Any) -> bytes:
-        """Return the bytes of a sample."""
-        return sample.packed  # type: ignore[no-any-return]
+    encode = staticmethod(attrgetter("packed"))
+    """Returns the bytes of a sample."""
 
     def room(self, packed: bytes) -> int:
         """Return the bytes that an encoded sample takes in a shard."""
@@ -52,12 +52,16 @@ class Packed:
             self._sizes.append(len(packed))
 
     def index(self, end: int) -> bytes | None:
-        """Return the index of the shard, whose last sample is the one before ``end``."""
-        return None if self._sizes is None else numbered_index(end - len(self._sizes), self._sizes)
+        """End a shard, whose last sample is the one before ``end``; return its index."""
+        sizes = self._sizes
+        if sizes is None:
+            return None
+        self._sizes = array("Q")
+        return numbered_index(end - len(sizes), sizes)
 
 
 class Members:
-    """The samples of one shard as a member for each field, as :class:`Packed` else."""
+    """Samples as a member for each field, as :class:`Packed` else."""
 
     def __init__(self, *, indexed: bool) -> None:
         self._lines: list[str] | None = [] if indexed else None
@@ -80,9 +84,12 @@ class Members:
             self._lines.append(written_line(key, offset, sizes))
 
     def index(self, end: int) -> bytes | None:
-        """Return the index of the shard."""
+        """End a shard; return its index."""
         lines = self._lines
-        return None if lines is None else "".join([index_head(len(lines)), *lines]).encode()
+        if lines is None:
+            return None
+        self._lines = []
+        return "".join([index_head(len(lines)), *lines]).encode()
 
 
 def layout_named(layout: Layout) -> type[Packed | Members]:

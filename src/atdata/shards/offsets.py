@@ -16,7 +16,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import accumulate
+from itertools import accumulate, count
 from pathlib import Path
 from typing import IO
 
@@ -107,12 +107,10 @@ def numbered_index(first: int, sizes: Sequence[int]) -> bytes:
         first: The number of its first sample.
         sizes: Length of each payload in order, in bytes.
     """
-    offsets = accumulate(map(member_size, sizes), initial=0)
-    lines = [
-        index_line(f"{number:09d}", offset, size)
-        for (number, size), offset in zip(enumerate(sizes, first), offsets, strict=False)
-    ]
-    return "".join([index_head(len(lines)), *lines]).encode()
+    offsets = accumulate(map(member_size, sizes), initial=BLOCK)
+    form = f"{SAMPLE} %d %d %09d.{SAMPLE}\n"
+    lines = map(form.__mod__, zip(offsets, sizes, count(first)))
+    return "".join([index_head(len(sizes)), *lines]).encode()
 
 
 def spans(samples: Iterable[PackedSample]) -> Iterator[Span]:

@@ -224,7 +224,12 @@ def member_size(size: int) -> int:
 
 
 def build_header(key: str, size: int, extension: str = SAMPLE) -> bytes:
-    """Return the header block of a member: mode 0644, owner and time zero, so always equal.
+    """Return the header block of a member; see :func:`member_header`."""
+    return b"".join(member_header(key, size, extension))
+
+
+def member_header(key: str, size: int, extension: str = SAMPLE) -> tuple[bytes, bytes, bytes]:
+    """Return the parts of the header of a member: mode 0644, owner and time zero, so always equal.
 
     Args:
         key: Key of the sample.
@@ -237,7 +242,7 @@ def build_header(key: str, size: int, extension: str = SAMPLE) -> bytes:
     name, prefix = sample_name(key) if extension == SAMPLE else member_name(key, extension)
     if size > MAX_PAYLOAD:
         raise payload_too_large(size, f"{key}.{extension}")
-    return file_header(name, prefix, size)
+    return header_parts(name, prefix, size)
 
 
 def payload_too_large(size: int, member: str) -> ShardError:
@@ -246,24 +251,36 @@ def payload_too_large(size: int, member: str) -> ShardError:
 
 
 def file_header(name: bytes, prefix: bytes, size: int) -> bytes:
-    """Return the header block of a plain file, its name cut as :func:`sample_name` cuts it.
+    """Return the header block of a plain file; see :func:`header_parts`."""
+    return b"".join(header_parts(name, prefix, size))
+
+
+def header_parts(name: bytes, prefix: bytes, size: int) -> tuple[bytes, bytes, bytes]:
+    """Return the parts of the header block of a plain file, most of which many headers share.
 
     Args:
-        name: At most 100 bytes.
+        name: At most 100 bytes, cut as :func:`sample_name` cuts it.
         prefix: At most 155 bytes, usually empty.
         size: Length of the payload; less than 8 GiB, the limit of eleven octal digits.
     """
     middle, fixed = _middle(size)
-    tail = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:] if prefix else _TAIL
-    total = fixed + sum(name) + sum(prefix)
-    return b"%b%b%06o\0 %b" % (name.ljust(100, b"\0"), middle, total, tail)
+    # The low half of Adler-32 as in parse_header: a name is too short for it to wrap around.
+    total = fixed + (adler32(name) & 0xFFFF) - 1
+    return name.ljust(100, b"\0"), middle, _ending(total, prefix)
 
 
 @lru_cache(maxsize=1024)
 def _middle(size: int) -> tuple[bytes, int]:
-    """Return bytes 100 to 147 of a header, and its checksum without the name's part."""
+    """Return bytes 100 to 147 of a header, and its checksum without name and prefix."""
     digits = b"%011o" % size
     return _OWNER + digits + _TIME, _FIXED_SUM + sum(digits)
+
+
+@lru_cache(maxsize=1024)
+def _ending(total: int, prefix: bytes) -> bytes:
+    """Return bytes 148 to 511 of a header, from its checksum without the prefix on."""
+    end = _TAIL[:189] + prefix.ljust(155, b"\0") + _TAIL[344:]
+    return b"%06o\0 %b" % (total + sum(prefix), end)
 
 
 _OWNER = b"0000644\x000000000\x000000000\0"

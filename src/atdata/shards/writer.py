@@ -6,6 +6,7 @@ Digest, size and count are known when a shard is closed, without reading it agai
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,9 +24,8 @@ from atdata.shards.tar import (
     END,
     MAX_PAYLOAD,
     PADS,
-    build_header,
-    file_header,
-    member_size,
+    header_parts,
+    member_header,
     payload_too_large,
 )
 from atdata_records import cid
@@ -63,7 +63,7 @@ class ShardWriter:
         self._keys: set[str] = set()
         self.count = 0
         self._pending: list[bytes | memoryview] = []
-        self._pending_size = 0
+        self._flush_at = _FLUSH
         self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
             self._file = self._temporary.open("xb", buffering=0)
@@ -88,9 +88,10 @@ class ShardWriter:
         """
         if key in self._keys:
             raise ShardError("the key is in the shard already", member=f"{key}.msgpack")
-        header = build_header(key, len(payload))
+        header = member_header(key, len(payload))
         self._keys.add(key)
-        self._add(header, payload)
+        self._put(header, payload)
+        self.count += 1
 
     def write_numbered(self, number: int, payload: bytes | memoryview) -> None:
         """Add a sample under its number, in nine digits or more; the key needs no check.
@@ -104,7 +105,8 @@ class ShardWriter:
         size = len(payload)
         if size > MAX_PAYLOAD:
             raise payload_too_large(size, f"{number:09d}.msgpack")
-        self._add(file_header(b"%09d.msgpack" % number, b"", size), payload)
+        self._put(header_parts(b"%09d.msgpack" % number, b"", size), payload)
+        self.count += 1
 
     def write_group(self, key: str, members: Sequence[tuple[str, bytes | memoryview]]) -> None:
         """Add a sample as members, one for each field.
@@ -122,23 +124,17 @@ class ShardWriter:
         if key in self._keys:
             raise ShardError("the key is in the shard already", member=key)
         check_members(key, [(name, len(payload)) for name, payload in members])
-        headers = [build_header(key, len(payload), name) for name, payload in members]
+        headers = [member_header(key, len(payload), name) for name, payload in members]
         self._keys.add(key)
         for header, (_, payload) in zip(headers, members, strict=True):
             self._put(header, payload)
         self.count += 1
 
-    def _add(self, header: bytes, payload: bytes | memoryview) -> None:
-        self._put(header, payload)
-        self.count += 1
-
-    def _put(self, header: bytes, payload: bytes | memoryview) -> None:
-        size = len(payload)
-        room = member_size(size)
-        self.size += room
-        self._pending += (header, payload, PADS[-size % BLOCK])
-        self._pending_size += room
-        if self._pending_size >= _FLUSH:
+    def _put(self, header: tuple[bytes, ...], payload: bytes | memoryview) -> None:
+        padding = PADS[-len(payload) % BLOCK]
+        self._pending += (*header, payload, padding)
+        self.size += BLOCK + len(payload) + len(padding)
+        if self.size >= self._flush_at:
             self._flush()
 
     def close(self) -> None:
@@ -176,7 +172,7 @@ class ShardWriter:
             self._sink.write(self._pending)
         except OSError as error:
             raise self._failed(error) from error
-        self._pending, self._pending_size = [], 0
+        self._pending, self._flush_at = [], self.size + _FLUSH
 
     def _failed(self, error: OSError) -> StorageError:
         return StorageError(
@@ -217,24 +213,24 @@ def cut_shards(
     """
     if maxcount < 1:
         raise ValueError(f"maxcount must be at least 1, not {maxcount}")
-    make = layout_named(layout)
+    limit = sys.maxsize if maxsize is None else maxsize
+    written = layout_named(layout)(indexed=indexed)
     writer: ShardWriter | None = None
     try:
-        shard, written = 0, make(indexed=indexed)
+        shard = 0
         for number, sample in enumerate(samples, first):
             try:
                 encoded: Any = written.encode(sample)
             except Exception as error:
                 raise _unwritable(number, sample, error) from None
-            room = written.room(encoded)
-            if writer and (writer.count == maxcount or _over(writer.size + room, maxsize)):
+            room = 0 if maxsize is None else written.room(encoded)
+            if writer and (writer.count == maxcount or writer.size + room > limit):
                 yield _finish(writer, written.index(number))
                 writer, shard = None, shard + 1
             if writer is None:
                 writer = ShardWriter(Path(folder) / f"{shard:06d}.tar")
-                written = make(indexed=indexed)
-            if _over(writer.size + room, maxsize):
-                raise _too_large(number, writer.size + room, maxsize)
+            if writer.size + room > limit:
+                raise _too_large(number, writer.size + room, limit)
             written.write(writer, number, encoded)
         if writer:
             yield _finish(writer, written.index(number + 1))
@@ -264,11 +260,7 @@ def _unwritable(number: int, sample: Any, error: Exception) -> Exception:
     return error
 
 
-def _over(size: int, maxsize: int | None) -> bool:
-    return maxsize is not None and size > maxsize
-
-
-def _too_large(number: int, size: int, maxsize: int | None) -> ShardError:
+def _too_large(number: int, size: int, maxsize: int) -> ShardError:
     return ShardError(
         f"sample {number} makes a shard of {size} bytes; the limit is {maxsize}",
         hint="Store it where shards may be larger, or make the samples smaller.",
