@@ -1,4 +1,4 @@
-"""A file that threads hash, write and flush to the disk while the next bytes are made."""
+"""A file that threads hash and flush to the disk while it is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SYNC = 8 << 20
 
 
 class Sink:
-    """Hashes bytes and writes them to a file in one thread, and flushes them in another.
+    """Writes to a file, while threads hash the written bytes and flush them to the disk.
 
     Both release the GIL, so the caller can make the next bytes meanwhile. No thread starts for a
     file that is written by :meth:`finish` alone.
@@ -28,22 +28,23 @@ class Sink:
         self._file = file
         self._sha256 = hashlib.sha256()
         self._pool = ThreadPoolExecutor(2, "atdata-sink")
-        self._writing: Future[None] | None = None
+        self._hashing: Future[None] | None = None
         self._syncing: Future[None] | None = None
         self._unsynced = 0
 
     def write(self, pieces: Iterable[bytes | memoryview]) -> None:
-        """Write these bytes in the background; calls of about 1 MiB are the most efficient.
+        """Write these bytes; calls of about 1 MiB are the most efficient.
 
         Raises:
-            OSError: The disk has refused the bytes of the call before.
+            OSError: The disk refuses.
         """
         data = b"".join(pieces)
-        _wait(self._writing)
-        self._writing = self._pool.submit(self._put, data)
-        self._unsynced += len(data)
+        _wait(self._hashing)
+        self._hashing = self._pool.submit(self._sha256.update, data)
+        self._put(data)
         if self._unsynced >= _SYNC:
             _wait(self._syncing)
+            self._file.flush()
             self._syncing = self._pool.submit(sync_data, self._file.fileno())
             self._unsynced = 0
 
@@ -57,7 +58,8 @@ class Sink:
             OSError: The disk refuses.
         """
         data = b"".join(pieces)
-        _wait(self._writing)
+        _wait(self._hashing)
+        self._sha256.update(data)
         self._put(data)
         self._file.flush()
         _wait(self._syncing)
@@ -70,10 +72,10 @@ class Sink:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _put(self, data: bytes) -> None:
-        self._sha256.update(data)
         left = memoryview(data)
         while left:
             left = left[self._file.write(left) :]
+        self._unsynced += len(data)
 
 
 def _wait(work: Future[None] | None) -> None:
