@@ -75,6 +75,8 @@ def test_load_dataset_gives_up_on_an_endless_listing(
         if "getRecord" in path:
             return Reply(b'{"error":"RecordNotFound"}', status=400)
         assert "listRecords" in path
+        if "ac.foundation.dataset.record" not in path:
+            return Reply(b'{"records":[]}')
         uri = f"at://{did(hostile)}/ac.foundation.dataset.record/{next(numbers)}"
         record = {"uri": uri, "cid": "x", "value": {}}
         return Reply(json.dumps({"records": [record], "cursor": uri}).encode())
