@@ -108,7 +108,7 @@ FIELDS: dict[str, Any] = {
     "npy": NDArray[np.float32],
     "npz": dict[str, NDArray[Any]],
     "cbor": Any,
-    "msgpack": Inner,
+    "m.msgpack": Inner,
 }
 
 
