@@ -134,9 +134,11 @@ def test_a_store_is_in_a_bucket_or_below_a_prefix(place: str) -> None:
 def test_a_temporary_folder_of_another_user_is_refused(
     build_root: BuildRoot, store_root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     folder = tmp_path / "tmp" / f"atdata-{os.getuid()}"
     folder.mkdir(parents=True)
     folder.chmod(0o755)
+    # Worker processes are not forks of this one if it has threads; they get its environment.
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
     with pytest.raises(StorageError, match=r"temporary folder can't be used.*not a private folder"):
         publish(build_root(), store_root)
