@@ -50,6 +50,22 @@ def values(found: Imported, field: str) -> list[Any]:
     return [getattr(sample, field) for sample in found.splits[""].ordered()]
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_tensors_that_state_their_order_are_arrays(name: str, tmp_path: Path) -> None:
+    """As pyarrow makes them of arrays: a permutation that moves no axis."""
+    arrays = np.arange(24, dtype=np.int16).reshape(4, 2, 3)
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(arrays)
+    found = imported(pa.table({"x": tensors}), tmp_path, name)
+    assert np.array_equal(values(found, "x"), arrays)
+
+
+def test_tensors_of_another_order_are_refused(tmp_path: Path) -> None:
+    arrays = np.arange(24, dtype=np.int16).reshape(4, 2, 3).transpose(0, 2, 1)
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(arrays)
+    with pytest.raises(SchemaError, match="row-major"):
+        imported(pa.table({"x": tensors}), tmp_path)
+
+
 def of_types() -> pa.Table:
     zone = timezone(timedelta(hours=2))
     struct = pa.struct([("x", pa.float64()), ("class", pa.list_(pa.int8()))])

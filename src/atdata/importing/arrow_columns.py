@@ -194,7 +194,7 @@ class _Types:
 
     def _tensor(self, kind: Any, path: Path) -> Reading:
         scalar = scalar_of(self._types, kind.value_type)
-        if scalar is None or kind.permutation is not None:
+        if scalar is None or list(kind.permutation or ()) not in ([], list(range(len(kind.shape)))):
             raise self._refused(path, f"has the type {kind}", "Store tensors in row-major order.")
         values = _tensor_values(list(kind.shape))
         return Reading(_array(scalar, kind.shape), lambda array: values(array.storage))
