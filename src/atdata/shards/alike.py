@@ -38,7 +38,6 @@ _PART = 120_000  # bytes that are compared at once: they fit into the processor'
 _ALL_TRUE = int.from_bytes(b"\1" * 8)  # eight booleans in a word
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _LETTERS = (string.ascii_letters + string.digits).encode()
-_IS_LETTER = bytes(byte in _LETTERS for byte in range(256))
 _WITHOUT_LETTERS = bytes.maketrans(_LETTERS, b"0" * len(_LETTERS))
 
 
@@ -271,9 +270,8 @@ def _digits_alike(part: Bytes, highest: bytes) -> Mask:
 
 def _letters_alike(part: Bytes) -> Mask:
     """Mark columns that differ from the first only in ASCII letters and digits."""
-    import numpy as np
-
-    letters = np.frombuffer(_IS_LETTER, np.bool_)[part]
+    lower_case = part | 0x20  # of letters; it makes no letter of another byte
+    letters = (lower_case - ord("a") <= ord("z") - ord("a")) | _are_digits(part, b"9")
     fine: Mask = ((part == part[:, :1]) | (letters & letters[:, :1])).all(0)
     return fine
 
