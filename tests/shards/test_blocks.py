@@ -72,6 +72,16 @@ def equal_samples(count: int, size: int = 100, first: int = 0) -> list[bytes]:
     return [member(b"%06d.msgpack" % n, bytes([n % 251]) * size) for n in range(first, count)]
 
 
+def cut_or_spliced(sound: bytes, chance: random.Random) -> bytes:
+    data = bytearray(sound)
+    at = chance.randrange(len(data))
+    if chance.random() < 0.5:
+        del data[at:]
+    else:
+        data[at : at + chance.randrange(2000)] = data[: chance.randrange(2000)]
+    return bytes(data)
+
+
 def test_samples_of_one_size_come_as_one_run() -> None:
     data = shard(equal_samples(100))
     assert count_blocks(data) == 1
@@ -111,13 +121,7 @@ def test_damage_in_a_run_is_found_where_the_walk_finds_it(chance: random.Random,
 @settings(max_examples=200)
 @given(st.randoms(use_true_random=False))
 def test_a_cut_or_splice_is_found_too(chance: random.Random) -> None:
-    data = bytearray(shard(equal_samples(40)))
-    at = chance.randrange(len(data))
-    if chance.random() < 0.5:
-        del data[at:]
-    else:
-        data[at : at + chance.randrange(2000)] = data[: chance.randrange(2000)]
-    alike(bytes(data))
+    alike(cut_or_spliced(shard(equal_samples(40)), chance))
 
 
 @pytest.mark.parametrize(
@@ -396,13 +400,8 @@ def test_a_changed_field_among_different_sizes_is_found(
 def test_a_cut_or_splice_among_different_sizes_is_found(
     chance: random.Random, is_timed: bool
 ) -> None:
-    data = bytearray(shard(ragged_timed(40) if is_timed else ragged_samples(40)))
-    at = chance.randrange(len(data))
-    if chance.random() < 0.5:
-        del data[at:]
-    else:
-        data[at : at + chance.randrange(2000)] = data[: chance.randrange(2000)]
-    alike(bytes(data))
+    members = ragged_timed(40) if is_timed else ragged_samples(40)
+    alike(cut_or_spliced(shard(members), chance))
 
 
 def test_a_size_of_twelve_digits_is_read_by_the_walk() -> None:

@@ -200,6 +200,11 @@ def headers_among(words: Words) -> Sizes:
     return np.flatnonzero(like)
 
 
+def leading(fine: Mask) -> int:
+    """Return the number of marks before the first that is not set."""
+    return len(fine) if fine.all() else int(fine.argmin())
+
+
 def sizes_of(rows: Rows, lead: int) -> Sizes:
     """Return the sizes in headers, whose fields were not checked.
 

@@ -24,6 +24,7 @@ from atdata.shards.alike import (
     free_bytes,
     headers_among,
     headers_right,
+    leading,
     padding_right,
     same,
     sizes_of,
@@ -185,7 +186,7 @@ class _Finder:
             fine = same(Rows(words[:, : head // 8]), free)
             fine &= same(Rows(words[:, tail:]), ((0, self.size % 8),))
         fine &= self._right(Rows(words[:, : head // 8]), even=True)
-        count = _leading(fine)
+        count = leading(fine)
         starts = range(first, first + count * stride, stride)
         return self._block(starts, [self.size] * count)
 
@@ -206,7 +207,7 @@ class _Finder:
             last = (starts + sizes - 1 - base) // BLOCK
             fine = same(found, free) & self._right(found, even=False)
             fine &= padding_right(Rows(blocks, last), sizes % BLOCK)
-            count = _leading(fine)
+            count = leading(fine)
             if count < most:
                 break
             length = int(starts[-1] - starts[0]) // most + head
@@ -234,7 +235,7 @@ class _Finder:
         sizes = sizes_of(Rows(rows, numbers), self.lead)
         after = numbers + (self.lead + BLOCK + sizes + -sizes % BLOCK) // BLOCK
         leads = np.append(after[:-1] == numbers[1:], True) & (after * BLOCK <= self.end)
-        count = _leading(leads)
+        count = leading(leads)
         return numbers[:count], sizes[:count]
 
     def _followed(self, most: int) -> list[tuple[int, int]]:
@@ -265,8 +266,3 @@ class _Finder:
         if len(starts) < 2:
             return None
         return SampleBlock(self.data, self.offset, starts, sizes)
-
-
-def _leading(fine: Mask) -> int:
-    """Return the number of marks before the first that is not set."""
-    return len(fine) if fine.all() else int(fine.argmin())

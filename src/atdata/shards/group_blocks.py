@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atdata.errors import ShardError
-from atdata.shards.alike import BLOCK, LEAD, Rows, free_bytes, headers_right, same, times_right
+from atdata.shards.alike import (
+    BLOCK,
+    LEAD,
+    Rows,
+    free_bytes,
+    headers_right,
+    leading,
+    same,
+    times_right,
+)
 from atdata.shards.member_group import MemberGroup
 from atdata.shards.pax import Extended, read_pax
 from atdata.shards.tar import parse_header
@@ -138,7 +147,7 @@ def _found(
         if len(starts) < _LEAST * width:
             return None
         places = np.concatenate((np.array(heads) + BLOCK, np.frombuffer(starts, np.int64)))
-        count = _leading(_alike(data, end, base, places.reshape(-1, width), leads, before.key))
+        count = leading(_alike(data, end, base, places.reshape(-1, width), leads, before.key))
         if count < most:
             break
     count -= 1
@@ -199,8 +208,3 @@ def _alike(data: Any, end: int, base: int, places: Any, leads: list[int], key: s
             keys = found
         fine &= (found == keys).all(1)
     return fine[1:]
-
-
-def _leading(fine: Mask) -> int:
-    """Return the number of marks before the first that is not set."""
-    return len(fine) if fine.all() else int(fine.argmin())
