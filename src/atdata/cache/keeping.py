@@ -35,7 +35,7 @@ def keep_later(keep: Callable[[], object], held: ExitStack) -> None:
 
 
 def wait_until_kept(most: int = 0) -> None:
-    """Wait until at most so many shards of this process wait for the disk."""
+    """Wait until at most ``most`` shards of this process wait for the disk."""
     threads = _waiting()
     for thread in threads[: max(0, len(threads) - most)]:
         thread.join()

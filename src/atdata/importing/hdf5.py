@@ -101,7 +101,7 @@ class _Walk:
             raise self._refused(name, "has its data in other files")
         if not dataset.shape:
             raise self._refused(name, "is one value, without rows")
-        # Values of variable length are elsewhere in the file: so many bytes on average, at most.
+        # Values of variable length are elsewhere in the file, which bounds their average size.
         average = self._path.stat().st_size // max(1, dataset.shape[0])
         return array_column(
             name,
